@@ -1,0 +1,137 @@
+"""How well are positions predicted? Accuracy, the jigsaw, and what patches give away by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+
+from .augment import to_float
+from .mp3 import MP3
+
+
+def position_accuracy(
+    mp3: MP3,
+    images: Tensor,
+    mask_ratios: Iterable[float] = (0.75,),
+    *,
+    jigsaw: bool = False,
+    batch_size: int = 500,
+    seed: int = 0,
+) -> dict[float, dict[str, float]]:
+    """Position accuracy of a model under drawn contexts, for each mask ratio.
+
+    Args:
+        mp3: the model; evaluated in eval mode, its own mode is restored.
+        images: uint8 (N, c, H, W).
+        mask_ratios: fractions hidden, each 0 <= ratio < 1.
+        jigsaw: also solve each image's jigsaw, which takes longer.
+        batch_size: images at a time; the result does not depend on it.
+        seed: of the drawn contexts.
+
+    Returns:
+        for each ratio ``{"accuracy", "loss"}``: the share of all patches whose highest logit is their position, and the
+        mean cross-entropy in nats; with ``jigsaw`` also the share placed right when no two patches of an image may have
+        the same position (see ``assign``), and ``"whole"``, the share of images without any mistake then.
+    """
+    device = next(mp3.parameters()).device
+    was_training = mp3.training
+    mp3.eval()
+    result = {}
+    try:
+        for ratio in mask_ratios:
+            draw = torch.Generator().manual_seed(seed)
+            batches = [score(mp3, batch.to(device), ratio, draw, jigsaw) for batch in images.split(batch_size)]
+            result[ratio] = {name: sum(b[name] for b in batches) / len(images) for name in batches[0]}
+    finally:
+        mp3.train(was_training)
+    return result
+
+
+def score(mp3: MP3, images: Tensor, mask_ratio: float, draw: torch.Generator, jigsaw: bool) -> dict[str, float]:
+    """The measures of ``position_accuracy``, summed over the images of a batch."""
+    p = mp3.predict(to_float(images), mask_ratio=mask_ratio, generator=draw)
+    scores = {
+        "accuracy": (p.logits.argmax(dim=-1) == p.labels).double().mean(dim=1).sum().item(),
+        "loss": p.loss.double().mean(dim=1).sum().item(),
+    }
+    if jigsaw:
+        right = assign(p.logits) == p.labels.cpu()
+        scores |= {"jigsaw": right.double().mean(dim=1).sum().item(), "whole": right.all(dim=1).sum().item()}
+    return scores
+
+
+def assign(logits: Tensor) -> Tensor:
+    """Positions (b, n) int64 for logits (b, n, n), no position given twice: the most probable whole arrangement.
+
+    The Hungarian method on the log-probabilities. It uses all patches of an image jointly: report it apart from argmax.
+    """
+    cost = -logits.float().log_softmax(dim=-1).cpu().numpy()
+    return torch.stack([torch.as_tensor(linear_sum_assignment(c)[1]) for c in cost]).long()
+
+
+class Floor(NamedTuple):
+    """What single patches give away: ``accuracy`` and ``loss`` (nats) on test patches, of a model without context."""
+
+    accuracy: float
+    loss: float
+
+
+def patch_only_floor(
+    train_images: Tensor,
+    test_images: Tensor,
+    patch_size: tuple[int, int],
+    *,
+    hidden_dim: int = 256,
+    epochs: int = 3,
+    lr: float = 2e-3,
+    seed: int = 0,
+) -> Floor:
+    """Train a two-layer network to place single patches, without any context, and test it.
+
+    What a model with context adds shows only above this floor: sky is up, grass is down.
+
+    Args:
+        train_images, test_images: uint8 (N, c, H, W).
+        patch_size: (height, width) in pixels.
+        hidden_dim, epochs, lr, seed: of the network and its training (AdamW, 4,096 patches a step, cosine to 0).
+
+    Returns:
+        accuracy and loss on all patches of ``test_images``; chance is 1/n and ln n.
+    """
+    height, width = patch_size
+
+    def patches(images: Tensor) -> tuple[Tensor, Tensor]:
+        x = rearrange(to_float(images), "b c (h p1) (w p2) -> b (h w) (p1 p2 c)", p1=height, p2=width)
+        return x.flatten(0, 1), torch.arange(x.shape[1]).repeat(len(x))
+
+    grid = (train_images.shape[2] // height) * (train_images.shape[3] // width)
+    step_images = max(1, 4096 // grid)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(train_images.shape[1] * height * width, hidden_dim), nn.GELU())
+        net.append(nn.Linear(hidden_dim, grid))
+        optimizer = torch.optim.AdamW(net.parameters(), lr)
+        steps = epochs * -(-len(train_images) // step_images)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(epochs):
+            for chosen in torch.randperm(len(train_images)).split(step_images):
+                x, labels = patches(train_images[chosen])
+                F.cross_entropy(net(x), labels).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                schedule.step()
+    right, loss = 0, 0.0
+    with torch.no_grad():
+        for batch in test_images.split(step_images):
+            x, labels = patches(batch)
+            logits = net(x)
+            right += (logits.argmax(dim=1) == labels).sum().item()
+            loss += F.cross_entropy(logits, labels, reduction="sum").item()
+    total = len(test_images) * grid
+    return Floor(right / total, loss / total)

@@ -1,0 +1,337 @@
+"""Training: plain functions over Accelerate, with run folders that survive being killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from .augment import random_resized_crop
+from .evaluate import position_accuracy
+from .mp3 import MP3
+from .results import read_metrics, read_run, versions, write_json, write_metrics
+
+CHECKPOINTS_KEPT = 2
+
+
+def pretrain(
+    mp3: MP3,
+    images: Tensor,
+    *,
+    epochs: int = 5,
+    batch_size: int = 256,
+    lr: float | None = None,
+    weight_decay: float = 0.05,
+    optimizer: Literal["muon", "adamw"] = "muon",
+    query_fraction: float = 1.0,
+    crop_area: tuple[float, float] = (0.6, 1.0),
+    precision: Literal["auto", "bf16", "float32"] = "auto",
+    seed: int = 0,
+    eval_images: Tensor | None = None,
+    eval_ratios: Sequence[float] = (0.75, 0.5, 0.0),
+    eval_every: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    about: dict | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """Pretrain a ViT by masked position prediction; ``mp3`` and the ViT inside it are changed in place.
+
+    Every random choice of a step (crops, flips, contexts, dropout) follows from ``seed`` and the number of the step: a
+    run that was killed and resumed ends with the same float32 weights as one that was not.
+
+    Args:
+        mp3: the model, with its mask ratio and kind of context.
+        images: uint8 (N, c, H, W).
+        epochs: passes over the images; an incomplete last batch is left out.
+        batch_size: images a step, over all processes together.
+        lr: highest learning rate, after one tenth of the steps of warm-up (one epoch at most), then a cosine to 0.
+            Default: 2e-3 for ``muon``, 1e-3 for ``adamw``.
+        weight_decay: of the weight matrices, decoupled; biases and norms have none.
+        optimizer: ``muon`` for the matrices inside the transformer with AdamW for the rest, or AdamW for everything.
+        query_fraction: share of the hidden patches that are asked, see ``MP3.forward``.
+        crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
+        precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
+        seed: of everything random in training; the weights come as they are.
+        eval_images: uint8 (M, c, H, W): position accuracy on them goes into the log.
+        eval_ratios: mask ratios of that.
+        eval_every: epochs between evaluations (the last epoch always is one); 0 for never.
+        out: run folder, or None to keep nothing. It ends with ``model.safetensors``, ``config.json``, ``run.json``,
+            ``metrics.jsonl`` and the last two checkpoints.
+        resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none.
+        about: further facts for ``run.json``, such as the data's source and fingerprint.
+        progress: show a progress bar (on a terminal or in a notebook, never in a log file).
+
+    Returns:
+        one dict an epoch: ``epoch, step, loss, lr, seconds`` and, where evaluated, ``test_accuracy`` and ``test_loss``,
+        each a dict by mask ratio.
+
+    Raises:
+        ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
+        FloatingPointError: if the loss is no longer finite; the last good checkpoint is kept.
+        OSError: if a checkpoint cannot be written, for one because the disk is full; the one before is kept.
+    """
+    if images.ndim != 4 or images.dtype != torch.uint8:
+        raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+    if optimizer not in ("muon", "adamw"):
+        raise ValueError(f'optimizer must be "muon" or "adamw", got {optimizer!r}')
+    if not 0 < query_fraction <= 1:
+        raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
+    settings = {
+        "task": "pretrain",
+        "epochs": epochs,
+        "batch_size": min(batch_size, len(images)),
+        "lr": lr or {"muon": 2e-3, "adamw": 1e-3}[optimizer],
+        "weight_decay": weight_decay,
+        "optimizer": optimizer,
+        "query_fraction": query_fraction,
+        "crop_area": list(crop_area),
+        "precision": resolve_precision(precision),
+        "seed": seed,
+        "num_images": len(images),
+        "mask_ratio": mp3.masking_ratio,
+        "context": mp3.context,
+        "data": (about or {}).get("fingerprint"),
+    }
+
+    def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
+        batch = random_resized_crop(images[chosen].to(device), area=crop_area)
+        return model(batch, query_fraction=query_fraction)
+
+    def evaluate() -> dict:
+        scores = position_accuracy(mp3, eval_images, eval_ratios)
+        return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
+
+    return fit(
+        mp3,
+        loss,
+        settings,
+        evaluate=evaluate if eval_images is not None else None,
+        eval_every=eval_every,
+        out=out,
+        resume=resume,
+        about=about,
+        progress=progress,
+    )
+
+
+def fit(
+    model: nn.Module,  # and PyTorchModelHubMixin
+    loss: Callable[[nn.Module, Tensor, torch.device], Tensor],
+    settings: dict,
+    *,
+    evaluate: Callable[[], dict] | None = None,
+    eval_every: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    about: dict | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """The one training loop: see ``pretrain`` for the settings and the errors.
+
+    Args:
+        model: with the hub mixin, so that it can be saved; trained in place.
+        loss: ``loss(model, indices, device)`` is the scalar loss of the images with these int64 indices.
+        settings: ``epochs, batch_size, lr, weight_decay, optimizer, precision, seed, num_images`` and whatever else
+            describes the run; a resumed run has to have equal ones.
+        evaluate: gives further entries for an epoch's line of the log.
+    """
+    settings = json.loads(json.dumps(settings | {"model": model._hub_mixin_config}))
+    for name in ("epochs", "batch_size", "lr", "num_images"):
+        if not settings[name] > 0:
+            raise ValueError(f"{name} must be positive, got {settings[name]}")
+    steps_per_epoch = settings["num_images"] // settings["batch_size"]
+    total = settings["epochs"] * steps_per_epoch
+
+    AcceleratorState._reset_state()  # a notebook may train in float32 after bf16
+    accelerator = Accelerator(mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]])
+    optimizers = make_optimizers(model, settings)
+    wrapped, *optimizers = accelerator.prepare(model, *optimizers)
+    peaks = [[group["lr"] for group in o.param_groups] for o in optimizers]
+
+    folder = Path(out) if out is not None else None
+    lines, step = [], 0
+    if folder is not None:
+        lines, step = open_run(folder, model, settings, about, accelerator, resume)
+    main = accelerator.is_main_process
+    bar = tqdm(total=total, initial=step, unit="step", disable=None if progress and main else True)
+    wrapped.train()
+    try:
+        for epoch in range(step // steps_per_epoch, settings["epochs"]):
+            started, summed = time.perf_counter(), torch.zeros((), device=accelerator.device)
+            order = torch.randperm(
+                settings["num_images"], generator=torch.Generator().manual_seed(seed_of(settings, epoch))
+            )
+            for chosen in order.split(settings["batch_size"])[:steps_per_epoch]:
+                lr_now = warmup_cosine(step, total, steps_per_epoch)
+                for o, peak in zip(optimizers, peaks, strict=True):
+                    for group, highest in zip(o.param_groups, peak, strict=True):
+                        group["lr"] = highest * lr_now
+                torch.manual_seed(seed_of(settings, 10_000 + step) + accelerator.process_index)
+                with accelerator.split_between_processes(chosen) as mine:
+                    value = loss(wrapped, mine, accelerator.device)
+                accelerator.backward(value)
+                for o in optimizers:
+                    o.step()
+                    o.zero_grad()
+                summed += value.detach()
+                step += 1
+                bar.update()
+            mean = accelerator.reduce(summed / steps_per_epoch, "mean").item()
+            if not math.isfinite(mean):
+                raise FloatingPointError(
+                    f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
+                    "Lower the learning rate or use float32"
+                    + (f"; the last good checkpoint is kept in {folder}." if folder else ".")
+                )
+            line = {"epoch": epoch + 1, "step": step, "loss": mean, "lr": settings["lr"] * lr_now}
+            line["seconds"] = round(time.perf_counter() - started, 2)
+            last = epoch + 1 == settings["epochs"]
+            if evaluate and eval_every and main and (last or (epoch + 1) % eval_every == 0):
+                line |= evaluate()
+            lines.append(line)
+            bar.set_postfix_str(f"loss {mean:.3f}")
+            if folder is not None:
+                save_checkpoint(folder, accelerator, step, lines)
+    finally:
+        bar.close()
+        model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
+        model.__dict__.pop("forward", None)  # the class's own again, without autocast
+    if folder is not None and main:
+        save_model(folder, model)
+    return lines
+
+
+def seed_of(settings: dict, number: int) -> int:
+    """A seed for the step or epoch ``number`` of a run; different runs do not share any."""
+    return settings["seed"] * 1_000_003 * 1_000 + number
+
+
+def warmup_cosine(step: int, total: int, steps_per_epoch: int) -> float:
+    """Share of the highest learning rate at ``step`` of ``total``: a linear rise, then half a cosine down to 0."""
+    warmup = max(1, min(steps_per_epoch, total // 10))
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def make_optimizers(model: nn.Module, settings: dict) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or Muon for the transformer's weight matrices and AdamW for the rest.
+
+    Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
+    AdamW's, so that one learning rate serves both.
+    """
+    muon, decayed, plain = [], [], []
+    for name, parameter in model.named_parameters():
+        if settings["optimizer"] == "muon" and parameter.ndim == 2 and "transformer.layers" in name:
+            muon.append(parameter)
+        else:
+            (decayed if parameter.ndim >= 2 else plain).append(parameter)
+    lr, weight_decay = settings["lr"], settings["weight_decay"]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95))]
+    if muon:
+        optimizers.append(torch.optim.Muon(muon, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+    return optimizers
+
+
+def resolve_precision(precision: str) -> str:
+    """``"bf16"`` or ``"float32"``; ``"auto"`` is bf16 on hardware with bf16 matrix or dot-product instructions."""
+    if precision not in ("auto", "bf16", "float32"):
+        raise ValueError(f'precision must be "auto", "bf16" or "float32", got {precision!r}')
+    if precision != "auto":
+        return precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if torch.backends.mps.is_available():
+        return "float32"
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return "bf16" if any(getattr(torch.cpu, check, bool)() for check in checks) else "float32"
+
+
+def open_run(
+    folder: Path, model: nn.Module, settings: dict, about: dict | None, accelerator: Accelerator, resume: bool
+) -> tuple[list[dict], int]:
+    """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done."""
+    if not (folder / "run.json").exists():
+        if accelerator.is_main_process:
+            write_json(folder / "run.json", {"settings": settings, **(about or {}), "versions": versions()})
+        accelerator.wait_for_everyone()
+        return [], 0
+    if not resume:
+        raise ValueError(f"{folder} already holds a run: resume it (--resume) or choose another folder")
+    before = read_run(folder)["settings"]
+    different = [k for k in sorted({*before, *settings}) if before.get(k) != settings.get(k)]
+    if different:
+        told = ", ".join(f"{k} {before.get(k)!r} then, {settings.get(k)!r} now" for k in different)
+        raise ValueError(f"the run in {folder} was started with other settings: {told}. Use those, or another folder")
+    unreadable = []
+    for checkpoint in checkpoints(folder):
+        try:
+            accelerator.load_state(str(checkpoint))
+            lines = read_metrics(checkpoint)
+            for name, why in unreadable:
+                accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
+            return lines, json.loads((checkpoint / "progress.json").read_text())["step"]
+        except Exception as error:  # whatever a damaged file makes the readers raise
+            unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
+    if unreadable:
+        told = "; ".join(f"{name}: {why}" for name, why in unreadable)
+        raise ValueError(f"no checkpoint in {folder} can be read ({told}). Remove {folder} to start anew")
+    return [], 0
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run folder, newest first."""
+    return sorted(folder.glob("checkpoint-*[0-9]"), reverse=True)
+
+
+def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict]) -> None:
+    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two."""
+    final = folder / f"checkpoint-{step:08d}"
+    beside = folder / f".{final.name}"
+    try:
+        if accelerator.is_main_process:
+            shutil.rmtree(beside, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(beside))
+        if accelerator.is_main_process:
+            write_metrics(beside / "metrics.jsonl", lines)
+            write_json(beside / "progress.json", {"step": step})
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(beside, final)
+            write_metrics(folder / "metrics.jsonl", lines)
+            for old in checkpoints(folder)[CHECKPOINTS_KEPT:]:
+                shutil.rmtree(old)
+    except Exception as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        kept = checkpoints(folder)
+        raise OSError(
+            f"the checkpoint of step {step} could not be written to {folder} ({error}). "
+            + (f"{kept[0].name} is kept" if kept else "There is none before it")
+            + ": make room and resume the run."
+        ) from error
+    accelerator.wait_for_everyone()
+
+
+def save_model(folder: str | Path, model: PyTorchModelHubMixin) -> None:
+    """``model.safetensors`` and ``config.json`` into ``folder``, each renamed into place when complete."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        model.save_pretrained(beside)
+        for name in ("model.safetensors", "config.json"):
+            os.replace(Path(beside) / name, folder / name)

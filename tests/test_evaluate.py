@@ -1,0 +1,110 @@
+"""Measures of position prediction on cases with known answers."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from mp3lib import MP3, ViT, budget
+from mp3lib.__main__ import main
+from mp3lib.evaluate import assign, patch_only_floor, position_accuracy
+from mp3lib.results import read_metrics, read_run, write_json, write_text
+
+
+def model(n_side: int = 2) -> MP3:
+    torch.manual_seed(0)
+    vit = ViT(num_classes=2, image_size=4 * n_side, patch_size=4, dim=16, depth=1, heads=1, mlp_dim=16)
+    return MP3(vit, 0.5)
+
+
+def noise(number: int, side: int) -> torch.Tensor:
+    return torch.randint(0, 256, (number, 3, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_accuracy_of_a_model_that_always_answers_one_position():
+    mp3 = model()
+    with torch.no_grad():
+        mp3.mlp_head[1].weight.zero_()
+        mp3.mlp_head[1].bias.copy_(torch.tensor([0.0, 0.0, math.log(5), 0.0]))  # p = 1/8, 1/8, 5/8, 1/8
+    scores = position_accuracy(mp3, noise(30, 8), (0.0, 0.5), jigsaw=True)
+    assert list(scores) == [0.0, 0.5]
+    for s in scores.values():
+        assert s["accuracy"] == 0.25
+        assert s["loss"] == pytest.approx((3 * math.log(8) + math.log(8 / 5)) / 4)
+
+
+def test_accuracy_is_that_of_the_predictions_whatever_the_batch():
+    mp3, images = model(4), noise(25, 16)
+    mp3.train()
+    one = position_accuracy(mp3, images, (0.5,), jigsaw=True, batch_size=25)[0.5]
+    p = mp3.predict(images / 127.5 - 1, mask_ratio=0.5, generator=torch.Generator().manual_seed(0))
+    assert one["accuracy"] == pytest.approx((p.logits.argmax(-1) == p.labels).float().mean().item())
+    assert one["loss"] == pytest.approx(p.loss.mean().item(), rel=1e-5)
+    assert one["jigsaw"] == pytest.approx((assign(p.logits) == p.labels).float().mean().item())
+    assert one["accuracy"] == pytest.approx(position_accuracy(mp3, images, (0.5,), batch_size=7)[0.5]["accuracy"])
+    assert mp3.training  # as it was
+
+
+def test_assignment_gives_every_position_once_and_prefers_the_whole():
+    logits = torch.tensor([[[5.0, 4.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
+    assert logits.argmax(-1).tolist() == [[0, 0, 2]]
+    assert assign(logits).tolist() == [[1, 0, 2]]
+    many = assign(torch.randn(6, 16, 16))
+    assert torch.equal(many.sort(1).values, torch.arange(16).expand(6, 16))
+
+
+def test_floor_is_certain_where_patches_tell_and_chance_where_they_do_not():
+    told = torch.zeros(400, 3, 8, 8, dtype=torch.uint8)
+    told[:, 0, :4, :4], told[:, 1, :4, 4:], told[:, 2, 4:, :4] = 255, 255, 255  # each corner its own colour
+    assert patch_only_floor(told, told[:50], (4, 4), hidden_dim=32, epochs=40).accuracy == 1.0
+    silent = patch_only_floor(noise(400, 8), noise(450, 8)[400:], (4, 4), hidden_dim=8, epochs=1)
+    assert abs(silent.accuracy - 0.25) < 0.12 and abs(silent.loss - math.log(4)) < 0.15
+
+
+def test_floor_leaves_the_global_randomness_alone():
+    torch.manual_seed(3)
+    before = torch.rand(2)
+    torch.manual_seed(3)
+    patch_only_floor(noise(20, 8), noise(20, 8), (4, 4), epochs=1)
+    assert torch.equal(torch.rand(2), before)
+
+
+def test_command_evaluates(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    torch.manual_seed(0)
+    MP3(ViT(num_classes=10, image_size=32, patch_size=16, dim=8, depth=1, heads=1, mlp_dim=8), 0.5).save_pretrained(
+        tmp_path
+    )
+    args = ["evaluate", "--weights", str(tmp_path), "--limit", "500", "--mask-ratios", "0.5", "--json"]
+    assert main(args) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["chance"] == 0.25 and set(figures["positions"]["0.5"]) == {"accuracy", "loss", "jigsaw", "whole"}
+
+
+def test_budget(monkeypatch):
+    for name, value in (("smoke", 1), ("laptop", 2), ("full", 3), ("", 2)):
+        monkeypatch.setenv("MP3_BUDGET", name)
+        assert budget(smoke=1, laptop=2, full=3) == value
+    monkeypatch.setenv("MP3_BUDGET", "huge")
+    with pytest.raises(ValueError, match="smoke, laptop, full, got 'huge'"):
+        budget(smoke=1, laptop=2, full=3)
+
+
+def test_results_are_read_back_and_mistakes_named(tmp_path):
+    write_json(tmp_path / "run.json", {"a": 1})
+    assert read_run(tmp_path) == {"a": 1}
+    with pytest.raises(FileNotFoundError, match="no metrics.jsonl: it is not the folder of a run"):
+        read_metrics(tmp_path)
+    write_text(tmp_path / "metrics.jsonl", '{"epoch": 1}\nnonsense\n')
+    with pytest.raises(ValueError, match="line 2 is not JSON: 'nonsense'"):
+        read_metrics(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "a.txt", "\ud800")
+    assert (tmp_path / "a.txt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1

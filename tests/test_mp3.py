@@ -1,0 +1,223 @@
+"""Masked position prediction: what is drawn, what is scored, and who may know what."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from mp3lib import MP3, ViT, sample_context
+
+BOTH = pytest.mark.parametrize("context", ["frozen", "updated"])
+
+
+def small(context: str = "updated", ratio: float = 0.75, **settings) -> MP3:
+    torch.manual_seed(0)
+    vit = dict(num_classes=3, image_size=16, patch_size=4, dim=16, depth=2, heads=2, dim_head=8, mlp_dim=32) | settings
+    return MP3(ViT(**vit), ratio, context)
+
+
+def pictures(b: int = 3, height: int = 16, width: int = 16) -> torch.Tensor:
+    return torch.rand(b, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@pytest.mark.parametrize(
+    ("n", "ratio", "k"), [(16, 0.75, 4), (64, 0.75, 16), (16, 0.0, 16), (16, 0.99, 1), (10, 0.34, 7)]
+)
+def test_context_is_a_random_part_of_the_right_size(n, ratio, k):
+    context, hidden = sample_context(5, n, ratio, generator=torch.Generator().manual_seed(0))
+    assert context.shape == (5, k) and hidden.shape == (5, n - k) and context.dtype == torch.int64
+    together = torch.cat((context, hidden), dim=1).sort(dim=1).values
+    assert torch.equal(together, torch.arange(n).expand(5, n))
+
+
+def test_every_image_has_its_own_context_and_every_patch_its_turn():
+    context, _ = sample_context(4000, 16, 0.75, generator=torch.Generator().manual_seed(0))
+    share = torch.bincount(context.flatten(), minlength=16) / 4000
+    assert (share - 0.25).abs().max() < 0.04
+    assert len({tuple(row) for row in context.sort(dim=1).values.tolist()}) > 1000
+
+
+def test_same_generator_same_context():
+    first, second = (sample_context(4, 16, 0.5, generator=torch.Generator().manual_seed(7))[0] for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, sample_context(4, 16, 0.5, generator=torch.Generator().manual_seed(8))[0])
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.0, float("nan")])
+def test_context_refuses(ratio):
+    with pytest.raises(ValueError, match=f"got {ratio}"):
+        sample_context(1, 16, ratio)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "context", "words"),
+    [
+        (0.0, "frozen", "got 0.0"),
+        (1.0, "frozen", "got 1.0"),
+        (0.05, "frozen", "hides none of 16 patches; use at least 0.0625"),
+        (0.5, "thawed", '"frozen" or "updated", got \'thawed\''),
+    ],
+)
+def test_mp3_refuses(ratio, context, words):
+    with pytest.raises(ValueError, match=words):
+        small(context, ratio)
+
+
+@BOTH
+def test_loss_is_the_cross_entropy_of_the_prediction(context):
+    mp3, images = small(context), pictures()
+    draw = torch.Generator().manual_seed(3)
+    loss = mp3(images, generator=draw)
+    p = mp3.predict(images, generator=draw.manual_seed(3))
+    assert p.logits.shape == (3, 16, 16) and p.context.shape == (3, 4) and p.loss.shape == (3, 16) and p.attn is None
+    by_hand = -p.logits.log_softmax(-1)[:, torch.arange(16), torch.arange(16)]
+    torch.testing.assert_close(p.loss, by_hand)
+    torch.testing.assert_close(loss, p.loss.mean())
+    assert torch.equal(p.labels, torch.arange(16).expand(3, 16))
+
+
+@BOTH
+def test_an_untrained_model_stands_near_chance(context):
+    assert abs(small(context)(pictures(50)).item() - math.log(16)) < 0.5
+
+
+@BOTH
+def test_a_few_steps_on_one_picture_learn_its_positions(context):
+    mp3, image = small(context, dim=32), pictures(1).expand(16, -1, -1, -1)
+    optimizer = torch.optim.Adam(mp3.parameters(), 3e-3)
+    for _ in range(60):
+        loss = mp3(image)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    p = mp3.predict(image[:1], torch.tensor([0, 3, 5, 10]))
+    assert (p.logits.argmax(-1) == p.labels).float().mean() > 0.9
+
+
+@BOTH
+def test_order_of_the_context_does_not_matter(context):
+    mp3, images = small(context), pictures()
+    one, other = mp3.predict(images, torch.tensor([1, 5, 8, 15])), mp3.predict(images, torch.tensor([15, 8, 1, 5]))
+    torch.testing.assert_close(one.logits, other.logits)
+
+
+@BOTH
+def test_a_query_does_not_see_other_queries(context):
+    mp3, images = small(context), pictures()
+    seen = torch.tensor([1, 5, 8, 15])
+    changed = images.clone()
+    changed[:, :, :4, :4] = -changed[:, :, :4, :4]  # patch 0 is not in the context
+    before, after = mp3.predict(images, seen).logits, mp3.predict(changed, seen).logits
+    torch.testing.assert_close(before[:, 1:], after[:, 1:])
+    assert not torch.allclose(before[:, 0], after[:, 0], atol=1e-3)
+    changed = images.clone()
+    changed[:, :, :4, 4:8] = -changed[:, :, :4, 4:8]  # patch 1 is
+    assert not torch.allclose(before[:, 2], mp3.predict(changed, seen).logits[:, 2], atol=1e-4)
+
+
+@BOTH
+def test_identical_patches_get_identical_logits(context):
+    image = pictures(1)
+    image[:, :, 12:, 12:] = image[:, :, :4, 4:8]  # patch 15 repeats patch 1
+    for seen in ([0, 2, 5], [1, 15, 7], [4, 1]):
+        logits = small(context).predict(image, torch.tensor(seen)).logits[0]
+        torch.testing.assert_close(logits[15], logits[1])
+
+
+@BOTH
+def test_patches_move_and_their_logits_with_them(context):
+    mp3, images = small(context, image_size=(4, 16)), pictures(height=4)  # four patches in a row
+    swapped = images[..., [8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15]]
+    here = mp3.predict(images, torch.tensor([0, 3])).logits
+    there = mp3.predict(swapped, torch.tensor([2, 3])).logits
+    torch.testing.assert_close(there, here[:, [2, 1, 0, 3]])
+
+
+def test_what_each_layer_reads():
+    """Frozen: every layer reads the raw embeddings of the context. Updated: what the layer before made of them."""
+    images, seen = pictures(), torch.tensor([1, 5, 8, 15])
+    for mode in ("frozen", "updated"):
+        mp3, read = small(mode), []
+        for attention, _ in mp3.vit.transformer.layers:
+            attention.to_kv.register_forward_hook(lambda _, inputs, __, read=read: read.append(inputs[0]))
+        tokens = mp3.embed(images)
+        mp3.predict(images, seen)
+        raw = [attention.norm(tokens[:, seen]) for attention, _ in mp3.vit.transformer.layers]
+        torch.testing.assert_close(read[0], raw[0])
+        assert torch.allclose(read[1], raw[1], atol=1e-5) == (mode == "frozen")
+
+
+@BOTH
+def test_a_fraction_of_the_queries_estimates_the_full_loss_without_bias(context):
+    mp3, images = small(context), pictures(1)
+    with torch.no_grad():
+        tokens = mp3.embed(images)
+        drawn = [sample_context(1, 16, 0.75, generator=torch.Generator().manual_seed(s)) for s in range(400)]
+        full = torch.stack([mp3(images, generator=torch.Generator().manual_seed(s)) for s in range(400)])
+        part = torch.stack([mp3(images, 0.25, generator=torch.Generator().manual_seed(s)) for s in range(400)])
+        context_ids, hidden = drawn[0]
+        queries = torch.cat((context_ids, hidden[:, :3]), dim=1)  # a quarter of 12 hidden patches
+        logits = mp3.position_logits(tokens, queries, context_ids)
+        loss = torch.nn.functional.cross_entropy(logits[0], queries[0], reduction="none")
+    torch.testing.assert_close(part[0], (loss[:4].mean() * 4 + loss[4:].mean() * 12) / 16)
+    error = part - full
+    assert error.abs().max() > 1e-3  # it is an estimate
+    assert error.mean().abs() < 4 * error.std() / len(error) ** 0.5  # and unbiased
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.5])
+def test_query_fraction_is_checked(fraction):
+    with pytest.raises(ValueError, match=f"got {fraction}"):
+        small()(pictures(), fraction)
+
+
+@BOTH
+def test_attention_comes_in_row_major_order(context):
+    mp3, images = small(context), pictures()
+    seen = torch.tensor([[9, 2, 4], [0, 1, 2], [15, 3, 8]])
+    p = mp3.predict(images, seen, with_attention=True)
+    assert p.attn.shape == (2, 3, 2, 16, 3)
+    torch.testing.assert_close(p.attn.sum(-1), torch.ones(2, 3, 2, 16))
+    tokens = mp3.embed(images)
+    first = mp3.vit.transformer.layers[0][0]
+    expected = first.weights(tokens, tokens[torch.arange(3)[:, None], seen])
+    torch.testing.assert_close(p.attn[0], expected)
+    torch.testing.assert_close(p.logits, mp3.predict(images, seen).logits)
+
+
+def test_prediction_leaves_the_model_alone():
+    mp3 = small(dropout=0.5).eval()
+    p = mp3.predict(pictures(), mask_ratio=0.5, generator=torch.Generator().manual_seed(0))
+    assert not p.logits.requires_grad and not mp3.training and p.context.shape == (3, 8)
+    assert all(parameter.grad is None for parameter in mp3.parameters())
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (torch.tensor([0, 16]), "0 to 15, got 0 to 16"),
+        (torch.tensor([-1, 3]), "got -1 to 3"),
+        (torch.tensor([3, 3]), "names a patch twice"),
+        (torch.tensor([], dtype=torch.long), r"k > 0, got \(3, 0\)"),
+        (torch.zeros(2, 4, dtype=torch.long), r"\(3, k\) with k > 0, got \(2, 4\)"),
+        (torch.tensor([0.5]), "whole numbers, got torch.float32"),
+    ],
+)
+def test_prediction_refuses_a_context(seen, words):
+    with pytest.raises(ValueError, match=words):
+        small().predict(pictures(), seen)
+
+
+def test_prediction_refuses_two_answers_to_one_question():
+    with pytest.raises(ValueError, match="either a context, or"):
+        small().predict(pictures(), torch.tensor([1]), mask_ratio=0.5)
+
+
+def test_non_square_images_and_patches():
+    mp3 = small(image_size=(8, 24), patch_size=(4, 8))
+    images = pictures(2, 8, 24)
+    assert mp3(images).isfinite()
+    p = mp3.predict(images, torch.tensor([0, 5]), with_attention=True)
+    assert p.logits.shape == (2, 6, 6) and p.attn.shape == (2, 2, 2, 6, 2)

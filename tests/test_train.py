@@ -1,0 +1,239 @@
+"""Training: what is learned, what is written down, and what happens when it goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+import mp3lib.train as train
+from mp3lib import MP3, ViT
+from mp3lib.results import read_metrics, read_run
+from mp3lib.train import checkpoints, make_optimizers, pretrain, resolve_precision, warmup_cosine
+
+IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)
+
+
+def model(dropout: float = 0.1) -> MP3:
+    torch.manual_seed(0)
+    vit = ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=2, heads=1, mlp_dim=16, dropout=dropout)
+    return MP3(vit, 0.5, "updated")
+
+
+def weights(mp3: torch.nn.Module) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in mp3.parameters()]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> list[torch.Tensor]:
+    mp3 = model()
+    pretrain(mp3, IMAGES, **QUICK)
+    return weights(mp3)
+
+
+def test_a_run_folder_tells_everything(tmp_path):
+    mp3 = model()
+    about = {"source": "random", "fingerprint": "f00d"}
+    lines = pretrain(mp3, IMAGES, **QUICK, out=tmp_path, eval_images=IMAGES[:10], eval_every=2, about=about)
+    assert [line["epoch"] for line in lines] == [1, 2, 3] and lines[-1]["step"] == 9
+    assert read_metrics(tmp_path) == lines
+    assert [("test_accuracy" in line) for line in lines] == [False, True, True]  # every second, and the last
+    assert set(lines[-1]["test_accuracy"]) == {"0.75", "0.5", "0.0"}
+    run = read_run(tmp_path)
+    assert run["fingerprint"] == run["settings"]["data"] == "f00d" and run["versions"]["torch"] == torch.__version__
+    assert run["settings"]["lr"] == 2e-3 and run["settings"]["model"]["vit"]["dim"] == 16
+    loaded = MP3.from_pretrained(tmp_path)
+    assert same(weights(loaded), weights(mp3)) and loaded.context == "updated"
+    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000009", "checkpoint-00000006"]
+    assert "forward" not in vars(mp3)  # no wrapper of the training stays behind
+
+
+def test_the_loss_falls():
+    mp3, pictures = model(0.0), IMAGES[:2].repeat(24, 1, 1, 1)
+    lines = pretrain(mp3, pictures, epochs=30, batch_size=16, crop_area=(1, 1), lr=1e-2, progress=False)
+    assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
+
+
+def test_same_seed_same_weights_other_seed_others(uninterrupted):
+    again, other = model(), model()
+    pretrain(again, IMAGES, **QUICK)
+    pretrain(other, IMAGES, **(QUICK | {"seed": 6}))
+    assert same(weights(again), uninterrupted) and not same(weights(other), uninterrupted)
+
+
+@pytest.mark.parametrize("when", [2, 4, 8])
+def test_an_interrupted_run_resumes_to_the_same_bits(when, tmp_path, monkeypatch, uninterrupted):
+    calls, crop = [], train.random_resized_crop
+
+    def interrupt(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == when:
+            raise KeyboardInterrupt
+        return crop(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "random_resized_crop", interrupt)
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    mp3 = model()
+    lines = pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert same(weights(mp3), uninterrupted)
+    assert [line["epoch"] for line in lines] == [1, 2, 3] == [line["epoch"] for line in read_metrics(tmp_path)]
+    assert same(weights(MP3.from_pretrained(tmp_path)), uninterrupted)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path, uninterrupted):
+    first = pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    mp3 = model()
+    assert pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True) == first
+    assert same(weights(mp3), uninterrupted)
+
+
+def test_a_run_is_not_overwritten_nor_continued_otherwise(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    with pytest.raises(ValueError, match="already holds a run: resume it"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    with pytest.raises(ValueError, match=r"other settings: lr 0.002 then, 0.1 now, seed 5 then, 9 now"):
+        pretrain(model(), IMAGES, **(QUICK | {"lr": 0.1, "seed": 9}), out=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="model .*'dropout': 0.1.* then"):
+        pretrain(model(0.0), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, uninterrupted):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    newest, before = checkpoints(tmp_path)
+    (newest / "model.safetensors").write_bytes(b"half a fi")
+    mp3 = model()
+    pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert same(weights(mp3), uninterrupted)
+    assert f"{newest.name} cannot be read" in capsys.readouterr().out
+    for folder in checkpoints(tmp_path):
+        (folder / "optimizer.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match="no checkpoint in .* can be read .* to start anew"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch, uninterrupted):
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith("checkpoint-00000006"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left.*checkpoint-00000003 is kept"):
+        patch.setattr(os, "replace", full)
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000003"]
+    assert not list(tmp_path.glob(".checkpoint*"))
+    mp3 = model()
+    pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert same(weights(mp3), uninterrupted)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+    forward, calls = MP3.forward, []
+
+    def broken(self, *args, **kwargs):
+        calls.append(1)
+        return forward(self, *args, **kwargs) * (float("nan") if len(calls) == 5 else 1)
+
+    monkeypatch.setattr(MP3, "forward", broken)
+    with pytest.raises(FloatingPointError, match="nan in epoch 2 .lr 0.002, float32.* Lower the learning rate"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000003"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epochs": 0}, "epochs must be positive, got 0"),
+        ({"lr": -1.0}, "lr must be positive, got -1.0"),
+        ({"optimizer": "sgd"}, "got 'sgd'"),
+        ({"precision": "int8"}, "got 'int8'"),
+        ({"query_fraction": 0}, "got 0"),
+    ],
+)
+def test_settings_are_checked(change, words):
+    with pytest.raises(ValueError, match=words):
+        pretrain(model(), IMAGES, **(QUICK | change))
+
+
+def test_images_are_checked():
+    with pytest.raises(ValueError, match="uint8 .*, got torch.float32"):
+        pretrain(model(), IMAGES.float(), **QUICK)
+
+
+def test_learning_rate_rises_then_falls_to_nothing():
+    shape = [warmup_cosine(step, 100, 20) for step in range(100)]
+    assert shape[0] == pytest.approx(1 / 11) and shape[10] == 1.0 == max(shape)
+    assert shape[:11] == sorted(shape[:11]) and shape[10:] == sorted(shape[10:], reverse=True)
+    assert 0 < shape[-1] < 1e-3
+
+
+def test_every_parameter_has_one_optimizer_and_only_matrices_decay():
+    mp3 = model()
+    for kind in ("muon", "adamw"):
+        groups = [
+            g for o in make_optimizers(mp3, {"optimizer": kind, "lr": 1, "weight_decay": 0.1}) for g in o.param_groups
+        ]
+        ours = [p for g in groups for p in g["params"]]
+        assert {id(p) for p in ours} == {id(p) for p in mp3.parameters()} and len(ours) == len(list(mp3.parameters()))
+        for g in groups:
+            assert all((p.ndim >= 2) == (g["weight_decay"] > 0) for p in g["params"])
+
+
+def test_precision():
+    assert resolve_precision("auto") in ("bf16", "float32") and resolve_precision("bf16") == "bf16"
+
+
+def test_bf16_training_stays_near_float32():
+    losses = [pretrain(model(0.0), IMAGES, **(QUICK | {"precision": p}))[-1]["loss"] for p in ("float32", "bf16")]
+    assert losses[0] == pytest.approx(losses[1], abs=0.05) and losses[0] != losses[1]
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "mp3lib", *map(str, args)]
+
+
+def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
+    """``kill -9`` in the middle of a run of the command line, then the same command with ``--resume``."""
+    shape = ["--data", "scenes", "--limit", 512, "--epochs", 3, "--batch-size", 64, "--dim", 16, "--depth", 1]
+    shape += ["--heads", 1, "--mlp-dim", 16, "--precision", "float32", "--eval-every", 0]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for name in ("whole", "killed"):
+        process = subprocess.Popen(
+            command("pretrain", "--out", tmp_path / name, *shape), env=environment, stdout=subprocess.PIPE, text=True
+        )
+        if name == "killed":
+            while not checkpoints(tmp_path / name) and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert (process.returncode == 0) == (name == "whole")
+    done = subprocess.run(
+        command("pretrain", "--out", tmp_path / "killed", *shape, "--resume", "--json"),
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1])["epoch"] == 3 and not done.stderr
+    one, other = (MP3.from_pretrained(tmp_path / name) for name in ("whole", "killed"))
+    assert same(weights(one), weights(other))
+
+
+def test_command_line_reports_a_mistake_in_a_line(tmp_path):
+    bad = subprocess.run(
+        command("pretrain", "--data", "scenes", "--out", tmp_path, "--patch-size", 7), capture_output=True, text=True
+    )
+    assert bad.returncode == 1 and bad.stderr == "ValueError: patch_size (7, 7) does not divide image_size (32, 32)\n"
+    assert subprocess.run(command("--help"), capture_output=True, text=True).stdout.count("pretrain")
