@@ -57,7 +57,7 @@ def random_resized_crop(
 def random_boxes(
     number: int, area: tuple[float, float], generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draw boxes inside the unit square: ``(centre_x, centre_y, width, height)``, each ``(number,)`` float32 in [0, 1]."""
+    """Draw boxes in the unit square: centre x, centre y, width, height, each (number,) float32 in [0, 1]."""
     share, shape, x, y = _uniform(4, number, generator)
     share = area[0] + (area[1] - area[0]) * share
     # width = sqrt(share * ratio) and height = sqrt(share / ratio) both stay <= 1 for share <= ratio <= 1 / share.

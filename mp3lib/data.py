@@ -8,14 +8,11 @@ Where things are looked for, and the cache, are set by two environment variables
 ``scenes``) and ``MP3_CACHE`` (a folder; by default the platform's cache folder of the user).
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import time
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import download, scenes, sources
+from . import cache, download, pictures, scenes, sources
 from .augment import random_resized_crop, to_float
 from .sources import CIFAR10_CLASSES
 
@@ -43,7 +40,10 @@ __all__ = [
 ]
 
 CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
-OFFLINE_SECONDS = 3600  # after a chain that failed, wait so long before trying the network again
+_JPEG = (
+    "these pixels went through JPEG at this very size, and position prediction learns the place in its 8 x 8 "
+    "compression grid instead of the picture, so results on them say nothing about lossless images"
+)
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 
@@ -51,7 +51,7 @@ class DataUnavailable(RuntimeError):
     """CIFAR-10 is neither here nor to be had; the message lists what was tried and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """``images`` (N, 3, H, W) uint8 and ``labels`` (N,) int64, on the CPU."""
 
@@ -65,7 +65,7 @@ class Split:
         return f"Split(images={tuple(self.images.shape)} uint8, labels={tuple(self.labels.shape)} int64)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Images:
     """A data set: two splits, the names of the classes in the order of the labels, and where the pixels are from."""
 
@@ -75,6 +75,7 @@ class Images:
     source: str  # where the pixels were first taken from
     fingerprint: str  # the same for the same set of images and labels, in whatever order they came
     name: str  # "cifar10", "scenes" or the name of the reader's folder
+    notes: tuple[str, ...] = ()  # what is wrong with it, if anything; load_images warns of each
 
 
 def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int, int] = 32) -> Images:
@@ -86,14 +87,14 @@ def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int,
       and 10,000 test images); ``DataUnavailable`` when all of that fails;
     - ``"auto"``: the same, but ``scenes`` instead of the error;
     - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
-    - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in one
-      place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
+    - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
+      one place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
       Hugging Face parquet files. Pictures are cropped about the centre and resized to ``size``, a side or
       (height, width), in pixels.
 
-    Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. Sets of the size and
-    classes of CIFAR-10 with other pixels, JPEG copies above all, come with a warning. Raises ``ValueError`` for a path
-    without images.
+    Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. What looks like
+    CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in place, come with a warning.
+    Raises ``ValueError`` for a path without images.
     """
     return _load(name_or_path, size, retry=False)
 
@@ -107,9 +108,8 @@ def _load(name_or_path, size, retry: bool) -> Images:
     height, width = (size, size) if isinstance(size, int) else size
     if height < 1 or width < 1:
         raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
-    named = str(name_or_path) in ("auto", "cifar10", "scenes")
     place = name_or_path
-    if named and name_or_path != "scenes":
+    if name_or_path in ("auto", "cifar10"):
         place = os.environ.get("MP3_DATA") or name_or_path
     if place in ("auto", "cifar10", "scenes"):
         if (height, width) != (32, 32):
@@ -125,32 +125,32 @@ def _load(name_or_path, size, retry: bool) -> Images:
 
 def _scenes() -> tuple[Images, str]:
     (train, train_labels), (test, test_labels) = scenes.make_scenes()
-    arrays = sources.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
+    arrays = pictures.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
     return _to_images(arrays, "drawn by mp3lib", "scenes"), "drawn by mp3lib"
 
 
 def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
-    file = cache_folder() / "cifar10.safetensors"
-    images, trouble = _read_cache(file, "cifar10")
-    if images is not None:
-        return images, f"from {_short(file)}"
-    tried = [(f"cache {_short(file)}", trouble)]
-    recent = None if retry else _recent_failure()
-    if recent is None:
-        for link in download.chain():
-            try:
-                images = _try_link(link)
-            except (download.LinkFailed, ValueError) as error:
-                tried.append((link.name, str(error)))
-                continue
-            unsaved = _write_cache(images, file, "cifar10")
-            _forget_failure()
-            damaged = f"; the cached copy was {trouble}" if trouble != "empty" else ""
-            return images, f"from {link.name}, " + (unsaved or f"now in {_short(file)}") + damaged
-        _remember_failure(tried[1:])
-    else:
+    file = cache.folder() / "cifar10.safetensors"
+    found = _from_cache(file, CIFAR10_FINGERPRINT)
+    if isinstance(found, Images):
+        return found, f"from {cache.short(file)}"
+    tried = [(f"cache {cache.short(file)}", found)]
+    recent = None if retry else cache.recent_failure()
+    if recent is not None:
         minutes, links = recent
         tried += [(name, f"{reason} ({minutes} min ago, not tried again)") for name, reason in links]
+    else:
+        for link in download.chain():
+            try:
+                images = _download(link)
+            except (download.LinkFailed, ValueError) as error:
+                tried.append((link.name, " ".join(str(error).split())))
+                continue
+            unsaved = _to_cache(images, file, CIFAR10_FINGERPRINT)
+            cache.forget_failure()
+            damaged = "" if found == "empty" else f" (the copy there was {found})"
+            return images, f"from {link.name}, " + (unsaved or f"now in {cache.short(file)}") + damaged
+        cache.remember_failure(tried[1:])
     if or_scenes:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in tried)
         images, where = _scenes()
@@ -158,14 +158,14 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
     listed = "\n".join(f"  - {name}: {reason}" for name, reason in tried)
     raise DataUnavailable(
         f"CIFAR-10 could not be had. Tried:\n{listed}\n"
-        f"What to do: get {download.OFFICIAL_URL} in any way and set MP3_DATA to where it is; or call "
-        'load_images("auto") or set MP3_DATA=scenes for the embedded images; or try again with '
-        "python -m mp3lib data fetch."
+        f"What to do: get {download.OFFICIAL_URL} by any means and set MP3_DATA to where it is; or set "
+        'MP3_DATA=scenes, or call load_images("auto"), for the embedded images; or try again with '
+        "python -m mp3lib data fetch"
     )
 
 
-def _try_link(link: download.Link) -> Images:
-    with download.temporary_folder(cache_folder()) as folder:
+def _download(link: download.Link) -> Images:
+    with download.temporary_folder(cache.folder()) as folder:
         images = _to_images(sources.read(download.fetch(link, Path(folder))), link.name, "cifar10")
     if images.fingerprint != CIFAR10_FINGERPRINT:
         raise download.LinkFailed(f"other pixels than CIFAR-10's (fingerprint {images.fingerprint})")
@@ -174,193 +174,88 @@ def _try_link(link: download.Link) -> Images:
 
 def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
     if not path.exists():
-        raise ValueError(
-            f"{path} is neither a name (auto, cifar10, scenes) nor a path to something. Accepted: {sources.ACCEPTED}"
-        )
+        names = "neither a name (auto, cifar10, scenes) nor a path to something"
+        raise ValueError(f"{path} is {names}. Accepted: {sources.ACCEPTED}")
     path = path.resolve()
-    key = _state(path, size)
-    file = cache_folder() / f"images-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.safetensors"
-    images, _ = _read_cache(file, key)
-    if images is None:
+    key = cache.state(path, size)
+    file = cache.folder() / f"images-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.safetensors"
+    images = _from_cache(file, key)
+    if not isinstance(images, Images):
         arrays = sources.read(path, size)
         like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
         images = _to_images(arrays, str(path), "cifar10" if like_cifar10 else path.name.split(".")[0])
         if images.train.images.nbytes < CACHE_LIMIT:
-            _write_cache(images, file, key)
-    return images, f"from {_short(path)}"
+            _to_cache(images, file, key)
+    for note in images.notes:
+        warnings.warn(f"{path}: {note}", stacklevel=4)
+    return images, f"from {cache.short(path)}"
 
 
-def _to_images(arrays: sources.Arrays, source: str, name: str) -> Images:
+def _to_images(arrays: pictures.Arrays, source: str, name: str) -> Images:
     train = Split(torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels))
     test = Split(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
-    return Images(train, test, arrays.classes, source, fingerprint(train, test), name)
+    digits = fingerprint(train, test)
+    notes = tuple(arrays.notes)
+    if digits != CIFAR10_FINGERPRINT and name != "scenes":
+        if arrays.jpeg or pictures.jpeg_grid(arrays.train_images) > 1.04:
+            notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
+        elif name == "cifar10":
+            notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
+    return Images(train, test, arrays.classes, source, digits, name, notes)
 
 
 def fingerprint(train: Split, test: Split) -> str:
-    """32 hex digits that depend on the set of (pixels, label) pairs in each split, not on their order."""
+    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order."""
     whole = hashlib.sha256()
     for split in (train, test):
         rows = np.ascontiguousarray(split.images.numpy()).reshape(len(split), -1)
-        labels = split.labels.tolist()
-        pairs = (
-            hashlib.blake2b(row, digest_size=16, salt=b"%d" % label) for row, label in zip(rows, labels, strict=True)
-        )
+        pairs = zip(rows, split.labels.tolist(), strict=True)
+        digests = [hashlib.blake2b(row, digest_size=16, salt=b"%d" % label).digest() for row, label in pairs]
         whole.update(repr(tuple(split.images.shape)).encode())
-        whole.update(b"".join(sorted(pair.digest() for pair in pairs)))
+        whole.update(b"".join(sorted(digests)))
     return whole.hexdigest()[:32]
 
 
-# --- the cache ------------------------------------------------------------------------------------------------------
+def _from_cache(file: Path, key: str | None = None) -> Images | str:
+    found = cache.read(file, key)
+    if isinstance(found, str):
+        return found
+    tensors, about = found
+    train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
+    classes = tuple(json.loads(about["classes"]))
+    notes = tuple(json.loads(about["notes"]))
+    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
 
 
-def cache_folder() -> Path:
-    """``$MP3_CACHE``, else the platform's cache folder of the user. It need not exist yet."""
-    if os.environ.get("MP3_CACHE"):
-        return Path(os.environ["MP3_CACHE"]).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("mp3lib", appauthor=False)
-
-
-def _read_cache(file: Path, key: str | None = None) -> tuple[Images | None, str]:
-    """The images in a cache file, or None and why not. ``key`` says what the file must have been made from."""
-    from safetensors import SafetensorError, safe_open
-
-    if not file.exists():
-        return None, "empty"
-    try:
-        with safe_open(file, "pt") as stored:
-            about = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        if key is not None and about.get("key") != key:
-            return None, "out of date"
-        if about.get("checksum") != _checksum(tensors):
-            return None, "damaged"
-        train = Split(tensors["train_images"], tensors["train_labels"])
-        test = Split(tensors["test_images"], tensors["test_labels"])
-        classes = tuple(json.loads(about["classes"]))
-        return Images(train, test, classes, about["source"], about["fingerprint"], about["name"]), ""
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        return None, f"damaged ({type(error).__name__})"
-
-
-def _write_cache(images: Images, file: Path, key: str) -> str:
-    """Store decoded images beside ``file`` and rename. Returns what went wrong, if anything did."""
-    from safetensors.torch import save_file
-
-    tensors = {
-        "train_images": images.train.images,
-        "train_labels": images.train.labels,
-        "test_images": images.test.images,
-        "test_labels": images.test.labels,
-    }
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    about = {"key": key, "checksum": _checksum(tensors), "classes": json.dumps(images.classes)}
+def _to_cache(images: Images, file: Path, key: str) -> str:
+    tensors = {"train_images": images.train.images, "train_labels": images.train.labels}
+    tensors |= {"test_images": images.test.images, "test_labels": images.test.labels}
+    about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
     about |= {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
-    part = file.with_name(f"mp3lib-part-{os.getpid()}-{file.name}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part, about)
-        os.replace(part, file)
-    except Exception as error:  # a full or read-only disk costs the cache, not the images
-        part.unlink(missing_ok=True)
-        return f"not cached ({type(error).__name__}: {error})"
-    return ""
-
-
-def _checksum(tensors: dict[str, Tensor]) -> str:
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].numpy().data, value)
-    return f"{value:08x}"
-
-
-def _state(path: Path, size: tuple[int, int]) -> str:
-    """Changes when a file at ``path`` changes, comes or goes."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    state = hashlib.sha256(repr(size).encode())
-    for file in files:
-        stat = file.stat()
-        state.update(f"{file.relative_to(path)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return state.hexdigest()
-
-
-# --- a failed chain is remembered for a while, so that five notebooks offline do not each wait for the network ----------
-
-
-def _failure_file() -> Path:
-    return cache_folder() / "last-failure.json"
-
-
-def _recent_failure() -> tuple[int, list] | None:
-    """(minutes ago, [(link, reason), ...]) if the chain failed within the hour, with the same npm on the path."""
-    try:
-        stamp = json.loads(_failure_file().read_text())
-        age = time.time() - stamp["time"]
-        if 0 <= age < OFFLINE_SECONDS and stamp["npm"] == shutil.which("npm"):
-            return int(age / 60), stamp["tried"]
-    except (OSError, ValueError, KeyError):
-        pass
-    return None
-
-
-def _remember_failure(tried: list) -> None:
-    stamp = {"time": time.time(), "npm": shutil.which("npm"), "tried": tried}
-    with contextlib.suppress(OSError):
-        _failure_file().parent.mkdir(parents=True, exist_ok=True)
-        _failure_file().write_text(json.dumps(stamp))
-
-
-def _forget_failure() -> None:
-    with contextlib.suppress(OSError):
-        _failure_file().unlink(missing_ok=True)
-
-
-def _ours() -> list[Path]:
-    """The files and folders in the cache that this module made."""
-    folder = cache_folder()
-    return sorted(
-        file
-        for pattern in ("cifar10.safetensors", "images-*.safetensors", "mp3lib-part-*", _failure_file().name)
-        for file in folder.glob(pattern)
-    )
+    return cache.write(file, key, tensors, about)
 
 
 def status() -> str:
     """What is in the cache and where ``load_images("cifar10")`` would look, as text. Touches no network."""
-    lines = [f"MP3_DATA   {os.environ.get('MP3_DATA') or 'not set'}", f"cache      {_short(cache_folder())}"]
-    for file in _ours():
-        if file.suffix != ".safetensors":
-            continue
-        images, trouble = _read_cache(file)
-        size = f"{file.stat().st_size / 1e6:.0f} MB"
-        if images is None:
-            lines.append(f"  {file.name}  {size}, {trouble}")
-        else:
-            known = ", lossless CIFAR-10" if images.fingerprint == CIFAR10_FINGERPRINT else ""
-            count = f"{len(images.train):,} + {len(images.test):,} images"
-            lines.append(
-                f"  {file.name}  {size}, {count}{known}, from {images.source}, fingerprint {images.fingerprint}"
-            )
-    if len(lines) == 2:
-        lines.append('  empty: load_images("cifar10") would download into it (139 to 170 MB)')
-    if (recent := _recent_failure()) is not None:
-        lines.append(f"  the download failed {recent[0]} min ago; `python -m mp3lib data fetch` tries it again now")
+    lines = [f"MP3_DATA  {os.environ.get('MP3_DATA') or 'not set'}", f"cache     {cache.short(cache.folder())}"]
+    for file in cache.ours():
+        found = _from_cache(file) if file.suffix == ".safetensors" else "left over from a download"
+        if isinstance(found, Images):
+            known = ", lossless CIFAR-10" if found.fingerprint == CIFAR10_FINGERPRINT else ""
+            about = f"{len(found.train):,} + {len(found.test):,} images{known}, from {found.source}"
+            lines.append(f"  {file.name}  {file.stat().st_size / 1e6:.0f} MB, {about}, fingerprint {found.fingerprint}")
+        elif file.suffix != ".json":
+            lines.append(f"  {file.name}  {found}")
+    if not (cache.folder() / "cifar10.safetensors").exists():
+        lines.append('  no CIFAR-10: load_images("cifar10") would download it (139 to 170 MB)')
+    if (recent := cache.recent_failure()) is not None:
+        lines.append(f"  the download failed {recent[0]} min ago; python -m mp3lib data fetch tries again at once")
     return "\n".join(lines)
 
 
 def clear() -> str:
-    """Remove what this module put into the cache, and nothing else; returns what was removed, as text."""
-    removed = []
-    for file in _ours():
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
-        removed.append(f"removed {_short(file)}")
-    return "\n".join(removed) or f"nothing to remove in {_short(cache_folder())}"
-
-
-def _short(path: Path) -> str:
-    """The path with the home folder written as ~."""
-    try:
-        return "~/" + path.relative_to(Path.home()).as_posix()
-    except ValueError:
-        return str(path)
+    """Remove what this library put into the cache, and nothing else; returns what was removed, as text."""
+    removed = cache.ours()
+    for path in removed:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return "\n".join(f"removed {cache.short(path)}" for path in removed) or f"nothing in {cache.short(cache.folder())}"

@@ -103,7 +103,7 @@ def download(url: str, folder: Path) -> Path:
             lead = RateFloor(FLOOR, WINDOW)
             done = 0
             with progress_bar(length, target.name) as bar:
-                # read1 hands over what has come in, instead of waiting for a full block from a crawling server
+                # read1 hands over what has come in, where read would wait for a full block from a crawling server
                 while block := answer.raw.read1(1 << 18):
                     out.write(block)
                     done += len(block)

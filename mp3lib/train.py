@@ -76,7 +76,7 @@ def pretrain(
         progress: show a progress bar (on a terminal or in a notebook, never in a log file).
 
     Returns:
-        one dict an epoch: ``epoch, step, loss, lr, seconds`` and, where evaluated, ``test_accuracy`` and ``test_loss``,
+        one dict an epoch: ``epoch, step, loss, lr, seconds``, ``losses`` (ten means within the epoch) and, where evaluated, ``test_accuracy`` and ``test_loss``,
         each a dict by mask ratio.
 
     Raises:
@@ -154,7 +154,7 @@ def fit(
         if not settings[name] > 0:
             raise ValueError(f"{name} must be positive, got {settings[name]}")
     steps_per_epoch = settings["num_images"] // settings["batch_size"]
-    total = settings["epochs"] * steps_per_epoch
+    total, seed = settings["epochs"] * steps_per_epoch, settings["seed"]
 
     AcceleratorState._reset_state()  # a notebook may train in float32 after bf16
     accelerator = Accelerator(mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]])
@@ -171,26 +171,27 @@ def fit(
     wrapped.train()
     try:
         for epoch in range(step // steps_per_epoch, settings["epochs"]):
-            started, summed = time.perf_counter(), torch.zeros((), device=accelerator.device)
+            started, values = time.perf_counter(), []
             order = torch.randperm(
-                settings["num_images"], generator=torch.Generator().manual_seed(seed_of(settings, epoch))
+                settings["num_images"], generator=torch.Generator().manual_seed(seed_of(seed, epoch=epoch))
             )
             for chosen in order.split(settings["batch_size"])[:steps_per_epoch]:
                 lr_now = warmup_cosine(step, total, steps_per_epoch)
                 for o, peak in zip(optimizers, peaks, strict=True):
                     for group, highest in zip(o.param_groups, peak, strict=True):
                         group["lr"] = highest * lr_now
-                torch.manual_seed(seed_of(settings, 10_000 + step) + accelerator.process_index)
+                torch.manual_seed(seed_of(seed, step=step, process=accelerator.process_index))
                 with accelerator.split_between_processes(chosen) as mine:
                     value = loss(wrapped, mine, accelerator.device)
                 accelerator.backward(value)
                 for o in optimizers:
                     o.step()
                     o.zero_grad()
-                summed += value.detach()
+                values.append(value.detach())
                 step += 1
                 bar.update()
-            mean = accelerator.reduce(summed / steps_per_epoch, "mean").item()
+            losses = accelerator.reduce(torch.stack(values).float(), "mean").cpu()
+            mean = losses.mean().item()
             if not math.isfinite(mean):
                 raise FloatingPointError(
                     f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
@@ -198,6 +199,7 @@ def fit(
                     + (f"; the last good checkpoint is kept in {folder}." if folder else ".")
                 )
             line = {"epoch": epoch + 1, "step": step, "loss": mean, "lr": settings["lr"] * lr_now}
+            line["losses"] = [round(part.mean().item(), 5) for part in losses.tensor_split(min(10, steps_per_epoch))]
             line["seconds"] = round(time.perf_counter() - started, 2)
             last = epoch + 1 == settings["epochs"]
             if evaluate and eval_every and main and (last or (epoch + 1) % eval_every == 0):
@@ -215,9 +217,12 @@ def fit(
     return lines
 
 
-def seed_of(settings: dict, number: int) -> int:
-    """A seed for the step or epoch ``number`` of a run; different runs do not share any."""
-    return settings["seed"] * 1_000_003 * 1_000 + number
+def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:
+    """A seed for the order of an epoch, or for all that is random in a step, on one of several processes."""
+    number = 0
+    for part in (seed, epoch, step, process):
+        number = number * 1_000_003 + part
+    return number % 2**63
 
 
 def warmup_cosine(step: int, total: int, steps_per_epoch: int) -> float:

@@ -1,0 +1,101 @@
+"""Makes ``pytest tests`` and ``pytest --nbval notebooks/`` strict, honest and repeatable."""
+
+import contextlib
+import io
+import os
+import tomllib
+from pathlib import Path
+
+import nbval.kernel
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+ALLOWED_SKIPS = ROOT / "tests" / "allowed_skips.toml"
+
+# Kernels inherit this. Beside other work, two spinning threads were several times slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def execute_cell_input(self, cell_input, allow_stdin=None):
+    """As JupyterLab does. nbval 0.11 runs cells without history: there ``;`` does not silence (its issue 194)."""
+    return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+
+
+nbval.kernel.RunningKernel.execute_cell_input = execute_cell_input
+
+
+def pytest_configure(config):
+    config.stash[skips_key] = {}
+    sanitizer = config.option.nbval_sanitize_with
+    if sanitizer:  # nbval would look for it in the current folder
+        config.option.nbval_sanitize_with = str(ROOT / sanitizer)
+
+
+def pytest_sessionstart(session):
+    """Bring the data before any notebook asks for them: a download would add a progress bar to its output."""
+    if session.config.option.nbval or session.config.option.nbval_lax:
+        from mp3lib import load_images
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            load_images("auto")
+
+
+# --- a notebook cell that was never run -------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        cell = getattr(item, "cell", None)
+        if cell is not None and cell.source.strip() and cell.execution_count is None and not item.options["skip"]:
+            item.add_marker(pytest.mark.never_run)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("never_run"):  # nbval compares nothing then: a stripped notebook would pass
+        pytest.fail("this cell has no stored run: make notebooks", pytrace=False)
+
+
+# --- no skip without a written reason ---------------------------------------------------------------------------------
+
+skips_key = pytest.StashKey[dict[str, str]]()
+
+
+def skip_reason(report) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"xfail: {report.wasxfail}"
+    return report.longrepr[2].removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped:
+        item.config.stash[skips_key][report.nodeid] = skip_reason(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    if report.skipped:
+        collector.config.stash[skips_key][report.nodeid] = skip_reason(report)
+    return report
+
+
+def unlisted_skips(config) -> dict[str, str]:
+    allowed = {entry["reason"] for entry in tomllib.loads(ALLOWED_SKIPS.read_text(encoding="utf-8")).get("skip", [])}
+    return {test: reason for test, reason in config.stash[skips_key].items() if reason not in allowed}
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if exitstatus == pytest.ExitCode.OK and unlisted_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    unlisted = unlisted_skips(config)
+    if unlisted:
+        terminalreporter.section("skipped for a reason that tests/allowed_skips.toml does not list", red=True)
+        for test, reason in unlisted.items():
+            terminalreporter.line(f"{test}: {reason}")

@@ -1,0 +1,103 @@
+"""Pictures in files of their own: decoding, cropping and resizing, and finding split and class in their folders."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+TEST_NAMES = ("test", "val", "valid", "validation")
+
+
+@dataclass
+class Arrays:
+    """What a reader returns: images (N, 3, H, W) uint8 and labels (N,) int64, as numpy arrays."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple[str, ...]
+    jpeg: bool = False  # some pixels come straight out of a JPEG file, its compression grid in place
+    notes: tuple[str, ...] = ()  # what the reader should be warned of
+
+
+def suffixes() -> set[str]:
+    """The endings of the files that Pillow can open."""
+    return {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+
+
+def try_decode(data: bytes, size: tuple[int, int]):
+    """What ``decode`` returns, or the exception that it raises."""
+    try:
+        return decode(data, size)
+    except Exception as error:  # Pillow raises many kinds; the caller names the file
+        return error
+
+
+def decode(data: bytes, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
+    """Decode one picture to ((3, H, W) uint8, whether its JPEG grid is still in place)."""
+    height, width = size
+    with Image.open(io.BytesIO(data)) as picture:
+        form = picture.format
+        picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
+        if picture.mode.startswith("I;16"):
+            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        in_place = picture.size == (width, height)
+        if not in_place:
+            picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+        return np.asarray(picture).transpose(2, 0, 1), in_place and form in ("JPEG", "MPO")
+
+
+def arrange(pictures: list, path: Path) -> Arrays:
+    """Make a data set of (name, pixels, jpeg) triples; the folders in the names say the split and the class."""
+    pictures = sorted(pictures, key=lambda picture: picture[0])
+    folders = [PurePosixPath(name).parts[:-1] for name, _, _ in pictures]
+    root = path.name.split(".")[0]
+    while folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
+        root, folders = folders[0][0], [parts[1:] for parts in folders]
+    tops = {parts[0].lower() for parts in folders if parts}
+    test_name = next((name for name in TEST_NAMES if name in tops), None)
+    by_split = "train" in tops and test_name is not None
+    # with folders there, pictures lying beside them are not part of the set
+    wanted = {"train", test_name} if by_split else tops
+    kept = [i for i, parts in enumerate(folders) if not tops or (parts and parts[0].lower() in wanted)]
+    left_out = [pictures[i][0] for i in sorted(set(range(len(pictures))) - set(kept))]
+    pictures, folders = [pictures[i] for i in kept], [folders[i] for i in kept]
+    in_test = np.array([parts[0].lower() == test_name for parts in folders]) if by_split else None
+    names = [parts[by_split] if len(parts) > by_split else root for parts in folders]
+    classes = tuple(sorted(set(names)))
+    labels = np.array([classes.index(name) for name in names], dtype=np.int64)
+    images = np.stack([pixels for _, pixels, _ in pictures])
+    arrays = split(images, labels, classes, in_test, any(jpeg for _, _, jpeg in pictures))
+    if left_out:
+        arrays.notes = (f"left out {len(left_out)} picture(s) beside the folders in use, as {left_out[0]}",)
+    return arrays
+
+
+def split(images, labels, classes, in_test=None, jpeg=False) -> Arrays:
+    """Split as told, or else give every tenth image of each class (at least one, if it has two) to the test set."""
+    if in_test is None:
+        in_test = np.zeros(len(labels), dtype=bool)
+        for label in range(len(classes)):
+            (members,) = np.nonzero(labels == label)
+            in_test[members[9::10] if len(members) >= 10 else members[1:][-1:]] = True
+    return Arrays(images[~in_test], labels[~in_test], images[in_test], labels[in_test], classes, jpeg)
+
+
+def jpeg_grid(images: np.ndarray) -> float:
+    """How much larger the step from pixel to pixel is across the borders of 8 x 8 blocks than right beside them.
+
+    ``images`` is (N, 3, H, W) uint8. About 1 for pixels that were never compressed, 1.07 and more at the usual quality
+    of JPEG; meant for hundreds of images, for a few it is noise, so 1 is returned below 500.
+    """
+    if len(images) < 500 or min(images.shape[2:]) < 17:
+        return 1.0
+    ratios = []
+    for axis in (2, 3):
+        steps = np.abs(np.diff(images[:2000].astype(np.int16), axis=axis)).mean(axis=(0, 1, 5 - axis))
+        borders = np.arange(7, len(steps) - 1, 8)
+        ratios.append(2 * steps[borders].mean() / max((steps[borders - 1] + steps[borders + 1]).mean(), 1e-6))
+    return float(min(ratios))

@@ -1,0 +1,109 @@
+"""Augmentation: the range of the pixels, where the boxes lie, and that nothing is ever padded."""
+
+import pytest
+import torch
+
+from mp3lib.augment import random_boxes, random_resized_crop, to_float
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(b: int = 16, h: int = 32, w: int = 32) -> torch.Tensor:
+    return torch.randint(0, 256, (b, 3, h, w), dtype=torch.uint8, generator=seeded(1))
+
+
+def test_to_float_maps_the_256_values_evenly_onto_minus_one_to_one():
+    values = to_float(torch.arange(256, dtype=torch.uint8))
+    assert values.dtype == torch.float32
+    assert values[0] == -1 and values[255] == 1
+    torch.testing.assert_close(values.diff(), torch.full((255,), 2 / 255), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(2, 3), torch.zeros(3, dtype=torch.int64), [1, 2]])
+def test_to_float_refuses_anything_but_uint8(wrong):
+    with pytest.raises(ValueError, match="uint8"):
+        to_float(wrong)
+
+
+def test_the_whole_image_as_box_changes_nothing():
+    images = noise(h=24, w=40)
+    whole = random_resized_crop(images, area=(1, 1), flip=False, generator=seeded())
+    torch.testing.assert_close(whole, to_float(images), atol=1e-5, rtol=0)
+
+
+def test_flip_mirrors_about_half_of_the_images_and_only_left_to_right():
+    images = noise(400)
+    crops = random_resized_crop(images, area=(1, 1), flip=True, generator=seeded())
+    same = (crops - to_float(images)).abs().amax(dim=(1, 2, 3)) < 1e-4
+    mirrored = (crops - to_float(images).flip(-1)).abs().amax(dim=(1, 2, 3)) < 1e-4
+    assert torch.all(same ^ mirrored)
+    assert 150 < mirrored.sum() < 250
+
+
+def test_boxes_lie_inside_the_image_and_cover_the_asked_share_of_it():
+    x, y, width, height = random_boxes(20_000, (0.3, 0.9), seeded())
+    for centre, length in ((x, width), (y, height)):
+        assert (centre - length / 2).min() >= -1e-6 and (centre + length / 2).max() <= 1 + 1e-6
+    share, ratio = width * height, width / height
+    assert share.min() >= 0.3 - 1e-5 and share.max() <= 0.9 + 1e-5
+    quarters = torch.histc(share, bins=4, min=0.3, max=0.9) / len(share)
+    assert (quarters - 0.25).abs().max() < 0.02  # uniform
+    assert ratio.min() >= 3 / 4 - 1e-5 and ratio.max() <= 4 / 3 + 1e-5
+    assert abs(ratio.log().mean()) < 0.01  # as often tall as wide
+    # free to slide: the boxes touch either side now and then
+    assert (x - width / 2).min() < 0.01 and (x + width / 2).max() > 0.99
+
+
+def test_a_crop_shows_a_box_of_the_image_and_nothing_from_outside():
+    """On an image whose value is its x (or y), a crop must be that ramp over the box: no mirrored or black border."""
+    b, h, w = 64, 20, 32
+    across = ((torch.arange(w) + 0.5) / w * 2 - 1).expand(b, 1, h, w)
+    down = ((torch.arange(h) + 0.5) / h * 2 - 1)[:, None].expand(b, 1, h, w)
+    crops = random_resized_crop(torch.cat([across, down], dim=1), generator=seeded(3), flip=False)
+    x, y, width, height = random_boxes(b, (0.6, 1.0), seeded(3))
+    expected_x = (x[:, None] + width[:, None] * ((torch.arange(w) + 0.5) / w - 0.5)) * 2 - 1
+    expected_y = (y[:, None] + height[:, None] * ((torch.arange(h) + 0.5) / h - 0.5)) * 2 - 1
+    # within half a pixel of the image's border there is no ramp to interpolate: the last pixel's value stays
+    expected_x, expected_y = expected_x.clamp(-1 + 1 / w, 1 - 1 / w), expected_y.clamp(-1 + 1 / h, 1 - 1 / h)
+    torch.testing.assert_close(crops[:, 0], expected_x[:, None, :].expand(b, h, w), atol=1e-4, rtol=0)
+    torch.testing.assert_close(crops[:, 1], expected_y[:, :, None].expand(b, h, w), atol=1e-4, rtol=0)
+
+
+def test_same_generator_same_crops_and_each_image_its_own_box():
+    images = noise(1).expand(8, 3, 32, 32)
+    first, again = (random_resized_crop(images, generator=seeded(5)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, random_resized_crop(images, generator=seeded(6)))
+    assert len({crop.numpy().tobytes() for crop in first}) == 8
+
+
+def test_uint8_and_float_images_give_the_same_and_stay_as_they_were():
+    images = noise()
+    before = images.clone()
+    floats = to_float(images)
+    kept = floats.clone()
+    crops = random_resized_crop(images, generator=seeded())
+    assert crops.dtype == torch.float32 and crops.shape == images.shape
+    assert crops.min() >= -1 and crops.max() <= 1
+    assert torch.equal(crops, random_resized_crop(floats, generator=seeded()))
+    assert torch.equal(images, before) and torch.equal(floats, kept)
+
+
+@pytest.mark.parametrize(
+    ("images", "area", "message"),
+    [
+        (torch.zeros(3, 32, 32), (0.6, 1), r"\(3, 32, 32\)"),
+        (torch.zeros(0, 3, 32, 32), (0.6, 1), r"\(0, 3, 32, 32\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.int64), (0.6, 1), "int64"),
+        (torch.full((2, 3, 8, 8), 255.0), (0.6, 1), "255"),
+        (torch.full((2, 3, 8, 8), float("nan")), (0.6, 1), "nan"),
+        (torch.zeros(2, 3, 8, 8), (0, 1), "area"),
+        (torch.zeros(2, 3, 8, 8), (0.8, 0.6), "area"),
+        (torch.zeros(2, 3, 8, 8), (0.6, 1.2), "area"),
+    ],
+)
+def test_wrong_input_is_named(images, area, message):
+    with pytest.raises(ValueError, match=message):
+        random_resized_crop(images, area=area)

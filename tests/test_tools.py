@@ -1,0 +1,221 @@
+"""tools/lab.py, tools/execute.py and conftest.py: each rule seen to hold, and seen to fail where it should."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- lab.py -----------------------------------------------------------------------------------------------------------
+
+
+def lab(environ=None, uid=1000, argv=(), **machine):
+    command, messages = load_tool("lab").lab_command(environ or {}, uid, list(argv), **machine)
+    assert command[1:3] == ["-m", "jupyterlab"]
+    assert not any(
+        "token" in part or "--ip" in part or "ServerApp.ip" in part for part in command[: -len(argv) or None]
+    )
+    return command, " ".join(messages)
+
+
+def test_lab_on_a_desk_adds_nothing():
+    for environ, platform in (
+        ({"DISPLAY": ":0"}, "linux"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux"),
+        ({}, "darwin"),
+    ):
+        command, messages = lab(environ, platform=platform)
+        assert command[3:] == ["--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"] and messages == ""
+
+
+def test_lab_as_root_says_so():
+    command, messages = lab({"DISPLAY": ":0"}, uid=0, platform="linux")
+    assert "--allow-root" in command and "root" in messages
+    command, messages = lab({"DISPLAY": ":0"}, uid=0, argv=["--allow-root"], platform="linux")
+    assert command.count("--allow-root") == 1 and messages == ""
+
+
+def test_lab_on_a_server_says_how_to_reach_it():
+    for environ, platform in (({}, "linux"), ({"DISPLAY": ""}, "linux"), ({"SSH_CONNECTION": "1 2 3 4"}, "darwin")):
+        command, messages = lab(environ, platform=platform)
+        assert "--no-browser" in command and "ssh -N -L 8888:127.0.0.1:8888" in messages
+    for argv in (["--port", "8899"], ["--port=8899"], ["--ServerApp.port=8899"]):
+        command, messages = lab(argv=["--no-browser", *argv], platform="linux")
+        assert command.count("--no-browser") == 1 and "ssh -N -L 8899:127.0.0.1:8899" in messages
+
+
+def test_lab_in_a_container_says_how_to_reach_it():
+    command, messages = lab({"DISPLAY": ":0"}, platform="linux", container=True)
+    assert "--no-browser" in command and "--network host" in messages
+    command, messages = lab(argv=["--ip", "0.0.0.0"], platform="linux", container=True)
+    assert command[-2:] == ["--ip", "0.0.0.0"] and "--network host" not in messages
+
+
+def test_lab_flags_of_the_reader_come_last():
+    assert lab(argv=["--port", "8899", "--LabApp.default_url=/lab"])[0][-1] == "--LabApp.default_url=/lab"
+
+
+# --- execute.py -------------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, *cells: str, **metadata) -> Path:
+    notebook = new_notebook(cells=[new_markdown_cell("# Why?"), *map(new_code_cell, cells)], metadata=metadata)
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_execute_stores_what_a_reader_without_a_kernel_sees(tmp_path, capsys):
+    path = write(
+        tmp_path / "01.ipynb",
+        "from ipywidgets import IntSlider\nfrom tqdm.auto import tqdm",
+        "IntSlider( 3 )",
+        "for _ in tqdm(range(60), desc='epochs'): pass",
+        "print('shape', (2,3))",
+        metadata={"colab": 1},
+    )
+    raw = json.loads(path.read_text())
+    for cell in raw["cells"]:
+        del cell["id"]
+    path.write_text(json.dumps(raw | {"nbformat_minor": 4}))
+    execute = load_tool("execute").execute
+
+    assert execute(path) > 0
+    first = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(first, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"} and notebook.nbformat_minor == 5
+    code = notebook.cells[1:]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert [cell.source.splitlines()[-1] for cell in code[1:3]] == ["IntSlider(3)", "    pass"]
+    assert code[1].outputs[0].data == {"text/plain": "IntSlider(value=3)"}
+    assert code[2].outputs[0].data == {"text/plain": "epochs: 100%|██████████| 60/60"}
+    assert code[3].outputs[0].text == "shape (2, 3)\n"
+    assert "01.ipynb: " in capsys.readouterr().out
+
+    execute(path)
+    assert path.read_text(encoding="utf-8") == first, "a second run changes nothing: ids and format are stable"
+    ruff = [sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), str(path)]
+    assert subprocess.run(ruff, capture_output=True).returncode == 0
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_execute_refuses_to_store_a_failed_run(tmp_path, capsys):
+    path = write(tmp_path / "01.ipynb", "x = 1", "assert x == 2, 'x is one'", "x")
+    before = path.read_bytes()
+    assert load_tool("execute").execute(path) is None
+    assert path.read_bytes() == before and sorted(tmp_path.iterdir()) == [path]
+    said = capsys.readouterr().err
+    assert "assert x == 2" in said and "AssertionError: x is one" in said
+
+
+def test_execute_logs_the_newest_run_of_each_kind(tmp_path, monkeypatch):
+    tool = load_tool("execute")
+    monkeypatch.setattr(tool, "TIMES", tmp_path / "results" / "notebooks.jsonl")
+    monkeypatch.delenv("MP3_BUDGET", raising=False)
+    for name, seconds, data in (("02.ipynb", 3.04, "cifar10"), ("01.ipynb", 1, "cifar10"), ("02.ipynb", 2, "cifar10")):
+        tool.log(Path(name), seconds, data)
+    tool.log(Path("02.ipynb"), 5, "scenes")
+    lines = [json.loads(line) for line in tool.TIMES.read_text().splitlines()]
+    assert [(x["notebook"], x["budget"], x["data"], x["seconds"]) for x in lines] == [
+        ("01.ipynb", "laptop", "cifar10", 1),
+        ("02.ipynb", "laptop", "cifar10", 2),
+        ("02.ipynb", "laptop", "scenes", 5),
+    ]
+
+
+# --- conftest.py ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    """An empty project with our settings; its mp3lib only notes that it was asked for images."""
+    for name in ("conftest.py", "pyproject.toml", "nbval_sanitize.cfg"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "allowed_skips.toml").write_text('[[skip]]\nreason = "no chromium"\nwhy = "it needs one"\n')
+    (tmp_path / "mp3lib.py").write_text(
+        "def load_images(name):\n    open('asked', 'a').write(name)\n    print('data: x')\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def notebook(project):
+    (project / "notebooks").mkdir()
+    path = write(
+        project / "notebooks" / "01_x.ipynb",
+        "1 + 1;",
+        "object()",
+        "print('data: from here')\nprint('three', 3)",
+        "from tqdm.auto import tqdm\n\nfor _ in tqdm(range(3)):\n    pass",
+    )
+    load_tool("execute").execute(path)
+    return path
+
+
+def run_pytest(project: Path, *arguments: str, folder: str = "."):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    environ = os.environ | {"PYTHONPATH": str(project)}
+    return subprocess.run(command, cwd=project / folder, env=environ, capture_output=True, text=True)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_nbval_compares_what_matters(project, notebook):
+    edit(notebook, '"data: from here\\n', '"data: from another place\\n')
+    for folder, target in ((".", "notebooks/"), ("notebooks", ".")):
+        answer = run_pytest(project, "--nbval", target, folder=folder)
+        assert answer.returncode == 0 and "4 passed" in answer.stdout, answer.stdout
+    assert (project / "asked").exists(), "data are there before the first cell runs"
+    edit(notebook, '"three 3', '"three 4')
+    answer = run_pytest(project, "--nbval", "notebooks/")
+    assert answer.returncode == 1 and "1 failed, 3 passed" in answer.stdout, answer.stdout
+
+
+@pytest.mark.slow
+def test_nbval_refuses_a_cell_without_a_stored_run(project, notebook):
+    content = nbformat.read(notebook, as_version=4)
+    content.cells[3].update(outputs=[], execution_count=None)
+    nbformat.write(content, notebook)
+    answer = run_pytest(project, "--nbval", "notebooks/")
+    assert answer.returncode == 1 and "this cell has no stored run: make notebooks" in answer.stdout, answer.stdout
+
+
+@pytest.mark.slow
+def test_a_skip_needs_a_listed_reason(project):
+    (project / "tests" / "test_a.py").write_text(
+        "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no chromium')\n"
+    )
+    assert run_pytest(project, "tests").returncode == 0
+    unlisted = (
+        "@pytest.mark.skip(reason='no time')\ndef test_c(): pass\n",
+        "@pytest.mark.xfail(reason='no time')\ndef test_c(): assert False\n",
+        "pytest.skip('no time', allow_module_level=True)\n",
+    )
+    for number, text in enumerate(unlisted):
+        (project / "tests" / f"test_{number}.py").write_text(f"import pytest\n{text}")
+    answer = run_pytest(project, "tests")
+    assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
+    for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
+        assert f"tests/{place}\n" in answer.stdout

@@ -1,0 +1,148 @@
+"""Live figures: the picture follows the controls, errors are seen, and a page without a kernel has a picture."""
+
+import base64
+import itertools
+
+import ipywidgets
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from mp3lib import plots
+from mp3lib.widgets import LiveFigure, choice, float_slider, live, png, slider, steps
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
+
+
+def draw(percent, gain=1.0, shown="pixels"):
+    hidden = np.arange(16) < round(16 * percent / 100)
+    if shown == "map":
+        return plots.maps(gain * np.arange(16).reshape(4, 4), vmin=0, vmax=32, hidden=[hidden])
+    return plots.patch_grid(IMAGE, 4, hidden=hidden, title=f"{16 - hidden.sum()} of 16 patches")
+
+
+def make(**more):
+    return live(draw, alt="A picture that loses its patches", percent=slider("hidden in %", 0, 100, 75, step=5), **more)
+
+
+def broken(k):
+    if k > 2:
+        raise IndexError(f"index {k} is <out> of bounds")
+    return plots.patch_grid(IMAGE, 4, mark=k)
+
+
+def test_the_picture_is_what_draw_draws_at_both_ends_of_every_control():
+    live_figure = make(
+        gain=float_slider("gain", 0, 2, 1, 0.5), shown=choice("shown", {"the pixels": "pixels", "a map": "map"})
+    )
+    controls = live_figure.controls
+    assert live_figure.draw_count == 1
+    seen = set()
+    for percent, gain, shown in itertools.product((0, 100), (0.0, 2.0), ("pixels", "map")):
+        controls["percent"].value, controls["gain"].value, controls["shown"].value = percent, gain, shown
+        assert live_figure.values() == {"percent": percent, "gain": gain, "shown": shown}
+        assert live_figure.last_error is None
+        assert bytes(live_figure.picture.value) == png(draw(percent, gain, shown), small=False)
+        seen.add(bytes(live_figure.picture.value))
+    assert len(seen) == 5  # the gain changes the map alone, and not one that is wholly hidden
+
+
+def test_one_move_is_one_drawing():
+    live_figure = make()
+    live_figure.controls["percent"].value = 10
+    live_figure.controls["percent"].value = 10
+    assert live_figure.draw_count == 2
+
+
+def test_an_error_is_shown_kept_and_forgotten():
+    live_figure = live(broken, alt="x", k=slider("patch", 0, 3, 0))
+    before = bytes(live_figure.picture.value)
+    live_figure.controls["k"].value = 3
+    assert isinstance(live_figure.last_error, IndexError)
+    assert "could not be drawn" in live_figure.message.value and "role='alert'" in live_figure.message.value
+    assert "IndexError: index 3 is &lt;out&gt; of bounds" in live_figure.message.value
+    assert "<code>broken</code>" in live_figure.message.value
+    assert bytes(live_figure.picture.value) == before
+    live_figure.controls["k"].value = 2
+    assert live_figure.last_error is None and live_figure.message.value == ""
+    assert bytes(live_figure.picture.value) == png(broken(2), small=False)
+
+
+def test_the_first_error_is_raised():
+    with pytest.raises(IndexError, match="index 3"):
+        live(broken, alt="x", k=slider("patch", 0, 3, 3))
+    with pytest.raises(TypeError, match="returned NoneType; expected a matplotlib Figure"):
+        live(lambda k: None, alt="x", k=slider("patch", 0, 3, 3))
+
+
+def test_what_is_stored():
+    live_figure = make()
+    data, metadata = live_figure._repr_mimebundle_()
+    assert data["text/plain"] == "[live figure: percent]"
+    assert base64.b64decode(data["image/png"]) == png(draw(75))
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert metadata == {"image/png": {"alt": "A picture that loses its patches"}}
+    live_figure.controls["percent"].value = 0
+    assert live_figure._repr_mimebundle_()[0]["text/plain"] == data["text/plain"]
+    assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(draw(0))
+
+
+def test_no_output_widget_and_every_control_has_its_whole_label():
+    live_figure = make(shown=steps("shown", ["pixels", "map"]))
+    every = [live_figure, *live_figure.children, *live_figure.children[0].children]
+    assert not any(isinstance(widget, ipywidgets.Output) for widget in every)
+    for control in live_figure.controls.values():
+        assert control.description and control.style.description_width == "initial" and not control.disabled
+    assert "A picture that loses its patches" in live_figure.children[1].value
+    assert live_figure.picture.tooltip is None  # JupyterLab shows an error in place of an Image that has one
+
+
+@pytest.mark.parametrize(
+    "control, value",
+    [
+        (slider("n", 1, 9, 4, step=2), 4),
+        (float_slider("t", 0.5, 2, 1.5, 0.5), 1.5),
+        (choice("c", ["a", "b"]), "a"),
+        (choice("c", {"first": 10, "second": 20}, 20), 20),
+        (steps("s", {"1": 1, "10": 10}, 10), 10),
+        (steps("s", [1, 10, 100]), 1),
+    ],
+)
+def test_controls(control, value):
+    assert control.value == value
+    assert getattr(control, "continuous_update", False) is False
+    assert isinstance(live(lambda v: plots.figure()[0], alt="x", v=control), LiveFigure)
+
+
+def test_any_matplotlib_figure_will_do():
+    def plain(k):
+        fig = Figure(figsize=(1, 1))
+        fig.add_subplot().plot([0, k])
+        return fig
+
+    live_figure = live(plain, alt="x", k=slider("k", 0, 3, 1))
+    assert bytes(live_figure.picture.value) == png(plain(1), small=False)
+    assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(plain(1))
+
+
+def test_in_a_kernel():
+    """As a reader uses it: one output, moved by its controls, nothing else printed, errors included."""
+    cells = [
+        "import numpy as np\nfrom mp3lib import plots\nfrom mp3lib.widgets import live, png, slider",
+        "def draw(k):\n    return plots.patch_grid(np.zeros((3, 8, 8)), 4, mark=k)",
+        "live_figure = live(draw, alt='One patch of four', k=slider('patch', 0, 4, 1))\nlive_figure",
+        "for k in (0, 3):\n    live_figure.controls['k'].value = k\n"
+        "    assert bytes(live_figure.picture.value) == png(draw(k), small=False) and live_figure.last_error is None",
+        "live_figure.controls['k'].value = 4\nassert isinstance(live_figure.last_error, ValueError)\n"
+        "live_figure.message.value",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 0, 1, 0, 1]
+    (output,) = notebook.cells[2].outputs
+    assert output.data["text/plain"] == "[live figure: k]"
+    assert base64.b64decode(output.data["image/png"]) == png(plots.patch_grid(np.zeros((3, 8, 8)), 4, mark=1))
+    assert output.metadata["image/png"]["alt"] == "One patch of four"
+    assert "mark holds 4; expected 0 to 3" in notebook.cells[4].outputs[0].data["text/plain"]
