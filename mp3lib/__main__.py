@@ -10,6 +10,13 @@ from pathlib import Path
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells defaults, but not that the default of an optional thing is nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m mp3lib", description="Masked position prediction for vision transformers."
@@ -19,41 +26,61 @@ def parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="where the images are: show, fetch or remove them", description=data_help())
     data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
 
-    show = argparse.ArgumentDefaultsHelpFormatter
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
 
+    shape = argparse.ArgumentParser(add_help=False)
+    shape.add_argument("--patch-size", type=whole, default=8, metavar="P", help="side of a patch in pixels")
+    shape.add_argument("--dim", type=whole, default=128, metavar="D", help="features of a token, a multiple of 4")
+    shape.add_argument("--depth", type=whole, default=4, metavar="L", help="layers")
+    shape.add_argument("--heads", type=whole, default=2, metavar="H", help="attention heads, 64 features each")
+    shape.add_argument("--mlp-dim", type=whole, default=512, metavar="M", help="hidden features of the feed-forward")
+
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
+    run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
+    run.add_argument("--batch-size", type=whole, default=256, metavar="B", help="images a step, over all processes")
+    run.add_argument("--lr", type=float, help="highest learning rate; without it one that suits the optimizer")
+    run.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="of the matrices, decoupled")
+    run.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
+    run.add_argument("--crop-area", type=float, nargs=2, default=(0.6, 1.0), metavar=("LOW", "HIGH"), help="kept part")
+    run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
+    run.add_argument("--seed", type=int, default=0, help="of weights and training")
+    run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
+    run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
+
     pre = commands.add_parser(
-        "pretrain", parents=[common], formatter_class=show, help="pretrain a ViT by masked position prediction"
+        "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
     )
-    pre.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
-    pre.add_argument("--epochs", type=whole, default=5, help="passes over the training images")
-    pre.add_argument("--patch-size", type=whole, default=8, metavar="P", help="side of a patch in pixels")
-    pre.add_argument("--dim", type=whole, default=128, help="features of a token, a multiple of 4")
-    pre.add_argument("--depth", type=whole, default=4, help="layers")
-    pre.add_argument("--heads", type=whole, default=2, help="attention heads, 64 features each")
-    pre.add_argument("--mlp-dim", type=whole, default=512, help="hidden features of the feed-forward parts")
-    pre.add_argument("--batch-size", type=whole, default=256, help="images a step, over all processes")
-    pre.add_argument("--lr", type=float, help="highest learning rate; without it 2e-3 for muon, 1e-3 for adamw")
-    pre.add_argument("--weight-decay", type=float, default=0.05, help="decoupled weight decay of the matrices")
-    pre.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
     pre.add_argument("--mask-ratio", type=float, default=0.75, metavar="R", help="fraction hidden from attention")
     pre.add_argument(
         "--context", choices=("updated", "frozen"), default="updated", help="as in the paper, or as in vit_pytorch"
     )
     pre.add_argument("--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches asked")
-    pre.add_argument("--crop-area", type=float, nargs=2, default=(0.6, 1.0), metavar=("LOW", "HIGH"), help="crops")
-    pre.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
-    pre.add_argument("--seed", type=int, default=0, help="of weights and training")
-    pre.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
-    pre.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
+
+    weights = "folder with config.json and model.safetensors"
+    fine = commands.add_parser(
+        "finetune", parents=[common, run, shape], formatter_class=Help, help="train a ViT, pretrained or not, on labels"
+    )
+    fine.add_argument("--weights", required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
+    fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
+    fine.add_argument("--layer-decay", type=float, default=1.0, metavar="D", help="rate of a layer to that above it")
+    fine.add_argument("--mix", type=float, default=0.0, metavar="P", help="share of batches under MixUp or CutMix")
+    fine.add_argument("--label-smoothing", type=float, default=0.0, metavar="S", help="probability spread evenly")
+
+    probe = commands.add_parser(
+        "probe", parents=[common], formatter_class=Help, help="what frozen features know: k-NN and linear top-1"
+    )
+    probe.add_argument("--weights", required=True, metavar="DIR", help=weights)
+    probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
+    probe.add_argument("--seed", type=int, default=0, help="of the probe and of the random-init control")
 
     test = commands.add_parser(
-        "evaluate", parents=[common], formatter_class=show, help="position accuracy of a pretrained model"
+        "evaluate", parents=[common], formatter_class=Help, help="position accuracy of a pretrained model"
     )
-    test.add_argument("--weights", required=True, metavar="DIR", help="folder with config.json and model.safetensors")
+    test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
     return top
@@ -90,15 +117,13 @@ def data(args: argparse.Namespace) -> dict:
     return {}
 
 
-def pretrain(args: argparse.Namespace) -> dict:
+def new_vit(args: argparse.Namespace, images):
     import torch
 
-    from . import MP3, ViT, load_images
-    from .train import pretrain
+    from . import ViT
 
-    images = load_images(args.data)
     torch.manual_seed(args.seed)
-    vit = ViT(
+    return ViT(
         num_classes=len(images.classes),
         image_size=tuple(images.train.images.shape[2:]),
         channels=images.train.images.shape[1],
@@ -108,26 +133,87 @@ def pretrain(args: argparse.Namespace) -> dict:
         heads=args.heads,
         mlp_dim=args.mlp_dim,
     )
-    lines = pretrain(
-        MP3(vit, args.mask_ratio, args.context),
-        images.train.images[: args.limit],
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        lr=args.lr,
-        weight_decay=args.weight_decay,
-        optimizer=args.optimizer,
-        query_fraction=args.query_fraction,
-        crop_area=tuple(args.crop_area),
-        precision=args.precision,
-        seed=args.seed,
-        eval_images=images.test.images,
-        eval_every=args.eval_every,
-        out=args.out,
-        resume=args.resume,
-        about={"data": images.name, "source": images.source, "fingerprint": images.fingerprint},
+
+
+def run_settings(args: argparse.Namespace, images) -> dict:
+    names = (
+        "epochs",
+        "batch_size",
+        "lr",
+        "weight_decay",
+        "optimizer",
+        "precision",
+        "seed",
+        "eval_every",
+        "out",
+        "resume",
     )
+    about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
+    settings = {name: getattr(args, name) for name in names}
+    return settings | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}
+
+
+def pretrain(args: argparse.Namespace) -> dict:
+    from . import MP3, load_images
+    from .train import pretrain
+
+    images = load_images(args.data)
+    mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
+    settings = run_settings(args, images)
+    lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]
+
+
+def finetune(args: argparse.Namespace) -> dict:
+    import torch
+
+    from . import load_images
+    from .finetune import finetune, load_vit, use_classes
+
+    images = load_images(args.data)
+    if args.weights == "none":
+        vit = new_vit(args, images)
+    else:
+        torch.manual_seed(args.seed)
+        vit = use_classes(load_vit(args.weights), len(images.classes))
+    settings = run_settings(args, images)
+    settings["about"]["weights"] = args.weights
+    lines = finetune(
+        vit,
+        images.train.images[: args.limit],
+        images.train.labels[: args.limit],
+        pos_emb=not args.no_pos_emb,
+        layer_decay=args.layer_decay,
+        mix=args.mix,
+        label_smoothing=args.label_smoothing,
+        eval_labels=images.test.labels,
+        **settings,
+    )
+    top1 = f", top-1 {lines[-1]['test_top1']:.4f}" if "test_top1" in lines[-1] else ""
+    print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}{top1}")
+    return lines[-1]
+
+
+def probe(args: argparse.Namespace) -> dict:
+    import torch
+
+    from . import ViT, load_images
+    from .finetune import frozen_features, knn_top1, linear_top1, load_vit
+
+    images = load_images(args.data)
+    train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
+    vit = load_vit(args.weights)
+    torch.manual_seed(args.seed)
+    control = ViT(**vit._hub_mixin_config)
+    figures = {"folder": args.weights, "fingerprint": images.fingerprint}
+    for name, model in (("weights", vit), ("random init", control)):
+        x, z = (frozen_features(model, part, pos_emb=not args.no_pos_emb) for part in (train, test))
+        knn = knn_top1(x, labels, z, images.test.labels)
+        linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
+        print(f"{name:>12}: k-NN {knn:.4f}, linear {linear:.4f}")
+        figures[name] = {"knn": knn, "linear": linear}
+    return figures
 
 
 def evaluate(args: argparse.Namespace) -> dict:
@@ -153,10 +239,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     }
 
 
+COMMANDS = {"data": data, "pretrain": pretrain, "finetune": finetune, "probe": probe, "evaluate": evaluate}
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        figures = {"data": data, "pretrain": pretrain, "evaluate": evaluate}[args.command](args)
+        figures = COMMANDS[args.command](args)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

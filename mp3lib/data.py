@@ -246,7 +246,7 @@ def status() -> str:
             lines.append(f"  {file.name}  {file.stat().st_size / 1e6:.0f} MB, {about}, fingerprint {found.fingerprint}")
         elif file.suffix != ".json":
             lines.append(f"  {file.name}  {found}")
-    if not (cache.folder() / "cifar10.safetensors").exists():
+    if not os.environ.get("MP3_DATA") and not (cache.folder() / "cifar10.safetensors").exists():
         lines.append('  no CIFAR-10: load_images("cifar10") would download it (139 to 170 MB)')
     if (recent := cache.recent_failure()) is not None:
         lines.append(f"  the download failed {recent[0]} min ago; python -m mp3lib data fetch tries again at once")

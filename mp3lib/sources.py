@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from . import pictures
 from .pictures import Arrays
@@ -73,7 +74,9 @@ def _collect(path: Path, size: tuple[int, int]) -> tuple[dict, dict, dict, list,
                     decoded.append((name, *result))
             block.clear()
 
-        for name, load in _entries(path):
+        # a bar on a terminal, if it takes longer than two seconds
+        bar = tqdm(_entries(path), f"reading {path.name}", unit=" files", disable=None, delay=2, leave=False)
+        for name, load in bar:
             base = PurePosixPath(name).name
             if _BATCH.fullmatch(base):
                 batches[base] = _unpickle(load(), f"{path}: {name}")

@@ -76,8 +76,8 @@ def pretrain(
         progress: show a progress bar (on a terminal or in a notebook, never in a log file).
 
     Returns:
-        one dict an epoch: ``epoch, step, loss, lr, seconds``, ``losses`` (ten means within the epoch) and, where evaluated, ``test_accuracy`` and ``test_loss``,
-        each a dict by mask ratio.
+        one dict an epoch: ``epoch, step, loss, lr, seconds``, ``losses`` (ten means within the epoch) and, where
+        evaluated, ``test_accuracy`` and ``test_loss``, each a dict by mask ratio.
 
     Raises:
         ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
@@ -239,18 +239,36 @@ def make_optimizers(model: nn.Module, settings: dict) -> list[torch.optim.Optimi
     Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
     AdamW's, so that one learning rate serves both.
     """
-    muon, decayed, plain = [], [], []
+    groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if settings["optimizer"] == "muon" and parameter.ndim == 2 and "transformer.layers" in name:
-            muon.append(parameter)
-        else:
-            (decayed if parameter.ndim >= 2 else plain).append(parameter)
-    lr, weight_decay = settings["lr"], settings["weight_decay"]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95))]
-    if muon:
-        optimizers.append(torch.optim.Muon(muon, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+        matrix = parameter.ndim >= 2
+        muon = settings["optimizer"] == "muon" and parameter.ndim == 2 and "transformer.layers" in name
+        scale = layer_scale(model, name, settings.get("layer_decay", 1.0))
+        groups.setdefault((muon, matrix, scale), []).append(parameter)
+
+    def of(kind: bool) -> list[dict]:
+        return [
+            {"params": p, "lr": settings["lr"] * scale, "weight_decay": settings["weight_decay"] if matrix else 0.0}
+            for (muon, matrix, scale), p in groups.items()
+            if muon == kind
+        ]
+
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(of(False), betas=(0.9, 0.95))]
+    if of(True):
+        optimizers.append(torch.optim.Muon(of(True), adjust_lr_fn="match_rms_adamw"))
     return optimizers
+
+
+def layer_scale(model: nn.Module, name: str, decay: float) -> float:
+    """What a parameter's learning rate is multiplied by: 1 at the head, ``decay`` less for each layer below it."""
+    if decay == 1:
+        return 1.0
+    depth = len(model.transformer.layers)
+    if "to_patch_embedding" in name:
+        return decay ** (depth + 1)
+    if "transformer.layers." in name:
+        return decay ** (depth - int(name.split("transformer.layers.")[1].split(".")[0]))
+    return 1.0
 
 
 def resolve_precision(precision: str) -> str:

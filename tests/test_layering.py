@@ -31,6 +31,7 @@ ALLOWED = {
     "widgets": {"plots"},
     "evaluate": MODEL | {"augment"},
     "train": MODEL | {"augment", "data", "evaluate", "results", "budgets"},
+    "finetune": MODEL | {"augment", "train"},
     "checks": MODEL,
 }
 ALLOWED["__main__"] = set(ALLOWED)

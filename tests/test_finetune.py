@@ -1,0 +1,138 @@
+"""Fine-tuning and probing on data with known answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from mp3lib import MP3, ViT
+from mp3lib.__main__ import main
+from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, load_vit, top1, use_classes
+from mp3lib.results import read_metrics, read_run
+from mp3lib.train import layer_scale, make_optimizers
+
+DRAW = torch.Generator().manual_seed(0)
+LABELS = torch.arange(64) % 3
+# each class has its corner
+IMAGES = torch.randint(0, 60, (64, 3, 8, 8), generator=DRAW, dtype=torch.uint8)
+for i, label in enumerate(LABELS):
+    IMAGES[i, label, :4, :4] += 190
+QUICK = dict(batch_size=16, precision="float32", progress=False, crop_area=(1, 1), optimizer="adamw", lr=3e-3)
+
+
+def model() -> ViT:
+    torch.manual_seed(0)
+    return ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=2, heads=1, dim_head=16, mlp_dim=32)
+
+
+@pytest.mark.parametrize("pos_emb", [True, False])
+def test_fine_tuning_learns_classes_and_logs_them(pos_emb, tmp_path):
+    vit = model()
+    lines = finetune(
+        vit, IMAGES, LABELS, pos_emb=pos_emb, epochs=15, eval_images=IMAGES, eval_labels=LABELS, out=tmp_path, **QUICK
+    )
+    assert lines[-1]["test_top1"] == top1(vit, IMAGES, LABELS, pos_emb=pos_emb) > 0.9
+    assert read_metrics(tmp_path) == lines and read_run(tmp_path)["settings"]["pos_emb"] is pos_emb
+    assert top1(load_vit(tmp_path), IMAGES, LABELS, pos_emb=pos_emb) == lines[-1]["test_top1"]
+
+
+def test_position_embeddings_can_be_left_out():
+    first, second = model(), model()
+    settings = QUICK | {"epochs": 1}
+    finetune(first, IMAGES, LABELS, pos_emb=True, **settings)
+    finetune(second, IMAGES, LABELS, pos_emb=False, **settings)
+    weights = [torch.cat([p.flatten() for p in vit.parameters()]) for vit in (first, second)]
+    assert not torch.allclose(*weights, atol=1e-4)
+
+
+def test_mixing_and_smoothing_keep_the_loss_up():
+    settings = QUICK | {"epochs": 15}
+    plain = finetune(model(), IMAGES, LABELS, **settings)[-1]["loss"]
+    assert finetune(model(), IMAGES, LABELS, mix=1.0, **settings)[-1]["loss"] > plain + 0.1
+    assert finetune(model(), IMAGES, LABELS, label_smoothing=0.3, **settings)[-1]["loss"] > plain + 0.1
+
+
+def test_layers_learn_more_slowly_the_lower_they_are():
+    vit = model()
+    settings = {"optimizer": "muon", "lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5}
+    rates = {id(p): g["lr"] for o in make_optimizers(vit, settings) for g in o.param_groups for p in g["params"]}
+    by_name = {name: rates[id(p)] for name, p in vit.named_parameters()}
+    assert by_name["linear_head.1.weight"] == 1.0
+    assert by_name["transformer.layers.1.0.to_q.weight"] == 0.5 and by_name["transformer.layers.0.0.norm.bias"] == 0.25
+    assert by_name["to_patch_embedding.2.weight"] == 0.125 == layer_scale(vit, "to_patch_embedding.2.weight", 0.5)
+
+
+def test_load_vit_takes_either_kind_of_folder(tmp_path):
+    vit = model()
+    vit.save_pretrained(tmp_path / "vit")
+    MP3(vit, 0.5).save_pretrained(tmp_path / "mp3")
+    for name in ("vit", "mp3"):
+        assert torch.equal(load_vit(tmp_path / name).linear_head[1].weight, vit.linear_head[1].weight)
+    with pytest.raises(FileNotFoundError, match="no config.json"):
+        load_vit(tmp_path)
+
+
+def test_a_new_head_shares_the_rest():
+    vit = model()
+    other = use_classes(vit, 7)
+    assert other(torch.zeros(1, 3, 8, 8)).shape == (1, 7)
+    assert other.transformer is vit.transformer and other.to_patch_embedding is vit.to_patch_embedding
+
+
+@pytest.mark.parametrize(
+    ("labels", "change", "words"),
+    [
+        (LABELS + 1, {}, "0 to 2 for a ViT of 3 classes, got 1 to 3; use_classes"),
+        (LABELS.float(), {}, "int64 .64,., got torch.float32"),
+        (LABELS[:5], {}, r"got torch.int64 \(5,\)"),
+        (LABELS, {"mix": 1.5}, "mix must lie between 0 and 1, got 1.5"),
+        (LABELS, {"layer_decay": 0}, "at most 1, got 0"),
+    ],
+)
+def test_mistakes_are_named(labels, change, words):
+    with pytest.raises(ValueError, match=words):
+        finetune(model(), IMAGES, labels, **(QUICK | {"epochs": 1} | change))
+
+
+def test_probes_find_what_is_there_and_nothing_else():
+    draw = torch.Generator().manual_seed(1)
+    labels = torch.randint(0, 4, (1200,), generator=draw)
+    noise = torch.randn(1200, 8, generator=draw)
+    told = noise + 4 * torch.eye(4).repeat(1, 2)[labels]
+    for probe in (knn_top1, linear_top1):
+        assert probe(told[:1000], labels[:1000], told[1000:], labels[1000:]) > 0.9
+        assert abs(probe(noise[:1000], labels[:1000], noise[1000:], labels[1000:]) - 0.25) < 0.12
+
+
+def test_nearest_neighbour_by_hand():
+    train = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    labels = torch.tensor([0, 1, 2])
+    test = torch.tensor([[5.0, 0.0], [0.0, 0.1], [3.0, 0.5]])
+    assert knn_top1(train, labels, test, torch.tensor([0, 2, 1]), k=1) == 1.0
+
+
+def test_frozen_features_are_those_of_eval_mode():
+    torch.manual_seed(0)
+    vit = ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=1, heads=1, mlp_dim=16, dropout=0.5).train()
+    features = frozen_features(vit, IMAGES, batch_size=10)
+    assert features.shape == (64, 16) and vit.training
+    torch.testing.assert_close(features, frozen_features(vit, IMAGES), atol=1e-6, rtol=1e-6)
+
+
+def test_commands(tmp_path, capsys, monkeypatch):
+    """Pretrain, fine-tune from it and from scratch, and probe, as a reader would."""
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    small = ["--limit", "128", "--epochs", "1", "--batch-size", "64", "--eval-every", "0"]
+    small += ["--patch-size", "16", "--dim", "16", "--depth", "1", "--heads", "1", "--mlp-dim", "16"]
+    assert main(["pretrain", "--out", str(tmp_path / "mp3"), *small]) == 0
+    for weights in (str(tmp_path / "mp3"), "none"):
+        out = str(tmp_path / f"from {weights[-3:]}")
+        assert main(["finetune", "--weights", weights, "--out", out, *small, "--no-pos-emb", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["epoch"] == 1
+        assert read_run(out)["weights"] == weights
+    assert main(["probe", "--weights", str(tmp_path / "mp3"), "--limit", "500", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(figures["weights"] if isinstance(figures["weights"], dict) else ()) == {"knn", "linear"}
+    assert set(figures["random init"]) == {"knn", "linear"}
