@@ -184,6 +184,17 @@ def test_hidden_patches_show_nothing_of_the_image_and_the_others_do():
         assert draw(SQUARE).png() != draw(other_pixels_in(SQUARE, CONTEXT[:1], 8)).png()
 
 
+def test_hidden_patches_of_a_picture_that_is_not_square():
+    flags = np.isin(np.arange(12), [1, 2, 7, 11])
+    secret = other_pixels_in(WIDE, [1, 2, 7, 11], 8)
+    for draw in (
+        lambda image: plots.patch_grid(image, 8, flags),
+        lambda image: plots.mask_strip([image], 8, [flags, flags]),
+        lambda image: plots.attention_over_image(image, 8, np.ones((2, 8)) / 8, np.flatnonzero(~flags), 0),
+    ):
+        assert draw(WIDE).png() == draw(secret).png()
+
+
 def test_hidden_patches_are_where_they_should_be():
     black = np.zeros((3, 16, 24), np.uint8)
     fig = plots.patch_grid(black, 8, hidden=[True, False, False, False, False, True], size=2.4)

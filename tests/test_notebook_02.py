@@ -1,0 +1,132 @@
+"""What notebook 02 defines is what the library holds: outputs, gradients and attention weights."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from notebook_code import definitions
+
+import mp3lib
+
+NB = definitions("02")
+
+# dim, heads, dim_head, tokens, context
+SIZES = [(16, 1, 16, 9, 4), (24, 3, 8, 16, 1), (32, 2, 5, 12, 12), (8, 4, 64, 2, 1)]
+
+
+def contexts(dim: int, tokens: int, k: int) -> list[dict]:
+    return [{}, {"context": torch.randn(2, k, dim)}, {"num_context": k}, {"num_context": tokens}]
+
+
+def assert_same(ours, theirs, x, **context):
+    """Equal outputs, and equal gradients of the input, the context and every parameter, for the same weights."""
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    results = []
+    for module in (ours, theirs):
+        leaves = {"x": x.clone().requires_grad_()}
+        leaves |= {name: t.clone().requires_grad_() for name, t in context.items() if torch.is_tensor(t)}
+        torch.manual_seed(1)  # dropout, where there is any
+        out = module(leaves["x"], **context | {name: t for name, t in leaves.items() if name != "x"})
+        weight = torch.linspace(-1, 1, out.numel()).view_as(out)
+        results.append([out, *torch.autograd.grad((out * weight).sum(), [*leaves.values(), *module.parameters()])])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """In float64 the fused kernel and the written-out sums differ by nothing that could hide an error."""
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(("dim", "heads", "dim_head", "n", "k"), SIZES)
+def test_attention_is_the_librarys(dim, heads, dim_head, n, k):
+    ours = NB["Attention"](dim, heads=heads, dim_head=dim_head)
+    theirs = mp3lib.Attention(dim, heads=heads, dim_head=dim_head)
+    x = torch.randn(2, n, dim)
+    for context in contexts(dim, n, k):
+        assert_same(ours, theirs, x, **context)
+        torch.testing.assert_close(ours.weights(x, **context), theirs.weights(x, **context))
+
+
+@pytest.mark.parametrize(("dim", "heads", "dim_head", "n", "k"), SIZES)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_transformer_is_the_librarys(dim, heads, dim_head, n, k, depth):
+    config = dict(dim=dim, depth=depth, heads=heads, dim_head=dim_head, mlp_dim=2 * dim + 1)
+    x = torch.randn(2, n, dim)
+    for context in contexts(dim, n, k):
+        assert_same(NB["Transformer"](**config), mp3lib.Transformer(**config), x, **context)
+
+
+def test_feed_forward_is_the_librarys():
+    for dim, hidden_dim in ((8, 32), (12, 5)):
+        assert_same(NB["FeedForward"](dim, hidden_dim), mp3lib.FeedForward(dim, hidden_dim), torch.randn(2, 7, dim))
+
+
+def test_defaults_are_the_librarys():
+    assert_same(NB["Attention"](16), mp3lib.Attention(16), torch.randn(2, 4, 16))
+
+
+def test_dropout_is_the_librarys():
+    ours, theirs = (lib(12, depth=2, heads=3, dim_head=4, mlp_dim=20, dropout=0.3) for lib in transformers())
+    assert_same(ours, theirs, torch.randn(2, 6, 12), num_context=4)
+    assert_same(ours.eval(), theirs.eval(), torch.randn(2, 6, 12), num_context=4)
+
+
+def transformers():
+    return NB["Transformer"], mp3lib.Transformer
+
+
+@pytest.mark.parametrize(("n", "k", "d"), [(1, 1, 1), (5, 3, 4), (3, 8, 16)])
+def test_loop_einsum_and_torch_agree(n, k, d):
+    q, keys, values = torch.randn(2, 3, n, d), torch.randn(2, 3, k, d), torch.randn(2, 3, k, d)
+    out = NB["attention_einsum"](q, keys, values)
+    torch.testing.assert_close(out, F.scaled_dot_product_attention(q, keys, values))
+    torch.testing.assert_close(out[1, 2], NB["attention_loop"](q[1, 2], keys[1, 2], values[1, 2]))
+
+
+def test_softmax_is_torchs_also_for_large_scores():
+    for scores in (torch.randn(4, 6), torch.tensor([1000.0, 1001.0]), torch.tensor([-1e30, 0.0])):
+        torch.testing.assert_close(NB["softmax"](scores), scores.softmax(dim=-1))
+
+
+@pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 1)])
+def test_counted_multiplications_are_pytorchs(n, k):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layer = NB["Transformer"](dim=12, depth=1, heads=2, dim_head=5, mlp_dim=20)
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.randn(1, n, 12), num_context=k)
+    assert counter.get_total_flops() == 2 * NB["multiplications"](n, k, dim=12, inner=10, mlp_dim=20)
+
+
+def test_the_solution_of_exercise_2_masks_as_a_context_selects():
+    """The folded solutions are code too: they run, and say what the text claims."""
+    solutions = folded_solutions()
+    assert len(solutions) == 3
+    space = dict(NB)
+    for code in solutions[:2]:
+        exec(code, space)
+    q, k, v = torch.randn(3, 2, 4, 16, 8)
+    allowed = torch.arange(16) % 4 == 1
+    selected = NB["attention_einsum"](q, k[:, :, allowed], v[:, :, allowed])
+    torch.testing.assert_close(space["attention_masked"](q, k, v, allowed), selected)
+    tokens, values = torch.randn(9, 6), torch.randn(9, 4)
+    torch.testing.assert_close(space["sharpened"](tokens, tokens, values, 0.0), values.mean(dim=0).expand(9, 4))
+    torch.testing.assert_close(
+        space["sharpened"](tokens, tokens, values, 1.0), NB["attention_loop"](tokens, tokens, values)
+    )
+
+
+def folded_solutions() -> list[str]:
+    import re
+
+    import nbformat
+    from notebook_code import NOTEBOOKS
+
+    [path] = NOTEBOOKS.glob("02*.ipynb")
+    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+    folded = re.findall(r"<details>.*?</details>", text, flags=re.S)
+    return [re.search(r"```python\n(.*?)```", part, flags=re.S)[1] for part in folded]

@@ -1,0 +1,126 @@
+"""Notebook 03 builds patchify and the ViT: compared with the library on configurations that it does not use itself."""
+
+import pytest
+import torch
+from notebook_code import definitions
+
+import mp3lib
+
+notebook = definitions("03")
+
+VITS = [
+    dict(image_size=32, patch_size=8, dim=64, depth=2, heads=2, dim_head=32, mlp_dim=128, num_classes=10),
+    dict(image_size=(16, 24), patch_size=(4, 6), dim=20, depth=1, heads=3, dim_head=8, mlp_dim=33, num_classes=7),
+    dict(image_size=(12, 8), patch_size=4, dim=4, depth=3, heads=1, mlp_dim=5, num_classes=2, channels=1),
+    dict(image_size=8, patch_size=(8, 2), dim=36, depth=0, heads=4, mlp_dim=16, num_classes=3, channels=5, dropout=0.5),
+]
+
+
+def make(sizes: dict):
+    """The notebook's and the library's ViT with the same random weights, in eval mode, and images that fit them."""
+    torch.manual_seed(0)
+    ours, theirs = notebook["ViT"](**sizes), mp3lib.ViT(**sizes)
+    with torch.no_grad():
+        for parameter in theirs.parameters():  # norms and biases too, which start as ones and zeros
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    height, width = theirs.image_size
+    return ours.eval(), theirs.eval(), torch.randn(3, sizes.get("channels", 3), height, width)
+
+
+@pytest.mark.parametrize("sizes", VITS)
+@pytest.mark.parametrize("pos_emb", [True, False])
+@pytest.mark.parametrize("larger", [1, 2])
+def test_vit_is_the_librarys(sizes, pos_emb, larger):
+    ours, theirs, images = make(sizes)
+    images = images.repeat(1, 1, 1, larger)
+    logits, expected = ours(images, pos_emb), theirs(images, pos_emb)
+    assert torch.allclose(logits, expected, atol=1e-6)
+    assert torch.allclose(ours.embed(images, pos_emb), theirs.embed(images, pos_emb), atol=1e-6)
+    labels = torch.arange(3) % sizes["num_classes"]
+    for out in (logits, expected):
+        torch.nn.functional.cross_entropy(out, labels).backward()
+    for (name, a), (other, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert name == other
+        assert torch.allclose(a.grad, b.grad, atol=1e-6), name
+
+
+def test_vit_defaults_are_the_librarys():
+    sizes = dict(num_classes=3, image_size=8, patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8)
+    torch.manual_seed(0)
+    ours = notebook["ViT"](**sizes)
+    torch.manual_seed(0)
+    theirs = mp3lib.ViT(**sizes)
+    for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_vit_refuses_patches_that_do_not_divide():
+    with pytest.raises(ValueError, match="does not divide"):
+        notebook["ViT"](num_classes=2, image_size=(8, 10), patch_size=4, dim=4, depth=1, heads=1, mlp_dim=4)
+
+
+@pytest.mark.parametrize("shape, p", [((2, 3, 32, 32), 8), ((1, 1, 6, 9), 3), ((3, 2, 4, 10), 2), ((1, 3, 5, 5), 1)])
+def test_patchify(shape, p):
+    torch.manual_seed(0)
+    images = torch.randn(shape)
+    sizes = dict(
+        num_classes=2, image_size=shape[2:], patch_size=p, dim=4, depth=1, heads=1, mlp_dim=4, channels=shape[1]
+    )
+    cut = mp3lib.ViT(**sizes).to_patch_embedding[0]
+    expected = cut(images).flatten(1, 2)
+    assert torch.equal(notebook["patchify"](images, p), expected)
+    assert torch.equal(notebook["patchify_loop"](images, p), expected)
+    back = notebook["unpatchify"](expected, p, (shape[2] // p, shape[3] // p))
+    assert torch.equal(back, images)
+
+
+def test_patch_embedding_is_the_librarys():
+    ours = notebook["make_patch_embedding"](4, 3, 16)
+    theirs = mp3lib.ViT(num_classes=2, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=1, mlp_dim=4)
+    ours.load_state_dict(theirs.to_patch_embedding.state_dict())
+    images = torch.randn(2, 3, 8, 12)
+    assert torch.allclose(ours(images), theirs.to_patch_embedding(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("patch_size, heads, dim_head, depth", [(8, 2, 32, 4), (4, 3, 8, 1), (2, 1, 64, 0)])
+def test_count_by_hand(patch_size, heads, dim_head, depth):
+    sizes = dict(num_classes=7, patch_size=patch_size, dim=24, depth=depth, heads=heads, dim_head=dim_head, mlp_dim=50)
+    vit = mp3lib.ViT(image_size=16, channels=2, **sizes)
+    counts = notebook["count_by_hand"](channels=2, **sizes)
+    assert sum(counts.values()) == sum(parameter.numel() for parameter in vit.parameters())
+    embedding = sum(parameter.numel() for parameter in vit.to_patch_embedding.parameters())
+    assert counts["patch embedding"] == embedding
+    assert counts["head"] == sum(parameter.numel() for parameter in vit.linear_head.parameters())
+
+
+def test_moving_patches():
+    images = torch.randn(2, 3, 32, 32)
+    move, patchify = notebook["move"], notebook["patchify"]
+    for moved in (0, 1, 2, 7, 16):
+        before, after = patchify(images, 8), patchify(move(images, moved), 8)
+        changed = (before != after).any(dim=-1).any(dim=0).sum()
+        assert changed == (moved if moved > 1 else 0)
+        assert torch.equal(before.sort(dim=1).values, after.sort(dim=1).values)  # no patch lost
+
+
+def test_schedule_rises_then_falls_to_zero():
+    share = [notebook["warmup_cosine"](step, 200) for step in range(201)]
+    assert 0 < share[0] < 0.1 and max(share) <= 1 and abs(share[-1]) < 1e-9
+    top = share.index(max(share))
+    assert 15 <= top <= 25
+    assert share[: top + 1] == sorted(share[: top + 1]) and share[top:] == sorted(share[top:], reverse=True)
+
+
+def test_train_learns_and_leaves_the_images_alone():
+    torch.manual_seed(0)
+    labels = torch.arange(200) % 2
+    images = (labels[:, None, None, None] * torch.ones(200, 3, 8, 8) * torch.tensor([255, 0, 0])[:, None, None]).byte()
+    before = images.clone()
+    sizes = dict(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=8, dim_head=8)
+    test = mp3lib.data.to_float(images), labels
+    losses, accuracies = notebook["train"](notebook["ViT"](**sizes), images, labels, test, True, 5, batch_size=20)
+    assert len(losses) == 50 and len(accuracies) == 6
+    assert losses[-1] < 0.2 < losses[0] and accuracies[-1] == 1.0
+    assert torch.equal(images, before)

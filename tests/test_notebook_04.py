@@ -1,0 +1,123 @@
+"""What notebook 04 builds is what the library has, and both are what ``vit_pytorch`` does."""
+
+import copy
+
+import pytest
+import torch
+from notebook_code import definitions
+from vit_pytorch import mp3 as reference
+
+import mp3lib
+
+nb = definitions("04")
+SHAPES = [((32, 32), (8, 8)), ((16, 32), (8, 8)), ((24, 16), (4, 8)), ((32, 32), (4, 4))]
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def make_vit(image_size, patch_size, depth=2, module=mp3lib):
+    return module.ViT(
+        num_classes=5, image_size=image_size, patch_size=patch_size, dim=16, depth=depth, heads=2, dim_head=8, mlp_dim=24
+    )
+
+
+def assert_same_gradients(ours, theirs):
+    for (name, a), (other, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert name == other
+        assert (a.grad is None) == (b.grad is None), name
+        if a.grad is not None:
+            torch.testing.assert_close(a.grad, b.grad, atol=1e-6, rtol=1e-4, msg=lambda text, n=name: f"{n}: {text}")
+
+
+@pytest.mark.parametrize("batch, n, ratio", [(1, 4, 0.0), (3, 16, 0.75), (5, 64, 0.99), (2, 9, 0.5), (4, 100, 0.29)])
+@pytest.mark.parametrize("name", ["sample_context_loop", "sample_context"])
+def test_the_same_seed_draws_the_same_context(name, batch, n, ratio):
+    ours = nb[name](batch, n, ratio, seeded(n))
+    theirs = mp3lib.sample_context(batch, n, ratio, generator=seeded(n))
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(a.view_as(b), b)  # the loop's empty lists of hidden patches have the shape (b, 0) too
+    assert ours[0].shape == (batch, n - int(ratio * n))
+
+
+@pytest.mark.parametrize("context", ["frozen", "updated"])
+@pytest.mark.parametrize("image_size, patch_size", SHAPES)
+@pytest.mark.parametrize("ratio, depth", [(0.5, 1), (0.75, 3)])
+def test_mp3_has_the_librarys_loss_and_gradients(context, image_size, patch_size, ratio, depth):
+    torch.manual_seed(depth)
+    vit = make_vit(image_size, patch_size, depth)
+    ours = nb["MP3"](vit, ratio, context)
+    theirs = mp3lib.MP3(copy.deepcopy(vit), ratio, context)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    images = torch.rand(3, 3, *image_size) * 2 - 1
+    losses = [ours(images, seeded(5)), theirs(images, generator=seeded(5))]
+    torch.testing.assert_close(*losses, atol=1e-6, rtol=0)
+    for loss in losses:
+        loss.backward()
+    assert_same_gradients(ours, theirs)
+
+
+@pytest.mark.parametrize("image_size, patch_size", SHAPES)
+def test_frozen_is_vit_pytorch(image_size, patch_size):
+    torch.manual_seed(3)
+    ours = nb["MP3"](make_vit(image_size, patch_size), 0.75, "frozen")
+    theirs = reference.MP3(make_vit(image_size, patch_size, module=reference), 0.75)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    images = torch.rand(2, 3, *image_size) * 2 - 1
+    losses = []
+    for model in (ours, theirs):  # the reference draws from the global generator only
+        torch.manual_seed(8)
+        losses.append(model(images))
+        losses[-1].backward()
+    torch.testing.assert_close(*losses, atol=1e-6, rtol=0)
+    assert_same_gradients(ours, theirs)
+
+
+@pytest.mark.parametrize("context", ["frozen", "updated"])
+@pytest.mark.parametrize("fraction", [0.01, 0.25, 0.6, 1.0])
+def test_subsampled_loss_and_gradients_are_the_librarys(context, fraction):
+    torch.manual_seed(4)
+    vit = make_vit((32, 32), (8, 8))
+    ours = nb["MP3"](vit, 0.75, context)
+    theirs = mp3lib.MP3(copy.deepcopy(vit), 0.75, context)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    images = torch.rand(4, 3, 32, 32) * 2 - 1
+    losses = [nb["subsampled_loss"](ours, images, fraction, seeded(6)), theirs(images, fraction, generator=seeded(6))]
+    torch.testing.assert_close(*losses, atol=1e-6, rtol=0)
+    for loss in losses:
+        loss.backward()
+    assert_same_gradients(ours, theirs)
+
+
+def test_the_counted_cost_is_what_the_library_spends():
+    vit = make_vit((32, 32), (4, 4))
+    for ratio, fraction in ((0.5, 1.0), (0.75, 0.1), (0.9, 0.5)):
+        with mp3lib.record_attention(vit) as layers:
+            mp3lib.MP3(vit, ratio, "updated")(torch.zeros(1, 3, 32, 32), fraction)
+        asking, pairs = nb["count"](64, ratio, fraction)
+        assert all(layer.shape[2] == asking and layer.shape[2] * layer.shape[3] == pairs for layer in layers)
+
+
+@pytest.mark.parametrize("n", [2, 5, 16])
+def test_the_loss_is_the_librarys_prediction_loss(n):
+    vit = make_vit((8, 8 * n), (8, 8))
+    answer = mp3lib.MP3(vit, 0.5).predict(torch.rand(3, 3, 8, 8 * n) * 2 - 1)
+    for name in ("position_loss", "position_loss_loop"):
+        torch.testing.assert_close(nb[name](answer.logits), answer.loss.mean(), atol=1e-6, rtol=0)
+
+
+def test_take_and_its_loop():
+    tokens = torch.randn(3, 7, 4)
+    indices = torch.randint(7, (3, 5))
+    expected = torch.stack([tokens[b, indices[b]] for b in range(3)])
+    for name in ("take", "take_loop"):
+        assert torch.equal(nb[name](tokens, indices), expected)
+
+
+@pytest.mark.parametrize("patch_size", [4, 8])
+def test_the_slider_is_safe_at_every_position(patch_size):
+    n = (32 // patch_size) ** 2
+    for percent in range(100):
+        flags = nb["hidden_flags"](2, n, percent / 100, seed=1)
+        assert flags.sum(dim=1).tolist() == [int(percent / 100 * n)] * 2 and not flags.all(dim=1).any()
