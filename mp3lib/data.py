@@ -135,10 +135,10 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
     if isinstance(found, Images):
         return found, f"from {cache.short(file)}"
     tried = [(f"cache {cache.short(file)}", found)]
-    recent = None if retry else cache.recent_failure()
-    if recent is not None:
-        minutes, links = recent
-        tried += [(name, f"{reason} ({minutes} min ago, not tried again)") for name, reason in links]
+    when = ""
+    if not retry and (recent := cache.recent_failure()) is not None:
+        when = f" {recent[0]} min ago (python -m mp3lib data fetch tries again now)"
+        tried += recent[1]
     else:
         for link in download.chain():
             try:
@@ -152,12 +152,12 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
             return images, f"from {link.name}, " + (unsaved or f"now in {cache.short(file)}") + damaged
         cache.remember_failure(tried[1:])
     if or_scenes:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in tried)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in tried[1:])
         images, where = _scenes()
-        return images, f"{where}, because CIFAR-10 could not be had ({reasons})"
+        return images, f"{where}, because CIFAR-10 could not be had{when}: {reasons}"
     listed = "\n".join(f"  - {name}: {reason}" for name, reason in tried)
     raise DataUnavailable(
-        f"CIFAR-10 could not be had. Tried:\n{listed}\n"
+        f"CIFAR-10 could not be had. Tried{when}:\n{listed}\n"
         f"What to do: get {download.OFFICIAL_URL} by any means and set MP3_DATA to where it is; or set "
         'MP3_DATA=scenes, or call load_images("auto"), for the embedded images; or try again with '
         "python -m mp3lib data fetch"

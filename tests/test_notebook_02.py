@@ -1,9 +1,13 @@
 """What notebook 02 defines is what the library holds: outputs, gradients and attention weights."""
 
+import re
+
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_code import definitions
+from notebook_code import NOTEBOOKS, definitions
+from torch.utils.flop_counter import FlopCounterMode
 
 import mp3lib
 
@@ -92,18 +96,15 @@ def test_softmax_is_torchs_also_for_large_scores():
         torch.testing.assert_close(NB["softmax"](scores), scores.softmax(dim=-1))
 
 
-@pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 1)])
+@pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 2)])  # not k = 1: a product without a sum
 def test_counted_multiplications_are_pytorchs(n, k):
-    from torch.utils.flop_counter import FlopCounterMode
-
     layer = NB["Transformer"](dim=12, depth=1, heads=2, dim_head=5, mlp_dim=20)
     with FlopCounterMode(display=False) as counter:
         layer(torch.randn(1, n, 12), num_context=k)
     assert counter.get_total_flops() == 2 * NB["multiplications"](n, k, dim=12, inner=10, mlp_dim=20)
 
 
-def test_the_solution_of_exercise_2_masks_as_a_context_selects():
-    """The folded solutions are code too: they run, and say what the text claims."""
+def test_folded_solutions_run_and_do_what_the_text_says():
     solutions = folded_solutions()
     assert len(solutions) == 3
     space = dict(NB)
@@ -121,11 +122,7 @@ def test_the_solution_of_exercise_2_masks_as_a_context_selects():
 
 
 def folded_solutions() -> list[str]:
-    import re
-
-    import nbformat
-    from notebook_code import NOTEBOOKS
-
+    """The code inside the folded parts of the notebook's text, one for each exercise."""
     [path] = NOTEBOOKS.glob("02*.ipynb")
     text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
     folded = re.findall(r"<details>.*?</details>", text, flags=re.S)

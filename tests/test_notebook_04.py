@@ -19,7 +19,14 @@ def seeded(seed):
 
 def make_vit(image_size, patch_size, depth=2, module=mp3lib):
     return module.ViT(
-        num_classes=5, image_size=image_size, patch_size=patch_size, dim=16, depth=depth, heads=2, dim_head=8, mlp_dim=24
+        num_classes=5,
+        image_size=image_size,
+        patch_size=patch_size,
+        dim=16,
+        depth=depth,
+        heads=2,
+        dim_head=8,
+        mlp_dim=24,
     )
 
 
