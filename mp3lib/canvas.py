@@ -1,0 +1,317 @@
+"""What the figures are drawn on: the one style, figures that show themselves in Jupyter, sheets of small pictures."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import textwrap
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+from PIL import Image
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+INK, MUTED, HATCH, HIDDEN, PALE = "#222222", "#666666", "#9a9a9a", "#dcdcdc", "#e6e6e6"
+DPI = 100
+
+# over a picture in grey, attention is a blue that grows from clear; its colour bar shows the same over a middle grey
+CLEAR_TO_BLUE = LinearSegmentedColormap.from_list("clear to blue", [(0.0, 0.33, 0.65, 0.0), (0.0, 0.33, 0.65, 0.88)])
+GREY_TO_BLUE = LinearSegmentedColormap.from_list("grey to blue", [(0.82, 0.82, 0.82), (0.1, 0.39, 0.67)])
+_RC = {
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.prop_cycle": matplotlib.cycler(color=[BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, INK]),
+    "axes.edgecolor": HATCH,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.8,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+}
+
+
+def style():
+    """The look of every figure, as a context: `with style(): ...`. The functions of this file use it by themselves."""
+    return matplotlib.rc_context(_RC)
+
+
+def styled(function):
+    @functools.wraps(function)
+    def inside(*args, **kwargs):
+        with style():
+            return function(*args, **kwargs)
+
+    return inside
+
+
+class Picture(Figure):
+    """A `Figure` that shows itself once in Jupyter, as a PNG with alt text (`.alt`), with pyplot imported or not.
+
+    Its text form is constant, because titles and sizes may depend on data and `pytest --nbval` compares text.
+    """
+
+    alt = ""
+
+    @styled
+    def png(self, small: bool = True) -> bytes:
+        """The figure as PNG bytes, always the same for the same figure.
+
+        small: for storing: takes about 50 ms longer, and uses a palette of 256 colours where that moves the mean pixel
+        by less than half a level of 255 (charts and maps, not photographs, which stay exact).
+        """
+        canvas = FigureCanvasAgg(self)
+        canvas.draw()
+        image, buffer = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]), io.BytesIO()
+        if small:
+            palette = image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            error = np.abs(np.asarray(palette.convert("RGB"), np.int16) - np.asarray(image)).mean()
+            image = palette if error < 0.5 else image
+        image.save(buffer, "png", compress_level=9 if small else 1)
+        return buffer.getvalue()
+
+    def _ipython_display_(self):
+        # not _repr_mimebundle_: the formatter that `%matplotlib inline` registers would go first, and crop the picture
+        from IPython.display import display
+
+        data = {"text/plain": "<Figure>", "image/png": base64.b64encode(self.png()).decode()}
+        display(data, metadata={"image/png": {"alt": self.alt}}, raw=True)
+
+
+@styled
+def figure(width: float = 6, height: float = 3, rows: int = 1, columns: int = 1, title: str | None = None, **options):
+    """A styled figure and its axes, for drawings of your own: `fig, ax = figure(6, 3, title="...")`.
+
+    Draw inside `with style():` and return `fig`. width, height: inches; options: passed on to `Figure.subplots`
+    (`sharex`, `width_ratios`, ...).
+    Returns (figure, axes) as `Figure.subplots` does: one Axes, or an array of them.
+    """
+    fig = Picture(figsize=(width, height), layout="constrained")
+    if title:
+        text, fig.alt = wrap(title, width - 0.1, 10.5), " ".join(title.split())
+        fig.suptitle(text, x=0.08 / width, ha="left", fontsize=10.5, fontweight="bold")
+    return fig, fig.subplots(rows, columns, **options)
+
+
+def to_picture(image: ArrayLike) -> np.ndarray:
+    """An image as (H, W, 3) uint8, ready to draw.
+
+    image: (3, H, W), (H, W, 3), (1, H, W), (H, W, 1) or (H, W). Where both ends could be channels, the first one is.
+    uint8 is taken as it is; other integers must lie in [0, 255]; floats must lie in [-1, 1], -1 black and 1 white, as
+    `to_float` makes them (rounding noise up to 0.001 is clipped). A [0, 1] image has to be given as `2 * image - 1`.
+    Raises ValueError for another shape, for values outside the range, and for NaN.
+    """
+    a = to_numpy(image)
+    shape, a = a.shape, a[None] if a.ndim == 2 else a
+    if a.ndim != 3 or 0 in a.shape or (a.shape[0] not in (1, 3) and a.shape[2] not in (1, 3)):
+        raise ValueError(f"image has shape {shape}; expected (3, H, W), (H, W, 3) or (H, W)")
+    if a.shape[0] in (1, 3):
+        a = np.moveaxis(a, 0, 2)
+    if a.dtype != np.uint8:
+        kind, bottom, top, slack = ("integer", 0, 255, 0) if a.dtype.kind in "iu" else ("float", -1, 1, 1e-3)
+        low, high = float(a.min()), float(a.max())
+        if not (low >= bottom - slack and high <= top + slack):
+            raise ValueError(f"{kind} image has values from {low:g} to {high:g}; expected {bottom} to {top}")
+        a = (a if kind == "integer" else np.rint((a.clip(-1, 1).astype(float) + 1) * 127.5)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(a, (*a.shape[:2], 3)))
+
+
+class Sheet:
+    """A figure whose one axes measures inches from the top left, with a box (x, y, w, h) for each small picture.
+
+    One axes for all the pictures draws several times faster than one for each, and needs no layout engine.
+    """
+
+    def __init__(self, count, shape, columns, titles, title, size, left=0.0, right=0.0, bottom=0.0):
+        if not count:
+            raise ValueError("nothing to draw: got 0 pictures")
+        columns, unit, gap = min(columns, count), size / max(shape[:2]), 0.08 if size <= 1.2 else 0.16
+        if unit * DPI > 1:
+            unit = round(unit * DPI) / DPI  # whole screen pixels for each pixel of the picture keep it crisp
+        w, h = shape[1] * unit, shape[0] * unit
+        width = round(max(columns * (w + gap) + gap + left + right, 2.4), 2)
+        title = wrap(title, width - 2 * gap, 10.5) if title else ""
+        texts = [wrap(text, w + gap, 8.5) for text in check_texts(titles or [""] * count, count)]
+        y = gap + (0.18 * (title.count("\n") + 1) + 0.08 if title else 0)
+        self.boxes, self.unit, self.gap = [], unit, gap
+        for start in range(0, count, columns):
+            lines = max(text.count("\n") + 1 if text else 0 for text in texts[start : start + columns])
+            y += 0.15 * lines + 0.05 * bool(lines)
+            self.boxes += [(gap + left + i * (w + gap), y, w, h) for i in range(min(columns, count - start))]
+            y += h + gap
+        self.boxes = [(round(x, 2), round(y, 2), w, h) for x, y, w, h in self.boxes]
+        self.width, self.height = width, round(y + bottom, 2)
+        self.fig = Picture(figsize=(self.width, self.height))
+        self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
+        self.ax.set_axis_off()
+        self.ax.text(gap, gap, title, va="top", fontsize=10.5, fontweight="bold", linespacing=1.15)
+        self.fig.alt = " ".join(title.split())
+        for (x, y, w, _), text in zip(self.boxes, texts, strict=True):
+            self.ax.text(x + w / 2, y - 0.05, text, ha="center", va="bottom", fontsize=8.5)
+
+    def picture(self, picture, box):
+        paint(self.ax, picture, box, interpolation="nearest" if self.unit * DPI >= 1 else "antialiased")
+
+    def cells(self, rows, cols):
+        """(boxes, rows * cols, 4): x, y, w, h of every patch of every picture."""
+        return np.stack([cells_of(box, rows, cols) for box in self.boxes])
+
+    def colorbar(self, label, colors, level=None):
+        """Drawn by hand: an axes for it would take longer than all the rest."""
+        (_, top, w, _), (_, y, _, h) = self.boxes[0], self.boxes[-1]
+        x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 3.4)
+        low, high = colors["vmin"], colors["vmax"]
+        paint(self.ax, np.linspace(high, low, 256)[:, None], (x, top, 0.1, tall), **colors)
+        ticks = MaxNLocator(4 if tall > 0.8 else 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        ticks = ticks[(ticks >= low - 1e-9 * (high - low)) & (ticks <= high + 1e-9 * (high - low))]
+        digits = next(
+            (d for d in range(4) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6 * (high - low))), None
+        )
+        for tick in ticks:
+            text = f"{tick:g}" if digits is None else f"{tick + 0.0:.{digits}f}"
+            spot = (x + 0.14, top + tall * (high - tick) / (high - low))
+            self.ax.text(*spot, text.replace("-", "\N{MINUS SIGN}"), va="center_baseline", fontsize=8, color=MUTED)
+        self.ax.text(x + 0.66, top + tall / 2, label, ha="right", va="center", rotation=90)
+        if level is not None and low <= level <= high:
+            spot = top + tall * (high - level) / (high - low)
+            draw_boxes(self.ax, [(x - 0.02, spot, 0.14, 0)], ORANGE, 2)
+
+
+def to_numpy(a) -> np.ndarray:
+    if hasattr(a, "detach"):
+        a = a.detach().cpu()
+        return (a.float() if str(a.dtype) == "torch.bfloat16" else a).numpy()
+    if isinstance(a, (list, tuple)) and a and hasattr(a[0], "detach"):
+        return np.stack([to_numpy(one) for one in a])
+    return np.asarray(a)
+
+
+def to_pictures(images) -> list[np.ndarray]:
+    pictures = [to_picture(image) for image in (images if isinstance(images, (list, tuple)) else to_numpy(images))]
+    sizes = sorted({picture.shape[:2] for picture in pictures})
+    if len(sizes) != 1:
+        raise ValueError(f"images have sizes {sizes}; expected at least one image, and one size")
+    return pictures
+
+
+def cut(picture, patch_size):
+    """(H, W, 3) -> patches (n, ph, pw, 3) and their grid (rows, cols)."""
+    (H, W), (ph, pw) = picture.shape[:2], (patch_size, patch_size) if np.ndim(patch_size) == 0 else patch_size
+    if ph < 1 or pw < 1 or H % ph or W % pw:
+        raise ValueError(f"patches of {ph} x {pw} pixels do not divide an image of {H} x {W}")
+    rows, cols = H // ph, W // pw
+    return picture.reshape(rows, ph, cols, pw, 3).swapaxes(1, 2).reshape(-1, ph, pw, 3), (rows, cols)
+
+
+def join_patches(patches, rows, cols):
+    n, ph, pw, _ = patches.shape
+    return patches.reshape(rows, cols, ph, pw, 3).swapaxes(1, 2).reshape(rows * ph, cols * pw, 3)
+
+
+def fade(patches):
+    """Grey and pale, so that colours and arrows on top stand out."""
+    grey = 125 + 0.5 * patches @ np.array([0.299, 0.587, 0.114])
+    return np.repeat(grey[..., None], 3, -1).round().astype(np.uint8)
+
+
+def check_indices(values, n, name, low=0, length=None):
+    values = to_numpy(values).astype(int).ravel()
+    bad = values[(values < low) | (values >= n)]
+    if len(bad):
+        raise ValueError(f"{name} holds {bad[0]}; expected {low} to {n - 1}")
+    if length is not None and len(values) != length:
+        raise ValueError(f"{name} has length {len(values)}; expected {length}")
+    return values
+
+
+def check_flags(hidden, n):
+    hidden = to_numpy(hidden).astype(bool).ravel()
+    if len(hidden) != n:
+        raise ValueError(f"hidden has length {len(hidden)}; expected {n}, one flag a patch")
+    return hidden
+
+
+def check_texts(texts, count) -> list[str]:
+    if len(texts) != count:
+        raise ValueError(f"got {len(texts)} texts; expected {count}")
+    return [str(text) for text in texts]
+
+
+def color_range(values, vmin, vmax, cmap):
+    finite = values[np.isfinite(values)]
+    vmin = float(finite.min(initial=np.inf) if finite.size else 0) if vmin is None else vmin
+    vmax = float(finite.max(initial=-np.inf) if finite.size else 1) if vmax is None else vmax
+    vmax = vmax if vmax > vmin else vmin + 1
+    return {"vmin": vmin, "vmax": vmax, "cmap": cmap or ("RdBu_r" if vmin < 0 < vmax else "viridis")}
+
+
+def paint(ax, array, box, vmin=None, vmax=None, cmap=None, interpolation="nearest"):
+    """`imshow` without its interest in the limits of the axes, and several times faster."""
+    x, y, w, h = box
+    image = AxesImage(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation=interpolation)
+    image.set_data(array)
+    image.set_clim(vmin, vmax)
+    ax.add_image(image)
+    return image
+
+
+def cells_of(box, rows, cols):
+    """(n, 4): x, y, w, h of each patch."""
+    (x, y, w, h), (r, c) = box, np.divmod(np.arange(rows * cols), cols)
+    one = np.ones(rows * cols)
+    return np.stack([x + c * w / cols, y + r * h / rows, one * w / cols, one * h / rows], 1)
+
+
+def draw_boxes(ax, boxes, edge, width, **options):
+    """Rectangles (m, 4) as one path: drawn, and hatched, at the price of one."""
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
+    boxes = np.asarray(boxes, float).reshape(-1, 1, 4)
+    path = Path((boxes[..., :2] + corners * boxes[..., 2:]).reshape(-1, 2), [1, 2, 2, 2, 79] * len(boxes))
+    ax.add_artist(
+        PathPatch(path, edgecolor=edge, linewidth=width, **{"facecolor": "none", "joinstyle": "miter"} | options)
+    )
+
+
+def draw_grid(ax, cells, hidden=None, width=0.8):
+    if hidden is not None and hidden.any():
+        draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
+    draw_boxes(ax, cells, "white", width)
+
+
+def tick_step(count):
+    """Which of so many ticks to write: every one, second, fourth, eighth ..., at most 12 of them."""
+    return next(step for step in (2**i for i in range(32)) if count <= 12 * step)
+
+
+def outline(ax, cells):
+    draw_boxes(ax, cells, INK, 3.6)
+    draw_boxes(ax, cells, ORANGE, 2)
+
+
+def inches_of(text, points):
+    return 0.58 * points / 72 * max(len(line) for line in text.split("\n"))
+
+
+def wrap(text, inches, points):
+    columns = max(4, int(inches / inches_of("x", points)))
+    return "\n".join(textwrap.fill(line, columns, break_long_words=False) for line in text.split("\n"))
