@@ -244,9 +244,11 @@ COMMANDS = {"data": data, "pretrain": pretrain, "finetune": finetune, "probe": p
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    from .data import DataUnavailable  # after the arguments: --help need not wait for PyTorch
+
     try:
         figures = COMMANDS[args.command](args)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError, DataUnavailable) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if getattr(args, "json", False):

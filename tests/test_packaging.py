@@ -92,6 +92,7 @@ def test_names_are_loaded_on_use():
         _ = mp3lib.MP4
 
 
+@pytest.mark.slow
 def test_names_do_not_depend_on_what_was_imported_before():
     modules = sorted(path.stem for path in (ROOT / "mp3lib").glob("[a-z]*.py"))
     assert set(modules).isdisjoint(mp3lib.__all__), "a module would hide the name"

@@ -1,0 +1,61 @@
+"""The command line, as a reader types it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mp3lib.__main__ import COMMANDS, main, parser
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """No data but what a test gives, and no way to download any."""
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MP3_DATA", raising=False)
+    monkeypatch.setattr("mp3lib.download.chain", lambda: [])
+
+
+def test_data_fetch_without_any_source_says_what_to_do(capsys):
+    assert main(["data", "fetch"]) == 1
+    assert "CIFAR-10 could not be had" in (error := capsys.readouterr().err)
+    assert "MP3_DATA" in error and "Traceback" not in error
+
+
+def test_data_status_and_clear(capsys, tmp_path):
+    assert main(["data", "status"]) == 0
+    assert "no CIFAR-10" in capsys.readouterr().out
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "images-abc.safetensors").write_bytes(b"x")
+    assert main(["data", "clear"]) == 0
+    assert "removed" in capsys.readouterr().out and not list((tmp_path / "cache").iterdir())
+
+
+def test_a_path_that_is_not_there_is_named(capsys, tmp_path):
+    assert main(["evaluate", "--weights", str(tmp_path), "--data", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_every_command_and_option_is_documented(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            parser().parse_args([command, "--help"])
+        assert ended.value.code == 0
+        assert len(capsys.readouterr().out.splitlines()) > 5
+    subparsers = next(action for action in parser()._actions if action.choices)
+    for name, command in subparsers.choices.items():
+        assert all(action.help for action in command._actions), name
+
+
+def test_help_needs_no_pytorch():
+    code = "import sys; from mp3lib.__main__ import parser; parser(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("--epochs", "0"), ("--limit", "-3"), ("--eval-every", "-1")])
+def test_numbers_are_checked(option, value, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["pretrain", "--out", str(tmp_path), option, value])
+    assert f"got {value}" in capsys.readouterr().err
