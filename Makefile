@@ -22,7 +22,7 @@ setup: ## create .venv and install into it
 
 data: setup ## bring CIFAR-10 into the cache
 	@$(python) -m mp3lib data fetch || \
-		echo "CIFAR-10 could not be had now: the embedded scenes are used. See the README for other ways to bring it."
+		echo "Without CIFAR-10 the notebooks use the embedded scenes."
 
 lint: setup ## ruff: rules and format, notebooks included
 	@$(python) -m ruff check . || { echo "Some of it mends itself: $(python) -m ruff check --fix ."; exit 1; }
