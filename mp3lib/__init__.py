@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # so that editors can follow the names
     from .mp3 import MP3 as MP3
     from .mp3 import sample_context as sample_context
     from .posemb import posemb_sincos_2d as posemb_sincos_2d
+    from .shipped import load_shipped as load_shipped
     from .vit import ViT as ViT
 
 _HOME = {
@@ -28,6 +29,7 @@ _HOME = {
     "ViT": "vit",
     "budget": "budgets",
     "load_images": "data",
+    "load_shipped": "shipped",
     "posemb_sincos_2d": "posemb",
     "record_attention": "attention",
     "sample_context": "mp3",

@@ -32,6 +32,7 @@ ALLOWED = {
     "widgets": {"plots"},
     "evaluate": MODEL | {"augment"},
     "train": MODEL | {"augment", "data", "evaluate", "results", "budgets"},
+    "shipped": {"mp3"},
     "finetune": MODEL | {"augment", "train"},
     "checks": MODEL,
 }

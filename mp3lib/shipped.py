@@ -1,0 +1,28 @@
+"""The trained models that come with the library, in ``mp3lib/weights``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from .mp3 import MP3
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def shipped_names() -> list[str]:
+    """The names that ``load_shipped`` knows; each is a folder with weights, configuration, log and settings."""
+    return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
+
+
+def load_shipped(name: str) -> MP3:
+    """A trained ``MP3`` in eval mode, float32 (stored in half precision), such as ``"student-4x4"``.
+
+    Raises:
+        ValueError: for a name that is not there, naming those that are.
+    """
+    if name not in shipped_names():
+        raise ValueError(f"mp3lib comes with no weights named {name!r}; there are: {', '.join(shipped_names())}")
+    with contextlib.redirect_stdout(io.StringIO()):  # the hub mixin announces that it loads
+        return MP3.from_pretrained(FOLDER / name).eval()
