@@ -83,6 +83,10 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
+    test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
+
+    table = commands.add_parser("table", help="write the README's tables anew from results/")
+    table.add_argument("--check", action="store_true", help="change nothing; fail where the README differs")
     return top
 
 
@@ -230,16 +234,45 @@ def evaluate(args: argparse.Namespace) -> dict:
         print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")
     print(f"{'patch only':>12} {floor.accuracy:8.4f} {'':>10} {'':>8} {floor.loss:8.4f}")
     print(f"{'chance':>12} {1 / n:8.4f}")
-    return {
+    figures = {
         "weights": str(args.weights),
+        "images": len(images.test),
         "fingerprint": images.fingerprint,
         "positions": {str(ratio): s for ratio, s in scores.items()},
         "patch_only": floor._asdict(),
         "chance": 1 / n,
     }
+    if args.out:
+        from .results import write_json
+
+        write_json(args.out, figures)
+    return figures
 
 
-COMMANDS = {"data": data, "pretrain": pretrain, "finetune": finetune, "probe": probe, "evaluate": evaluate}
+def table(args: argparse.Namespace) -> dict:
+    from .results import with_tables, write_text
+
+    root = Path(__file__).resolve().parents[1]
+    readme = root / "README.md"
+    if not readme.exists():
+        raise ValueError(f"there is no README.md in {root}: tables are made in a clone of the project")
+    old = readme.read_text(encoding="utf-8")
+    new = with_tables(old, root / "results")
+    if args.check and new != old:
+        raise ValueError("README.md differs from what results/ say; python -m mp3lib table writes it anew")
+    if not args.check:
+        write_text(readme, new)
+    return {"changed": new != old}
+
+
+COMMANDS = {
+    "data": data,
+    "pretrain": pretrain,
+    "finetune": finetune,
+    "probe": probe,
+    "evaluate": evaluate,
+    "table": table,
+}
 
 
 def main(argv: list[str] | None = None) -> int:

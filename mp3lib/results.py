@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Iterable
@@ -80,3 +81,55 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def position_table(results: str | Path) -> str:
+    """The README's table of position accuracy, from ``evaluations/*.json`` in the folder of results."""
+    parts = []
+    for path in sorted((Path(results) / "evaluations").glob("*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        run = read_run(Path(results) / "runs" / path.stem)
+        settings, on = run["settings"], run["versions"]
+        n = round(1 / figures["chance"])
+        rows = [
+            f"| {float(ratio):.0%} | {n - int(float(ratio) * n)} of {n} | {s['accuracy']:.1%} | {s['jigsaw']:.1%} | "
+            f"{s['whole']:.1%} | {s['loss']:.3f} |"
+            for ratio, s in figures["positions"].items()
+        ]
+        floor = figures["patch_only"]
+        parts.append(
+            "\n".join(
+                [
+                    f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
+                    "",
+                    "| hidden from attention | context | each patch for itself | no place twice (Hungarian) | "
+                    "whole pictures right | loss (nats) |",
+                    "|---|---|---|---|---|---|",
+                    *rows,
+                    f"| *one patch alone* | | {floor['accuracy']:.1%} | | | {floor['loss']:.3f} |",
+                    f"| *chance* | | {figures['chance']:.1%} | | | {math.log(n):.3f} |",
+                    "",
+                    f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "
+                    f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), on "
+                    f"{on['cores']} cores of an {on['cpu']} with PyTorch {on['torch'].split('+')[0]}; pixels "
+                    f"`{run['fingerprint']}`. The same figures: "
+                    f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+                ]
+            )
+        )
+    return "\n\n".join(parts)
+
+
+BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
+
+
+def with_tables(text: str, results: str | Path) -> str:
+    """The README's text with its made part replaced by what the results say now.
+
+    Raises:
+        ValueError: if the marks around the made part are missing.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    before, rest = text.split(BEGIN, 1)
+    return before + BEGIN + position_table(results) + "\n" + END + rest.split(END, 1)[1]

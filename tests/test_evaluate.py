@@ -72,6 +72,7 @@ def test_floor_leaves_the_global_randomness_alone():
     assert torch.equal(torch.rand(2), before)
 
 
+@pytest.mark.slow
 def test_command_evaluates(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MP3_DATA", "scenes")
     torch.manual_seed(0)

@@ -121,6 +121,7 @@ def test_frozen_features_are_those_of_eval_mode():
     torch.testing.assert_close(features, frozen_features(vit, IMAGES), atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_commands(tmp_path, capsys, monkeypatch):
     """Pretrain, fine-tune from it and from scratch, and probe, as a reader would."""
     monkeypatch.setenv("MP3_DATA", "scenes")

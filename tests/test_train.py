@@ -207,6 +207,7 @@ def command(*args: object) -> list[str]:
     return [sys.executable, "-m", "mp3lib", *map(str, args)]
 
 
+@pytest.mark.slow
 def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
     """``kill -9`` in the middle of a run of the command line, then the same command with ``--resume``."""
     shape = ["--data", "scenes", "--limit", 512, "--epochs", 3, "--batch-size", 64, "--dim", 16, "--depth", 1]
@@ -231,6 +232,7 @@ def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
     assert same(weights(one), weights(other))
 
 
+@pytest.mark.slow
 def test_command_line_reports_a_mistake_in_a_line(tmp_path):
     bad = subprocess.run(
         command("pretrain", "--data", "scenes", "--out", tmp_path, "--patch-size", 7), capture_output=True, text=True
