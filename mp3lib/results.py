@@ -110,9 +110,9 @@ def position_table(results: str | Path) -> str:
                     f"| *chance* | | {figures['chance']:.1%} | | | {math.log(n):.3f} |",
                     "",
                     f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "
-                    f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), "
-                    f"on {on['cores']} cores of an {on['cpu']} with PyTorch {on['torch'].split('+')[0]}; pixels "
-                    f"`{run['fingerprint']}`. The same figures: "
+                    f"context {settings['context']}, mask ratio {settings['mask_ratio']}), "
+                    f"one seed ({settings['seed']}), on {on['cores']} cores of an {on['cpu']} "
+                    f"with PyTorch {on['torch'].split('+')[0]}; pixels `{run['fingerprint']}`. The same figures: "
                     f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
                 ]
             )
