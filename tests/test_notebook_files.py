@@ -130,7 +130,7 @@ def test_pictures_in_the_text_have_a_description(path):
 
 @each_notebook
 def test_cells_are_small(path):
-    lines = {cell.id: len(cell.source.splitlines()) for cell in code_cells(path)}
+    lines = {cell.id: sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code_cells(path)}
     assert 15 <= len(lines) <= 40
     assert statistics.median(lines.values()) <= 10
     assert {name: n for name, n in lines.items() if n > 40} == {}
