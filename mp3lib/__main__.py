@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
+    common.add_argument(
+        "--size", type=whole, nargs="+", default=[32], metavar="PIXELS", help="side, or height and width"
+    )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
 
@@ -121,6 +124,14 @@ def data(args: argparse.Namespace) -> dict:
     return {}
 
 
+def the_images(args: argparse.Namespace):
+    from . import load_images
+
+    if len(args.size) > 2:
+        raise ValueError(f"--size takes one number or two, got {args.size}")
+    return load_images(args.data, size=args.size[0] if len(args.size) == 1 else tuple(args.size))
+
+
 def new_vit(args: argparse.Namespace, images):
     import torch
 
@@ -158,10 +169,10 @@ def run_settings(args: argparse.Namespace, images) -> dict:
 
 
 def pretrain(args: argparse.Namespace) -> dict:
-    from . import MP3, load_images
+    from . import MP3
     from .train import pretrain
 
-    images = load_images(args.data)
+    images = the_images(args)
     mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
     settings = run_settings(args, images)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
@@ -172,10 +183,9 @@ def pretrain(args: argparse.Namespace) -> dict:
 def finetune(args: argparse.Namespace) -> dict:
     import torch
 
-    from . import load_images
     from .finetune import finetune, load_vit, use_classes
 
-    images = load_images(args.data)
+    images = the_images(args)
     if args.weights == "none":
         vit = new_vit(args, images)
     else:
@@ -202,10 +212,10 @@ def finetune(args: argparse.Namespace) -> dict:
 def probe(args: argparse.Namespace) -> dict:
     import torch
 
-    from . import ViT, load_images
+    from . import ViT
     from .finetune import frozen_features, knn_top1, linear_top1, load_vit
 
-    images = load_images(args.data)
+    images = the_images(args)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     vit = load_vit(args.weights)
     torch.manual_seed(args.seed)
@@ -221,10 +231,10 @@ def probe(args: argparse.Namespace) -> dict:
 
 
 def evaluate(args: argparse.Namespace) -> dict:
-    from . import MP3, load_images
+    from . import MP3
     from .evaluate import patch_only_floor, position_accuracy
 
-    images = load_images(args.data)
+    images = the_images(args)
     mp3 = MP3.from_pretrained(args.weights)
     n = mp3.vit.num_patches
     floor = patch_only_floor(images.train.images[: args.limit], images.test.images, mp3.vit.patch_size, seed=args.seed)

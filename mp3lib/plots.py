@@ -366,5 +366,6 @@ def attention_over_image(
     cells = sheet.cells(rows, cols)
     draw_grid(sheet.ax, cells, np.broadcast_to(hidden, cells.shape[:2]))
     outline(sheet.ax, cells[:, asking])
-    sheet.colorbar("attention", {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
+    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
+    sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig
