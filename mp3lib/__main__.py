@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
+    test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
 
     table = commands.add_parser("table", help="write the README's tables anew from results/")
@@ -237,7 +238,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     images = the_images(args)
     mp3 = MP3.from_pretrained(args.weights)
     n = mp3.vit.num_patches
-    floor = patch_only_floor(images.train.images[: args.limit], images.test.images, mp3.vit.patch_size, seed=args.seed)
+    floor = patch_only_floor(
+        images.train.images[: args.limit],
+        images.test.images,
+        mp3.vit.patch_size,
+        epochs=args.floor_epochs,
+        seed=args.seed,
+    )
     scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
     print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")
     for ratio, s in scores.items():
@@ -249,7 +256,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         "images": len(images.test),
         "fingerprint": images.fingerprint,
         "positions": {str(ratio): s for ratio, s in scores.items()},
-        "patch_only": floor._asdict(),
+        "patch_only": floor._asdict() | {"epochs": args.floor_epochs},
         "chance": 1 / n,
     }
     if args.out:

@@ -41,8 +41,8 @@ __all__ = [
 
 CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
 _JPEG = (
-    "these pixels went through JPEG at this very size, and position prediction learns the place in its 8 x 8 "
-    "compression grid instead of the picture, so results on them say nothing about lossless images"
+    "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
+    "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
 )
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 

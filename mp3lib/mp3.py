@@ -4,11 +4,10 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from .attention import record_attention
-from .vit import ViT
+from .vit import SavedModel, ViT
 
 
 def sample_context(
@@ -57,7 +56,7 @@ class Prediction(NamedTuple):
     """(depth, b, h, n, k): attention weights, columns in the order of ``context``; None unless asked for."""
 
 
-class MP3(nn.Module, PyTorchModelHubMixin, coders={ViT: (lambda vit: vit._hub_mixin_config, lambda c: ViT(**c))}):
+class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config, lambda c: ViT(**c))}):
     """Pretraining head and loss around a ``ViT``; a drop-in for ``vit_pytorch.mp3.MP3``.
 
     No patch gets a position embedding. A random subset of the patches is the context: it alone gives keys and values.

@@ -92,8 +92,8 @@ def position_table(results: str | Path) -> str:
         settings, on = run["settings"], run["versions"]
         n = round(1 / figures["chance"])
         rows = [
-            f"| {float(ratio):.0%} | {n - int(float(ratio) * n)} of {n} | {s['accuracy']:.1%} | {s['jigsaw']:.1%} | "
-            f"{s['whole']:.1%} | {s['loss']:.3f} |"
+            f"| {int(float(ratio) * n)} of {n} | {n - int(float(ratio) * n)} | {s['accuracy']:.1%} | "
+            f"{s['jigsaw']:.1%} | {s['whole']:.1%} | {s['loss']:.3f} |"
             for ratio, s in figures["positions"].items()
         ]
         floor = figures["patch_only"]
@@ -102,11 +102,12 @@ def position_table(results: str | Path) -> str:
                 [
                     f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
                     "",
-                    "| hidden from attention | context | each patch for itself | no place twice (Hungarian) | "
+                    "| hidden from attention | seen | each patch for itself | no place twice (Hungarian) | "
                     "whole pictures right | loss (nats) |",
                     "|---|---|---|---|---|---|",
                     *rows,
-                    f"| *one patch alone* | | {floor['accuracy']:.1%} | | | {floor['loss']:.3f} |",
+                    f"| *one patch alone, {floor['epochs']} epochs* | | {floor['accuracy']:.1%} | | | "
+                    f"{floor['loss']:.3f} |",
                     f"| *chance* | | {figures['chance']:.1%} | | | {math.log(n):.3f} |",
                     "",
                     f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
 
 from .mp3 import MP3
@@ -24,5 +22,4 @@ def load_shipped(name: str) -> MP3:
     """
     if name not in shipped_names():
         raise ValueError(f"mp3lib comes with no weights named {name!r}; there are: {', '.join(shipped_names())}")
-    with contextlib.redirect_stdout(io.StringIO()):  # the hub mixin announces that it loads
-        return MP3.from_pretrained(FOLDER / name).eval()
+    return MP3.from_pretrained(FOLDER / name).eval()

@@ -314,6 +314,8 @@ def open_run(
     if unreadable:
         told = "; ".join(f"{name}: {why}" for name, why in unreadable)
         raise ValueError(f"no checkpoint in {folder} can be read ({told}). Remove {folder} to start anew")
+    if (folder / "metrics.jsonl").exists():
+        raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
     return [], 0
 
 

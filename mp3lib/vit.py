@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,7 +23,16 @@ class Features(NamedTuple):
     tokens: Tensor
 
 
-class ViT(nn.Module, PyTorchModelHubMixin):
+class SavedModel(PyTorchModelHubMixin):
+    """``save_pretrained`` and ``from_pretrained`` (Hugging Face hub mixin), without a printed line for each loading."""
+
+    @classmethod
+    def _from_pretrained(cls, **kwargs):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return super()._from_pretrained(**kwargs)
+
+
+class ViT(nn.Module, SavedModel):
     """Vision Transformer with mean pooling, no class token and fixed 2D sine-cosine position embeddings.
 
     Signature, parameter names and results match ``vit_pytorch.mp3.ViT``; state dicts load strictly both ways.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,16 @@ def test_a_run_is_not_overwritten_nor_continued_otherwise(tmp_path):
         pretrain(model(), IMAGES, **(QUICK | {"lr": 0.1, "seed": 9}), out=tmp_path, resume=True)
     with pytest.raises(ValueError, match="model .*'dropout': 0.1.* then"):
         pretrain(model(0.0), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_log_without_checkpoints_is_not_overwritten(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    before = (tmp_path / "metrics.jsonl").read_text()
+    for folder in checkpoints(tmp_path):
+        shutil.rmtree(folder)
+    with pytest.raises(ValueError, match="none of its checkpoints: choose another folder"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert (tmp_path / "metrics.jsonl").read_text() == before
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, uninterrupted):
