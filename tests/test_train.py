@@ -16,8 +16,9 @@ import torch
 
 import mp3lib.train as train
 from mp3lib import MP3, ViT
+from mp3lib.checkpoint import checkpoints
 from mp3lib.results import read_metrics, read_run
-from mp3lib.train import checkpoints, make_optimizers, pretrain, resolve_precision, warmup_cosine
+from mp3lib.train import make_optimizers, pretrain, resolve_precision, warmup_cosine
 
 IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)

@@ -1,0 +1,93 @@
+"""A run on disk: its folder, its checkpoints, and how a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from accelerate import Accelerator
+from huggingface_hub import PyTorchModelHubMixin
+
+from .results import read_metrics, read_run, versions, write_json, write_metrics
+
+CHECKPOINTS_KEPT = 2
+
+
+def open_run(
+    folder: Path, settings: dict, about: dict | None, accelerator: Accelerator, resume: bool
+) -> tuple[list[dict], int]:
+    """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done."""
+    if not (folder / "run.json").exists():
+        if accelerator.is_main_process:
+            write_json(folder / "run.json", {"settings": settings, **(about or {}), "versions": versions()})
+        accelerator.wait_for_everyone()
+        return [], 0
+    if not resume:
+        raise ValueError(f"{folder} already holds a run: resume it (--resume) or choose another folder")
+    before = read_run(folder)["settings"]
+    different = [k for k in sorted({*before, *settings}) if before.get(k) != settings.get(k)]
+    if different:
+        told = ", ".join(f"{k} {before.get(k)!r} then, {settings.get(k)!r} now" for k in different)
+        raise ValueError(f"the run in {folder} was started with other settings: {told}. Use those, or another folder")
+    unreadable = []
+    for checkpoint in checkpoints(folder):
+        try:
+            accelerator.load_state(str(checkpoint))
+            lines = read_metrics(checkpoint)
+            for name, why in unreadable:
+                accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
+            return lines, json.loads((checkpoint / "progress.json").read_text())["step"]
+        except Exception as error:  # whatever a damaged file makes the readers raise
+            unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
+    if unreadable:
+        told = "; ".join(f"{name}: {why}" for name, why in unreadable)
+        raise ValueError(f"no checkpoint in {folder} can be read ({told}). Remove {folder} to start anew")
+    if (folder / "metrics.jsonl").exists():
+        raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
+    return [], 0
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run folder, newest first."""
+    return sorted(folder.glob("checkpoint-*[0-9]"), reverse=True)
+
+
+def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict]) -> None:
+    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two."""
+    final = folder / f"checkpoint-{step:08d}"
+    beside = folder / f".{final.name}"
+    try:
+        if accelerator.is_main_process:
+            shutil.rmtree(beside, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(beside))
+        if accelerator.is_main_process:
+            write_metrics(beside / "metrics.jsonl", lines)
+            write_json(beside / "progress.json", {"step": step})
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(beside, final)
+            write_metrics(folder / "metrics.jsonl", lines)
+            for old in checkpoints(folder)[CHECKPOINTS_KEPT:]:
+                shutil.rmtree(old)
+    except Exception as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        kept = checkpoints(folder)
+        raise OSError(
+            f"the checkpoint of step {step} could not be written to {folder} ({error}). "
+            + (f"{kept[0].name} is kept" if kept else "There is none before it")
+            + ": make room and resume the run."
+        ) from error
+    accelerator.wait_for_everyone()
+
+
+def save_model(folder: str | Path, model: PyTorchModelHubMixin) -> None:
+    """``model.safetensors`` and ``config.json`` into ``folder``, each renamed into place when complete."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        model.save_pretrained(beside)
+        for name in ("model.safetensors", "config.json"):
+            os.replace(Path(beside) / name, folder / name)
