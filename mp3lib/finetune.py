@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .augment import random_resized_crop, to_float
 from .mp3 import MP3
-from .train import fit, resolve_precision
+from .train import fit, highest_rate, resolve_precision
 from .vit import ViT
 
 
@@ -72,7 +72,7 @@ def finetune(
         "pos_emb": pos_emb,
         "epochs": epochs,
         "batch_size": min(batch_size, len(images)),
-        "lr": lr or {"muon": 1e-3, "adamw": 5e-4}[optimizer],
+        "lr": highest_rate(lr, optimizer, muon=1e-3, adamw=5e-4),
         "weight_decay": weight_decay,
         "optimizer": optimizer,
         "layer_decay": layer_decay,

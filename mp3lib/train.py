@@ -80,15 +80,13 @@ def pretrain(
     """
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
-    if optimizer not in ("muon", "adamw"):
-        raise ValueError(f'optimizer must be "muon" or "adamw", got {optimizer!r}')
     if not 0 < query_fraction <= 1:
         raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
     settings = {
         "task": "pretrain",
         "epochs": epochs,
         "batch_size": min(batch_size, len(images)),
-        "lr": lr or {"muon": 2e-3, "adamw": 1e-3}[optimizer],
+        "lr": highest_rate(lr, optimizer, muon=2e-3, adamw=1e-3),
         "weight_decay": weight_decay,
         "optimizer": optimizer,
         "query_fraction": query_fraction,
@@ -209,6 +207,13 @@ def fit(
     if folder is not None and main:
         save_model(folder, model)
     return lines
+
+
+def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
+    """``lr``, or where that is None the default of the optimizer; ``ValueError`` for an unknown optimizer."""
+    if optimizer not in defaults:
+        raise ValueError(f'optimizer must be "muon" or "adamw", got {optimizer!r}')
+    return defaults[optimizer] if lr is None else lr
 
 
 def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:

@@ -89,6 +89,8 @@ def test_a_new_head_shares_the_rest():
         (LABELS[:5], {}, r"got torch.int64 \(5,\)"),
         (LABELS, {"mix": 1.5}, "mix must lie between 0 and 1, got 1.5"),
         (LABELS, {"layer_decay": 0}, "at most 1, got 0"),
+        (LABELS, {"optimizer": "sgd"}, "muon.* or .*adamw.*, got 'sgd'"),
+        (LABELS, {"lr": 0.0}, "lr must be positive, got 0.0"),
     ],
 )
 def test_mistakes_are_named(labels, change, words):
@@ -135,5 +137,5 @@ def test_commands(tmp_path, capsys, monkeypatch):
         assert read_run(out)["weights"] == weights
     assert main(["probe", "--weights", str(tmp_path / "mp3"), "--limit", "500", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(figures["weights"] if isinstance(figures["weights"], dict) else ()) == {"knn", "linear"}
+    assert set(figures["weights"]) == {"knn", "linear"}
     assert set(figures["random init"]) == {"knn", "linear"}

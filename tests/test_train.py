@@ -172,6 +172,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     [
         ({"epochs": 0}, "epochs must be positive, got 0"),
         ({"lr": -1.0}, "lr must be positive, got -1.0"),
+        ({"lr": 0.0}, "lr must be positive, got 0.0"),
         ({"optimizer": "sgd"}, "got 'sgd'"),
         ({"precision": "int8"}, "got 'int8'"),
         ({"query_fraction": 0}, "got 0"),
