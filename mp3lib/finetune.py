@@ -36,6 +36,7 @@ def finetune(
     seed: int = 0,
     eval_images: Tensor | None = None,
     eval_labels: Tensor | None = None,
+    eval_name: str = "test",
     eval_every: int = 1,
     out: str | Path | None = None,
     resume: bool = False,
@@ -53,7 +54,8 @@ def finetune(
         layer_decay: the learning rate of each layer is this share of the one above; 1 for equal rates.
         mix: probability with which a batch is mixed: MixUp or CutMix, half and half (torchvision).
         label_smoothing: share of the probability spread evenly over the classes.
-        eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log as ``test_top1``.
+        eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log, as ``test_top1``.
+        eval_name: what that entry begins with; ``"validation"`` for a part of the training images.
 
     Returns:
         one dict an epoch, as in ``pretrain``.
@@ -94,7 +96,7 @@ def finetune(
         return F.cross_entropy(model(batch, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
 
     def evaluate() -> dict:
-        return {"test_top1": top1(vit, eval_images, eval_labels, pos_emb=pos_emb)}
+        return {f"{eval_name}_top1": top1(vit, eval_images, eval_labels, pos_emb=pos_emb)}
 
     return fit(
         vit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import time
@@ -32,6 +33,7 @@ def pretrain(
     optimizer: Literal["muon", "adamw"] = "muon",
     query_fraction: float = 1.0,
     crop_area: tuple[float, float] = (0.6, 1.0),
+    transform: Callable[[Tensor], Tensor] | None = None,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
@@ -58,6 +60,7 @@ def pretrain(
         optimizer: ``muon`` for the matrices inside the transformer with AdamW for the rest, or AdamW for everything.
         query_fraction: share of the hidden patches that are asked, see ``MP3.forward``.
         crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
+        transform: applied to each batch after that, float (b, c, H, W) in [-1, 1] to the same, see ``mp3lib.cues``.
         precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
         seed: of everything random in training; the weights come as they are.
         eval_images: uint8 (M, c, H, W): position accuracy on them goes into the log.
@@ -91,6 +94,7 @@ def pretrain(
         "optimizer": optimizer,
         "query_fraction": query_fraction,
         "crop_area": list(crop_area),
+        "transform": name_of(transform),
         "precision": resolve_precision(precision),
         "seed": seed,
         "num_images": len(images),
@@ -101,7 +105,7 @@ def pretrain(
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
         batch = random_resized_crop(images[chosen].to(device), area=crop_area)
-        return model(batch, query_fraction=query_fraction)
+        return model(transform(batch) if transform else batch, query_fraction=query_fraction)
 
     def evaluate() -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios)
@@ -207,6 +211,14 @@ def fit(
     if folder is not None and main:
         save_model(folder, model)
     return lines
+
+
+def name_of(transform: Callable | None) -> str | None:
+    """How a run's settings name a transform: ``gap(patch_size=(8, 8))`` for ``partial(gap, patch_size=(8, 8))``."""
+    if isinstance(transform, functools.partial):
+        given = [repr(a) for a in transform.args] + [f"{k}={v!r}" for k, v in transform.keywords.items()]
+        return f"{name_of(transform.func)}({', '.join(given)})"
+    return None if transform is None else getattr(transform, "__name__", type(transform).__name__)
 
 
 def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:

@@ -19,6 +19,7 @@ ALLOWED = {
     "vit": {"attention", "posemb"},
     "mp3": {"attention", "vit"},
     "augment": set(),
+    "cues": {"augment"},
     "cache": set(),
     "download": set(),
     "painting": set(),

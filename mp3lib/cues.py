@@ -1,0 +1,100 @@
+"""Cues that could give positions away, each taken from pictures or planted in them.
+
+All but ``jpeg`` take and give float images (b, c, H, W) in [-1, 1], so that they fit ``pretrain(transform=...)``.
+``changed`` applies such a function to uint8 images, for measuring.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from .augment import to_float
+
+
+def changed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_size: int = 1000) -> Tensor:
+    """uint8 images (N, c, H, W) as ``transform`` makes them, rounded back to uint8."""
+    parts = [transform(to_float(part)).add(1).mul(127.5).round() for part in images.split(batch_size)]
+    return torch.cat(parts).clamp(0, 255).to(torch.uint8)
+
+
+def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
+    """Paint ``width`` pixels along the border of every patch grey (0): no edge of a patch continues in the next.
+
+    Raises:
+        ValueError: if nothing of a patch would be left, or the patches do not divide the images.
+    """
+    height_of_patch, width_of_patch = patch_size
+    if width < 0 or 2 * width >= min(patch_size):
+        raise ValueError(f"a gap of {width} pixels leaves nothing of patches of {patch_size}")
+    if images.shape[-2] % height_of_patch or images.shape[-1] % width_of_patch:
+        raise ValueError(f"patch_size {patch_size} does not divide the images' size {tuple(images.shape[-2:])}")
+    y = torch.arange(images.shape[-2], device=images.device) % height_of_patch
+    x = torch.arange(images.shape[-1], device=images.device) % width_of_patch
+    inside_y = (y >= width) & (y < height_of_patch - width)
+    inside_x = (x >= width) & (x < width_of_patch - width)
+    return images * (inside_y[:, None] & inside_x)
+
+
+def grey(images: Tensor) -> Tensor:
+    """Take the colour away: every channel of RGB images becomes the luma (ITU-R BT.601)."""
+    if images.shape[1] != 3:
+        raise ValueError(f"grey takes images of three channels, got {images.shape[1]}")
+    luma = torch.tensor([0.299, 0.587, 0.114], dtype=images.dtype, device=images.device)
+    return torch.einsum("b c h w, c -> b h w", images, luma)[:, None].expand_as(images).clone()
+
+
+def flat(images: Tensor, patch_size: tuple[int, int], contrast: float = 0.4) -> Tensor:
+    """Give every patch the same brightness (mean 0) and the same contrast (standard deviation ``contrast``)."""
+    height, width = images.shape[-2] // patch_size[0], images.shape[-1] // patch_size[1]
+    patches = rearrange(
+        images, "b c (h p1) (w p2) -> b (h w) (c p1 p2)", p1=patch_size[0], p2=patch_size[1], h=height, w=width
+    )
+    patches = F.layer_norm(patches, patches.shape[-1:]) * contrast
+    whole = rearrange(
+        patches, "b (h w) (c p1 p2) -> b c (h p1) (w p2)", p1=patch_size[0], p2=patch_size[1], h=height, w=width
+    )
+    return whole.clamp(-1, 1)
+
+
+def padded_crop(images: Tensor, pad: int = 4, mode: Literal["reflect", "constant"] = "reflect") -> Tensor:
+    """The usual CIFAR augmentation: pad by ``pad`` pixels, then cut each image's own box of the old size out.
+
+    The padding leaves a border that can be recognised; that is what it is here for. Uses the global generator.
+    """
+    padded = F.pad(images, (pad,) * 4, mode=mode)
+    b, _, height, width = images.shape
+    top, left = torch.randint(2 * pad + 1, (2, b))
+    rows = (top[:, None] + torch.arange(height))[:, None, :, None]
+    columns = (left[:, None] + torch.arange(width))[:, None, None, :]
+    channels = torch.arange(images.shape[1])[None, :, None, None]
+    return padded[torch.arange(b)[:, None, None, None], channels, rows.to(images.device), columns.to(images.device)]
+
+
+def watermark(images: Tensor, strength: float = 0.05) -> Tensor:
+    """Plant a shortcut: add the same faint noise to every image, at most ``strength`` (1 is from grey to white)."""
+    noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return (images + strength * noise.to(images)).clamp(-1, 1)
+
+
+def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
+    """uint8 images (N, 3, H, W) after JPEG compression with 4:2:0 chroma, as many copies on the web are.
+
+    shift: pixels by which the compression grid (8 x 8, for colour 16 x 16) is moved down and to the right.
+    """
+    height, width = images.shape[-2:]
+    framed = F.pad(images.float(), (shift, 0, shift, 0), mode="replicate").to(torch.uint8) if shift else images
+    result = torch.empty_like(images)
+    for i, picture in enumerate(framed.permute(0, 2, 3, 1).numpy()):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=2)
+        decoded = torch.frombuffer(bytearray(Image.open(buffer).convert("RGB").tobytes()), dtype=torch.uint8)
+        result[i] = decoded.view(height + shift, width + shift, 3)[shift:, shift:].permute(2, 0, 1)
+    return result

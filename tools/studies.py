@@ -1,0 +1,238 @@
+"""Train everything that the tables and curves tell of, in order: python tools/studies.py [STUDY ...] (make train)
+
+    python tools/studies.py --list      what there is, what is done, what is left
+    python tools/studies.py labels      that study, and whatever it starts from
+
+A call that was stopped goes on where it was. Every run is a folder results/runs/STUDY/VARIANT/seed-S with settings and
+log; when it ends, scores.json is added: the figures that the tables show. Weights and checkpoints stay out of git.
+
+All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512; the first 45,000 training
+images train, the last 5,000 choose (the study "rates" does), the test images only measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from mp3lib import MP3, ViT, load_images
+from mp3lib.cues import changed, flat, gap, grey, jpeg, padded_crop, watermark
+from mp3lib.evaluate import position_accuracy
+from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, top1, use_classes
+from mp3lib.results import write_json
+from mp3lib.train import pretrain
+
+RUNS = Path(__file__).resolve().parents[1] / "results" / "runs"
+PATCH = (8, 8)
+TRAIN = 45_000
+SEEDS = (0, 1, 2)
+FEW = {  # epochs over so many labelled images
+    500: {"epochs": 100, "batch_size": 100, "eval_every": 10},
+    1000: {"epochs": 60, "batch_size": 100, "eval_every": 10},
+    5000: {"epochs": 30, "batch_size": 250, "eval_every": 5},
+}
+RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9)
+SCRATCH_LR, FINETUNE_LR = 2e-3, 1e-3  # chosen by the study "rates", on the 5,000 images kept apart
+
+
+class Run(NamedTuple):
+    """One training: ``options`` go to ``pretrain`` or ``finetune`` as they are."""
+
+    name: str  # STUDY/VARIANT/seed-S
+    start: str | None = None  # the run whose weights a fine-tuning begins with; None: random ones
+    labels: int = 0  # 0: a pretraining; else the number of labelled images
+    mask_ratio: float = 0.75
+    context: str = "updated"
+    cue: str | None = None  # a name in CUES: what the pictures are made to lack, or to hold
+    options: dict = {}
+
+    @property
+    def seed(self) -> int:
+        return int(self.name.rsplit("-", 1)[1])
+
+    @property
+    def folder(self) -> Path:
+        return RUNS / self.name
+
+
+class Cue(NamedTuple):
+    """How pictures of a cue are made: on the way into training, of whole sets, and for measuring."""
+
+    transform: Callable | None = None  # of batches, in training
+    images: Callable | None = None  # of uint8 training images, once
+    tests: dict[str, Callable] = {}  # of uint8 test images, beside the untouched ones
+    options: dict = {}
+
+
+def floats(transform: Callable) -> Callable:
+    return partial(changed, transform=transform)
+
+
+CUES = {
+    "gap-1": Cue(g := partial(gap, patch_size=PATCH, width=1), tests={"without the cue": floats(g)}),
+    "gap-2": Cue(g := partial(gap, patch_size=PATCH, width=2), tests={"without the cue": floats(g)}),
+    "grey": Cue(grey, tests={"without the cue": floats(grey)}),
+    "flat": Cue(f := partial(flat, patch_size=PATCH), tests={"without the cue": floats(f)}),
+    "padded": Cue(padded_crop, options={"crop_area": (1.0, 1.0)}, tests={"with the cue": floats(padded_crop)}),
+    "jpeg": Cue(
+        images=jpeg,
+        tests={
+            "with the cue": jpeg,
+            "moved by 4 pixels": partial(jpeg, shift=4),
+            "quality 95": partial(jpeg, quality=95),
+        },
+    ),
+    "plain": Cue(),  # no cue, but patches embedded without the LayerNorm on their pixels
+    "plain-flat": Cue(f, tests={"without the cue": floats(f)}),
+    "watermark": Cue(watermark, tests={"with the cue": floats(watermark)}),
+}
+
+
+def all_runs() -> dict[str, Run]:
+    """Every run by its name, in the order of training."""
+    runs: dict[str, Run] = {}
+
+    def add(study: str, variant: str, seed: int, start: Run | None = None, **other) -> Run:
+        run = Run(f"{study}/{variant}/seed-{seed}", start.name if start else None, **other)
+        runs[run.name] = run
+        return run
+
+    def pretrained(study: str, variant: str, seed: int, epochs: int = 5, **other) -> Run:
+        return add(study, variant, seed, options={"epochs": epochs, "query_fraction": 0.5}, **other)
+
+    def labelled(study: str, variant: str, seed: int, start: Run | None, pos_emb: bool, labels: int, **options) -> Run:
+        options = {"lr": FINETUNE_LR if start else SCRATCH_LR, "pos_emb": pos_emb} | options
+        return add(study, f"{variant}-{'pos' if pos_emb else 'nopos'}", seed, start, labels=labels, options=options)
+
+    base = {seed: pretrained("pretraining", "10-epochs", seed, 10) for seed in SEEDS}
+    for lr in (5e-4, 1e-3, 2e-3, 4e-3):
+        labelled("rates", f"scratch-{lr}", 0, None, True, TRAIN, epochs=3, lr=lr)
+        labelled("rates", f"mp3-{lr}", 0, base[0], True, TRAIN, epochs=3, lr=lr)
+    short: dict[int, Run] = {}
+    for seed in SEEDS:
+        for name in CUES if seed == 0 else ():
+            pretrained("cues", name, seed, cue=name)
+        for ratio in (0.75, 0.25, 0.5, 0.9):
+            run = pretrained("ratio", str(ratio), seed, mask_ratio=ratio)
+            short.setdefault(seed, run)
+        pretrained("context", "frozen", seed, context="frozen")
+        for labels, options in FEW.items():
+            for pos_emb in (True, False):
+                labelled("labels", f"scratch-{labels}", seed, None, pos_emb, labels, **options)
+                labelled("labels", f"mp3-{labels}", seed, base[seed], pos_emb, labels, **options)
+        for pos_emb in (True, False):
+            labelled("cost", "scratch-5", seed, None, pos_emb, TRAIN, epochs=5)
+            labelled("cost", "mp3-10-and-5", seed, base[seed], pos_emb, TRAIN, epochs=5)
+    for seed in SEEDS:
+        for pos_emb in (True, False):
+            labelled("cost", "scratch-15", seed, None, pos_emb, TRAIN, epochs=15)
+        longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
+        for epochs, start in longer.items():  # ten are in "labels"
+            labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+    return runs
+
+
+def done(run: Run) -> bool:
+    return (run.folder / "scores.json").exists()
+
+
+def train(run: Run, known: dict[str, Run], images) -> None:
+    """Train a run, and before it the one whose weights it starts from, unless they are there already."""
+    if run.start and not (known[run.start].folder / "model.safetensors").exists():
+        if done(known[run.start]):  # a fresh clone has its log, but not its weights
+            shutil.rmtree(known[run.start].folder)
+        train(known[run.start], known, images)
+    if done(run):
+        return
+    print(run.name, flush=True)
+    about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint, "start": run.start}
+    settings = {"seed": run.seed, "precision": "bf16", "out": run.folder, "resume": True, "about": about}
+    write_json(
+        run.folder / "scores.json", supervised(run, images, settings) if run.labels else pretext(run, images, settings)
+    )
+    for checkpoint in run.folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    if run.labels:
+        (run.folder / "model.safetensors").unlink()
+
+
+def new_vit(run: Run) -> ViT:
+    torch.manual_seed(run.seed)
+    vit = ViT(num_classes=10, image_size=32, patch_size=PATCH, dim=128, depth=4, heads=2, mlp_dim=512)
+    if (run.cue or "").startswith("plain"):
+        vit.to_patch_embedding[1] = nn.Identity()
+    return vit
+
+
+def pretext(run: Run, images, settings: dict) -> dict:
+    """Pretrain; position accuracy on test images as they are and as the cue has them; probes against a random ViT."""
+    mp3 = MP3(new_vit(run), run.mask_ratio, run.context)
+    cue = CUES[run.cue] if run.cue else Cue()
+    train_images, test_images = images.train.images[:TRAIN], images.test.images
+    shown = cue.images(train_images) if cue.images else train_images
+    pretrain(mp3, shown, transform=cue.transform, **cue.options, **run.options, **settings)
+    scores = {"positions": {"as they are": position_accuracy(mp3, test_images, RATIOS, jigsaw=True)}}
+    for name, made in cue.tests.items():
+        torch.manual_seed(0)
+        scores["positions"][name] = position_accuracy(mp3, made(test_images), RATIOS, jigsaw=True)
+    for name, vit in (("weights", mp3.vit), ("random init", new_vit(run))):
+        x, z = (frozen_features(vit, part) for part in (train_images, test_images))
+        y, t = images.train.labels[:TRAIN], images.test.labels
+        scores[name] = {"knn": knn_top1(x, y, z, t), "linear": linear_top1(x, y, z, t, seed=run.seed)}
+    return scores
+
+
+def supervised(run: Run, images, settings: dict) -> dict:
+    """Train on labels, from a pretraining's weights or from random ones; top-1 on validation and on test images."""
+    vit = MP3.from_pretrained(RUNS / run.start).vit if run.start else new_vit(run)
+    if run.start:
+        torch.manual_seed(run.seed)
+        vit = use_classes(vit, 10)
+    draw = torch.Generator().manual_seed(run.seed)
+    chosen = torch.randperm(TRAIN, generator=draw)[: run.labels]
+    held_out = images.train.images[TRAIN:], images.train.labels[TRAIN:]
+    finetune(
+        vit,
+        images.train.images[chosen],
+        images.train.labels[chosen],
+        eval_images=held_out[0],
+        eval_labels=held_out[1],
+        eval_name="validation",
+        **run.options,
+        **settings,
+    )
+    pos_emb = run.options["pos_emb"]
+    return {
+        "validation_top1": top1(vit, *held_out, pos_emb=pos_emb),
+        "test_top1": top1(vit, images.test.images, images.test.labels, pos_emb=pos_emb),
+    }
+
+
+def main() -> None:
+    runs = all_runs()
+    there_are = list(dict.fromkeys(name.split("/")[0] for name in runs))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="*", help=f"of {', '.join(there_are)}; none: all")
+    parser.add_argument("--list", action="store_true", help="train nothing, say what is done and what is left")
+    args = parser.parse_args()
+    if unknown := set(args.study) - set(there_are):
+        parser.error(f"no study {', '.join(sorted(unknown))}; there are {', '.join(there_are)}")
+    wanted = [run for run in runs.values() if not args.study or run.name.split("/")[0] in args.study]
+    if args.list:
+        print("\n".join(f"{'done' if done(run) else 'left'} {run.name}" for run in wanted))
+        return
+    images = load_images("cifar10")
+    for run in wanted:
+        train(run, runs, images)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
