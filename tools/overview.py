@@ -1,41 +1,182 @@
-"""Draw the picture that heads the README, from the shipped weights: python tools/overview.py [rows]"""
+"""Draw the two pictures that head the README, from the shipped weights: python tools/overview.py
+
+Both show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
+the places that the network gives them. assets/overview.png shows images, shuffled ones and answers at once.
+"""
 
 import sys
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import torch
+from matplotlib.patches import Rectangle
+from PIL import Image, ImageDraw, ImageFont
 
-from mp3lib import MP3, load_images
+from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
 from mp3lib.evaluate import assign
-from mp3lib.plots import figure, patch_grid, reassemble, style
+from mp3lib.plots import INK, VERMILION, figure, patch_grid, reassemble, style
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = ROOT / "mp3lib" / "weights" / "student-4x4"
-SHOWN = range(6)  # the first six: not chosen
+WEIGHTS = "student-4x4"
+SHOWN = range(12)  # the first twelve: not chosen
+COLORS = 128  # of all the pieces together: fewer make a smaller file
+SIDE, COLUMNS, GAP, MARGIN, LINE = 96, 6, 14, 12, 19  # pixels: a picture, between pictures, around, a line of text
+READ, FLIGHT, FRAMES, REST, END = 2800, 525, 7, 175, 6000  # milliseconds; FRAMES: in one flight
+PLAYS = 2  # then the answer stays
+WORDS = (
+    "Twelve shuffled pictures: where does each piece belong?",
+    "A network puts them back, first the pieces that it is surest of",
+    "{right} of {all} pieces are right, {whole} of {pictures} pictures; what is wrong is framed",
+)
+
+
+def solve(mp3, images: torch.Tensor, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The network's answer to shuffled pictures; it is given nothing else, and may look at every piece.
+
+    images: uint8 (b, c, H, W); order: (n,), place i of a shuffled picture shows patch order[i]. Returns placed (b, n),
+    the place of the piece that lay at place i, no place twice, and sure (b, n), the probability that it gives to it.
+    """
+    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    logits = mp3.predict(to_float(torch.from_numpy(heaps).permute(0, 3, 1, 2)), mask_ratio=0.0).logits
+    placed = assign(logits)
+    sure = logits.softmax(dim=-1).gather(2, placed[:, :, None])[:, :, 0]
+    return placed.numpy(), sure.numpy()
+
+
+def arrangements(placed: np.ndarray, sure: np.ndarray, ticks: int) -> list[np.ndarray]:
+    """From the heap to the answer in so many ticks: each time (n,), the piece at every place.
+
+    The surest piece goes first, and changes places with the one that lies where it wants to be.
+    """
+    now = np.arange(len(placed))
+    states = [now.copy()]
+    for part in np.array_split(np.argsort(-sure, kind="stable"), ticks):
+        for piece in part:
+            here, there = int(np.flatnonzero(now == piece)[0]), placed[piece]
+            now[[here, there]] = now[[there, here]]
+        states.append(now.copy())
+    return states
+
+
+class Stage:
+    """Where the pictures stand, and how one frame is drawn."""
+
+    def __init__(self, heaps: np.ndarray, patch_size: tuple[int, int]):
+        """heaps: uint8 (b, H, W, 3), shuffled; their patches are the pieces 0 … n-1."""
+        b, high, wide, _ = heaps.shape
+        rows, self.cols = high // patch_size[0], wide // patch_size[1]
+        few = Image.fromarray(heaps.reshape(b * high, wide, 3)).quantize(
+            COLORS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE
+        )
+        pieces = np.asarray(few.convert("RGB")).reshape(b, rows, patch_size[0], self.cols, patch_size[1], 3)
+        zoom = max(1, SIDE // max(high, wide))
+        pieces = pieces.swapaxes(2, 3).reshape(b, rows * self.cols, *patch_size, 3)
+        self.pieces = pieces.repeat(zoom, 2).repeat(zoom, 3)
+        self.size = self.pieces.shape[2:4]
+        self.pitch = self.size[0] + 1, self.size[1] + 1  # a white line between pieces
+        self.down, across = rows * self.pitch[0], self.cols * self.pitch[1] + GAP
+        columns = min(COLUMNS, b)
+        self.corners = [
+            (MARGIN + LINE + i // columns * (self.down + LINE + GAP), MARGIN + i % columns * across) for i in range(b)
+        ]
+        self.shape = self.corners[-1][0] + self.down + LINE + MARGIN, 2 * MARGIN + columns * across - GAP
+        self.font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 12)
+
+    def spot(self, picture: int, place: int) -> tuple[int, int]:
+        """The corner (y, x) of a place, in pixels."""
+        (y, x), (row, column) = self.corners[picture], divmod(int(place), self.cols)
+        return y + row * self.pitch[0], x + column * self.pitch[1]
+
+    def frame(self, before, after, share=1.0, words="", wrong=None) -> Image.Image:
+        """Pieces on their way from the arrangement `before` to `after`, each (b, n), a share of the way along.
+
+        wrong: (b, n) bool, the places to frame; with it, every picture says how many are right.
+        """
+        canvas, (height, width) = np.full((*self.shape, 3), 255, dtype=np.uint8), self.size
+        share = share * share * (3 - 2 * share)  # slowly off, slowly in
+        for b, (old, new) in enumerate(zip(before, after, strict=True)):
+            source, aim = np.argsort(old), np.argsort(new)
+            for piece in np.argsort(source != aim, kind="stable"):  # what moves lies above what rests
+                start, stop = np.array(self.spot(b, source[piece])), np.array(self.spot(b, aim[piece]))
+                y, x = np.rint(start + share * (stop - start)).astype(int)
+                canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = 255
+                canvas[y : y + height, x : x + width] = self.pieces[b, piece]
+        image = Image.fromarray(canvas)
+        pen = ImageDraw.Draw(image)
+        pen.text((MARGIN, MARGIN - 4), words, INK, self.font)
+        for b, flags in enumerate(wrong if wrong is not None else ()):
+            for place in np.flatnonzero(flags):
+                y, x = self.spot(b, place)
+                box = (x, y, x + width - 1, y + height - 1)
+                pen.rectangle(box, outline="white", width=3)
+                pen.rectangle(box, outline=VERMILION, width=2)
+            y, x = self.corners[b]
+            pen.text((x, y + self.down + 2), f"{(~flags).sum()} of {len(flags)} right", INK, self.font)
+        return image
+
+
+def film(stage: Stage, placed: np.ndarray, sure: np.ndarray, order: np.ndarray) -> list[tuple[Image.Image, int]]:
+    """The frames, and for how many milliseconds each one stays."""
+    n = placed.shape[1]
+    rows = [arrangements(p, s, min(n, 16)) for p, s in zip(placed, sure, strict=True)]
+    states = np.array(rows).swapaxes(0, 1)  # (ticks + 1, b, n)
+    wrong = order[states[-1]] != np.arange(n)
+    ask, do, tell = WORDS
+    frames = [(stage.frame(states[0], states[0], words=ask), READ), (stage.frame(states[0], states[0], words=do), READ)]
+    for before, after in zip(states[:-1], states[1:], strict=True):
+        if (before != after).any():
+            shares = [i / FRAMES for i in range(1, FRAMES + 1)]
+            frames += [(stage.frame(before, after, share, do), FLIGHT // FRAMES) for share in shares]
+            frames[-1] = frames[-1][0], frames[-1][1] + REST
+    frames[-1] = frames[-1][0], READ // 2
+    numbers = {"right": (~wrong).sum(), "all": wrong.size, "whole": (~wrong).all(1).sum(), "pictures": len(wrong)}
+    frames.append((stage.frame(states[-1], states[-1], words=tell.format(**numbers), wrong=wrong), END))
+    return frames
+
+
+def still(images, patch_size, order: np.ndarray, placed: np.ndarray):
+    """The images, the shuffled ones and the answers, wrong pieces framed, one below the other."""
+    n, (ph, pw) = len(order), patch_size
+    cols = images.shape[3] // pw
+    rows = "the picture", "shuffled", "the answer"
+    with style():
+        fig, axes = figure(0.98 * len(images), 3.5, rows=3, columns=len(images), squeeze=False)
+        for column, image in enumerate(images):
+            heap = reassemble(image, patch_size, order)
+            at = placed[column].argsort()  # the piece at every place
+            wrong = np.flatnonzero(order[at] != np.arange(n))
+            patch_grid(image, patch_size, ax=axes[0, column])
+            patch_grid(heap, patch_size, ax=axes[1, column])
+            patch_grid(reassemble(heap, patch_size, at), patch_size, ax=axes[2, column])
+            axes[2, column].set_title(f"{n - len(wrong)} of {n}", fontsize=9)
+            for color, width in (("white", 3), (VERMILION, 1.7)):
+                for place in wrong:
+                    box = (place % cols * pw + 0.6, place // cols * ph + 0.6), pw - 1.2, ph - 1.2
+                    axes[2, column].add_patch(Rectangle(*box, fill=False, ec=color, lw=width))
+        for ax, words in zip(axes[:, 0], rows, strict=True):
+            ax.text(-0.12, 0.5, words, rotation=90, ha="center", va="center", transform=ax.transAxes, fontsize=9)
+    return fig
 
 
 def main() -> None:
     images = load_images("cifar10").test.images[list(SHOWN)]
-    mp3 = MP3.from_pretrained(WEIGHTS).eval()
-    rows, cols = mp3.vit.grid
-    n = mp3.vit.num_patches
-    shuffled = torch.randperm(n, generator=torch.Generator().manual_seed(0))  # position i shows patch shuffled[i]
-    placed = assign(mp3.predict(to_float(images), mask_ratio=0.0).logits)  # patch j is put at placed[j]
-    with style():
-        fig, axes = figure(1.25 * len(images), 4.1, rows=3, columns=len(images))
-        for column, image in enumerate(images):
-            right = int((placed[column] == torch.arange(n)).sum())
-            patch_grid(image, mp3.vit.patch_size, ax=axes[0, column])
-            patch_grid(reassemble(image, mp3.vit.patch_size, shuffled), mp3.vit.patch_size, ax=axes[1, column])
-            back = reassemble(image, mp3.vit.patch_size, placed[column].argsort())
-            patch_grid(back, mp3.vit.patch_size, ax=axes[2, column], title=f"{right} of {n} right")
-        for ax, words in zip(axes[:, 0], ("a test image", "what it is given", "its answer"), strict=True):
-            ax.text(-0.12, 0.5, words, rotation=90, ha="center", va="center", transform=ax.transAxes, fontsize=9)
-    path = ROOT / "assets" / "overview.png"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(fig.png())
-    print(path.relative_to(ROOT), f"{path.stat().st_size // 1024} KiB")
+    mp3 = load_shipped(WEIGHTS)
+    order = torch.randperm(mp3.vit.num_patches, generator=torch.Generator().manual_seed(0)).numpy()
+    placed, sure = solve(mp3, images, order)
+    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    frames = film(Stage(heaps, mp3.vit.patch_size), placed, sure, order)
+    folder = ROOT / "assets"
+    folder.mkdir(exist_ok=True)
+    (folder / "overview.png").write_bytes(still(images, mp3.vit.patch_size, order, placed).png())
+    frames[0][0].save(
+        folder / "overview.webp", save_all=True, append_images=[image for image, _ in frames[1:]],
+        duration=[ms for _, ms in frames], loop=PLAYS, lossless=True, quality=80, method=4,
+    )  # fmt: skip
+    for path in (folder / "overview.png", folder / "overview.webp"):
+        print(path.relative_to(ROOT), f"{path.stat().st_size // 1000} kB")
+    print(f"{len(frames)} frames, {sum(ms for _, ms in frames) / 1000:.1f} seconds")
 
 
 if __name__ == "__main__":

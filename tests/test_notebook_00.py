@@ -1,0 +1,230 @@
+"""What the tour shuffles, asks, lays and draws: properties, and every control over its whole range."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from notebook_code import NOTEBOOKS, definitions
+
+from mp3lib import MP3, ViT, load_shipped, plots
+from mp3lib.evaluate import assign
+from mp3lib.widgets import png
+
+EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
+COUNT = 24  # pictures that the sliders offer
+
+
+def notebook_for(network, seed=0):
+    """The notebook's definitions with the values that its cells compute, for this network and random pictures."""
+    nb = definitions("00")
+    rows, cols = network.vit.grid
+    n, draw = rows * cols, torch.Generator().manual_seed(seed)
+    pictures = torch.randint(0, 256, (COUNT, 3, *network.vit.image_size), generator=draw, dtype=torch.uint8)
+    logits = network.predict(nb["to_float"](pictures), torch.arange(n)).logits
+    answers = assign(logits)
+    sure = logits.softmax(dim=2).gather(2, answers[:, :, None])[:, :, 0]
+    measured = json.loads((EVALUATIONS / f"{nb['WEIGHTS']}.json").read_text())
+    scores = {float(ratio): score for ratio, score in measured["positions"].items()}
+    nb.update(network=network, rows=rows, cols=cols, n=n, pictures=pictures, answers=answers, sure=sure)
+    nb.update(order=torch.randperm(n, generator=draw), measured=measured, scores=scores)
+    return nb
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return notebook_for(load_shipped(definitions("00")["WEIGHTS"]))
+
+
+def untrained(image_size, patch_size, context="updated"):
+    torch.manual_seed(1)
+    settings = dict(dim=16, depth=2, heads=2, dim_head=8, mlp_dim=16)
+    return MP3(ViT(num_classes=2, image_size=image_size, patch_size=patch_size, **settings), 0.75, context).eval()
+
+
+@pytest.fixture(scope="module", params=["square", "wide", "tall", "fine"])
+def any_grid(request):
+    sizes = {"square": (32, 8), "wide": ((16, 32), (8, 8)), "tall": ((24, 16), (4, 8)), "fine": (32, 4)}
+    return notebook_for(untrained(*sizes[request.param], "frozen" if request.param == "wide" else "updated"))
+
+
+# --- shuffle, ask, put together ---------------------------------------------------------------------------------------
+
+
+def test_a_shuffle_is_the_librarys(any_grid):
+    nb, picture = any_grid, any_grid["pictures"][0]
+    for seed in range(5):
+        order = torch.randperm(nb["n"], generator=torch.Generator().manual_seed(seed))
+        shuffled = nb["shuffle"](picture, order)
+        library = plots.reassemble(picture, nb["network"].vit.patch_size, order)
+        assert shuffled.dtype == torch.uint8 and torch.equal(shuffled.permute(1, 2, 0), torch.from_numpy(library))
+
+
+def test_a_shuffle_can_be_undone_and_keeps_the_picture(any_grid):
+    nb, picture = any_grid, any_grid["pictures"][1]
+    before = picture.clone()
+    order = nb["order"]
+    assert torch.equal(nb["shuffle"](picture, torch.arange(nb["n"])), picture)
+    assert torch.equal(nb["shuffle"](nb["shuffle"](picture, order), order.argsort()), picture)
+    other = order.flip(0)
+    twice = nb["shuffle"](nb["shuffle"](picture, order), other)
+    assert torch.equal(twice, nb["shuffle"](picture, order[other]))
+    assert torch.equal(twice.flatten(1).sort().values, picture.flatten(1).sort().values)
+    assert torch.equal(picture, before)
+
+
+def test_the_answer_is_the_librarys_for_any_patches_looked_at(any_grid):
+    nb, picture = any_grid, any_grid["pictures"][2]
+    for seen in (None, torch.tensor([0]), nb["order"][: nb["n"] // 2], torch.arange(nb["n"])):
+        chances = nb["ask"](picture, seen)
+        assert chances.shape == (nb["n"], nb["n"])
+        torch.testing.assert_close(chances.sum(dim=1), torch.ones(nb["n"]), atol=1e-5, rtol=0)
+        context = torch.arange(nb["n"]) if seen is None else seen
+        library = nb["network"].predict(nb["to_float"](picture[None]), context).logits[0]
+        torch.testing.assert_close(chances, library.softmax(dim=-1), atol=1e-6, rtol=0)
+        assert torch.equal(nb["put_together"](chances), assign(library[None])[0])
+
+
+def test_the_order_of_the_heap_tells_nothing(any_grid, shipped):
+    for nb in (any_grid, shipped):
+        heap = nb["shuffle"](nb["pictures"][3], nb["order"])
+        straight = nb["ask"](nb["pictures"][3])
+        torch.testing.assert_close(nb["ask"](heap), straight[nb["order"]], atol=1e-4, rtol=0)
+
+
+def test_put_together_is_sure_of_zeros_and_ties():
+    nb = definitions("00")
+    for n in (1, 4, 16):
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
+        assert torch.equal(nb["put_together"](torch.eye(n)[order]), order)  # certain, all others impossible
+        assert sorted(nb["put_together"](torch.full((n, n), 1 / n)).tolist()) == list(range(n))
+    wanted = torch.tensor([[0.6, 0.4, 0.0], [0.9, 0.0, 0.1], [0.0, 0.0, 1.0]])  # patches 0 and 1 both want place 0
+    assert nb["put_together"](wanted).tolist() == [1, 0, 2]
+
+
+# --- laying the puzzle ------------------------------------------------------------------------------------------------
+
+
+def test_laying_takes_one_patch_more_each_time_the_surest_first(any_grid):
+    nb, n = any_grid, any_grid["n"]
+    for number in range(4):
+        boards = [nb["lay"](number, count) for count in range(n + 1)]
+        assert (boards[0] == -1).all()
+        assert torch.equal(boards[n], nb["answers"][number].argsort())
+        turns = []
+        for before, after in zip(boards[:-1], boards[1:], strict=True):
+            [place] = (before != after).nonzero()[:, 0].tolist()
+            patch = int(after[place])
+            assert before[place] == -1 and nb["answers"][number][patch] == place
+            turns.append(float(nb["sure"][number][patch]))
+        assert turns == sorted(turns, reverse=True)
+
+
+def test_wrong_places_leaves_out_the_right_and_the_empty():
+    wrong_places = definitions("00")["wrong_places"]
+    assert wrong_places(torch.tensor([0, 2, 1, -1, 4])) == [1, 2]
+    assert wrong_places(torch.arange(9)) == wrong_places(torch.full((9,), -1)) == []
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def slider_ranges(nb):
+    """For each drawing that is bound to sliders: name -> (low, high, value, step), read from the notebook's cells."""
+    [path] = NOTEBOOKS.glob("00*.ipynb")
+    found = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        bound = re.match(r"live\(\s*(\w+),", cell.source)
+        if cell.cell_type == "code" and bound:
+            sliders = {name: nb["slider"]("", *values) for name, values in slider_arguments(cell.source, nb)}
+            found[bound[1]] = {name: (s.min, s.max, s.value, s.step) for name, s in sliders.items()}
+    return found
+
+
+def slider_arguments(source, nb):
+    for name, arguments in re.findall(r"^ *(\w+)=slider\((.*)\),$", source, re.MULTILINE):
+        listed = re.sub(r'^"[^"]*", |, every_step=True$', "", arguments)
+        low, high, value, *step = eval(f"[{listed.replace('step=', '')}]", {"n": nb["n"]})
+        yield name, (low, high, value, *step)
+
+
+def test_each_slider_is_found_with_its_drawing(shipped):
+    ranges = slider_ranges(shipped)
+    assert set(ranges) == {"draw_steps", "draw_mask"}
+    for name, controls in ranges.items():
+        assert list(inspect.signature(shipped[name]).parameters) == list(controls)
+        assert controls["number"][:2] == (0, COUNT - 1)
+    assert ranges["draw_steps"]["count"][:2] == (0, shipped["n"]) and ranges["draw_mask"]["percent"][:2] == (0, 95)
+
+
+@pytest.mark.parametrize("name", ["draw_steps", "draw_mask"])
+def test_drawings_over_the_whole_range_of_each_control(shipped, name):
+    """Each control moves through its range while the others stay; and all corners."""
+    controls = slider_ranges(shipped)[name]
+    start = {control: value for control, (_, _, value, _) in controls.items()}
+    moves = [start | {control: v} for control, (low, high, _, step) in controls.items()
+             for v in range(low, high + 1, step)]  # fmt: skip
+    (a, (a0, a1, *_)), (b, (b0, b1, *_)) = controls.items()
+    moves += [{a: x, b: y} for x in (a0, a1) for y in (b0, b1)]
+    seen = {png(shipped[name](**values), small=False) for values in moves}
+    assert len(seen) > 30  # the picture follows its controls
+    first = shipped[name](**moves[0])
+    assert isinstance(first, plots.Picture) and png(first) == png(shipped[name](**moves[0]))
+
+
+def test_drawings_of_any_grid(any_grid):
+    nb, n = any_grid, any_grid["n"]
+    for count in (0, 1, n // 2, n - 1, n):
+        right = count - len(nb["wrong_places"](nb["lay"](5, count)))
+        assert nb["draw_steps"](5, count).alt == f"Picture 5: {count} of {n} laid, {right} right"
+    for percent in (0, 50, 95):
+        assert f" {n - int(percent / 100 * n)} of {n} " in nb["draw_mask"](percent, 5).alt
+    heap = nb["shuffle"](nb["pictures"][0], nb["order"])
+    figure = nb["draw_chances"](heap, nb["ask"](heap), nb["order"])
+    small_maps = figure.axes[1].images[0].get_array()
+    assert small_maps.shape == (nb["rows"] ** 2, nb["cols"] ** 2) and len(png(figure)) > 1000
+
+
+def test_the_ring_lies_on_the_true_place(any_grid):
+    """With a network that knows all, every ring lies on the one dark cell of its map."""
+    nb = any_grid
+    figure = nb["draw_chances"](nb["pictures"][0], torch.eye(nb["n"])[nb["order"]], nb["order"])
+    dark = torch.from_numpy(figure.axes[1].images[0].get_array().data).nonzero()  # (n, 2): row, column
+    rings = torch.as_tensor(figure.axes[1].collections[0].get_offsets().data)  # x, y
+    assert sorted(dark.tolist()) == sorted(rings.flip(1).long().tolist())
+
+
+def test_frames_are_drawn_around_the_wrong_places_alone(any_grid):
+    nb, n = any_grid, any_grid["n"]
+    (h, w), place = nb["network"].vit.patch_size, n - 2
+    boards = [(nb["pictures"][i], "", [place] if i == 4 else [], False) for i in range(5)]
+    ax = nb["draw_boards"](boards, "five", columns=3).axes[0]
+    framed = [patch for patch in ax.patches if patch.get_zorder() == 3]
+    assert len(framed) == 2  # the line and its white rim
+    (left, top), (right, bottom) = framed[1].get_path().get_extents().get_points().tolist()
+    x, y = (nb["cols"] + 1) * w, (nb["rows"] + 1) * h + h  # of the fifth board: second line, second column
+    assert x + place % nb["cols"] * w < left < right < x + (place % nb["cols"] + 1) * w
+    assert y + place // nb["cols"] * h < top < bottom < y + (place // nb["cols"] + 1) * h
+    drawn = torch.from_numpy(ax.images[0].get_array().data[y : y + nb["rows"] * h, x : x + nb["cols"] * w])
+    assert torch.equal(drawn.permute(2, 0, 1), nb["pictures"][4])
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_tour_shows_the_measured_numbers():
+    """The title of the bars, as stored, says what results/evaluations says."""
+    nb = definitions("00")
+    score = json.loads((EVALUATIONS / f"{nb['WEIGHTS']}.json").read_text())["positions"]["0.0"]
+    [path] = NOTEBOOKS.glob("00*.ipynb")
+    alts = [
+        output.metadata["image/png"]["alt"]
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("metadata", {})
+    ]
+    said = f"{score['jigsaw']:.0%} of the patches are right, but only {score['whole']:.1%} of whole pictures"
+    assert said in alts, "make notebooks"

@@ -1,0 +1,98 @@
+"""The pictures that head the README, and the tool that makes them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageChops
+from test_tools import ROOT, load_tool
+
+from mp3lib import MP3, ViT
+from mp3lib.plots import reassemble
+
+tool = load_tool("overview")
+
+
+def solved(image_size, patch_size, count=3):
+    """Random pictures, shuffled, and the answer of an untrained network."""
+    torch.manual_seed(0)
+    settings = dict(dim=16, depth=1, heads=2, dim_head=8, mlp_dim=16)
+    mp3 = MP3(ViT(num_classes=2, image_size=image_size, patch_size=patch_size, **settings), 0.75, "updated").eval()
+    images = torch.randint(0, 256, (count, 3, *mp3.vit.image_size), dtype=torch.uint8)
+    order = torch.randperm(mp3.vit.num_patches).numpy()
+    return mp3, images, order, *tool.solve(mp3, images, order)
+
+
+@pytest.mark.parametrize("ticks", [1, 5, 16])
+def test_arrangements_lead_from_the_heap_to_the_answer_the_surest_first(ticks):
+    placed, sure = np.random.default_rng(0).permutation(16), np.random.default_rng(1).random(16)
+    states = tool.arrangements(placed, sure, ticks)
+    assert len(states) == ticks + 1 and (states[0] == np.arange(16)).all()
+    assert (states[-1][placed] == np.arange(16)).all()
+    for state in states:
+        assert sorted(state) == list(range(16)), "no piece is lost"
+    if ticks == 16:
+        for tick, piece in enumerate(np.argsort(-sure)):
+            assert all(state[placed[piece]] == piece for state in states[tick + 1 :]), "laid is laid"
+
+
+@pytest.mark.parametrize("image_size, patch_size", [(32, 8), ((16, 32), (8, 8)), (32, 4)])
+def test_film_begins_with_the_heap_and_ends_with_the_marked_answer(image_size, patch_size):
+    mp3, images, order, placed, sure = solved(image_size, patch_size)
+    size = mp3.vit.patch_size
+    heaps = np.stack([reassemble(image, size, order) for image in images])
+    stage = tool.Stage(heaps, size)
+    frames = tool.film(stage, placed, sure, order)
+    times = [ms for _, ms in frames]
+    assert len({image.size for image, _ in frames}) == 1
+    assert times[0] >= 2000 and times[-1] >= 4000 and min(times) >= 50, "time to read, and no flicker"
+    first, unmarked, last = (np.asarray(frames[i][0]) for i in (0, -2, -1))
+    h, w = stage.size
+    for b in range(len(images)):
+        for place in range(len(order)):
+            y, x = stage.spot(b, place)
+            piece = int(np.flatnonzero(placed[b] == place)[0])
+            assert (first[y : y + h, x : x + w] == stage.pieces[b, place]).all()
+            assert (unmarked[y : y + h, x : x + w] == stage.pieces[b, piece]).all()
+            framed = (last[y : y + 2, x : x + w] == (0xD5, 0x5E, 0x00)).all()
+            assert framed == (order[piece] != place)
+
+
+def test_nothing_jumps_while_pieces_fly():
+    """From frame to frame, only a small part of the surface changes: no flashing."""
+    mp3, images, order, placed, sure = solved(32, 8)
+    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    frames = [image for image, _ in tool.film(tool.Stage(heaps, mp3.vit.patch_size), placed, sure, order)]
+    for before, after in zip(frames[1:-2], frames[2:-1], strict=True):
+        changed = np.asarray(ImageChops.difference(before, after)).any(axis=2).mean()
+        assert changed < 0.25
+
+
+def test_answer_does_not_depend_on_the_shuffle():
+    mp3, images, order, placed, sure = solved((16, 32), (8, 8))
+    other = np.roll(order, 3)
+    again, sure_again = tool.solve(mp3, images, other)
+    assert (again == np.roll(placed, 3, axis=1)).all()
+    np.testing.assert_allclose(sure_again, np.roll(sure, 3, axis=1), atol=1e-5)
+
+
+def test_still_shows_every_picture_three_times():
+    mp3, images, order, placed, _ = solved((16, 32), (8, 8))
+    fig = tool.still(images, mp3.vit.patch_size, order, placed)
+    assert len(fig.axes) == 9
+    right = (order[placed.argsort(axis=1)] == np.arange(len(order))).sum(axis=1)
+    titles = [ax.get_title() or ax.get_title("left") for ax in fig.axes[6:]]
+    assert titles == [f"{r} of {len(order)}" for r in right]
+
+
+def test_stored_animation_is_small_calm_and_ends():
+    path = ROOT / "assets" / "overview.webp"
+    assert path.stat().st_size < 400_000 and (ROOT / "assets" / "overview.png").stat().st_size < 250_000
+    with Image.open(path) as film:
+        assert film.n_frames > 50 and film.size[0] <= 900
+        assert film.info["loop"] == tool.PLAYS, "it stops, and the answer stays"
+        times = []
+        for i in range(film.n_frames):
+            film.seek(i)
+            film.load()
+            times.append(film.info["duration"])
+    assert times[0] >= 2000 and times[-1] >= 4000 and min(times) >= 50 and 10_000 < sum(times) < 40_000
