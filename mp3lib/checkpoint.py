@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -36,12 +35,15 @@ def open_run(
     for checkpoint in checkpoints(folder):
         try:
             accelerator.load_state(str(checkpoint))
-            lines = read_metrics(checkpoint)
-            for name, why in unreadable:
-                accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
-            return lines, json.loads((checkpoint / "progress.json").read_text())["step"]
+            lines, step = read_metrics(checkpoint), json.loads((checkpoint / "progress.json").read_text())["step"]
         except Exception as error:  # whatever a damaged file makes the readers raise
             unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
+            continue
+        for name, why in unreadable:
+            accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
+        if accelerator.is_main_process:
+            write_metrics(folder / "metrics.jsonl", lines)  # a run killed after its last checkpoint writes no other
+        return lines, step
     if unreadable:
         told = "; ".join(f"{name}: {why}" for name, why in unreadable)
         raise ValueError(f"no checkpoint in {folder} can be read ({told}). Remove {folder} to start anew")
@@ -84,10 +86,20 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: li
 
 
 def save_model(folder: str | Path, model: PyTorchModelHubMixin) -> None:
-    """``model.safetensors`` and ``config.json`` into ``folder``, each renamed into place when complete."""
+    """``model.safetensors`` and ``config.json`` into ``folder``, each renamed into place when complete.
+
+    Raises:
+        OSError: if they cannot be written, for one because the disk is full.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
+    beside = folder / ".model"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # left by a killed run
+        beside.mkdir(parents=True)
         model.save_pretrained(beside)
         for name in ("model.safetensors", "config.json"):
-            os.replace(Path(beside) / name, folder / name)
+            os.replace(beside / name, folder / name)
+    except Exception as error:
+        raise OSError(f"the weights could not be written to {folder} ({error}): make room and try again") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

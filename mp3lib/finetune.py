@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .augment import random_resized_crop, to_float
+from .attention import Attention, FeedForward
+from .augment import strong_augment, to_float
+from .machine import resolve_precision
 from .mp3 import MP3
-from .train import fit, highest_rate, resolve_precision
+from .optimizers import highest_rate
+from .train import fit, used
 from .vit import ViT
 
 
@@ -30,8 +35,12 @@ def finetune(
     optimizer: Literal["muon", "adamw"] = "muon",
     layer_decay: float = 1.0,
     crop_area: tuple[float, float] = (0.6, 1.0),
+    augment: float = 0.0,
+    erase: float = 0.0,
     mix: float = 0.0,
     label_smoothing: float = 0.0,
+    drop_path: float = 0.0,
+    ema: float = 0.0,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
@@ -49,11 +58,14 @@ def finetune(
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
-        epochs, batch_size, lr, weight_decay, optimizer, crop_area, precision, seed, eval_every, out, resume, about,
-            progress: as in ``pretrain``.
+        epochs, batch_size, lr, weight_decay, optimizer, crop_area, ema, precision, seed, eval_every, out, resume,
+            about, progress: as in ``pretrain``.
         layer_decay: the learning rate of each layer is this share of the one above; 1 for equal rates.
+        augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
+        erase: probability with which a box of an image is painted over.
         mix: probability with which a batch is mixed: MixUp or CutMix, half and half (torchvision).
         label_smoothing: share of the probability spread evenly over the classes.
+        drop_path: how often the last layer is left out for an image, 0 to below 1; see ``stochastic_depth``.
         eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log, as ``test_top1``.
         eval_name: what that entry begins with; ``"validation"`` for a part of the training images.
 
@@ -64,7 +76,8 @@ def finetune(
         ValueError: for images, labels or settings out of range; and as ``pretrain`` does.
     """
     check_labelled(images, labels, vit)
-    for name, value in (("mix", mix), ("label_smoothing", label_smoothing)):
+    shares = {"augment": augment, "erase": erase, "mix": mix, "label_smoothing": label_smoothing}
+    for name, value in shares.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must lie between 0 and 1, got {value}")
     if not 0 < layer_decay <= 1:
@@ -85,30 +98,64 @@ def finetune(
         "seed": seed,
         "num_images": len(images),
         "data": (about or {}).get("fingerprint"),
-    }
+    } | used(augment=augment, erase=erase, drop_path=drop_path, ema=ema)
     mixed = mixer(vit.linear_head[1].out_features) if mix else None
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
         batch, target = images[chosen].to(device), labels[chosen].to(device)
-        batch = random_resized_crop(batch, area=crop_area)
+        batch = strong_augment(batch, augment, erase, area=crop_area)
         if mixed is not None and torch.rand(()) < mix:
             batch, target = mixed(batch, target)
         return F.cross_entropy(model(batch, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
 
-    def evaluate() -> dict:
+    def evaluate(vit: ViT) -> dict:
         return {f"{eval_name}_top1": top1(vit, eval_images, eval_labels, pos_emb=pos_emb)}
 
-    return fit(
-        vit,
-        loss,
-        settings,
-        evaluate=evaluate if eval_images is not None else None,
-        eval_every=eval_every,
-        out=out,
-        resume=resume,
-        about=about,
-        progress=progress,
-    )
+    with stochastic_depth(vit, drop_path):
+        return fit(
+            vit,
+            loss,
+            settings,
+            evaluate=evaluate if eval_images is not None else None,
+            eval_every=eval_every,
+            out=out,
+            resume=resume,
+            about=about,
+            progress=progress,
+        )
+
+
+@contextmanager
+def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
+    """In training mode, leave out each attention and feed-forward part for some images, drawn anew for each.
+
+    Layer l of L is left out with probability ``rate * l / L``, and counts for more where it stays, so that what it adds
+    is the same on average. Outside of the ``with``, in eval mode and with a rate of 0, the model is as it was.
+
+    Raises:
+        ValueError: for a rate that is not at least 0 and below 1.
+
+    Source: Huang et al. 2016, *Deep Networks with Stochastic Depth*, arXiv 1603.09382.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"drop_path must be at least 0 and below 1, got {rate}")
+
+    def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: float) -> Tensor:
+        from torchvision.ops import stochastic_depth
+
+        return stochastic_depth(output, share, mode="row", training=module.training)
+
+    hooks = []
+    if rate:
+        parts = [m for m in model.modules() if isinstance(m, (Attention, FeedForward))]  # two in each layer
+        for i, part in enumerate(parts):
+            share = rate * (i // 2 + 1) / (len(parts) // 2)
+            hooks.append(part.register_forward_hook(partial(leave_out, share=share)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def mixer(num_classes: int) -> nn.Module:

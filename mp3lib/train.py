@@ -19,7 +19,9 @@ from tqdm.auto import tqdm
 from .augment import random_resized_crop
 from .checkpoint import open_run, save_checkpoint, save_model
 from .evaluate import position_accuracy
+from .machine import keep_memory, resolve_precision
 from .mp3 import MP3
+from .optimizers import highest_rate, make_optimizers, moving_average, warmup_cosine
 
 
 def pretrain(
@@ -34,6 +36,7 @@ def pretrain(
     query_fraction: float = 1.0,
     crop_area: tuple[float, float] = (0.6, 1.0),
     transform: Callable[[Tensor], Tensor] | None = None,
+    ema: float = 0.0,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
@@ -61,6 +64,8 @@ def pretrain(
         query_fraction: share of the hidden patches that are asked, see ``MP3.forward``.
         crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
         transform: applied to each batch after that, float (b, c, H, W) in [-1, 1] to the same, see ``mp3lib.cues``.
+        ema: decay of a moving average of the weights, such as 0.999; what is tested, saved and left in ``mp3`` is then
+            the average (see ``moving_average``). 0 for none.
         precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
         seed: of everything random in training; the weights come as they are.
         eval_images: uint8 (M, c, H, W): position accuracy on them goes into the log.
@@ -101,13 +106,13 @@ def pretrain(
         "mask_ratio": mp3.masking_ratio,
         "context": mp3.context,
         "data": (about or {}).get("fingerprint"),
-    }
+    } | used(ema=ema)
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
         batch = random_resized_crop(images[chosen].to(device), area=crop_area)
         return model(transform(batch) if transform else batch, query_fraction=query_fraction)
 
-    def evaluate() -> dict:
+    def evaluate(mp3: MP3) -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios)
         return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
 
@@ -129,7 +134,7 @@ def fit(
     loss: Callable[[nn.Module, Tensor, torch.device], Tensor],
     settings: dict,
     *,
-    evaluate: Callable[[], dict] | None = None,
+    evaluate: Callable[[nn.Module], dict] | None = None,
     eval_every: int = 1,
     out: str | Path | None = None,
     resume: bool = False,
@@ -142,8 +147,8 @@ def fit(
         model: with the hub mixin, so that it can be saved; trained in place.
         loss: ``loss(model, indices, device)`` is the scalar loss of the images with these int64 indices.
         settings: ``epochs, batch_size, lr, weight_decay, optimizer, precision, seed, num_images`` and whatever else
-            describes the run; a resumed run has to have equal ones.
-        evaluate: gives further entries for an epoch's line of the log.
+            describes the run; a resumed run has to have equal ones. ``layer_decay`` and ``ema`` may be left out.
+        evaluate: gives further entries for an epoch's line of the log, for the model as it would be saved now.
     """
     settings = json.loads(json.dumps(settings | {"model": model._hub_mixin_config}))
     for name in ("epochs", "batch_size", "lr", "num_images"):
@@ -152,9 +157,13 @@ def fit(
     steps_per_epoch = settings["num_images"] // settings["batch_size"]
     total, seed = settings["epochs"] * steps_per_epoch, settings["seed"]
 
+    keep_memory()
     AcceleratorState._reset_state()  # a notebook may train in float32 after bf16
     accelerator = Accelerator(mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]])
     optimizers = make_optimizers(model, settings)
+    average = moving_average(model, settings["ema"], accelerator.device) if settings.get("ema") else None
+    if average is not None:
+        accelerator.register_for_checkpointing(average)
     wrapped, *optimizers = accelerator.prepare(model, *optimizers)
     peaks = [[group["lr"] for group in o.param_groups] for o in optimizers]
 
@@ -183,6 +192,8 @@ def fit(
                 for o in optimizers:
                     o.step()
                     o.zero_grad()
+                if average is not None:
+                    average.update_parameters(model)
                 values.append(value.detach())
                 step += 1
                 bar.update()
@@ -199,7 +210,7 @@ def fit(
             line["seconds"] = round(time.perf_counter() - started, 2)
             last = epoch + 1 == settings["epochs"]
             if evaluate and eval_every and main and (last or (epoch + 1) % eval_every == 0):
-                line |= evaluate()
+                line |= evaluate(average.module if average is not None else model)
             lines.append(line)
             bar.set_postfix_str(f"loss {mean:.3f}")
             if folder is not None:
@@ -208,9 +219,16 @@ def fit(
         bar.close()
         model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
         model.__dict__.pop("forward", None)  # the class's own again, without autocast
+    if average is not None:
+        model.load_state_dict(average.module.state_dict())
     if folder is not None and main:
         save_model(folder, model)
     return lines
+
+
+def used(**options: float) -> dict[str, float]:
+    """The options that are not 0: a run's settings name a refinement only where it is switched on."""
+    return {name: value for name, value in options.items() if value}
 
 
 def name_of(transform: Callable | None) -> str | None:
@@ -221,76 +239,9 @@ def name_of(transform: Callable | None) -> str | None:
     return None if transform is None else getattr(transform, "__name__", type(transform).__name__)
 
 
-def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
-    """``lr``, or where that is None the default of the optimizer; ``ValueError`` for an unknown optimizer."""
-    if optimizer not in defaults:
-        raise ValueError(f'optimizer must be "muon" or "adamw", got {optimizer!r}')
-    return defaults[optimizer] if lr is None else lr
-
-
 def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:
     """A seed for the order of an epoch, or for all that is random in a step, on one of several processes."""
     number = 0
     for part in (seed, epoch, step, process):
         number = number * 1_000_003 + part
     return number % 2**63
-
-
-def warmup_cosine(step: int, total: int, steps_per_epoch: int) -> float:
-    """Share of the highest learning rate at ``step`` of ``total``: a linear rise, then half a cosine down to 0."""
-    warmup = max(1, min(steps_per_epoch, total // 10))
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-
-def make_optimizers(model: nn.Module, settings: dict) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or Muon for the transformer's weight matrices and AdamW for the rest.
-
-    Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
-    AdamW's, so that one learning rate serves both.
-    """
-    groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        matrix = parameter.ndim >= 2
-        muon = settings["optimizer"] == "muon" and parameter.ndim == 2 and "transformer.layers" in name
-        scale = layer_scale(model, name, settings.get("layer_decay", 1.0))
-        groups.setdefault((muon, matrix, scale), []).append(parameter)
-
-    def of(kind: bool) -> list[dict]:
-        return [
-            {"params": p, "lr": settings["lr"] * scale, "weight_decay": settings["weight_decay"] if matrix else 0.0}
-            for (muon, matrix, scale), p in groups.items()
-            if muon == kind
-        ]
-
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(of(False), betas=(0.9, 0.95))]
-    if of(True):
-        optimizers.append(torch.optim.Muon(of(True), adjust_lr_fn="match_rms_adamw"))
-    return optimizers
-
-
-def layer_scale(model: nn.Module, name: str, decay: float) -> float:
-    """What a parameter's learning rate is multiplied by: 1 at the head, ``decay`` less for each layer below it."""
-    if decay == 1:
-        return 1.0
-    depth = len(model.transformer.layers)
-    if "to_patch_embedding" in name:
-        return decay ** (depth + 1)
-    if "transformer.layers." in name:
-        return decay ** (depth - int(name.split("transformer.layers.")[1].split(".")[0]))
-    return 1.0
-
-
-def resolve_precision(precision: str) -> str:
-    """``"bf16"`` or ``"float32"``; ``"auto"`` is bf16 on hardware with bf16 matrix or dot-product instructions."""
-    if precision not in ("auto", "bf16", "float32"):
-        raise ValueError(f'precision must be "auto", "bf16" or "float32", got {precision!r}')
-    if precision != "auto":
-        return precision
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if torch.backends.mps.is_available():
-        return "float32"
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return "bf16" if any(getattr(torch.cpu, check, bool)() for check in checks) else "float32"

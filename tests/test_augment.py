@@ -1,9 +1,19 @@
 """Augmentation: the range of the pixels, where the boxes lie, and that nothing is ever padded."""
 
+import math
+
 import pytest
 import torch
 
-from mp3lib.augment import random_boxes, random_resized_crop, to_float
+from mp3lib.augment import (
+    _distortions,
+    _recolour,
+    _resample,
+    random_boxes,
+    random_resized_crop,
+    strong_augment,
+    to_float,
+)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -107,3 +117,86 @@ def test_uint8_and_float_images_give_the_same_and_stay_as_they_were():
 def test_wrong_input_is_named(images, area, message):
     with pytest.raises(ValueError, match=message):
         random_resized_crop(images, area=area)
+
+
+def test_no_strength_and_no_hole_is_the_crop_alone_to_the_last_bit():
+    images = noise(h=24, w=40)
+    assert torch.equal(
+        strong_augment(images, 0, 0, generator=seeded()), random_resized_crop(images, generator=seeded())
+    )
+
+
+def test_a_weak_distortion_is_a_small_one():
+    images = noise(64) // 2 + 64
+    crops = random_resized_crop(images, generator=seeded())
+    far = [(strong_augment(images, s, generator=seeded()) - crops).abs().mean().item() for s in (1e-3, 0.1, 1.0)]
+    assert far[0] < 2e-3 and far == sorted(far) and far[2] > 0.1
+
+
+def test_strong_augment_gives_each_image_its_own_and_keeps_the_range():
+    image = noise(1)
+    changed = strong_augment(image.expand(64, 3, 32, 32), 1.0, 0.5, area=(1, 1), flip=False, generator=seeded())
+    assert changed.dtype == torch.float32 and changed.min() >= -1 and changed.max() <= 1
+    assert len({x.numpy().tobytes() for x in changed}) > 50
+    assert torch.equal(
+        changed, strong_augment(image.expand(64, 3, 32, 32), 1.0, 0.5, area=(1, 1), flip=False, generator=seeded())
+    )
+
+
+@pytest.mark.parametrize("size", [(32, 32), (20, 40)])
+def test_geometry_by_hand(size):
+    """A ramp, sheared, shifted and turned, is the ramp that the formula says, wherever the source is inside."""
+    h, w = size
+    x = torch.arange(w) - (w - 1) / 2
+    y = torch.arange(h) - (h - 1) / 2
+    y, x = torch.meshgrid(y, x, indexing="ij")  # in pixels from the centre
+    ramps = torch.stack([x / w, y / h])[None].repeat(6, 1, 1, 1)
+    level = torch.tensor(0.5)
+    moved = _resample(ramps, _distortions(torch.arange(6), level.expand(6), h, w))
+    cos, sin = math.cos(math.pi / 12), math.sin(math.pi / 12)
+    taken_from = [(x, y), (x + 0.15 * y, y), (x, y + 0.15 * x), (x + 0.225 * w, y), (x, y + 0.225 * h)]
+    taken_from += [(cos * x - sin * y, sin * x + cos * y)]
+    for (u, v), image in zip(taken_from, moved, strict=True):
+        inside = (u.abs() <= (w - 1) / 2) & (v.abs() <= (h - 1) / 2)
+        assert inside.float().mean() > 0.4
+        torch.testing.assert_close(image[0][inside], (u / w)[inside], atol=1e-5, rtol=0)
+        torch.testing.assert_close(image[1][inside], (v / h)[inside], atol=1e-5, rtol=0)
+
+
+def test_colours_by_hand():
+    x = noise(1).float() / 127.5 - 1
+
+    def recoloured(kind: int, level: float, sign: int = 1) -> torch.Tensor:
+        return _recolour(x, *(torch.tensor([value]) for value in (kind, level, sign)))
+
+    for kind in range(8):
+        torch.testing.assert_close(recoloured(kind, 0.0), x, atol=1e-6, rtol=0)
+    assert torch.equal(recoloured(0, 1.0), x)
+    torch.testing.assert_close(recoloured(1, 1.0, -1), 0.1 * (x + 1) - 1)  # a tenth as bright
+    grey = recoloured(2, 1.0, -1)
+    torch.testing.assert_close(
+        grey.amax(dim=1) - grey.amin(dim=1), 0.1 * (x.amax(dim=1) - x.amin(dim=1)), atol=1e-6, rtol=0
+    )
+    assert recoloured(3, 0.8, -1).std() < 0.4 * x.std() and recoloured(3, 0.3, 1).std() > x.std()
+    assert recoloured(4, 0.8, -1).diff(dim=3).abs().mean() < 0.5 * x.diff(dim=3).abs().mean()  # blurred
+    assert len(recoloured(5, 1.0).unique()) == 16  # 4 of 8 bits
+    assert torch.equal(recoloured(6, 0.5), -x.abs())  # what is brighter than the middle, solarised
+    dim = _recolour(0.2 * x, torch.tensor([7]), torch.tensor([1.0]), torch.tensor([1]))
+    assert torch.equal(dim.amin(dim=(2, 3)), -torch.ones(1, 3)) and torch.all(dim.amax(dim=(2, 3)) > 0.999)
+
+
+def test_erasing_paints_a_box_of_the_asked_share_of_images():
+    images = torch.zeros(2000, 3, 16, 16)
+    holes = strong_augment(images, 0, 0.25, generator=seeded()) != 0
+    hit = holes.any(dim=1).flatten(1).any(dim=1)
+    assert abs(hit.float().mean() - 0.25) < 0.03
+    share = holes[hit].any(dim=1).float().mean(dim=(1, 2))
+    assert share.max() < 0.4 and share.min() < 0.06 and 0.12 < share.mean() < 0.22
+    one = holes[hit].any(dim=1)[0]
+    assert one.sum() == one.any(dim=0).sum() * one.any(dim=1).sum()  # a box
+
+
+@pytest.mark.parametrize(("strength", "erase"), [(1.5, 0), (-0.1, 0), (0, 2)])
+def test_strengths_are_checked(strength, erase):
+    with pytest.raises(ValueError, match="must lie between 0 and 1, got"):
+        strong_augment(noise(1), strength, erase)

@@ -7,11 +7,21 @@ import json
 import pytest
 import torch
 
+import mp3lib.finetune
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
-from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, load_vit, top1, use_classes
+from mp3lib.finetune import (
+    finetune,
+    frozen_features,
+    knn_top1,
+    linear_top1,
+    load_vit,
+    stochastic_depth,
+    top1,
+    use_classes,
+)
+from mp3lib.optimizers import layer_scale, make_optimizers
 from mp3lib.results import read_metrics, read_run
-from mp3lib.train import layer_scale, make_optimizers
 
 DRAW = torch.Generator().manual_seed(0)
 LABELS = torch.arange(64) % 3
@@ -54,6 +64,65 @@ def test_mixing_and_smoothing_keep_the_loss_up():
     assert finetune(model(), IMAGES, LABELS, label_smoothing=0.3, **settings)[-1]["loss"] > plain + 0.1
 
 
+def test_augmentation_erasing_and_stochastic_depth_keep_the_loss_up_and_are_logged(tmp_path):
+    settings = QUICK | {"epochs": 15}
+    plain = finetune(model(), IMAGES, LABELS, out=tmp_path / "plain", **settings)[-1]["loss"]
+    for option in ("augment", "erase", "drop_path"):
+        loss = finetune(model(), IMAGES, LABELS, out=tmp_path / option, **settings, **{option: 0.9})[-1]["loss"]
+        assert loss > plain + 0.05, option
+        assert read_run(tmp_path / option)["settings"][option] == 0.9
+    assert not {"augment", "erase", "drop_path", "ema"} & set(read_run(tmp_path / "plain")["settings"])
+
+
+EVERYTHING = dict(augment=0.7, erase=0.3, mix=0.5, label_smoothing=0.1, drop_path=0.2, ema=0.9, layer_decay=0.8)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_with_everything_switched_on_resumes_to_the_same_bits(optimizer, tmp_path, monkeypatch):
+    settings = QUICK | EVERYTHING | {"epochs": 3, "optimizer": optimizer}
+    whole = model()
+    finetune(whole, IMAGES, LABELS, **settings)
+    calls, augment = [], mp3lib.finetune.strong_augment
+
+    def interrupt(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return augment(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(mp3lib.finetune, "strong_augment", interrupt)
+        finetune(model(), IMAGES, LABELS, out=tmp_path, **settings)
+    resumed = model()
+    finetune(resumed, IMAGES, LABELS, out=tmp_path, resume=True, **settings)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), load_vit(tmp_path).parameters(), strict=True))
+    with pytest.raises(ValueError, match=r"other settings: drop_path 0.2 then, None now, ema 0.9 then, None now"):
+        finetune(model(), IMAGES, LABELS, out=tmp_path, resume=True, **(settings | {"drop_path": 0, "ema": 0}))
+
+
+def test_stochastic_depth_drops_whole_images_and_keeps_the_mean():
+    torch.manual_seed(0)
+    vit = ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=2, heads=1, dim_head=16, mlp_dim=32)
+    tokens = torch.randn(1, 4, 16).expand(4000, 4, 16)
+    first, last = (layer[1] for layer in vit.transformer.layers)
+    plain = first(tokens), last(tokens)
+    with stochastic_depth(vit, 0.5):
+        for part, share, usual in ((first, 0.25, plain[0]), (last, 0.5, plain[1])):
+            output = part(tokens)
+            dropped = (output == 0).flatten(1).all(dim=1)
+            assert abs(dropped.float().mean() - share) < 0.03  # half as often in the first of two layers
+            torch.testing.assert_close(output[~dropped], usual[~dropped] / (1 - share))
+        vit.eval()
+        assert torch.equal(last(tokens), plain[1])
+        vit.train()
+    assert torch.equal(last(tokens), plain[1])
+    with stochastic_depth(vit, 0.0):
+        assert not last._forward_hooks
+    with pytest.raises(ValueError, match="drop_path must be at least 0 and below 1, got 1"), stochastic_depth(vit, 1):
+        pass
+
+
 def test_layers_learn_more_slowly_the_lower_they_are():
     vit = model()
     settings = {"optimizer": "muon", "lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5}
@@ -88,6 +157,9 @@ def test_a_new_head_shares_the_rest():
         (LABELS.float(), {}, "int64 .64,., got torch.float32"),
         (LABELS[:5], {}, r"got torch.int64 \(5,\)"),
         (LABELS, {"mix": 1.5}, "mix must lie between 0 and 1, got 1.5"),
+        (LABELS, {"augment": -1}, "augment must lie between 0 and 1, got -1"),
+        (LABELS, {"erase": 7}, "erase must lie between 0 and 1, got 7"),
+        (LABELS, {"drop_path": 1.0}, "below 1, got 1.0"),
         (LABELS, {"layer_decay": 0}, "at most 1, got 0"),
         (LABELS, {"optimizer": "sgd"}, "muon.* or .*adamw.*, got 'sgd'"),
         (LABELS, {"lr": 0.0}, "lr must be positive, got 0.0"),

@@ -59,10 +59,3 @@ def test_numbers_are_checked(option, value, capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["pretrain", "--out", str(tmp_path), option, value])
     assert f"got {value}" in capsys.readouterr().err
-
-
-def test_the_readme_says_what_the_results_say(capsys, monkeypatch):
-    assert main(["table", "--check"]) == 0
-    monkeypatch.setattr("mp3lib.results.position_table", lambda results: "another table")
-    assert main(["table", "--check"]) == 1
-    assert "README.md differs" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,9 +19,13 @@ import torch
 import mp3lib.train as train
 from mp3lib import MP3, ViT
 from mp3lib.checkpoint import checkpoints
+from mp3lib.evaluate import position_accuracy
+from mp3lib.machine import keep_memory, resolve_precision
+from mp3lib.optimizers import make_optimizers, moving_average, warmup_cosine
 from mp3lib.results import read_metrics, read_run
-from mp3lib.train import make_optimizers, pretrain, resolve_precision, warmup_cosine
+from mp3lib.train import pretrain
 
+ROOT = Path(__file__).resolve().parents[1]
 IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)
 
@@ -95,6 +101,39 @@ def test_an_interrupted_run_resumes_to_the_same_bits(when, tmp_path, monkeypatch
     assert same(weights(MP3.from_pretrained(tmp_path)), uninterrupted)
 
 
+@pytest.mark.parametrize("when", [2, 8])
+def test_a_run_with_averaged_weights_resumes_to_the_same_bits(when, tmp_path, monkeypatch, uninterrupted):
+    whole, crop, calls = model(), train.random_resized_crop, []
+    lines = pretrain(whole, IMAGES, **QUICK, ema=0.9, eval_images=IMAGES)
+    assert not same(weights(whole), uninterrupted)
+    tested = position_accuracy(whole, IMAGES, (0.5,))[0.5]  # what is tested is what is left in the model
+    assert lines[-1]["test_loss"]["0.5"] == tested["loss"]
+
+    def interrupt(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == when:
+            raise KeyboardInterrupt
+        return crop(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "random_resized_crop", interrupt)
+        pretrain(model(), IMAGES, **QUICK, ema=0.9, out=tmp_path)
+    for _ in range(2):  # the second time there is nothing left to train
+        mp3 = model()
+        pretrain(mp3, IMAGES, **QUICK, ema=0.9, out=tmp_path, resume=True)
+        assert same(weights(mp3), weights(whole))
+        assert same(weights(MP3.from_pretrained(tmp_path)), weights(whole))
+    assert read_run(tmp_path)["settings"]["ema"] == 0.9
+    with pytest.raises(ValueError, match="ema 0.9 then, None now"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_run_without_averages_does_not_name_them(tmp_path):
+    """So that a run begun before there were averages goes on."""
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert "ema" not in read_run(tmp_path)["settings"]
+
+
 def test_resuming_a_finished_run_changes_nothing(tmp_path, uninterrupted):
     first = pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     mp3 = model()
@@ -134,6 +173,44 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, uni
         (folder / "optimizer.bin").write_bytes(b"")
     with pytest.raises(ValueError, match="no checkpoint in .* can be read .* to start anew"):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("name", ["optimizer.bin", "optimizer_1.bin", "metrics.jsonl", "progress.json"])
+def test_half_a_file_of_a_checkpoint_is_noticed(name, tmp_path, capsys, uninterrupted):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    file = checkpoints(tmp_path)[0] / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    mp3 = model()
+    pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert same(weights(mp3), uninterrupted) and "cannot be read" in capsys.readouterr().out
+
+
+def test_a_log_that_lags_behind_its_checkpoint_is_brought_up(tmp_path):
+    """As a run leaves it that is killed between its last checkpoint and its log."""
+    lines = pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(lines[0]) + "\n")
+    assert pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True) == lines == read_metrics(tmp_path)
+
+
+def test_what_a_killed_run_left_unfinished_is_swept_up(tmp_path, uninterrupted):
+    for name in (".model", ".checkpoint-00000003"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "model.safetensors").write_bytes(b"half")
+    mp3 = model()
+    pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert same(weights(mp3), uninterrupted) and not list(tmp_path.glob(".*"))
+
+
+def test_weights_that_cannot_be_written_say_so(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="weights could not be written to .*No space"):
+        patch.setattr(MP3, "save_pretrained", full)
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert len(checkpoints(tmp_path)) == 2 and not (tmp_path / ".model").exists()
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch, uninterrupted):
@@ -176,6 +253,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
         ({"optimizer": "sgd"}, "got 'sgd'"),
         ({"precision": "int8"}, "got 'int8'"),
         ({"query_fraction": 0}, "got 0"),
+        ({"ema": 1.0}, "below 1, got 1.0"),
+        ({"ema": -0.5}, "at least 0 and below 1, got -0.5"),
     ],
 )
 def test_settings_are_checked(change, words):
@@ -205,6 +284,27 @@ def test_every_parameter_has_one_optimizer_and_only_matrices_decay():
         assert {id(p) for p in ours} == {id(p) for p in mp3.parameters()} and len(ours) == len(list(mp3.parameters()))
         for g in groups:
             assert all((p.ndim >= 2) == (g["weight_decay"] > 0) for p in g["params"])
+
+
+def test_moving_average_by_hand():
+    line = torch.nn.Linear(1, 1, bias=False)
+    average, expected = moving_average(line, 0.5), None
+    for t in range(12):
+        torch.nn.init.constant_(line.weight, float(t))
+        average.update_parameters(line)
+        decay = min(0.5, (1 + t) / (10 + t))
+        expected = 0.0 if t == 0 else decay * expected + (1 - decay) * t
+    assert average.module.weight.item() == pytest.approx(expected) and line.weight.item() == 11
+    copy = moving_average(line, 0.9)
+    for _ in range(50):
+        copy.update_parameters(line)
+    assert copy.module.weight.item() == 11  # of what does not move
+
+
+def test_keep_memory_changes_no_number():
+    before = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    assert keep_memory() == (sys.platform == "linux" and os.confstr("CS_GNU_LIBC_VERSION") is not None)
+    assert torch.equal(before, torch.randn(64, 64, generator=torch.Generator().manual_seed(0)).softmax(dim=1))
 
 
 def test_precision():
@@ -243,6 +343,43 @@ def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1])["epoch"] == 3 and not done.stderr
     one, other = (MP3.from_pretrained(tmp_path / name) for name in ("whole", "killed"))
     assert same(weights(one), weights(other))
+
+
+@pytest.mark.slow
+def test_runs_killed_while_writing_resume_to_the_same_bits():
+    """Two rounds of tools/kill_and_resume.py, which aims at moments of every kind."""
+    spec = importlib.util.spec_from_file_location("kill_and_resume", ROOT / "tools" / "kill_and_resume.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    result = tool.kill_and_resume(2, seed=3, moments=("checkpoint",))
+    assert result["same"] == 2 == len(result["each"])
+    assert all(line["status"] == -signal.SIGKILL for line in result["each"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [1_000, 20_000])
+def test_a_full_disk_is_told_in_a_line_and_the_run_goes_on_with_room(room, tmp_path):
+    """No file may grow beyond ``room`` bytes: too little for the model, or for it but not for the optimizers."""
+    code = f"""
+import resource, signal, sys, torch
+from mp3lib import MP3, ViT
+from mp3lib.train import pretrain
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+torch.manual_seed(0)
+mp3 = MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=2, heads=1, mlp_dim=16), 0.5)
+images = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+try:
+    pretrain(mp3, images, epochs=2, batch_size=16, out={str(tmp_path)!r}, resume=True, progress=False)
+except OSError as error:
+    sys.exit(str(error))
+"""
+    for size, complaint in ((room, "could not be written"), (10_000_000, "")):
+        done = subprocess.run([sys.executable, "-c", code, str(size)], capture_output=True, text=True)
+        assert complaint in done.stderr and done.returncode == bool(complaint), done.stderr
+        assert len(done.stderr.splitlines()) == bool(complaint)
+        assert bool(checkpoints(tmp_path)) == (not complaint)
+    assert MP3.from_pretrained(tmp_path).vit.dim == 16
 
 
 @pytest.mark.slow

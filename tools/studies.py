@@ -113,7 +113,7 @@ def all_runs() -> dict[str, Run]:
         return add(study, f"{variant}-{'pos' if pos_emb else 'nopos'}", seed, start, labels=labels, options=options)
 
     base = {seed: pretrained("pretraining", "10-epochs", seed, 10) for seed in SEEDS}
-    for lr in (5e-4, 1e-3, 2e-3, 4e-3):
+    for lr in (5e-4, 1e-3, 2e-3, 4e-3, 8e-3):
         labelled("rates", f"scratch-{lr}", 0, None, True, TRAIN, epochs=3, lr=lr)
         labelled("rates", f"mp3-{lr}", 0, base[0], True, TRAIN, epochs=3, lr=lr)
     short: dict[int, Run] = {}

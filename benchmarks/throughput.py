@@ -1,0 +1,281 @@
+"""Training speed beside vit_pytorch.mp3, in the same run: python benchmarks/throughput.py (make bench)
+
+Every measurement is a fresh process: one pass over STEPS batches to warm up, then one that is timed, with crops,
+forward, backward and optimizer. Each round measures every line once, so that a busy moment of the machine hits all
+alike; what counts are the ratios within a round, given as median (lowest to highest). The lines:
+
+    reference            vit_pytorch.mp3 as it comes: float32, AdamW; its context is frozen
+    library              mp3lib.train.pretrain as the command line calls it: bf16 where
+                         the hardware has it, Muon, context updated, every patch asked
+    library, quarter     the same with query_fraction 0.25: a quarter of the hidden patches are asked
+    ..., float32, bf16   both at the same precision, with the same model (frozen), optimizer (AdamW) and crops
+
+Besides: the speed of bare matrix products of the shapes of the model, forward and backward, and which share of it a
+training reaches; which share of a step the crops take; and, with --accuracy, the seconds of training until a position
+accuracy is reached on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the time of tests.
+
+Everything goes to results/benchmarks/throughput.json. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from mp3lib import MP3, ViT
+from mp3lib.augment import random_resized_crop
+from mp3lib.evaluate import position_accuracy
+from mp3lib.machine import resolve_precision
+from mp3lib.optimizers import warmup_cosine
+from mp3lib.results import versions, write_json
+from mp3lib.train import pretrain
+
+RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "throughput.json"
+MODEL = dict(num_classes=10, image_size=32, patch_size=4, dim=128, depth=6, heads=2, dim_head=64, mlp_dim=512)
+SMALL = MODEL | dict(patch_size=8, depth=4)  # the 4 x 4 grid, for the seconds to an accuracy
+BATCH, RATIO = 256, 0.75
+DEFAULTS = dict(precision="auto", optimizer="muon", context="updated", query_fraction=1.0)
+SAME = dict(optimizer="adamw", context="frozen", query_fraction=1.0)
+LINES = {
+    "reference": dict(reference=True, precision="float32"),
+    "library": DEFAULTS,
+    "library, quarter": DEFAULTS | dict(query_fraction=0.25),
+    "reference, float32": dict(reference=True, precision="float32"),
+    "library, float32": SAME | dict(precision="float32"),
+    "reference, bf16": dict(reference=True, precision="bf16"),
+    "library, bf16": SAME | dict(precision="bf16"),
+}
+RATIOS = (  # what is divided by what
+    ("(a) each at its defaults", "library", "reference"),
+    ("    with a quarter of the queries", "library, quarter", "reference"),
+    ("(b) both float32, same model", "library, float32", "reference, float32"),
+    ("(c) both bf16, same model", "library, bf16", "reference, bf16"),
+)
+
+
+def train_reference(images, model: dict, epochs: int, precision: str, evaluate=None, lr: float = 1e-3) -> list[dict]:
+    """A plain training of vit_pytorch.mp3, with the library's crops and schedule; one dict an epoch."""
+    from vit_pytorch import mp3 as reference
+
+    mp3 = reference.MP3(reference.ViT(**model), masking_ratio=RATIO)
+    optimizer = torch.optim.AdamW(mp3.parameters(), lr, betas=(0.9, 0.95), weight_decay=0.05)
+    steps, step, lines = len(images) // BATCH, 0, []
+    for _ in range(epochs):
+        begun = time.perf_counter()
+        for chosen in torch.randperm(len(images)).split(BATCH)[:steps]:
+            for group in optimizer.param_groups:
+                group["lr"] = lr * warmup_cosine(step, epochs * steps, steps)
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                loss = mp3(random_resized_crop(images[chosen]))
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            step += 1
+        lines.append({"seconds": time.perf_counter() - begun})
+        if evaluate:
+            ours = MP3(ViT(**model), RATIO)
+            ours.load_state_dict(mp3.state_dict())
+            lines[-1]["accuracy"] = evaluate(ours)
+    return lines
+
+
+def train_library(images, model: dict, epochs: int, settings: dict, eval_images=None) -> list[dict]:
+    """The library's own training, as ``python -m mp3lib pretrain`` calls it; one dict an epoch."""
+    settings = dict(settings)
+    mp3 = MP3(ViT(**model), RATIO, settings.pop("context"))
+    lines = pretrain(
+        mp3, images, epochs=epochs, batch_size=BATCH, eval_images=eval_images, eval_ratios=(RATIO,), progress=False,
+        **settings,
+    )  # fmt: skip
+    for line in lines:
+        if eval_images is not None:
+            line["accuracy"] = line["test_accuracy"][str(RATIO)]
+    return lines
+
+
+def measure_line(name: str, steps: int) -> dict:
+    """Seconds a step, and of its crops."""
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (steps * BATCH, 3, 32, 32), dtype=torch.uint8)
+    settings = dict(LINES[name])
+    if settings.pop("reference", False):
+        lines = train_reference(images, MODEL, 2, settings["precision"])
+    else:
+        lines = train_library(images, MODEL, 2, settings)
+    chosen, crops = torch.randperm(len(images))[:BATCH], []
+    for _ in range(10):
+        begun = time.perf_counter()
+        random_resized_crop(images[chosen])
+        crops.append(time.perf_counter() - begun)
+    return {"step": lines[-1]["seconds"] / steps, "crops": statistics.median(crops)}
+
+
+def products() -> list[tuple[int, int, int]]:
+    """(rows, inner, columns) of the matrix products of a forward pass of a full batch, attention's own left out."""
+    n, d, inner = (32 // MODEL["patch_size"]) ** 2, MODEL["dim"], MODEL["heads"] * MODEL["dim_head"]
+    all_patches, context = BATCH * n, BATCH * (n - int(RATIO * n))
+    layer = [(all_patches, d, inner), (context, d, 2 * inner), (all_patches, inner, d)]
+    layer += [(all_patches, d, MODEL["mlp_dim"]), (all_patches, MODEL["mlp_dim"], d)]
+    return [(all_patches, 3 * MODEL["patch_size"] ** 2, d), *(MODEL["depth"] * layer), (all_patches, d, n)]
+
+
+def flops() -> int:
+    """Of the matrix products of a step: forward, and twice as many backward."""
+    return sum(3 * 2 * rows * inner * columns for rows, inner, columns in products())
+
+
+def measure_products(precision: str) -> dict:
+    """Seconds that the matrix products of a step take by themselves, into memory that is there already."""
+    kind = {"float32": torch.float32, "bf16": torch.bfloat16}[precision]
+    seconds = {}
+    for rows, inner, columns in set(products()):
+        x, w, g = (torch.randn(*size).to(kind) for size in ((rows, inner), (columns, inner), (rows, columns)))
+        y, gx, gw = torch.empty_like(g), torch.empty_like(x), torch.empty_like(w)
+        times = []
+        for _ in range(6):
+            begun = time.perf_counter()
+            torch.mm(x, w.T, out=y), torch.mm(g, w, out=gx), torch.mm(g.T, x, out=gw)
+            times.append(time.perf_counter() - begun)
+        seconds[rows, inner, columns] = min(times)
+    return {"step": sum(seconds[product] for product in products())}
+
+
+def measure_accuracy(name: str, target: float, epochs: int, limit: int | None) -> dict:
+    """Seconds of training until the accuracy is reached on 2,000 test images; between epochs, a straight line."""
+    from mp3lib import load_images
+
+    torch.manual_seed(0)
+    images = load_images("cifar10")
+    train, test = images.train.images[:limit], images.test.images[:2000]
+    settings = dict(LINES[name])
+    if settings.pop("reference", False):
+
+        def evaluate(mp3: MP3) -> float:
+            return position_accuracy(mp3, test, (RATIO,))[RATIO]["accuracy"]
+
+        lines = train_reference(train, SMALL, epochs, settings["precision"], evaluate)
+    else:
+        lines = train_library(train, SMALL, epochs, settings, test)
+    accuracies, seconds = [line["accuracy"] for line in lines], [line["seconds"] for line in lines]
+    return {"accuracy": accuracies, "seconds": seconds, "reached": crossing(accuracies, seconds, target)}
+
+
+def crossing(accuracies: list[float], seconds: list[float], target: float) -> float | None:
+    """When the accuracies, each after so many further seconds, reach ``target``; None if they do not."""
+    before, elapsed = 0.0, 0.0
+    for accuracy, more in zip(accuracies, seconds, strict=True):
+        if accuracy >= target:
+            return elapsed + more * (target - before) / (accuracy - before)
+        before, elapsed = accuracy, elapsed + more
+    return None
+
+
+def fresh(threads: int | None, *arguments: object) -> dict:
+    """A measurement in a process of its own."""
+    command = [sys.executable, __file__, "--measure", *map(str, arguments)]
+    done = subprocess.run([*command, "--threads", str(threads or 0)], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def report(result: dict) -> str:
+    """What is printed, from what is stored."""
+    rounds, told = result["rounds"], []
+    told.append(f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}")
+    for name in LINES:
+        steps = [r[name]["step"] for r in rounds]
+        precision = resolve_precision(LINES[name]["precision"])
+        share = [r[f"products, {precision}"]["step"] / r[name]["step"] for r in rounds]
+        full = "quarter" not in name  # the quarter does other products
+        per_second, crops = (
+            [BATCH / s for s in steps],
+            statistics.median(r[name]["crops"] / r[name]["step"] for r in rounds),
+        )
+        told.append(
+            f"{name:28}{statistics.median(per_second):8.0f} ({min(per_second):5.0f} to {max(per_second):5.0f})"
+            + (f"{statistics.median(share):20.0%}" if full else f"{'':20}")
+            + f"{crops:9.1%}"
+        )
+    for precision in ("float32", "bf16"):
+        speeds = [flops() / r[f"products, {precision}"]["step"] / 1e9 for r in rounds]
+        told.append(f"{'matrix speed, ' + precision:28}{spread(speeds)} GFLOP/s")
+    told.append("")
+    for label, ours, theirs in RATIOS:
+        told.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
+    if accuracy := result.get("accuracy"):
+        times = {name: a["reached"] for name, a in accuracy["lines"].items()}
+        for name, reached in times.items():
+            label = f"(d) accuracy {accuracy['target']}, {name}"
+            ratio = times["reference"] / reached if reached and times["reference"] else None
+            told.append(
+                f"{label:36}  "
+                + (f"{reached:.0f} s" if reached else "not reached")
+                + (f", ratio {ratio:.1f}" if ratio else "")
+            )
+    return "\n".join(told)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--steps", type=int, default=10, help="timed steps of each measurement (default: 10)")
+    parser.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch takes")
+    parser.add_argument(
+        "--accuracy", type=float, metavar="A", help="also train until this position accuracy, e.g. 0.23"
+    )
+    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 4), help="at most, of reference and library (8 4)")
+    parser.add_argument("--limit", type=int, help="training images for --accuracy (default: all)")
+    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="where the results go")
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.measure:
+        kind, name, *numbers = args.measure
+        if kind == "line":
+            measured = measure_line(name, int(numbers[0]))
+        elif kind == "products":
+            measured = measure_products(name)
+        else:
+            limit = int(numbers[2])
+            measured = measure_accuracy(name, float(numbers[0]), int(numbers[1]), limit or None)
+        print(json.dumps(measured))
+        return
+
+    rounds = []
+    for number in range(args.rounds):
+        measured = {name: fresh(args.threads, "line", name, args.steps) for name in LINES}
+        measured |= {f"products, {p}": fresh(args.threads, "products", p) for p in ("float32", "bf16")}
+        rounds.append(measured)
+        print(f"round {number + 1} of {args.rounds} done", file=sys.stderr)
+    about = {"threads": args.threads or torch.get_num_threads(), "steps": args.steps, "auto": resolve_precision("auto")}
+    result = {"versions": versions() | {"vit_pytorch": reference_version()}, **about}
+    result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": LINES, "rounds": rounds}
+    if args.accuracy:
+        epochs = {"reference": args.epochs[0], "library": args.epochs[1], "library, quarter": args.epochs[1]}
+        lines = {
+            name: fresh(args.threads, "accuracy", name, args.accuracy, e, args.limit or 0) for name, e in epochs.items()
+        }
+        result["accuracy"] = {"target": args.accuracy, "epochs": epochs, "model": SMALL, "lines": lines}
+    write_json(args.out, result)
+    print(report(result))
+
+
+def reference_version() -> str:
+    from importlib.metadata import version
+
+    return version("vit-pytorch")
+
+
+if __name__ == "__main__":
+    main()

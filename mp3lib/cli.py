@@ -1,0 +1,121 @@
+"""What the command line takes: commands, options and their help. No import of ours, so that --help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells defaults, but not that the default of an optional thing is nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m mp3lib", description="Masked position prediction for vision transformers."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="where the images are: show, fetch or remove them", description=data_help())
+    data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
+    common.add_argument(
+        "--size", type=whole, nargs="+", default=[32], metavar="PIXELS", help="side, or height and width"
+    )
+    common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
+    common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
+
+    shape = argparse.ArgumentParser(add_help=False)
+    shape.add_argument("--patch-size", type=whole, default=8, metavar="P", help="side of a patch in pixels")
+    shape.add_argument("--dim", type=whole, default=128, metavar="D", help="features of a token, a multiple of 4")
+    shape.add_argument("--depth", type=whole, default=4, metavar="L", help="layers")
+    shape.add_argument("--heads", type=whole, default=2, metavar="H", help="attention heads, 64 features each")
+    shape.add_argument("--mlp-dim", type=whole, default=512, metavar="M", help="hidden features of the feed-forward")
+
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
+    run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
+    run.add_argument("--batch-size", type=whole, default=256, metavar="B", help="images a step, over all processes")
+    run.add_argument("--lr", type=float, help="highest learning rate; without it one that suits the optimizer")
+    run.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="of the matrices, decoupled")
+    run.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
+    run.add_argument(
+        "--ema", type=float, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
+    )
+    run.add_argument("--crop-area", type=float, nargs=2, default=(0.6, 1.0), metavar=("LOW", "HIGH"), help="kept part")
+    run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
+    run.add_argument("--seed", type=int, default=0, help="of weights and training")
+    run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
+    run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
+
+    pre = commands.add_parser(
+        "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
+    )
+    pre.add_argument("--mask-ratio", type=float, default=0.75, metavar="R", help="fraction hidden from attention")
+    pre.add_argument(
+        "--context", choices=("updated", "frozen"), default="updated", help="as in the paper, or as in vit_pytorch"
+    )
+    pre.add_argument("--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches asked")
+
+    weights = "folder with config.json and model.safetensors"
+    fine = commands.add_parser(
+        "finetune", parents=[common, run, shape], formatter_class=Help, help="train a ViT, pretrained or not, on labels"
+    )
+    fine.add_argument("--weights", required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
+    fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
+    fine.add_argument("--layer-decay", type=float, default=1.0, metavar="D", help="rate of a layer to that above it")
+    fine.add_argument(
+        "--augment", type=float, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
+    )
+    fine.add_argument("--erase", type=float, default=0.0, metavar="P", help="share of images with a box painted over")
+    fine.add_argument("--mix", type=float, default=0.0, metavar="P", help="share of batches under MixUp or CutMix")
+    fine.add_argument("--label-smoothing", type=float, default=0.0, metavar="S", help="probability spread evenly")
+    fine.add_argument("--drop-path", type=float, default=0.0, metavar="P", help="how often the last layer is left out")
+
+    probe = commands.add_parser(
+        "probe", parents=[common], formatter_class=Help, help="what frozen features know: k-NN and linear top-1"
+    )
+    probe.add_argument("--weights", required=True, metavar="DIR", help=weights)
+    probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
+    probe.add_argument("--seed", type=int, default=0, help="of the probe and of the random-init control")
+
+    test = commands.add_parser(
+        "evaluate", parents=[common], formatter_class=Help, help="position accuracy of a pretrained model"
+    )
+    test.add_argument("--weights", required=True, metavar="DIR", help=weights)
+    test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
+    test.add_argument("--seed", type=int, default=0, help="of the contexts")
+    test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
+    test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
+
+    table = commands.add_parser("table", help="write every table anew from results/: README.md, results/README.md")
+    table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
+    return top
+
+
+def data_help() -> str:
+    return (
+        "CIFAR-10 is looked for at $MP3_DATA, then in the cache ($MP3_CACHE, else the user's cache folder), then "
+        "downloaded; MP3_DATA=scenes forces the small embedded set."
+    )
+
+
+def whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {value}")
+    return value

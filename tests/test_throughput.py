@@ -1,0 +1,49 @@
+"""The speed benchmark: what it counts, and what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from mp3lib import MP3, ViT
+
+FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "throughput.py"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("throughput", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_flops_are_those_of_the_model_but_for_attention(bench, monkeypatch):
+    monkeypatch.setattr(bench, "BATCH", 2)
+    mp3 = MP3(ViT(**bench.MODEL), bench.RATIO)
+    with FlopCounterMode(display=False) as counter:
+        mp3(torch.randn(2, 3, 32, 32)).backward()
+    counted = counter.get_flop_counts()["Global"]
+    assert bench.flops() == sum(n for operation, n in counted.items() if str(operation) in ("aten.mm", "aten.addmm"))
+
+
+def test_seconds_to_an_accuracy(bench):
+    assert bench.crossing([0.1, 0.2, 0.3], [10, 10, 20], 0.25) == pytest.approx(30)
+    assert bench.crossing([0.1, 0.2, 0.3], [10, 10, 20], 0.05) == pytest.approx(5)
+    assert bench.crossing([0.1, 0.2], [10, 10], 0.5) is None
+
+
+def test_report_gives_ratios_within_rounds(bench):
+    def one(slow: float) -> dict:
+        lines = {name: {"step": slow * (4.0 if "reference" in name else 1.0), "crops": 0.02} for name in bench.LINES}
+        return lines | {f"products, {p}": {"step": 0.5 * slow} for p in ("float32", "bf16")}
+
+    reached = {"reference": 60.0, "library": 10.0, "library, quarter": None}
+    accuracy = {"target": 0.23, "lines": {name: {"reached": seconds} for name, seconds in reached.items()}}
+    text = bench.report({"rounds": [one(1), one(7), one(2)], "accuracy": accuracy})
+    assert text.count("4.00 (4.00 to 4.00) times as fast") == 4  # however slow a round was
+    assert "50%" in text and "10 s, ratio 6.0" in text and "not reached" in text
