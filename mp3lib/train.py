@@ -158,6 +158,7 @@ def fit(
     total, seed = settings["epochs"] * steps_per_epoch, settings["seed"]
 
     keep_memory()
+    home = next(model.parameters()).device
     AcceleratorState._reset_state()  # a notebook may train in float32 after bf16
     accelerator = Accelerator(mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]])
     optimizers = make_optimizers(model, settings)
@@ -219,6 +220,7 @@ def fit(
         bar.close()
         model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
         model.__dict__.pop("forward", None)  # the class's own again, without autocast
+        model.to(home)  # a GPU was for training alone
     if average is not None:
         model.load_state_dict(average.module.state_dict())
     if folder is not None and main:

@@ -1,0 +1,269 @@
+"""The static site: built once, then every page opened in a browser, wide and narrow, with the network closed."""
+
+import functools
+import http.server
+import importlib.util
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.slow
+
+
+def load(folder: str, name: str):
+    """A module that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def need_sphinx() -> None:
+    if any(importlib.util.find_spec(name) is None for name in ("sphinx", "myst_nb", "furo", "ziamath")):
+        pytest.skip("no sphinx")
+
+
+def build(out: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "site" / "build.py"), str(out)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder with the finished pages."""
+    need_sphinx()
+    out = tmp_path_factory.mktemp("site") / "html"
+    answer = build(out)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The site as a server on this machine gives it."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    tool = load("tools", "browser")
+    program, why = tool.find()
+    if not program:
+        (pytest.fail if tool.must_be_there(os.environ) else pytest.skip)(tool.NONE if not os.environ.get("CI") else why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(tool.FLAGS))
+        yield chromium
+        chromium.close()
+
+
+class Tab:
+    """A page of the browser that notes every error, and every request to another host, which it refuses."""
+
+    def __init__(self, browser, address: str, size: dict, scheme: str = "light"):
+        self.address, self.wrong = address, []
+        self.context = browser.new_context(viewport=size, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        self.page.route("**/*", self.only_here)
+
+    def only_here(self, route) -> None:
+        if route.request.url.startswith((self.address, "data:")):
+            route.continue_()
+        else:
+            self.wrong.append(f"outside: {route.request.url}")
+            route.abort()
+
+    def open(self, name: str):
+        self.page.goto(self.address + name, wait_until="load")
+        return self.page
+
+
+@pytest.fixture
+def tab(browser, address, request):
+    tab = Tab(browser, address, *getattr(request, "param", (WIDE,)))
+    yield tab
+    tab.context.close()
+
+
+def names(site: Path) -> list[str]:
+    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+
+
+# --- without a browser ------------------------------------------------------------------------------------------------
+
+
+def test_every_notebook_document_and_module_has_a_page(site):
+    pages = set(names(site))
+    assert {f"notebooks/{path.stem}.html" for path in BOOK} <= pages
+    assert {f"{path.stem}.html" for path in ROOT.glob("*.md")} - {"README.html"} | {"index.html"} <= pages
+    modules = [path for path in (ROOT / "mp3lib").glob("[a-z]*.py")]
+    assert {f"api/mp3lib.{path.stem}.html" for path in modules} | {"api/command-line.html"} <= pages
+
+
+def test_links_inside_the_site_lead_somewhere(site):
+    """Each href and src of each page, the part after # included."""
+    text = {name: (site / name).read_text(encoding="utf-8") for name in names(site)}
+    ids = {name: set(re.findall(r'\bid="([^"]*)"', page)) for name, page in text.items()}
+    broken = []
+    for name, page in text.items():
+        for target in re.findall(r'(?:href|src)="([^"]+)"', page):
+            if re.match(r"(https?|mailto|data):", target):
+                continue
+            url = urlsplit(urljoin(name, target.replace("&amp;", "&")))
+            file = unquote(url.path) or name
+            if not (site / file).is_file() or (url.fragment and file in ids and unquote(url.fragment) not in ids[file]):
+                broken.append(f"{name}: {target}")
+    assert broken == []
+
+
+def test_stored_outputs_are_there_and_nothing_was_run(site):
+    """As many pictures on the page as in the notebook, each with its alt text, and the text that was printed."""
+    for path in BOOK:
+        page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        outputs = [output for cell in cells for output in cell["outputs"]]
+        pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+        shown = re.findall(r'<img[^>]*src="\.\./_images/[^>]*>', page)
+        assert len(shown) == pictures > 0, path.name
+        assert [tag for tag in shown if not re.search(r'alt="[^"]{5,}"', tag) or "_images" in tag.split("src")[0]] == []
+        assert page.count('class="cell docutils container"') == len(cells), path.name
+
+
+def test_formulas_are_drawn(site):
+    """One SVG for each formula in the source, none left as text."""
+    for path in BOOK:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        prose = re.sub(r"```.*?```|`[^`]*`", "", prose, flags=re.DOTALL)
+        formulas = re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", prose, flags=re.DOTALL)
+        page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        assert page.count('<svg class="formula"') == len(formulas), path.name
+
+
+def test_a_formula_that_cannot_be_drawn_is_refused():
+    need_sphinx()
+    mathematics = load("site", "mathematics")
+    drawn = mathematics.svg(r"\frac{k}{n}", inline=True)
+    assert 'aria-label="\\frac{k}{n}"' in drawn and "currentColor" in drawn and "em;" in drawn
+    for wrong in (r"\unheardof{x}", r"\left( x"):
+        with pytest.raises(Exception):  # noqa: B017 - of the parser or ours: the page reports either
+            mathematics.svg(wrong, inline=True)
+
+
+def test_links_are_turned_to_what_the_site_has(tmp_path):
+    turn = functools.partial(load("site", "build").with_links, path=ROOT / "notebooks" / "05_x.ipynb", source=tmp_path)
+    assert turn("[a](../README.md#measured)") == "[a](../index.md#measured)"
+    assert turn(f"[a]({BOOK[0].name}) [b](https://x.org/y)") == f"[a]({BOOK[0].name}) [b](https://x.org/y)"
+    assert turn("[a](nowhere.md)") == "[a](nowhere.md)", "left to Sphinx, which refuses it"
+    assert turn("[a](../pyproject.toml)") == "[a](../pyproject.toml)" and (tmp_path / "pyproject.toml").exists()
+    assert turn("[a](../results/runs/student-4x4)") == "[a](../results/runs/student-4x4/index.md)"
+    listed = (tmp_path / "results" / "runs" / "student-4x4" / "index.md").read_text(encoding="utf-8")
+    assert "[metrics.jsonl](metrics.jsonl)" in listed and "safetensors" not in listed
+
+
+def test_docstrings_become_lists():
+    docstring = """Does *x* y_.
+
+        x = 1
+
+    Args:
+        a, b: of the shape (n,), see
+            ``c_``.
+
+    Raises:
+        ValueError: if ``a`` is 0."""
+    told = "\n".join(load("site", "docstrings").converted(inspect.cleandoc(docstring).splitlines()))
+    assert told.startswith("Does \\*x\\* y\\_.") and ".. code-block:: python\n\n   x = 1" in told
+    assert ":Arguments:\n   ``a``, ``b``\n      of the shape (n,), see ``c_``." in told
+    assert ":Raises:\n   ``ValueError``\n      if ``a`` is 0." in told
+
+
+# --- with a browser ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", [(WIDE,), (PHONE, "dark")], ids=["wide", "phone"], indirect=True)
+def test_every_page_opens(site, tab):
+    """Without an error, a missing picture, a request to another host, or a page that scrolls sideways."""
+    wrong = {}
+    for name in names(site):
+        tab.wrong.clear()
+        page = tab.open(name)
+        said = list(tab.wrong)
+        said += page.evaluate(
+            "() => [...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt)"
+            ".map(i => `image ${i.src}`)"
+        )
+        width = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+        said += [f"scrolls sideways by {width} pixels"] if width > 0 else []
+        said += [] if name == "search.html" or page.locator("h1").count() else ["no title"]
+        said += page.evaluate(
+            "() => [...document.querySelectorAll('svg.formula')].filter(s => !s.getBoundingClientRect().width)"
+            ".map(s => `formula ${s.ariaLabel}`)"
+        )
+        if said:
+            wrong[name] = said
+    assert wrong == {}
+
+
+def test_search_finds_context(tab):
+    page = tab.open("index.html")
+    page.get_by_role("searchbox").or_(page.get_by_placeholder("Search")).first.fill("context")
+    page.keyboard.press("Enter")
+    page.locator("#search-results li").first.wait_for()
+    page.get_by_text("Search finished").wait_for()
+    found = page.locator("#search-results").inner_text()
+    assert "What is left to learn when positions are the answer?" in found
+    assert "mp3lib.mp3" in found and tab.wrong == []
+
+
+def test_folded_solutions_open(tab):
+    page = tab.open("notebooks/04_masked_position_prediction.html")
+    first = page.locator("details").first
+    inside = first.locator("p, pre").last
+    assert not inside.is_visible()
+    first.locator("summary").click()
+    assert inside.is_visible()
+
+
+@pytest.mark.parametrize("tab", [(WIDE, "dark")], ids=["dark"], indirect=True)
+def test_dark_mode_follows_the_system_and_the_switch(tab):
+    page = tab.open("notebooks/04_masked_position_prediction.html")
+
+    def brightness() -> float:
+        colour = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+    assert brightness() < 60
+    formula = page.locator("svg.formula").first
+    assert sum(map(int, re.findall(r"\d+", formula.evaluate("e => getComputedStyle(e).color"))[:3])) / 3 > 150
+    for _ in range(3):  # the switch goes round: as the system, light, dark
+        page.locator("button.theme-toggle:visible").first.click()
+        if brightness() > 200:
+            break
+    assert brightness() > 200
