@@ -1,13 +1,16 @@
 """Pictures in files of their own: decoding, cropping and resizing, and finding split and class in their folders."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 TEST_NAMES = ("test", "val", "valid", "validation")
+LARGEST = 89_478_485  # pixels to decode for a reader's own file: what Pillow takes for normal
 
 
 @dataclass
@@ -36,19 +39,86 @@ def try_decode(data: bytes, size: tuple[int, int]):
         return error
 
 
-def decode(data: bytes, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
-    """Decode one picture to ((3, H, W) uint8, whether its JPEG grid is still in place)."""
+def decode(data: bytes, size: tuple[int, int], careful: bool = False) -> tuple[np.ndarray, bool]:
+    """Decode one picture to ((3, H, W) uint8, whether its JPEG grid is still in place).
+
+    careful: what is transparent becomes white, 32-bit values are stretched to 0 … 255, and what would decode to more
+    than ``LARGEST`` pixels is refused.
+    """
     height, width = size
     with Image.open(io.BytesIO(data)) as picture:
         form = picture.format
         picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
+        if careful and picture.width * picture.height > LARGEST:
+            raise TooLarge(picture.width, picture.height)
+        picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I;16"):
             picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        elif careful and picture.mode in ("I", "F"):
+            picture = Image.fromarray(stretched(np.asarray(picture)))
+        see_through = careful and picture.has_transparency_data
+        picture = picture.convert("RGBA" if see_through else "RGB")
         in_place = picture.size == (width, height)
         if not in_place:
             picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+        if see_through:
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
         return np.asarray(picture).transpose(2, 0, 1), in_place and form in ("JPEG", "MPO")
+
+
+def stretched(values: np.ndarray) -> np.ndarray:
+    """Numbers of any range as uint8, the lowest black and the highest white; those of 0 … 255 stay as they are."""
+    fractions = values.dtype.kind == "f" and np.nanmax(values, initial=0) <= 1
+    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = values.min(), values.max()
+    if low < 0 or high > 255 or fractions:
+        values = (values - low) * (255 / max(high - low, 1e-12))
+    return values.round().astype(np.uint8)
+
+
+class TooLarge(ValueError):
+    """A picture of more pixels than will be decoded."""
+
+    def __init__(self, width: int, height: int):
+        super().__init__(
+            f"The picture has {width:,} x {height:,} pixels; at most {LARGEST / 1e6:.0f} million are read."
+        )
+
+
+def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
+    """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
+
+    Takes every format that Pillow reads: grey, palette, CMYK, 16 and 32 bit become RGB, what is transparent becomes
+    white, of an animation the first frame is taken, and the camera's orientation (EXIF) is followed.
+
+    Args:
+        data: the content of the file.
+        size: side or (height, width) in pixels.
+
+    Raises:
+        ValueError: in one sentence for the person whose file it is: the file is empty, is no picture, is broken, or
+            holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million).
+    """
+    size = (size, size) if isinstance(size, int) else tuple(size)
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
+    if not len(data):
+        raise ValueError("The file is empty.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about size, which is judged below, and odd metadata
+            pixels, _ = decode(bytes(data), size, careful=True)
+    except TooLarge:
+        raise
+    except Image.DecompressionBombError:
+        raise ValueError(f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels.") from None
+    except UnidentifiedImageError:
+        known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
+        raise ValueError(f"The file is no picture in a format that Pillow reads, {known}.") from None
+    except Exception as error:  # Pillow raises many kinds for files that are cut off or damaged
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"The picture is broken and cannot be read to its end ({reason[:120]}).") from None
+    return torch.from_numpy(pixels.copy(order="C"))
 
 
 def arrange(pictures: list, path: Path) -> Arrays:

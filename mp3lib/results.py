@@ -1,14 +1,18 @@
-"""Run folders: what was trained, on what, with which settings, and one JSON line per epoch."""
+"""Run folders: what was trained, on what, with which settings, one JSON line per epoch, and figures over seeds.
+
+A finished run of a study is a folder runs/STUDY/VARIANT/seed-S with ``run.json`` (settings, data, machine),
+``metrics.jsonl`` (its log) and ``scores.json`` (its figures, see tools/studies.py). What has not finished is left out.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -83,54 +87,106 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def position_table(results: str | Path) -> str:
-    """The README's table of position accuracy, from ``evaluations/*.json`` in the folder of results."""
-    parts = []
-    for path in sorted((Path(results) / "evaluations").glob("*.json")):
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        run = read_run(Path(results) / "runs" / path.stem)
-        settings, on = run["settings"], run["versions"]
-        n = round(1 / figures["chance"])
-        rows = [
-            f"| {int(float(ratio) * n)} of {n} | {n - int(float(ratio) * n)} | {s['accuracy']:.1%} | "
-            f"{s['jigsaw']:.1%} | {s['whole']:.1%} | {s['loss']:.3f} |"
-            for ratio, s in figures["positions"].items()
-        ]
-        floor = figures["patch_only"]
-        parts.append(
-            "\n".join(
-                [
-                    f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
-                    "",
-                    "| hidden from attention | seen | each patch for itself | no place twice (Hungarian) | "
-                    "whole pictures right | loss (nats) |",
-                    "|---|---|---|---|---|---|",
-                    *rows,
-                    f"| *one patch alone, {floor['epochs']} epochs* | | {floor['accuracy']:.1%} | | | "
-                    f"{floor['loss']:.3f} |",
-                    f"| *chance* | | {figures['chance']:.1%} | | | {math.log(n):.3f} |",
-                    "",
-                    f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "
-                    f"context {settings['context']}, mask ratio {settings['mask_ratio']}), "
-                    f"one seed ({settings['seed']}), on {on['cores']} cores of an {on['cpu']} "
-                    f"with PyTorch {on['torch'].split('+')[0]}; pixels `{run['fingerprint']}`. The same figures: "
-                    f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
-                ]
-            )
-        )
-    return "\n\n".join(parts)
+# --- finished runs of one variant, over their seeds ------------------------------------------------------------------
 
 
-BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
+class Run(NamedTuple):
+    """A finished run: its seed, the contents of ``run.json`` and ``scores.json``, and its folder."""
+
+    seed: int
+    about: dict
+    scores: dict
+    folder: Path
 
 
-def with_tables(text: str, results: str | Path) -> str:
-    """The README's text with its made part replaced by what the results say now.
+class Row(NamedTuple):
+    """One figure of one variant (STUDY/VARIANT) by seed, with its mean and spread; empty where no run has finished."""
+
+    variant: str
+    by_seed: dict[int, float]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.by_seed)
+
+    @property
+    def values(self) -> list[float]:
+        return list(self.by_seed.values())
+
+    @property
+    def n(self) -> int:
+        return len(self.by_seed)
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation over the seeds (divided by n - 1); None for a single seed."""
+        return statistics.stdev(self.values) if self.n > 1 else None
+
+    def text(self, seeds: bool = False) -> str:
+        """Mean and spread in percent, as 64.2 ± 0.4; with their number if ``seeds``; nothing without runs."""
+        if not self.n:
+            return ""
+        spread = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * self.spread:.1f}" if self.n > 1 else ""
+        return f"{100 * self.mean:.1f}{spread}" + (f" (n = {self.n})" if seeds else "")
+
+
+def finished(results: str | Path, variant: str) -> list[Run]:
+    """The finished runs of STUDY/VARIANT, by seed."""
+    folders = [path.parent for path in (Path(results) / "runs" / variant).glob("seed-*/scores.json")]
+    runs = [
+        Run(int(f.name[5:]), read_run(f), json.loads((f / "scores.json").read_text(encoding="utf-8")), f)
+        for f in folders
+    ]
+    return sorted(runs, key=lambda run: run.seed)
+
+
+def row(results: str | Path, variant: str, *where: str) -> Row:
+    """One figure over the seeds of a variant; ``row(results, "pretraining/10-epochs", "weights", "knn")``.
 
     Raises:
-        ValueError: if the marks around the made part are missing.
+        ValueError: if a finished run has no such figure.
     """
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    before, rest = text.split(BEGIN, 1)
-    return before + BEGIN + position_table(results) + "\n" + END + rest.split(END, 1)[1]
+    by_seed = {}
+    for run in finished(results, variant):
+        value: Any = run.scores
+        for name in where:
+            if name not in value:
+                raise ValueError(f"{run.folder}/scores.json has no {' / '.join(where)}, only {', '.join(value)}")
+            value = value[name]
+        by_seed[run.seed] = value
+    return Row(variant, by_seed)
+
+
+def top1(results: str | Path, variant: str) -> Row:
+    """Top-1 on the test images, of a variant trained on labels."""
+    return row(results, variant, "test_top1")
+
+
+def history(results: str | Path, variant: str, name: str) -> tuple[list[int], list[list[float]]]:
+    """What the logs of a variant hold under ``name``: epochs (points,), values (seeds, points); both may be empty."""
+    logs = [
+        [(line["epoch"], line[name]) for line in read_metrics(run.folder) if name in line]
+        for run in finished(results, variant)
+    ]
+    return [epoch for epoch, _ in logs[0]] if logs else [], [[value for _, value in log] for log in logs]
+
+
+def difference(better: Row, worse: Row) -> Row:
+    """What ``better`` is ahead by, seed by seed: runs of one seed share their labelled images and their batches."""
+    both = [seed for seed in better.seeds if seed in worse.by_seed]
+    return Row(
+        f"{better.variant} - {worse.variant}", {seed: better.by_seed[seed] - worse.by_seed[seed] for seed in both}
+    )
+
+
+def verdict(ahead: Row) -> str:
+    """Does a difference exceed its spread over seeds? "yes", "no", "no: the opposite", or why nobody can say."""
+    if ahead.n < 2:
+        return "one seed: cannot be said" if ahead.n else ""
+    if abs(ahead.mean) <= ahead.spread:
+        return "no"
+    return "yes" if ahead.mean > 0 else "no: the opposite"

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 
 import ipywidgets
+import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -65,6 +66,93 @@ def steps(label: str, options: Iterable | Mapping, value=None, *, every_step: bo
     )  # fmt: skip
 
 
+class Upload(ipywidgets.FileUpload):
+    """A button for a file; `draw` gets `start` until there is one, then what `read` made of its bytes. See `upload`."""
+
+    def __init__(self, label: str, read: Callable[[bytes], object], start):
+        super().__init__(description=label, layout={"width": "auto"}, tooltip=f"{label}: choose a file")
+        self._read, self._start, self._file, self._outcome = read, start, None, None
+
+    def result(self):
+        """What `draw` gets; each file is read once. Raises what `read` raised."""
+        if not self.value:
+            return self._start
+        if self._file is not self.value:
+            try:
+                self._outcome = self._read(bytes(self.value[0]["content"]))
+            except Exception as error:
+                self._outcome = error
+            self._file = self.value
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def upload(label: str, read: Callable[[bytes], object] = bytes, start=None) -> Upload:
+    """A control that takes a file from the reader's disk; its bytes go to the kernel and nowhere else.
+
+    read: makes of the bytes what `draw` gets (called once a file); where it raises a ValueError, its sentence is shown
+    to the reader and the last picture stays. start: what `draw` gets before there is a file.
+    A Jupyter server lets 10 MiB through at once, unless `websocket_max_message_size` in its `tornado_settings` says
+    more: of a larger file nothing arrives.
+    """
+    return Upload(label, read, start)
+
+
+class PatchPicker(ipywidgets.VBox):
+    """Sliders for row and column beside a small grid of buttons, one a patch. See `patch_picker`."""
+
+    value = traitlets.Int(help="index of the picked patch, row by row from the top left")
+
+    def __init__(self, label: str, rows: int, columns: int, value: int):
+        if not 0 <= value < rows * columns:
+            raise ValueError(f"patch {value} is not on a grid of {rows} x {columns}: 0 to {rows * columns - 1}")
+        self.columns = columns
+        self.row, self.column = (
+            slider(f"{label}: {name}", 0, max(count - 1, 1), 0, every_step=True)
+            for name, count in (("row", rows), ("column", columns))
+        )
+        self.row.disabled, self.column.disabled = rows == 1, columns == 1  # such a slider has nowhere to go
+        size = {"width": "30px", "height": "24px", "margin": "1px", "padding": "0"}
+        self.buttons = [
+            ipywidgets.ToggleButton(
+                description=str(i), tooltip=f"row {i // columns}, column {i % columns}", layout=size
+            )
+            for i in range(rows * columns)
+        ]
+        grid = ipywidgets.GridBox(self.buttons, layout={"grid_template_columns": f"repeat({columns}, 32px)"})
+        both = ipywidgets.VBox([self.row, self.column])
+        super().__init__([ipywidgets.HBox([both, grid], layout=_ROW)], value=value)
+        self.add_class("mp3-pick")
+        self.observe(lambda _: self._show(), names="value")
+        for one in (self.row, self.column):
+            one.observe(lambda _: self._pick(self.row.value * columns + self.column.value), names="value")
+        for i, button in enumerate(self.buttons):
+            button.observe(lambda _, i=i: self._pick(i), names="value")
+        self._showing = False
+        self._show()
+
+    def _pick(self, patch: int) -> None:
+        if not self._showing:
+            self.value = patch
+            self._show()  # also where the patch is the old one: its button must not come up
+
+    def _show(self) -> None:
+        self._showing = True
+        self.row.value, self.column.value = divmod(self.value, self.columns)
+        for i, button in enumerate(self.buttons):
+            button.value = i == self.value
+        self._showing = False
+
+
+def patch_picker(label: str, grid: tuple[int, int], value: int = 0) -> PatchPicker:
+    """A control for one patch of a grid (rows, columns): two sliders for the keyboard, a button a patch for the mouse.
+
+    `draw` gets the patch's index, counted row by row from the top left.
+    """
+    return PatchPicker(label, *grid, value)
+
+
 class LiveFigure(ipywidgets.VBox):
     """Controls above, the figure that `draw` returns for their values below. Made by `live`.
 
@@ -93,13 +181,24 @@ class LiveFigure(ipywidgets.VBox):
 
     def values(self) -> dict:
         """The controls' values, as `draw` gets them."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {
+            name: control.result() if isinstance(control, Upload) else control.value
+            for name, control in self.controls.items()
+        }
 
     def redraw(self) -> None:
         """Draw for the controls' values. An exception is kept in `.last_error` and told below the picture."""
         self.draw_count += 1
         try:
-            figure = self.draw(**self.values())
+            try:
+                values = self.values()
+            except ValueError as error:  # a file that cannot be used: nothing is wrong with the drawing
+                self.last_error = error
+                self.say(
+                    "This file cannot be used, so the picture is still the last one.<br>" + html.escape(str(error))
+                )
+                return
+            figure = self.draw(**values)
             if not isinstance(figure, Figure):
                 raise TypeError(f"draw returned {type(figure).__name__}; expected a matplotlib Figure")
             self.picture.value = png(figure, small=False)
@@ -108,11 +207,15 @@ class LiveFigure(ipywidgets.VBox):
             self.last_error = error
             frame = traceback.extract_tb(error.__traceback__)[:2][-1]  # the line of `draw`, not of a library it calls
             told = html.escape(f"{type(error).__name__}: {error}")
-            self.message.value = (
-                f"<div role='alert' style='border-left: 4px solid #D55E00; padding: 0.3em 0.8em; line-height: 1.5'>"
-                f"The picture could not be drawn for these settings; above is the last one that could.<br>"
-                f"<code>{told}</code> in <code>{html.escape(frame.name)}</code>, line {frame.lineno}</div>"
+            self.say(
+                "The picture could not be drawn for these settings; above is the last one that could.<br>"
+                f"<code>{told}</code> in <code>{html.escape(frame.name)}</code>, line {frame.lineno}"
             )
+
+    def say(self, text: str) -> None:
+        """Show a sentence (HTML) below the picture."""
+        look = "border-left: 4px solid #D55E00; padding: 0.3em 0.8em; line-height: 1.5"
+        self.message.value = f"<div role='alert' style='{look}'>{text}</div>"
 
     def _repr_mimebundle_(self, **kwargs):
         data = super()._repr_mimebundle_(**kwargs)

@@ -10,7 +10,7 @@ import torch
 
 from mp3lib import MP3, ViT, budget
 from mp3lib.__main__ import main
-from mp3lib.evaluate import assign, patch_only_floor, position_accuracy
+from mp3lib.evaluate import assign, patch_only_floor, position_accuracy, sinkhorn
 from mp3lib.results import read_metrics, read_run, write_json, write_text
 
 
@@ -54,6 +54,48 @@ def test_assignment_gives_every_position_once_and_prefers_the_whole():
     assert assign(logits).tolist() == [[1, 0, 2]]
     many = assign(torch.randn(6, 16, 16))
     assert torch.equal(many.sort(1).values, torch.arange(16).expand(6, 16))
+
+
+def test_sinkhorn_scales_rows_and_columns_to_one():
+    votes = torch.tensor([[[6.0, 5, 1], [9, 2, 1], [4, 4, 4]]])
+    soft = sinkhorn(votes.log(), iterations=1000, tolerance=1e-9)
+    assert soft.shape == (1, 3, 3) and soft.dtype == torch.float32
+    assert torch.allclose(soft.sum(dim=1), torch.ones(1, 3)) and torch.allclose(soft.sum(dim=2), torch.ones(1, 3))
+    # scaling keeps every ratio of ratios: that, and the sums, is what defines the answer
+    cross = (soft[0, 0, 0] * soft[0, 1, 1]) / (soft[0, 0, 1] * soft[0, 1, 0])
+    assert cross == pytest.approx((6 * 2) / (5 * 9), rel=1e-4)
+    two = sinkhorn(torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), tolerance=0)  # e : 1 = (p / (1 - p)) ** 2
+    assert two[0, 0, 0] == pytest.approx(1 / (1 + math.exp(-0.5)), abs=1e-6)
+
+
+def test_sinkhorn_grows_cold_into_the_assignment_and_warm_into_evenness():
+    logits = torch.randn(5, 6, 6, generator=torch.Generator().manual_seed(0))
+    cold = sinkhorn(logits, temperature=0.01, iterations=3000)
+    assert torch.equal(cold.argmax(-1), assign(logits)) and cold.max(-1).values.mean() > 0.9
+    assert torch.allclose(sinkhorn(logits, temperature=1e6), torch.full((5, 6, 6), 1 / 6), atol=1e-4)
+
+
+def test_sinkhorn_neither_overflows_nor_minds_what_scaling_undoes():
+    logits = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(1))
+    far_off = logits + 1000 * torch.randn(2, 4, 1) + 1000 * torch.randn(2, 1, 4)
+    assert sinkhorn(1000 * logits).isfinite().all()
+    assert torch.allclose(sinkhorn(logits.double()), sinkhorn(far_off.double()), atol=1e-3)
+    turned = torch.tensor([2, 0, 3, 1])
+    assert torch.allclose(sinkhorn(logits)[:, turned], sinkhorn(logits[:, turned]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "logits, options, message",
+    [
+        (torch.zeros(3, 3), {}, r"shape \(b, n, n\), got \(3, 3\)"),
+        (torch.zeros(1, 2, 3), {}, r"got \(1, 2, 3\)"),
+        (torch.zeros(1, 2, 2), {"temperature": 0.0}, "temperature must be above 0, got 0"),
+        (torch.full((1, 2, 2), -math.inf), {}, "logits must be finite"),
+    ],
+)
+def test_sinkhorn_refuses(logits, options, message):
+    with pytest.raises(ValueError, match=message):
+        sinkhorn(logits, **options)
 
 
 def test_floor_is_certain_where_patches_tell_and_chance_where_they_do_not():

@@ -1,12 +1,11 @@
 """What notebook 02 defines is what the library holds: outputs, gradients and attention weights."""
 
-import re
+import random
 
-import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_code import NOTEBOOKS, definitions
+from notebook_code import definitions
 from torch.utils.flop_counter import FlopCounterMode
 
 import mp3lib
@@ -15,6 +14,10 @@ NB = definitions("02")
 
 # dim, heads, dim_head, tokens, context
 SIZES = [(16, 1, 16, 9, 4), (24, 3, 8, 16, 1), (32, 2, 5, 12, 12), (8, 4, 64, 2, 1)]
+draw = random.Random(2)
+for _ in range(4):
+    n = draw.randint(1, 20)
+    SIZES.append((draw.randint(1, 40), draw.randint(1, 5), draw.randint(1, 20), n, draw.randint(1, n)))
 
 
 def contexts(dim: int, tokens: int, k: int) -> list[dict]:
@@ -91,9 +94,26 @@ def test_loop_einsum_and_torch_agree(n, k, d):
     torch.testing.assert_close(out[1, 2], NB["attention_loop"](q[1, 2], keys[1, 2], values[1, 2]))
 
 
+@pytest.mark.parametrize(("n", "k", "d"), [(1, 1, 1), (5, 3, 4), (3, 8, 16)])
+def test_loop_and_einsum_have_torchs_gradients(n, k, d):
+    inputs = [torch.randn(1, 1, m, d, requires_grad=True) for m in (n, k, k)]
+    outs = [
+        NB["attention_loop"](*(x[0, 0] for x in inputs))[None, None],
+        NB["attention_einsum"](*inputs),
+        F.scaled_dot_product_attention(*inputs),
+    ]
+    loop, einsum, expected = (torch.autograd.grad((out * torch.linspace(-1, 1, d)).sum(), inputs) for out in outs)
+    for a, b, c in zip(loop, einsum, expected, strict=True):
+        torch.testing.assert_close(a, c)
+        torch.testing.assert_close(b, c)
+
+
 def test_softmax_is_torchs_also_for_large_scores():
     for scores in (torch.randn(4, 6), torch.tensor([1000.0, 1001.0]), torch.tensor([-1e30, 0.0])):
-        torch.testing.assert_close(NB["softmax"](scores), scores.softmax(dim=-1))
+        leaf, weight = scores.requires_grad_(), torch.linspace(-1, 1, scores.shape[-1])
+        shares = NB["softmax"](leaf), leaf.softmax(dim=-1)
+        torch.testing.assert_close(*shares)
+        torch.testing.assert_close(*(torch.autograd.grad((s * weight).sum(), leaf) for s in shares))
 
 
 @pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 2)])  # not k = 1: a product without a sum
@@ -102,28 +122,3 @@ def test_counted_multiplications_are_pytorchs(n, k):
     with FlopCounterMode(display=False) as counter:
         layer(torch.randn(1, n, 12), num_context=k)
     assert counter.get_total_flops() == 2 * NB["multiplications"](n, k, dim=12, inner=10, mlp_dim=20)
-
-
-def test_folded_solutions_run_and_do_what_the_text_says():
-    solutions = folded_solutions()
-    assert len(solutions) == 3
-    space = dict(NB)
-    for code in solutions[:2]:
-        exec(code, space)
-    q, k, v = torch.randn(3, 2, 4, 16, 8)
-    allowed = torch.arange(16) % 4 == 1
-    selected = NB["attention_einsum"](q, k[:, :, allowed], v[:, :, allowed])
-    torch.testing.assert_close(space["attention_masked"](q, k, v, allowed), selected)
-    tokens, values = torch.randn(9, 6), torch.randn(9, 4)
-    torch.testing.assert_close(space["sharpened"](tokens, tokens, values, 0.0), values.mean(dim=0).expand(9, 4))
-    torch.testing.assert_close(
-        space["sharpened"](tokens, tokens, values, 1.0), NB["attention_loop"](tokens, tokens, values)
-    )
-
-
-def folded_solutions() -> list[str]:
-    """The code inside the folded parts of the notebook's text, one for each exercise."""
-    [path] = NOTEBOOKS.glob("02*.ipynb")
-    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
-    folded = re.findall(r"<details>.*?</details>", text, flags=re.S)
-    return [re.search(r"```python\n(.*?)```", part, flags=re.S)[1] for part in folded]

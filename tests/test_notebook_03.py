@@ -1,5 +1,7 @@
 """Notebook 03 builds patchify and the ViT: compared with the library on configurations that it does not use itself."""
 
+import random
+
 import pytest
 import torch
 from notebook_code import definitions
@@ -14,6 +16,13 @@ VITS = [
     dict(image_size=(12, 8), patch_size=4, dim=4, depth=3, heads=1, mlp_dim=5, num_classes=2, channels=1),
     dict(image_size=8, patch_size=(8, 2), dim=36, depth=0, heads=4, mlp_dim=16, num_classes=3, channels=5, dropout=0.5),
 ]
+draw = random.Random(3)
+for _ in range(4):
+    patch = draw.randint(1, 6), draw.randint(1, 6)
+    image = patch[0] * draw.randint(1, 5), patch[1] * draw.randint(1, 5)
+    sizes = dict(dim=4 * draw.randint(1, 12), depth=draw.randint(1, 3), heads=draw.randint(1, 4))
+    sizes |= dict(dim_head=draw.randint(1, 16), mlp_dim=draw.randint(1, 40), channels=draw.randint(1, 4))
+    VITS.append(dict(image_size=image, patch_size=patch, num_classes=draw.randint(2, 12), **sizes))
 
 
 def make(sizes: dict):
@@ -34,13 +43,15 @@ def make(sizes: dict):
 @pytest.mark.parametrize("larger", [1, 2])
 def test_vit_is_the_librarys(sizes, pos_emb, larger):
     ours, theirs, images = make(sizes)
-    images = images.repeat(1, 1, 1, larger)
+    images = images.repeat(1, 1, 1, larger).requires_grad_()
     logits, expected = ours(images, pos_emb), theirs(images, pos_emb)
     assert torch.allclose(logits, expected, atol=1e-6)
     assert torch.allclose(ours.embed(images, pos_emb), theirs.embed(images, pos_emb), atol=1e-6)
     labels = torch.arange(3) % sizes["num_classes"]
-    for out in (logits, expected):
-        torch.nn.functional.cross_entropy(out, labels).backward()
+    losses = [torch.nn.functional.cross_entropy(out, labels) for out in (logits, expected)]
+    assert torch.allclose(*(torch.autograd.grad(loss, images, retain_graph=True)[0] for loss in losses), atol=1e-6)
+    for loss in losses:
+        loss.backward()
     for (name, a), (other, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
         assert name == other
         assert torch.allclose(a.grad, b.grad, atol=1e-6), name
@@ -81,7 +92,12 @@ def test_patch_embedding_is_the_librarys():
     theirs = mp3lib.ViT(num_classes=2, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=1, mlp_dim=4)
     ours.load_state_dict(theirs.to_patch_embedding.state_dict())
     images = torch.randn(2, 3, 8, 12)
-    assert torch.allclose(ours(images), theirs.to_patch_embedding(images), atol=1e-6)
+    tokens = ours(images), theirs.to_patch_embedding(images)
+    assert torch.allclose(*tokens, atol=1e-6)
+    for t in tokens:
+        t.square().sum().backward()
+    for a, b in zip(ours.parameters(), theirs.to_patch_embedding.parameters(), strict=True):
+        assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("patch_size, heads, dim_head, depth", [(8, 2, 32, 4), (4, 3, 8, 1), (2, 1, 64, 0)])

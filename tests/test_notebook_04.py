@@ -1,6 +1,7 @@
 """What notebook 04 builds is what the library has, and both are what ``vit_pytorch`` does."""
 
 import copy
+import random
 
 import pytest
 import torch
@@ -11,6 +12,10 @@ import mp3lib
 
 nb = definitions("04")
 SHAPES = [((32, 32), (8, 8)), ((16, 32), (8, 8)), ((24, 16), (4, 8)), ((32, 32), (4, 4))]
+draw = random.Random(4)
+for _ in range(3):
+    patch = draw.randint(2, 6), draw.randint(2, 6)
+    SHAPES.append(((patch[0] * draw.randint(2, 5), patch[1] * draw.randint(2, 5)), patch))
 
 
 def seeded(seed):
@@ -57,9 +62,11 @@ def test_mp3_has_the_librarys_loss_and_gradients(context, image_size, patch_size
     ours = nb["MP3"](vit, ratio, context)
     theirs = mp3lib.MP3(copy.deepcopy(vit), ratio, context)
     theirs.load_state_dict(ours.state_dict(), strict=True)
-    images = torch.rand(3, 3, *image_size) * 2 - 1
+    images = (torch.rand(3, 3, *image_size) * 2 - 1).requires_grad_()
     losses = [ours(images, seeded(5)), theirs(images, generator=seeded(5))]
     torch.testing.assert_close(*losses, atol=1e-6, rtol=0)
+    gradients = (torch.autograd.grad(loss, images, retain_graph=True)[0] for loss in losses)
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-4)
     for loss in losses:
         loss.backward()
     assert_same_gradients(ours, theirs)
@@ -110,16 +117,25 @@ def test_the_counted_cost_is_what_the_library_spends():
 def test_the_loss_is_the_librarys_prediction_loss(n):
     vit = make_vit((8, 8 * n), (8, 8))
     answer = mp3lib.MP3(vit, 0.5).predict(torch.rand(3, 3, 8, 8 * n) * 2 - 1)
+    logits = answer.logits.clone().requires_grad_()
+    expected = (answer.logits.softmax(dim=-1) - torch.eye(n)) / (3 * n)  # the gradient of a cross-entropy
     for name in ("position_loss", "position_loss_loop"):
-        torch.testing.assert_close(nb[name](answer.logits), answer.loss.mean(), atol=1e-6, rtol=0)
+        loss = nb[name](logits)
+        torch.testing.assert_close(loss.detach(), answer.loss.mean(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], expected, atol=1e-6, rtol=0)
 
 
 def test_take_and_its_loop():
-    tokens = torch.randn(3, 7, 4)
+    tokens = torch.randn(3, 7, 4, requires_grad=True)
     indices = torch.randint(7, (3, 5))
-    expected = torch.stack([tokens[b, indices[b]] for b in range(3)])
+    expected = mp3lib.mp3.take(tokens, indices)
+    assert torch.equal(expected, torch.stack([tokens[b, indices[b]] for b in range(3)]))
+    weight = torch.randn_like(expected)
     for name in ("take", "take_loop"):
-        assert torch.equal(nb[name](tokens, indices), expected)
+        out = nb[name](tokens, indices)
+        assert torch.equal(out, expected)
+        a, b = (torch.autograd.grad((x * weight).sum(), tokens, retain_graph=True)[0] for x in (out, expected))
+        torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("patch_size", [4, 8])

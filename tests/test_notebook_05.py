@@ -6,7 +6,7 @@ import pytest
 import torch
 from notebook_code import definitions
 
-from mp3lib import MP3, ViT
+from mp3lib import MP3, ViT, load_shipped
 from mp3lib.train import pretrain, warmup_cosine
 
 NOTEBOOK = definitions("05")
@@ -36,3 +36,16 @@ def test_loop_gives_the_librarys_weights_to_the_last_bit(context, ratio, epochs,
     assert len(losses) == log[-1]["step"]
     last = losses[-(len(losses) // epochs) :]
     assert sum(last) / len(last) == pytest.approx(log[-1]["loss"], abs=1e-5)
+
+
+def test_the_model_is_the_one_that_comes_with_the_library():
+    ours, shipped = NOTEBOOK["new_model"](), load_shipped("student-4x4")
+    ours.load_state_dict(shipped.state_dict(), strict=True)
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert ours.context == shipped.context and ours.masking_ratio == shipped.masking_ratio
+    assert torch.equal(ours.predict(images, [0, 5]).logits, shipped.predict(images, [0, 5]).logits)
+
+
+def test_another_seed_is_another_model():
+    one, other = (NOTEBOOK["new_model"](seed).mlp_head[1].weight for seed in (0, 1))
+    assert not torch.equal(one, other)

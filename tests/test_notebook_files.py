@@ -1,5 +1,7 @@
-"""What must hold for every notebook file, without running it."""
+"""What must hold for every notebook file, and for the links of every page, without running anything."""
 
+import ast
+import json
 import re
 import statistics
 import tomllib
@@ -9,13 +11,25 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbval.plugin import find_comment_markers
+from notebook_code import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LEDGER = ROOT / "tests" / "nbval_tags.toml"
+TIMES = ROOT / "results" / "notebooks.jsonl"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOT_OURS = {"build", "dist", "node_modules", "site", "_build"}  # made by running, or (site) checked by its own test
+PAGES = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not any(part in NOT_OURS or part.startswith(".") for part in path.relative_to(ROOT).parts)
+]
 
 each_notebook = pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
+each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+each_with_exercises = pytest.mark.parametrize(
+    "path", [path for path in BOOK if 1 <= int(path.name[:2]) <= 8], ids=lambda path: path.stem
+)
 
 
 @cache
@@ -33,9 +47,37 @@ def prose(cell) -> str:
 
 
 def links(cell) -> list[str]:
-    """Where the links and pictures of a markdown cell point to, without the part after #."""
+    """Where the links and pictures of a markdown cell point to, outside addresses left out."""
     found = re.findall(r"\]\(<?([^)\s>]+)", prose(cell)) + re.findall(r"\b(?:href|src)=[\"']([^\"']+)", prose(cell))
-    return [target.split("#")[0] for target in found if not re.match(r"[a-z]+:|#", target)]
+    return [target for target in found if not re.match(r"[a-z]+:", target)]
+
+
+def headings(path: Path) -> list[str]:
+    """The headings of a page or notebook, with their #."""
+    if path.suffix == ".ipynb":
+        texts = [prose(cell) for cell in read(path).cells if cell.cell_type == "markdown"]
+    else:
+        texts = [re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)]
+    return [line.rstrip() for text in texts for line in re.findall(r"^#{1,6} .*$", text, re.MULTILINE)]
+
+
+def anchors(path: Path) -> set[str]:
+    """What may follow # in a link to a page or notebook, as GitHub and as JupyterLab make it of the headings."""
+    titles = [re.sub(r"[`*]|\]\([^)]*\)|\[", "", line.lstrip("# ")) for line in headings(path)]
+    github = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return github | {title.replace(" ", "-") for title in titles}
+
+
+def dead_links(path: Path, targets: list[str]) -> list[str]:
+    """Those of the targets that lead nowhere, or out of the project."""
+    dead = []
+    for target in targets:
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        known = file.suffix in (".md", ".ipynb") and file.is_file()
+        if not (file.exists() and file.is_relative_to(ROOT)) or (anchor and known and anchor not in anchors(file)):
+            dead.append(target)
+    return dead
 
 
 def test_there_are_notebooks():
@@ -107,7 +149,7 @@ def test_begins_with_a_question_and_its_neighbours(path):
     assert len(titles[0]) == 1 and titles[0][0].rstrip().endswith("?"), "the title is a question"
     assert sum(map(len, titles)) == 1, "one title, in the first cell"
     place = BOOK.index(path)
-    neighbours = BOOK[max(place - 1, 0) : place] + BOOK[place + 1 : place + 2]
+    neighbours = BOOK[max(place - 1, 0) : place] + BOOK[place + 1 : place + 2]  # the first and the last have one
     assert {other.name for other in neighbours} <= set(links(first)), "links to the previous and the next notebook"
 
 
@@ -115,9 +157,7 @@ def test_begins_with_a_question_and_its_neighbours(path):
 def test_links_lead_somewhere(path):
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
-            for target in links(cell):
-                file = (path.parent / target).resolve()
-                assert file.exists() and file.is_relative_to(ROOT), f"{cell.id}: {target}"
+            assert dead_links(path, links(cell)) == [], cell.id
 
 
 @each_notebook
@@ -126,6 +166,81 @@ def test_pictures_in_the_text_have_a_description(path):
         if cell.cell_type == "markdown":
             assert not re.search(r"!\[\s*\]\(", prose(cell)), cell.id
             assert all("alt=" in tag for tag in re.findall(r"<img\b[^>]*>", prose(cell))), cell.id
+
+
+@each_notebook
+def test_figures_have_a_description(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata.get("image/png", {}).get("alt", "").split()) >= 1, cell.id
+
+
+@each_notebook
+def test_headings_go_down_one_level_at_a_time(path):
+    levels = [len(line.split()[0]) for line in headings(path)]
+    assert max(b - a for a, b in zip(levels, levels[1:], strict=False)) <= 1
+    assert max(levels) <= 3
+    if 1 <= int(path.name[:2]) <= 8:
+        assert headings(path)[-1] == "## Recap"
+
+
+@each_notebook
+def test_the_cost_is_what_the_last_run_took(path):
+    """In the first cell "about 12 seconds", in results/notebooks.jsonl what `make notebooks` measured."""
+    [said] = re.findall(r"about (\d+) seconds", prose(read(path).cells[0])) or [None]
+    assert said, 'the first cell says what it costs: "about N seconds on two CPU cores"'
+    runs = [json.loads(line) for line in TIMES.read_text(encoding="utf-8").splitlines()]
+    measured = [
+        run["seconds"]
+        for run in runs
+        if (run["notebook"], run["budget"], run["data"]) == (path.name, "laptop", "cifar10")
+    ]
+    assert measured, "store it with: make notebooks"
+    assert measured[-1] / 2 <= int(said) <= measured[-1] * 2
+
+
+@each_with_exercises
+def test_three_exercises_in_one_form(path):
+    """A text with what it trains, how hard and how long; a stub and its check; hints and a solution, folded."""
+    name = path.name[:2]
+    found = exercises(name)
+    assert [re.match(r"### Exercise (\d) · \S", text)[1] for text, _, _ in found] == ["1", "2", "3"]
+    before = "\n".join(cell.source for cell in code_cells(path) if cell.source not in {code for _, code, _ in found})
+    for number, exercise in enumerate(found, 1):
+        trains = re.search(
+            r"^\*Trains .+\. Difficulty [123] of 3, (open: )?.*about (\d+) minutes.*\.\*$", exercise.text, re.M
+        )
+        assert trains, "*Trains what. Difficulty 1 of 3, about 5 minutes.*"
+        assert int(trains[2]) <= (5, 15, 60)[number - 1] and bool(trains[1]) == (number == 3)
+
+        *_, stub, last = ast.parse(exercise.code).body
+        assert isinstance(stub, ast.FunctionDef) and ast.get_docstring(stub) and len(stub.body) == 2
+        assert ast.unparse(stub.body[1]) == "..." and ast.unparse(last) == f"checks.check_{stub.name}({stub.name})"
+        assert f"def {stub.name}(" not in before, "the name is taken in this notebook"
+        [cell] = [cell for cell in code_cells(path) if cell.source == exercise.code]
+        assert [output.text for output in cell.outputs] == [f"{stub.name}: not solved yet\n"]
+
+        folded = re.findall(
+            r"<details><summary>(Hint(?: \d)?|Solution)</summary>\n\n.*?\n\n</details>", exercise.help, re.S
+        )
+        assert len(folded) >= 2 and folded.count("Solution") == 1 and folded[-1] == "Solution"
+        assert re.sub(r"<details>.*?</details>", "", exercise.help, flags=re.DOTALL).strip() == "", (
+            "all of it is folded"
+        )
+        assert f"def {stub.name}(" in exercise.solution
+
+
+@each_page
+def test_links_of_pages_lead_somewhere(path):
+    page = nbformat.from_dict({"source": path.read_text(encoding="utf-8")})
+    assert dead_links(path, links(page)) == []
+
+
+@each_page
+def test_pages_name_no_place_on_one_machine(path):
+    absolute = r"(?<![\w.:/-])/(home|Users|root|work|tmp|private|mnt)/"
+    assert re.findall(f"{absolute}.*", path.read_text(encoding="utf-8")) == []
 
 
 @each_notebook

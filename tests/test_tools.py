@@ -41,7 +41,8 @@ def test_lab_on_a_desk_adds_nothing():
         ({}, "darwin"),
     ):
         command, messages = lab(environ, platform=platform)
-        assert command[3:] == ["--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"] and messages == ""
+        assert command[3:5] == ["--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"] and messages == ""
+        assert len(command) == 6 and "websocket_max_message_size" in command[5]  # large photos reach a notebook
 
 
 def test_lab_as_root_says_so():

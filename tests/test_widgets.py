@@ -1,6 +1,7 @@
 """Live figures: the picture follows the controls, errors are seen, and a page without a kernel has a picture."""
 
 import base64
+import datetime
 import itertools
 
 import ipywidgets
@@ -11,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mp3lib import plots
-from mp3lib.widgets import LiveFigure, choice, float_slider, live, png, slider, steps
+from mp3lib.widgets import LiveFigure, choice, float_slider, live, patch_picker, png, slider, steps, upload
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
 
@@ -114,6 +115,109 @@ def test_controls(control, value):
     assert control.value == value
     assert getattr(control, "continuous_update", False) is False
     assert isinstance(live(lambda v: plots.figure()[0], alt="x", v=control), LiveFigure)
+
+
+# ---- one patch of a grid
+
+
+def picked(live_figure):
+    return bytes(live_figure.picture.value) == png(draw_mark(live_figure.controls["k"].value), small=False)
+
+
+def draw_mark(k):
+    return plots.patch_grid(IMAGE[:, :, :12], 4, mark=k)  # a grid of 4 x 3
+
+
+def test_a_patch_is_picked_by_slider_button_or_code_and_drawn_once():
+    live_figure = live(draw_mark, alt="One patch", k=patch_picker("patch", (4, 3), 5))
+    picker = live_figure.controls["k"]
+    assert (picker.row.value, picker.column.value) == (1, 2) and picked(live_figure)
+
+    def pressed():
+        return [i for i, button in enumerate(picker.buttons) if button.value]
+
+    for turn, (move, patch) in enumerate(
+        [
+            (lambda: picker.row.set_trait("value", 3), 11),
+            (lambda: picker.column.set_trait("value", 0), 9),
+            (lambda: picker.buttons[4].set_trait("value", True), 4),
+            (lambda: picker.set_trait("value", 0), 0),
+        ],
+        start=2,
+    ):
+        move()
+        assert picker.value == patch and (picker.row.value, picker.column.value) == divmod(patch, 3)
+        assert pressed() == [patch] and live_figure.draw_count == turn and picked(live_figure)
+    picker.buttons[0].value = False  # a second click on the same: it stays
+    assert picker.value == 0 and pressed() == [0] and live_figure.draw_count == 5
+
+
+def test_every_patch_has_its_button_with_words():
+    picker = patch_picker("patch", (2, 3))
+    assert [button.description for button in picker.buttons] == [str(i) for i in range(6)]
+    assert picker.buttons[5].tooltip == "row 1, column 2"
+    assert (picker.row.description, picker.column.description) == ("patch: row", "patch: column")
+    assert (picker.row.max, picker.column.max) == (1, 2) and "mp3-pick" in picker._dom_classes
+    single = patch_picker("patch", (1, 5), 4)
+    assert single.row.disabled and single.row.value == 0 and single.column.value == 4
+    with pytest.raises(ValueError, match="patch 6 is not on a grid of 2 x 3: 0 to 5"):
+        patch_picker("patch", (2, 3), 6)
+
+
+# ---- a file of the reader's
+
+
+def choose(control, content, name="file"):
+    """What the browser does when a file was chosen."""
+    about = {"name": name, "type": "", "size": len(content), "last_modified": datetime.datetime.now()}
+    control.set_trait("value", ({**about, "content": memoryview(content)},))
+
+
+def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
+    reads = []
+
+    def read(data):
+        reads.append(data)
+        if b"bad" in data:
+            raise ValueError("The file is <bad>.")
+        return len(data)
+
+    def draw_length(number, gain):
+        return plots.patch_grid(np.full((3, 8, 8), min(number * gain, 255), np.uint8), 4)
+
+    live_figure = live(draw_length, alt="x", number=upload("your file", read, start=3), gain=slider("gain", 1, 9, 2))
+    file, gain = live_figure.controls.values()
+    assert live_figure.values() == {"number": 3, "gain": 2} and not reads
+    choose(file, b"12345")
+    assert live_figure.values() == {"number": 5, "gain": 2} and live_figure.last_error is None
+    gain.value = 7
+    assert bytes(live_figure.picture.value) == png(draw_length(5, 7), small=False)
+    assert reads == [b"12345"] and isinstance(reads[0], bytes)
+    choose(file, b"bad")
+    assert isinstance(live_figure.last_error, ValueError)
+    assert "The file is &lt;bad&gt;." in live_figure.message.value and "role='alert'" in live_figure.message.value
+    assert "ValueError" not in live_figure.message.value and "line" not in live_figure.message.value.split(">", 1)[1]
+    assert bytes(live_figure.picture.value) == png(draw_length(5, 7), small=False)  # the last one stays
+    gain.value = 8
+    assert len(reads) == 2 and "The file is" in live_figure.message.value
+    choose(file, b"123")
+    assert live_figure.last_error is None and live_figure.message.value == ""
+    assert bytes(live_figure.picture.value) == png(draw_length(3, 8), small=False)
+    file.set_trait("value", ())
+    assert live_figure.values()["number"] == 3
+
+
+def test_a_bug_in_reading_a_file_is_told_as_a_bug():
+    live_figure = live(lambda x: plots.figure()[0], alt="x", x=upload("file", lambda data: [][1]))
+    choose(live_figure.controls["x"], b"1")
+    assert isinstance(live_figure.last_error, IndexError) and "IndexError" in live_figure.message.value
+
+
+def test_a_files_bytes_without_a_reader():
+    control = upload("your file")
+    assert control.result() is None and control.description == "your file" and not control.multiple
+    choose(control, b"abc")
+    assert control.result() == b"abc"
 
 
 def test_any_matplotlib_figure_will_do():

@@ -21,7 +21,11 @@ def lab_command(
     ``argv`` are the reader's own flags: they come last, so they win. ``uid`` 0 is root.
     JupyterLab listens on 127.0.0.1 and asks for its token unless those flags say otherwise.
     """
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"]
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"),
+        # a photo that is handed to a notebook travels as one message; beyond the usual 10 MB it would drop the kernel
+        "--ServerApp.tornado_settings={'websocket_max_message_size': 268435456}",
+    ]
     messages = []
     if uid == 0 and "--allow-root" not in argv:
         command.append("--allow-root")

@@ -1,0 +1,42 @@
+"""Checkers for the exercises of the notebooks: each prints one line, "passed" or the likely mistake by name.
+
+``checks.check_move(move)`` calls the reader's function on small inputs. Whatever the function does, it never raises,
+gives up after ten seconds, and leaves the global random state as it was. One file for the exercises of each notebook;
+``harness`` calls, ``compare`` compares.
+"""
+
+from .attending import check_attention_masked, check_neighbour_scores, check_sharpened
+from .finetuning import check_equal_epochs, check_freeze_below, check_nearest_mean
+from .masked_position_prediction import check_paint, check_run_layers, check_soft_labels
+from .position_embeddings import check_most_alike, check_move, check_random_codes
+from .predicted_positions import check_count_empty, check_greedy, check_neighbours_right
+from .pretraining import check_accuracy_after, check_growth, check_padded_crop
+from .shortcuts import check_one_channel, check_ramp, check_scramble
+from .vision_transformer import check_keep_brightness, check_paired_gap, check_parameters_saved
+
+__all__ = [
+    "check_accuracy_after",
+    "check_attention_masked",
+    "check_count_empty",
+    "check_equal_epochs",
+    "check_freeze_below",
+    "check_greedy",
+    "check_growth",
+    "check_keep_brightness",
+    "check_most_alike",
+    "check_move",
+    "check_nearest_mean",
+    "check_neighbour_scores",
+    "check_neighbours_right",
+    "check_one_channel",
+    "check_padded_crop",
+    "check_paint",
+    "check_paired_gap",
+    "check_parameters_saved",
+    "check_ramp",
+    "check_random_codes",
+    "check_run_layers",
+    "check_scramble",
+    "check_sharpened",
+    "check_soft_labels",
+]

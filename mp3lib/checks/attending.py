@@ -1,0 +1,100 @@
+"""Exercises of notebook 02: sharper attention, masked attention, and a head that finds the neighbour."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .compare import must
+from .harness import Watched, checker, numbers
+
+
+@checker
+def check_sharpened(your_function: Watched) -> None:
+    """Scores over the square root of d, times c, become shares, which mix the values."""
+    queries, keys, values = 1.5 * numbers(9, 6), numbers(7, 6, seed=1), numbers(7, 4, seed=2)
+    scores = queries @ keys.T
+    scaled = scores / math.sqrt(6)
+
+    def mix(scores: Tensor, dim: int = -1) -> Tensor:
+        return scores.softmax(dim) @ values
+
+    for c in (3.0, 1.0, 0.0):
+        mistakes = {
+            "the scores are not divided by the square root of d": mix(c * scores),
+            "the scores are divided by d, not by its square root": mix(c * scores / 6),
+            "softmax runs over the queries: the shares of each query sum to 1 over the keys": mix(c * scaled, 0),
+            "c comes after softmax: multiply the scores by it": c * mix(scaled),
+            "the scores are divided by c: multiply": mix(scaled / (c or 1e-9)),
+            "c is not used": mix(scaled),
+            "softmax is missing: the scores have to become shares": c * scaled @ values,
+            "it returns the shares: they have to mix the values": (c * scaled).softmax(-1),
+        }
+        your_function(queries, keys, values, c).must_be(mix(c * scaled), mistakes)
+
+
+@checker
+def check_attention_masked(your_function: Watched) -> None:
+    """Forbidden keys get a share of exactly 0, the others share as if they were alone."""
+    q, k, v = (1.5 * numbers(2, 3, 8, 4, seed=seed) for seed in range(3))  # (b, h, n, d)
+    raw = torch.einsum("b h n d, b h k d -> b h n k", q, k)
+    scores = raw / 2  # the square root of d
+
+    def mix(scores: Tensor, forbidden: Tensor | bool = False, value: float = -math.inf, dim: int = -1) -> Tensor:
+        return scores.masked_fill(torch.as_tensor(forbidden), value).softmax(dim) @ v
+
+    for allowed in (torch.arange(8) % 3 == 0, torch.arange(8) < 7):
+        mistakes = {
+            "the mask is the wrong way round: True is where a key may be looked at": mix(scores, allowed),
+            "forbidden shares are set to 0 after softmax, and the rest no longer sums to 1: mask the scores": (
+                scores.softmax(-1) * allowed @ v
+            ),
+            "a score of 0 is a score like others: forbid with minus infinity": mix(scores, ~allowed, 0.0),
+            "the scores are not divided by the square root of d": mix(raw, ~allowed),
+            "softmax runs over the queries: the shares of each query sum to 1 over the keys": (
+                mix(scores, ~allowed, dim=-2)
+            ),
+            "nothing is masked: use `allowed`": mix(scores),
+            "the queries are masked: it is keys that may not be looked at": mix(scores) * allowed[:, None],
+        }
+        your_function(q, k, v, allowed).must_be(mix(scores, ~allowed), mistakes)
+
+
+def smooth_patches(rows: int, cols: int, p: int, seed: int) -> Tensor:
+    """A picture without edges, cut into patches (rows * cols, p, p, 3)."""
+    rough = numbers(1, 3, rows * p // 3, cols * p // 3, seed=seed)
+    picture = F.interpolate(rough, (rows * p, cols * p), mode="bicubic")[0]
+    return picture.view(3, rows, p, cols, p).permute(1, 3, 2, 4, 0).reshape(rows * cols, p, p, 3)
+
+
+@checker
+def check_neighbour_scores(your_function: Watched) -> None:
+    """Row i scores highest for the patch to the right of patch i, far more often than by chance."""
+    rows, cols = 6, 8
+    place = torch.arange(rows * cols).view(rows, cols)
+    pictures = [smooth_patches(rows, cols, 4, seed) for seed in range(6)]
+    scores = torch.stack([your_function(patches).tensor((48, 48)) for patches in pictures])
+
+    def found(scores: Tensor, patch: Tensor, neighbour: Tensor) -> float:
+        """How often the neighbour is among the five with the highest scores; by chance one in ten."""
+        five = scores.topk(5).indices[:, patch.flatten()]
+        return float((five == neighbour.flatten()[:, None]).any(dim=-1).float().mean())
+
+    beside = (place[:, :-1], place[:, 1:])
+    right = found(scores, *beside)
+    mistakes = {
+        "the right neighbour scores lowest: where patches fit a distance is small, so turn its sign": (
+            found(-scores, *beside) > 0.4
+        ),
+        "it finds the neighbour to the left: the last column asks, the first column answers": (
+            found(scores, *reversed(beside)) > 0.4
+        ),
+        "it finds the patch above or below: compare columns, patches are (n, p1, p2, c)": (
+            max(found(scores, place[:-1], place[1:]), found(scores, place[1:], place[:-1])) > 0.4
+        ),
+        "it finds the patch itself: compare the last column of one with the first of the other": (
+            found(scores, place, place) > 0.4
+        ),
+    }
+    must(right > 0.4, f"the right neighbour is among the five best in {right:.0%} of the cases, expected 40%", mistakes)

@@ -1,0 +1,123 @@
+"""What a reader's function gave back: compared with the right answer, and with the wrong ones known by name."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Finding(Exception):
+    """What is to be said of the reader's function."""
+
+
+def must(condition: bool, mistake: str, likely: Mapping[str, bool] | None = None) -> None:
+    """Unless ``condition`` holds, say the first of the ``likely`` mistakes that was made, else ``mistake``."""
+    if not condition:
+        raise Finding(next((name for name, made in (likely or {}).items() if made), mistake))
+
+
+class Answer:
+    """What a call returned."""
+
+    def __init__(self, value, call: str):
+        self.value, self.call = value, call
+
+    def must_be(self, right, mistakes: Mapping[str, object] | None = None) -> None:
+        """Accept ``right`` (a tensor, a number or a tuple of them); a value of ``mistakes`` is named by its key."""
+        value = fitted(self.value, right)
+        if agree(value, right):
+            return
+        for mistake, wrong in (mistakes or {}).items():
+            must(not agree(value, wrong, strict=False), mistake)
+        raise Finding(difference(value, right, self.call))
+
+    def tensor(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+        """The answer, which must be a tensor of this shape and dtype, without NaN; its values are free."""
+        right = torch.zeros(shape, dtype=dtype)
+        value = fitted(self.value, right)
+        if not (value.shape == right.shape and value.dtype == right.dtype and finite(value)):
+            raise Finding(difference(value, right, self.call))
+        return value
+
+    def a(self, kind: type):
+        """The answer, which must be of this type."""
+        must(isinstance(self.value, kind), f"it returns {named(self.value)}, expected {article(kind.__name__)}")
+        return self.value
+
+
+def fitted(value, right):
+    """``value`` as far as its types and devices are those of ``right``; numbers come out of their tensors."""
+    if isinstance(right, tuple):
+        must(isinstance(value, (tuple, list)), f"it returns {named(value)}, expected {len(right)} values")
+        must(len(value) == len(right), f"it returns {len(value)} values, expected {len(right)}")
+        return tuple(fitted(v, r) for v, r in zip(value, right, strict=True))
+    if isinstance(right, Tensor):
+        must(isinstance(value, Tensor), f"it returns {named(value)}, expected a tensor")
+        must(value.device == right.device, f"the result is on the device {value.device}, the input on {right.device}")
+        must(value.layout == right.layout and not value.is_complex(), f"it returns {named(value)} of {value.dtype}")
+        return value.detach()
+    if isinstance(value, (Tensor, np.ndarray, np.generic)) and math.prod(value.shape) == 1:
+        must(not (isinstance(value, Tensor) and value.is_meta), "the result is on the device meta, without a value")
+        value = value.item()
+    kind = "a whole number" if isinstance(right, int) else "a number"
+    must(isinstance(value, numbers.Real) and not isinstance(value, bool), f"it returns {named(value)}, expected {kind}")
+    return value
+
+
+def finite(value) -> bool:
+    return bool(torch.as_tensor(value).isfinite().all())
+
+
+def agree(value, right, strict: bool = True) -> bool:
+    """Equal but for rounding; ``strict`` also in dtype, and in being a whole number."""
+    if isinstance(right, tuple) or isinstance(value, tuple):
+        both = isinstance(right, tuple) and isinstance(value, tuple) and len(value) == len(right)
+        return both and all(agree(v, r, strict) for v, r in zip(value, right, strict=True))
+    if strict and isinstance(right, int) and not isinstance(value, numbers.Integral):
+        return False
+    if strict and isinstance(right, Tensor) and value.dtype != right.dtype:
+        return False
+    value, right = (torch.as_tensor(x).detach().double() for x in (value, right))
+    return value.shape == right.shape and torch.allclose(value, right, rtol=1e-4, atol=1e-5, equal_nan=not strict)
+
+
+def difference(value, right, call: str) -> str:
+    """How a wrong value differs from the right one, where no mistake is known by name."""
+    if isinstance(right, tuple):
+        place = next(i for i, (v, r) in enumerate(zip(value, right, strict=True)) if not agree(v, r))
+        return f"of the values that it returns, number {place + 1}: {difference(value[place], right[place], call)}"
+    if not isinstance(right, Tensor):
+        if isinstance(right, int) and not isinstance(value, numbers.Integral):
+            return f"it returns {value:.4g}, expected a whole number"
+        return f"it returns {value:.4g} instead of {right:.4g} when {call}"
+    if value.shape != right.shape:
+        return f"the result has the shape {tuple(value.shape)}, expected {tuple(right.shape)}, when {call}"
+    if value.dtype != right.dtype:
+        return f"the result is {str(value.dtype)[6:]}, expected {str(right.dtype)[6:]}"
+    if not finite(value) and finite(right):
+        return f"the result holds {'NaN (not a number)' if value.isnan().any() else 'infinity'} when {call}"
+    place = tuple(((value - right).abs() > 1e-5 + 1e-4 * right.abs()).nonzero()[0].tolist())
+    values = f"{value[place].item():.4g} instead of {right[place].item():.4g}"
+    return f"the values are wrong; the first, at {list(place)}, is {values} when {call}"
+
+
+def article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def named(value) -> str:
+    """``value`` by its type: "a tensor (2, 3)", "a list"."""
+    if isinstance(value, Tensor):
+        return f"a tensor {tuple(value.shape)}"
+    return article(type(value).__name__)
+
+
+def listed(args: tuple) -> str:
+    """The arguments of a call, in a few words."""
+    shown = [repr(arg) if isinstance(arg, (int, float, str, bool)) else named(arg) for arg in args]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -1,0 +1,113 @@
+"""Exercises of notebook 06: equal cost, a probe of class means, and how much has to move."""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..vit import ViT
+from .compare import must
+from .harness import Watched, checker, numbers, seeded
+
+
+@checker
+def check_equal_epochs(your_function: Watched) -> None:
+    """As many whole epochs from scratch as pretraining and fine-tuning together cost in passes over pictures."""
+    for labelled, epochs, unlabelled, pretraining_epochs in (
+        (300, 8, 1000, 5),
+        (5000, 15, 50_000, 10),
+        (70, 3, 500, 2),
+    ):
+        pretraining = unlabelled * pretraining_epochs
+        passes = labelled * epochs + pretraining
+        mistakes = {
+            "round down: one epoch more would cost more than pretraining and fine-tuning": -(-passes // labelled),
+            "the passes of pretraining are forgotten": epochs,
+            "the passes of fine-tuning are forgotten": pretraining // labelled,
+            "an epoch over all pictures costs more than one over the labelled: count passes": epochs
+            + pretraining_epochs,
+            "an epoch from scratch passes over the labelled pictures only: divide by these": passes // unlabelled,
+            "this is the number of passes: divide by those of one epoch": passes,
+            "these are epochs, not whole: round down": passes / labelled,
+        }
+        your_function(labelled, epochs, unlabelled, pretraining_epochs).must_be(passes // labelled, mistakes)
+
+
+@checker
+def check_nearest_mean(your_function: Watched) -> None:
+    """The class whose mean of features of length 1 has the largest cosine with the question."""
+    classes, d = 4, 6
+    centres = numbers(classes, d, seed=3)
+    labels = torch.tensor([2, 0, 3, 1] * 10 + [2] * 9)  # the first to come is not class 0, and one has more
+    loudness = numbers(len(labels), 1, seed=1).exp() * (1 + 3 * (labels[:, None] == 1))
+    train = (centres[labels] + (1 + labels[:, None]) * 0.5 * numbers(len(labels), d, seed=2)) * loudness
+    test = centres.repeat(25, 1) + 1.2 * numbers(25 * classes, d, seed=4)
+    unit, asked = F.normalize(train, dim=1), F.normalize(test, dim=1)
+
+    def means(features: Tensor) -> Tensor:
+        return torch.stack([features[labels == label].mean(dim=0) for label in range(classes)])
+
+    cosine = asked @ F.normalize(means(unit), dim=1).T
+    first_seen = torch.tensor([2, 0, 3, 1])
+    sums = torch.stack([unit[labels == label].sum(dim=0) for label in range(classes)])
+    mistakes = {
+        "it returns the cosines: answer with the class of the largest": cosine,
+        "it answers with the class that is least alike": cosine.argmin(dim=1),
+        "the means are not of length 1 again: scale them, or a class of scattered features loses": (
+            (asked @ means(unit).T).argmax(dim=1)
+        ),
+        "these are sums, not means: a class with more pictures wins": (asked @ sums.T).argmax(dim=1),
+        "the training features are not of length 1: a loud picture counts more": (
+            (asked @ F.normalize(means(train), dim=1).T).argmax(dim=1)
+        ),
+        "nothing is scaled to length 1": (test @ means(train).T).argmax(dim=1),
+        "each picture has length 1, not each feature: normalize along dim=1": (
+            (F.normalize(test, dim=0) @ F.normalize(means(F.normalize(train, dim=0)), dim=1).T).argmax(dim=1)
+        ),
+        "the classes are numbered as they come: class c is label c": first_seen.argsort()[cosine.argmax(dim=1)],
+        "this is the nearest picture, not the nearest mean": labels[(asked @ unit.T).argmax(dim=1)],
+    }
+    your_function(train, labels, test).must_be(cosine.argmax(dim=1), mistakes)
+
+
+@checker
+def check_freeze_below(your_function: Watched) -> None:
+    """The patch embedding and the lowest layers stand still; what is left to train is counted number by number."""
+    made = seeded(
+        lambda: ViT(num_classes=3, image_size=8, patch_size=4, dim=8, depth=3, heads=1, dim_head=4, mlp_dim=8)
+    )
+    everything = sum(p.numel() for p in made.parameters())
+    for layers in (2, 0, 3, 1):
+        vit = copy.deepcopy(made)
+        answer = your_function.may(change=True)(vit, layers)
+        below = [vit.to_patch_embedding, *vit.transformer.layers[:layers]] if layers else []
+        right = {p for part in below for p in part.parameters()}
+        frozen = {p for p in vit.parameters() if not p.requires_grad}
+        embedding = set(vit.to_patch_embedding.parameters())
+        one_more = right | embedding | set(vit.transformer.layers[: layers + 1].parameters())
+        upper = {p for part in vit.transformer.layers[3 - layers :] for p in part.parameters()}
+        mistakes = {
+            "nothing is frozen: set requires_grad of each parameter, with requires_grad_(False)": not frozen,
+            "with 0 layers nothing is frozen, the patch embedding neither": not layers and frozen == embedding,
+            "the patch embedding is not frozen: it lies below the lowest layer": frozen == right - embedding,
+            "one layer too many is frozen": frozen == one_more,
+            "the patch embedding alone is frozen": frozen == embedding,
+            "the highest layers are frozen, not the lowest": frozen in (upper, upper | embedding),
+            "it is the other way round: these should train, and the others stand still": (
+                frozen == set(vit.parameters()) - right
+            ),
+            "the head is frozen too: it has to learn the classes": right
+            < frozen
+            <= right | set(vit.linear_head.parameters()),
+        }
+        must(frozen == right, f"with {layers} layers the wrong parameters are frozen", mistakes)
+        untouched = zip(vit.parameters(), made.parameters(), strict=True)
+        must(all(torch.equal(a, b) for a, b in untouched), "the weights have changed: freezing leaves them as they are")
+        left = everything - sum(p.numel() for p in right)
+        counts = {
+            "this is how many are frozen: how many are left to train?": everything - left,
+            "tensors are counted, not the numbers in them: numel()": sum(p.requires_grad for p in vit.parameters()),
+            "all parameters are counted, the frozen ones too": everything,
+        }
+        answer.must_be(left, counts)

@@ -1,0 +1,118 @@
+"""Exercises of notebook 07: places that nobody claims, a greedy jigsaw, and neighbours that stay neighbours."""
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from .harness import Watched, checker, numbers
+
+
+@checker
+def check_count_empty(your_function: Watched) -> None:
+    """In each picture, the places from 0 to n - 1 that no patch claims."""
+    draw = torch.Generator().manual_seed(0)
+    for b, n in ((5, 9), (3, 16), (1, 4)):
+        given = torch.randint(0, n, (b, n), generator=draw)
+        given[0].clamp_(max=n - 2)  # nobody in the last place
+        claims = torch.stack([row.bincount(minlength=n) for row in given])  # (b, n)
+        empty = (claims == 0).sum(dim=1)
+        mistakes = {
+            "these are the places that are claimed: count those that are not": n - empty,
+            "these are the places claimed more than once": (claims > 1).sum(dim=1),
+            "these are the patches on a place of their own": (claims == 1).sum(dim=1),
+            "these are the patches that are wrong: count places": (given != torch.arange(n)).sum(dim=1),
+            "count in each picture, not along the batch: the places are the columns": (claims == 0).sum(dim=0),
+            "all pictures are counted together: one number for each": empty.sum(),
+            "this is a share: count": empty / n,
+            "places are numbered from 0: the last is n - 1, and may be empty too": (claims[:, :-1] == 0).sum(dim=1),
+        }
+        your_function(given).must_be(empty, mistakes)
+
+
+@checker
+def check_greedy(your_function: Watched) -> None:
+    """Of all patches and places still free, the pair with the highest score comes first."""
+
+    def lay(scores: Tensor, best=torch.argmax) -> Tensor:
+        left, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
+        for _ in range(len(scores)):
+            patch, place = divmod(int(best(left)), len(scores))
+            places[patch] = place
+            left[patch], left[:, place] = (torch.inf if best is torch.argmin else -torch.inf,) * 2
+        return places
+
+    def row_by_row(scores: Tensor) -> Tensor:
+        left, places = scores.clone(), []
+        for i in range(len(scores)):
+            places.append(int(left[i].argmax()))
+            left[:, places[-1]] = -torch.inf
+        return torch.tensor(places)
+
+    for n, seed in ((6, 0), (9, 1), (4, 2)):
+        scores = numbers(n, n, seed=seed)
+        right = lay(scores)
+        mistakes = {
+            "some places are given twice: a place that is taken is free no more": scores.argmax(dim=1),
+            "it goes patch by patch: the highest score of all comes first": row_by_row(scores),
+            "this tells which patch lies in each place: row i, and number i of the answer, belong to patch i": (
+                right.argsort()
+            ),
+            "this is the best whole arrangement: greedy takes the highest score first, and may do worse": (
+                torch.tensor(linear_sum_assignment(-scores.numpy())[1])
+            ),
+            "it takes the lowest scores": lay(scores, torch.argmin),
+            "this is the order of the scores, not places": scores.flatten().argsort(descending=True)[:n],
+        }
+        your_function(scores).must_be(right, mistakes)
+
+
+@checker
+def check_neighbours_right(your_function: Watched) -> None:
+    """Of the pairs beside or below each other, the share that lies so still, in the same direction."""
+    for rows, cols, seed in ((3, 4, 0), (5, 3, 1), (4, 4, 2)):
+        n = rows * cols
+        patch = torch.arange(n)
+        shifted = patch // cols * cols + (patch + 1) % cols  # by one column; the last comes first
+        mirrored = patch // cols * cols + cols - 1 - patch % cols
+        some = patch.clone()
+        chosen = numbers(n, seed=seed).argsort()[:4]
+        some[chosen] = some[chosen.roll(1)]
+        in_one_line = patch.roll(-1)  # the first of a row becomes the last of the row above
+        for places in (shifted, some, mirrored, in_one_line, patch):
+
+            def count(places=places, rows=rows, cols=cols, wrap=False, sides=False, straight=True) -> list[int]:
+                """Right pairs beside, right pairs below, all pairs beside, all pairs below."""
+                grid = places.view(rows, cols)
+                row, col = grid // cols, grid % cols
+                across, down = col[:, 1:] - col[:, :-1], row[1:] - row[:-1]
+                same_row, same_col = row[:, 1:] == row[:, :-1], col[1:] == col[:-1]
+                beside = across.abs() == 1 if sides else across == 1
+                below = down.abs() == 1 if sides else down == 1
+                if straight:
+                    beside, below = beside & same_row, below & same_col
+                if wrap:
+                    beside = grid[:, 1:] - grid[:, :-1] == 1
+                return [int(beside.sum()), int(below.sum()), beside.numel(), below.numel()]
+
+            a, b, pairs_a, pairs_b = count()
+            wrapped, both, loose = count(wrap=True), count(sides=True), count(straight=False)
+            right = (a + b) / (pairs_a + pairs_b)
+            mistakes = {
+                "a mirrored pair does not count: the direction has to stay": (both[0] + both[1]) / (pairs_a + pairs_b),
+                "only the pairs beside each other are counted: those below each other too": a / pairs_a,
+                "only the pairs below each other are counted: those beside each other too": b / pairs_b,
+                "the end of a row and the begin of the next are no neighbours: compare rows and columns": (
+                    (wrapped[0] + b) / (pairs_a + pairs_b)
+                ),
+                "beside means in one row, below in one column: compare both": (loose[0] + loose[1])
+                / (pairs_a + pairs_b),
+                "the pairs are counted: divide by how many there are": a + b,
+                "there are fewer pairs than patches: divide by the pairs": (a + b) / n,
+                "each pair counts once: there are rows * (cols - 1) beside and (rows - 1) * cols below": (a + b)
+                / (2 * n),
+                "this is the share of patches in their own place: the question is about pairs": (
+                    float((places == patch).float().mean())
+                ),
+                "this is the mean of two shares: count all pairs together": (a / pairs_a + b / pairs_b) / 2,
+            }
+            your_function(places, rows, cols).must_be(right, mistakes)

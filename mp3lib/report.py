@@ -1,0 +1,90 @@
+"""The files that hold tables: README.md, in its made part, and results/README.md; ``python -m mp3lib table``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .tables import claims, contexts, costs, cues, fractions, lengths, paper, positions, probes, rates, ratios
+
+BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
+SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
+    "Position accuracy of the shipped weights": (
+        "*Each patch for itself*: the most probable place of each patch. *Hungarian*: the most probable arrangement "
+        "that uses each place once.",
+        positions,
+    ),
+    "Equal cost": (
+        "All labels. MP3's ten epochs need none of them. The first line has as many epochs of fine-tuning as MP3, the "
+        "last as many epochs in all.",
+        costs,
+    ),
+    "Few labels": (
+        "The same labelled images for the same number of epochs, from random weights and from ten epochs of MP3 on all "
+        "images.",
+        fractions,
+    ),
+    "The paper's two claims": (
+        "Pretraining helps; without position embeddings it even beats training from scratch with them. Differences are "
+        "taken seed by seed; *yes* where their mean exceeds their spread (a rule of thumb, no test of significance).",
+        claims,
+    ),
+    "The paper's figures beside ours": (
+        "Other data and a larger model, pretrained far longer: compare signs, not sizes.",
+        paper,
+    ),
+    "Frozen features": (
+        "Probes: the weights stay as they are. The control is the same network with random weights.",
+        probes,
+    ),
+    "Length of pretraining": ("Position accuracy at mask ratio .75.", lengths),
+    "Frozen and updated context": (
+        "Position accuracy on test images at five mask ratios, then probes of the frozen features.",
+        contexts,
+    ),
+    "Mask ratio": ("The ratio trained at (lines) and tested at (columns), then probes of the frozen features.", ratios),
+    "Cues": (
+        "What may give positions away, taken from the training images or planted in them (mp3lib/cues.py says how); "
+        "measured on test images as they are and as the name says. `plain`: no LayerNorm on the pixels of a patch.",
+        cues,
+    ),
+    "Learning rates": ("Measured on 5,000 training images kept apart; the test images played no part.", rates),
+}
+
+
+def report(results: str | Path) -> str:
+    """What results/README.md holds: every table that has runs."""
+    parts = [
+        "# Results",
+        "Made by `python -m mp3lib table` from the logs in this folder; `table --check` fails where they differ. "
+        "Change nothing by hand. The runs are those of `tools/studies.py` (`make train`).",
+    ]
+    for title, (text, made) in SECTIONS.items():
+        if table := made(results):
+            parts += [f"## {title}", text, table]
+    return "\n\n".join(parts) + "\n"
+
+
+def with_tables(text: str, results: str | Path) -> str:
+    """The README's text with its made part replaced by what the results say now.
+
+    Raises:
+        ValueError: if the marks around the made part are missing.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    before, rest = text.split(BEGIN, 1)
+    made = "\n\n".join(filter(None, (positions(results), costs(results), fractions(results))))
+    return before + BEGIN + made + "\n" + END + rest.split(END, 1)[1]
+
+
+def made_files(root: str | Path) -> dict[Path, str]:
+    """The files of a clone that hold tables, and what each should hold now.
+
+    Raises:
+        ValueError: if ``root`` has no README.md, or one without the marks.
+    """
+    readme, results = Path(root) / "README.md", Path(root) / "results"
+    if not readme.exists():
+        raise ValueError(f"there is no README.md in {root}: tables are made in a clone of the project")
+    return {readme: with_tables(readme.read_text(encoding="utf-8"), results), results / "README.md": report(results)}

@@ -1,0 +1,300 @@
+"""Every table of figures in README.md, results/README.md and the notebooks, made from run folders; none is typed in."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .results import Row, difference, finished, read_run, row, verdict
+
+SETTINGS = {  # of runs, as the notes below tables tell them
+    "num_images": "{:,} training images",
+    "epochs": "{} epochs",
+    "batch_size": "batches of {}",
+    "optimizer": "{}",
+    "lr": "learning rate {:g}",
+    "weight_decay": "weight decay {:g}",
+    "mask_ratio": "mask ratio {:g}",
+    "context": "context {}",
+    "query_fraction": "{:.0%} of the hidden patches asked",
+    "precision": "{}",
+}
+# Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
+PAPER = {
+    "from scratch, with absolute positions": ("73.4", "57.6"),
+    "from scratch, without": ("64.6", "60.0"),
+    "MP3, with absolute positions": ("84.0", "72.8"),
+    "MP3, without": ("82.6", "68.2"),
+    "MAE, with absolute positions": ("84.5", "73.7"),
+}
+PLAIN = "ratio/0.75"  # the pretraining of five epochs that others are compared with
+WITH, WITHOUT = "pos", "nopos"
+RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
+HEAD = ("position accuracy (%) at 0", *(f"at {ratio[1:]}" for ratio in RATIOS[1:]), "k-NN (%)", "linear (%)")
+
+
+def top1(results: str | Path, variant: str) -> Row:
+    """Top-1 on the test images, of a variant trained on labels."""
+    return row(results, variant, "test_top1")
+
+
+def placed(results: str | Path, variant: str, ratio: str, images: str = "as they are") -> Row:
+    """Position accuracy on test images at a mask ratio, of a pretraining."""
+    return row(results, variant, "positions", images, ratio, "accuracy")
+
+
+def probed(results: str | Path, variant: str, which: str = "weights") -> list[Row]:
+    """k-NN and linear top-1 of a pretraining's frozen features, or of its control, ``which="random init"``."""
+    return [row(results, variant, which, probe) for probe in ("knn", "linear")]
+
+
+def pretraining(results: str | Path, variant: str) -> list[Row]:
+    """Position accuracy at five mask ratios and two probes, as ``HEAD`` names them."""
+    return [placed(results, variant, ratio) for ratio in RATIOS] + probed(results, variant)
+
+
+def variants(results: str | Path, study: str) -> list[str]:
+    """The variants of a study that have finished runs: numbers in order, names by the alphabet."""
+    names = {path.parts[-3] for path in (Path(results) / "runs" / study).glob("*/seed-*/scores.json")}
+    numbers = r"\d+(?:\.\d+)?"
+    return sorted(names, key=lambda name: re.sub(numbers, lambda found: f"{float(found[0]):012.5f}", name))
+
+
+def label_counts(results: str | Path) -> list[int]:
+    """The numbers of labelled images that the study "labels" has finished runs for."""
+    return sorted({int(name.split("-")[1]) for name in variants(results, "labels")})
+
+
+# --- markdown ---------------------------------------------------------------------------------------------------------
+
+
+def markdown(results: str | Path, head: Sequence[str], lines: Iterable[Sequence[str | Row]]) -> str:
+    """A table, mean ± spread in percent, and a note on its runs; "" where none of them has finished.
+
+    Lines and columns of rows are left out where none of them has a finished run; n is told where it is not the same.
+    """
+    lines = [line for line in lines if any(isinstance(cell, Row) and cell.n for cell in line)]
+    rows = [cell for line in lines for cell in line if isinstance(cell, Row) and cell.n]
+    if not rows:
+        return ""
+    kept = [i for i in range(len(head)) if any(isinstance(line[i], str) or line[i].n for line in lines)]
+    differ = len({cell.seeds for cell in rows}) > 1
+    counts = [{cell.n for cell in line if isinstance(cell, Row) and cell.n} for line in lines]
+    column = differ and all(len(n) == 1 for n in counts)  # of n, where it is the same along each line
+    texts = [[cell.text(differ and not column) if isinstance(cell, Row) else cell for cell in line] for line in lines]
+    texts = [[text[i] for i in kept] for text in [list(head), *texts]]
+    if column:
+        texts = [[*text, n] for text, n in zip(texts, ["n", *(str(*n) for n in counts)], strict=True)]
+    return grid(texts) + "\n\n" + note(results, rows)
+
+
+def grid(lines: Sequence[Sequence[str]]) -> str:
+    """A markdown table; the first line is its head."""
+    written = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([written[0], "|" + "---|" * len(lines[0]), *written[1:]])
+
+
+def note(results: str | Path, rows: Sequence[Row]) -> str:
+    """Seeds, settings, data, machine and versions of the runs behind rows: one value where they agree, else each."""
+    names = dict.fromkeys(name for row in rows for name in row.variant.split(" - "))
+    runs = [run for name in names for run in finished(results, name)]
+    numbers = sorted({run.seed for run in runs})
+    count = " (n: how many)" if len({row.seeds for row in rows}) > 1 else ""
+    parts = [f"Seeds {', '.join(map(str, numbers))}{count}; ± is the sample standard deviation over them"]
+    if len(numbers) == 1:
+        parts = [f"One seed ({numbers[0]}), so no spread is known"]
+    for name, form in SETTINGS.items():
+        values = sorted({run.about["settings"][name] for run in runs if name in run.about["settings"]})
+        if values:
+            before, number, after = re.split(r"({.*})", form)
+            parts.append(before + listed([number.format(value) for value in values]) + after)
+    parts.append(" or ".join(sorted({f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs})))
+    parts.append(" or ".join(sorted({machine(run.about["versions"]) for run in runs})))
+    return "; ".join(parts) + "."
+
+
+def listed(texts: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+
+
+def machine(versions: dict) -> str:
+    torch, python = versions["torch"].split("+")[0], versions["python"]
+    return f"{versions['cores']} cores ({versions['cpu']}), PyTorch {torch}, Python {python}"
+
+
+# --- the paper's two claims -------------------------------------------------------------------------------------------
+
+
+class Claim(NamedTuple):
+    """A claim in one setting: the two rows it compares, and by how much the first is ahead, seed by seed."""
+
+    claim: str
+    setting: str
+    mp3: Row
+    scratch: Row
+    ahead: Row
+
+
+def weigh_claims(results: str | Path) -> list[Claim]:
+    """The paper's claims in every setting that has runs; ``verdict(claim.ahead)`` says whether one holds there."""
+    settings = {f"{n:,} labels": (f"labels/mp3-{n}", f"labels/scratch-{n}") for n in label_counts(results)}
+    settings["all, equal fine-tuning"] = ("cost/mp3-10-and-5", "cost/scratch-5")
+    settings["all, equal epochs in all"] = ("cost/mp3-10-and-5", "cost/scratch-15")
+    found = []
+    for claim, ours, theirs in (
+        ("1: pretraining helps, with positions", WITH, WITH),
+        ("1: the same without positions", WITHOUT, WITHOUT),
+        ("2: without them, MP3 beats scratch with", WITHOUT, WITH),
+    ):
+        for setting, (mp3, scratch) in settings.items():
+            rows = top1(results, f"{mp3}-{ours}"), top1(results, f"{scratch}-{theirs}")
+            if (ahead := difference(*rows)).n:
+                found.append(Claim(claim, setting, *rows, ahead))
+    return found
+
+
+def claims(results: str | Path) -> str:
+    head = ["claim", "setting", "top-1 (%), MP3", "scratch", "MP3 ahead by", "more than the spread?"]
+    weighed = weigh_claims(results)
+    return markdown(results, head, [[t.claim, t.setting, t.mp3, t.scratch, t.ahead, verdict(t.ahead)] for t in weighed])
+
+
+# --- the tables: each takes the folder of results, and gives "" where nothing has finished ----------------------------
+
+
+def costs(results: str | Path) -> str:
+    lines = [
+        [name, epochs, *(top1(results, f"cost/{variant}-{positions}") for positions in (WITH, WITHOUT))]
+        for variant, name, epochs in (
+            ("scratch-5", "from scratch", "5"),
+            ("mp3-10-and-5", "MP3, then fine-tuned", "10 + 5"),
+            ("scratch-15", "from scratch", "15"),
+        )
+    ]
+    return markdown(results, ["all labels", "epochs", "top-1 (%), with position embeddings", "without"], lines)
+
+
+def fractions(results: str | Path) -> str:
+    kinds = [(start, positions) for positions in (WITH, WITHOUT) for start in ("scratch", "mp3")]
+    lines = [
+        [f"{n:,} ({n / 50_000:.0%})", *(top1(results, f"labels/{start}-{n}-{positions}") for start, positions in kinds)]
+        for n in label_counts(results)
+    ]
+    names = {"scratch": "scratch-5", "mp3": "mp3-10-and-5"}
+    lines.append(["all", *(top1(results, f"cost/{names[start]}-{positions}") for start, positions in kinds)])
+    head = ["labels", "top-1 (%), scratch", "MP3", "without positions: scratch", "without positions: MP3"]
+    return markdown(results, head, lines)
+
+
+def probes(results: str | Path) -> str:
+    found = {"5": PLAIN} | {name.split("-")[0]: f"pretraining/{name}" for name in variants(results, "pretraining")}
+    control = next((variant for variant in found.values() if finished(results, variant)), PLAIN)
+    lines = [["random init", *probed(results, control, "random init")]]
+    lines += [[f"{epochs} epochs of MP3", *probed(results, variant)] for epochs, variant in found.items()]
+    return markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
+
+
+def contexts(results: str | Path) -> str:
+    lines = [
+        [name, *pretraining(results, variant)] for name, variant in (("updated", PLAIN), ("frozen", "context/frozen"))
+    ]
+    return markdown(results, ["context", *HEAD], lines)
+
+
+def ratios(results: str | Path) -> str:
+    lines = [[f"mask ratio {name}", *pretraining(results, f"ratio/{name}")] for name in variants(results, "ratio")]
+    return markdown(results, ["trained at", *HEAD], lines)
+
+
+def lengths(results: str | Path) -> str:
+    none = Row("", {})
+    lines = [["0", none, none, top1(results, "labels/scratch-5000-pos")]]
+    for epochs, before, after in (
+        ("5", PLAIN, "length/5-epochs-pos"),
+        ("10", "pretraining/10-epochs", "labels/mp3-5000-pos"),
+        ("20", "pretraining/20-epochs", "length/20-epochs-pos"),
+    ):
+        lines.append([epochs, placed(results, before, "0.75"), probed(results, before)[1], top1(results, after)])
+    head = ["epochs of MP3", "position accuracy (%)", "linear probe (%)", "top-1 (%), fine-tuned on 5,000 labels"]
+    return markdown(results, head, lines)
+
+
+def cues(results: str | Path) -> str:
+    lines = []
+    for variant in [PLAIN, *(f"cues/{name}" for name in variants(results, "cues"))]:
+        name = "nothing changed" if variant == PLAIN else f"`{variant.split('/')[1]}`"
+        for images in finished(results, variant)[0].scores["positions"] if finished(results, variant) else ():
+            probing = probed(results, variant) if images == "as they are" else [Row("", {})] * 2
+            lines.append(
+                [name, images, *(placed(results, variant, r, images) for r in ("0.75", "0.5", "0.0")), *probing]
+            )
+    head = ["trained with", "test images", "position accuracy (%) at .75", "at .5", "at 0", "k-NN (%)", "linear (%)"]
+    return markdown(results, head, lines)
+
+
+def rates(results: str | Path) -> str:
+    """The study's variants are START-RATE-pos; chosen is what has the highest top-1 on the validation part."""
+    rows = {name: row(results, f"rates/{name}", "validation_top1") for name in variants(results, "rates")}
+    tried = sorted({float(name.split("-", 1)[1].removesuffix("-pos")) for name in rows})
+    by_start = [{lr: rows.get(f"{start}-{lr}-pos", Row("", {})) for lr in tried} for start in ("scratch", "mp3")]
+    best = [max((lr for lr in one if one[lr].n), key=lambda lr: one[lr].mean, default=None) for one in by_start]
+    marks = {lr: [name for name, b in zip(("scratch", "MP3"), best, strict=True) if b == lr] for lr in tried}
+    lines = [[f"{lr:g}", *(one[lr] for one in by_start), ", ".join(marks[lr])] for lr in tried]
+    return markdown(results, ["learning rate", "validation top-1 (%), scratch", "MP3", "highest for"], lines)
+
+
+def paper(results: str | Path) -> str:
+    """The paper's table 3 (``PAPER``) beside ours; its figures stand there without runs of ours, too."""
+    nothing = Row("", {})
+    ours = {
+        "from scratch, with absolute positions": ("cost/scratch-5-pos", "cost/scratch-15-pos"),
+        "from scratch, without": ("cost/scratch-5-nopos", "cost/scratch-15-nopos"),
+        "MP3, with absolute positions": ("cost/mp3-10-and-5-pos", "cost/mp3-10-and-5-pos"),
+        "MP3, without": ("cost/mp3-10-and-5-nopos", "cost/mp3-10-and-5-nopos"),
+    }
+    rows = {name: [top1(results, variant) for variant in ours.get(name, ())] or [nothing] * 2 for name in PAPER}
+    lines = [[name, *PAPER[name], *(one.text() for one in rows[name])] for name in PAPER]
+    head = [
+        "top-1 (%)",
+        "paper, CIFAR-100",
+        "paper, Tiny-ImageNet",
+        "ours, CIFAR-10, equal fine-tuning",
+        "equal in all",
+    ]
+    told = [one for several in rows.values() for one in several if one.n]
+    source = (
+        "The paper's: Zhai et al. 2022, arXiv 2207.07611, table 3, ViT-S (absolute positions: 2D absolute for MAE), "
+        "2,000 epochs of pretraining."
+    )
+    return grid([head, *lines]) + "\n\n" + source + (f" Ours: {note(results, told)}" if told else "")
+
+
+def positions(results: str | Path) -> str:
+    """Position accuracy of each shipped model, from ``evaluations/*.json``."""
+    parts = []
+    for path in sorted((Path(results) / "evaluations").glob("*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        run = read_run(Path(results) / "runs" / path.stem)
+        settings, floor, n = run["settings"], figures["patch_only"], round(1 / figures["chance"])
+        lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
+        lines[0] += ["whole pictures right", "loss (nats)"]
+        for ratio, s in figures["positions"].items():
+            hidden = int(float(ratio) * n)
+            shares = [f"{s[name]:.1%}" for name in ("accuracy", "jigsaw", "whole")]
+            lines.append([f"{hidden} of {n}", str(n - hidden), *shares, f"{s['loss']:.3f}"])
+        alone = f"*one patch alone, {floor['epochs']} epochs*"
+        lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
+        lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
+        parts += [
+            f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
+            grid(lines),
+            f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "
+            f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), "
+            f"on {machine(run['versions'])}; pixels `{run['fingerprint']}`. The same figures: "
+            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+        ]
+    return "\n\n".join(parts)

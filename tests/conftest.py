@@ -1,0 +1,47 @@
+"""The browser of the tests that need one, and a loud word where they were left out for want of it."""
+
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+from lab_page import FAILED
+
+LEFT_OUT = pytest.StashKey[list]()
+
+
+@pytest.fixture(scope="module")
+def browser(request):
+    """A Chromium that Playwright drives. Without one the test is skipped, and fails where CI is set."""
+    path = Path(__file__).resolve().parents[1] / "tools" / "browser.py"
+    spec = importlib.util.spec_from_file_location("browser_tool", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    program, why = tool.find()
+    if not program:
+        request.config.stash.setdefault(LEFT_OUT, []).append(why)
+        if tool.must_be_there(os.environ):
+            pytest.fail(f"no browser, and CI is set: {why}", pytrace=False)
+        warnings.warn(f"the tests in a browser are left out: {why}", stacklevel=1)
+        pytest.skip(tool.NONE)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(tool.FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for why in dict.fromkeys(config.stash.get(LEFT_OUT, [])):
+        terminalreporter.section("WARNING: tests left out for want of a browser", red=True, bold=True)
+        terminalreporter.line(why)
+        terminalreporter.line("To bring one: python tools/browser.py --install")

@@ -1,0 +1,281 @@
+"""JupyterLab in a browser, with the few gestures that the tests need: run all, look, move, drag, pick, upload."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOTS = ROOT / "tests" / "shots"
+SETTINGS = {
+    "apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
+    "notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},  # every cell in the page
+    "docmanager-extension/plugin": {"autosave": False},
+}
+OPTIONS = (
+    "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0",
+    "--ServerApp.terminals_enabled=False", "--expose-app-in-browser", "--LabApp.extension_manager=readonly",
+)  # fmt: skip
+FAILED = pytest.StashKey[bool]()  # of a test: whether any part of it failed
+CURRENT = "window.jupyterapp.shell.currentWidget"
+
+
+@contextlib.contextmanager
+def lab_server(home: Path, budget: str = "smoke") -> Iterator[LabServer]:
+    """JupyterLab with settings, caches and notebooks of its own, all under `home`. Stopped with its kernels."""
+    for name, value in SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value))
+    (home / "root" / "notebooks").mkdir(parents=True)
+    for folder in ("assets", "mp3lib", "results"):  # what notebooks read or show by a relative path
+        if (ROOT / folder).exists():
+            (home / "root" / folder).symlink_to(ROOT / folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(8)
+    folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+    environ = os.environ | {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in folders.items()}
+    environ |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces")}
+    environ |= {"IPYTHONDIR": str(home / "ipython"), "MP3_BUDGET": budget, "JUPYTER_PREFER_ENV_PATH": "1"}
+    command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={home / 'root'}"]
+    with (home / "lab.log").open("w") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
+    try:
+        server = LabServer(home / "root", port, token)
+        server.wait(process, home / "lab.log")
+        yield server
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End the server and, by its process group, its kernels."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+class LabServer:
+    def __init__(self, root: Path, port: int, token: str):
+        self.root, self.port, self.token = root, port, token
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
+
+    def wait(self, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                urllib.request.urlopen(self.address("api"), timeout=5).read()
+                return
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"JupyterLab did not start: {error}\n{log.read_text()[-3000:]}") from None
+                time.sleep(0.2)
+
+
+class LabPage:
+    """A notebook in JupyterLab. `said` collects errors of the console, `outside` requests to other machines."""
+
+    def __init__(self, browser, server: LabServer, notebook: Path, timeout: float = 120):
+        target = server.root / "notebooks" / notebook.name
+        target.write_bytes(notebook.read_bytes())
+        self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        self.page.set_default_timeout(1000 * timeout)
+        self.said: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", lambda m: self.said.append(m.text[:500]) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.said.append(f"page error: {str(error)[:500]}"))
+        self.page.route("**/*", self._route)
+        self.page.goto(server.address(f"lab/tree/notebooks/{notebook.name}") + "&reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.wait_for_function(f"() => {CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'")
+        self.page.evaluate(
+            "() => { if (!window.jupyterapp.shell.leftCollapsed)"
+            " window.jupyterapp.commands.execute('application:toggle-left-area') }"
+        )
+
+    def _route(self, route) -> None:
+        url = route.request.url
+        if "//127.0.0.1" in url or url.startswith(("data:", "blob:", "about:")):
+            route.continue_()
+        else:
+            self.outside.append(url)
+            route.abort()
+
+    def run_all(self, seconds: float = 600) -> None:
+        """Run every cell, and wait until the last is done or one has failed."""
+        self.page.evaluate(
+            "() => { window.allDone = false; window.jupyterapp.commands.execute('notebook:run-all-cells')"
+            ".finally(() => { window.allDone = true }) }"
+        )
+        self.page.wait_for_function("() => window.allDone", timeout=1000 * seconds, polling=200)
+
+    def outputs(self) -> list[dict]:
+        """All outputs, from the notebook's model: the page has no selector that finds errors."""
+        return self.page.evaluate(
+            f"() => [...{CURRENT}.content.model.cells].filter(c => c.type === 'code').flatMap(c => c.outputs.toJSON())"
+        )
+
+    def complaints(self) -> list[str]:
+        """Everything that a reader, or the reader's network, should not have seen."""
+        found = [f"console: {text}" for text in self.said] + [f"request to outside: {url}" for url in self.outside]
+        for output in self.outputs():
+            if output["output_type"] == "error":
+                found.append(f"cell: {output['ename']}: {output['evalue']}")
+            elif output.get("name") == "stderr":
+                found.append(f"stderr: {output['text']}")
+        found += [f"shown: {text}" for text in self.page.locator(".mp3-live [role=alert]").all_inner_texts()]
+        words = self.page.locator(".jp-Notebook").first.inner_text()
+        return found + ["a traceback is shown"] * ("Traceback (most recent" in words)
+
+    def live(self, number: int) -> LivePicture:
+        """The live figure `number`, counted from the top."""
+        return LivePicture(self.page, self.page.locator(".mp3-live").nth(number))
+
+    def screenshot(self, name: str) -> Path:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+        return SHOTS / f"{name}.png"
+
+    def close(self) -> None:
+        """Shut the kernel down too: the next notebook needs the room."""
+        with contextlib.suppress(Exception):
+            self.page.evaluate(f"() => {CURRENT}.sessionContext.shutdown()")
+        self.page.close()
+
+
+class LivePicture:
+    """One live figure in the page: its controls by their labels, and the picture's own bytes."""
+
+    def __init__(self, page, root):
+        self.page, self.root = page, root
+
+    def show(self) -> LivePicture:
+        self.root.wait_for()
+        self.root.scroll_into_view_if_needed()
+        return self
+
+    def labels(self) -> list[str]:
+        return [text.strip() for text in self.root.locator(".widget-label:visible").all_inner_texts() if text.strip()]
+
+    def control(self, label: str):
+        """The control with exactly this label beside it."""
+        named = self.page.locator(f'xpath=./*[contains(@class, "widget-label")][normalize-space()="{label}"]')
+        return self.root.locator(".widget-inline-hbox").filter(has=named)
+
+    def slider(self, label: str):
+        return self.control(label).get_by_role("slider")
+
+    def number(self, label: str) -> float:
+        return float(self.slider(label).get_attribute("aria-valuenow"))
+
+    def press(self, label: str, *keys: str) -> float:
+        """Give a slider the focus, press keys, and tell where it stands."""
+        self.slider(label).focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.number(label)
+
+    def drag(self, label: str, share: float) -> float:
+        """Drag a slider's handle with the mouse to a share (0 to 1) of its track, and tell where it stands."""
+        handle, track = self.slider(label), self.control(label).locator(".noUi-base")
+        handle.scroll_into_view_if_needed()
+        start, way = handle.bounding_box(), track.bounding_box()
+        y = start["y"] + start["height"] / 2
+        self.page.mouse.move(start["x"] + start["width"] / 2, y)
+        self.page.mouse.down()
+        self.page.mouse.move(way["x"] + share * way["width"], y, steps=6)
+        self.page.mouse.up()
+        return self.number(label)
+
+    def choose(self, label: str, option: str) -> None:
+        self.control(label).get_by_role("combobox").select_option(label=option)
+
+    def upload(self, button: str, file: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.root.get_by_role("button", name=button).click()
+        chooser.value.set_files(file)
+
+    def tab_stops(self) -> list[str]:
+        """What has the focus, from the first control on, as Tab is pressed: labels of controls, texts of buttons."""
+        first = self.root.locator("[tabindex='0'], button, select, input").first
+        first.focus()
+        stops = []
+        while len(stops) < 100:
+            name = self.root.evaluate(
+                """root => {
+                    const here = document.activeElement
+                    if (!root.contains(here)) return null
+                    const row = here.closest('.widget-inline-hbox')
+                    return (row?.querySelector('.widget-label') ?? here).textContent.trim()
+                }"""
+            )
+            if name is None:
+                break
+            stops.append(name)
+            self.page.keyboard.press("Tab")
+        return stops
+
+    def alert(self) -> str:
+        """The sentence below the picture, or ""."""
+        return " ".join(self.root.locator("[role=alert]").all_inner_texts())
+
+    def png(self) -> bytes:
+        """The bytes of the picture as the browser has them."""
+        self.root.locator("img").first.wait_for()
+        return bytes(
+            self.root.locator("img").first.evaluate(
+                "async img => [...new Uint8Array(await (await fetch(img.src)).arrayBuffer())]"
+            )
+        )
+
+    def becomes(self, expected: bytes, seconds: float = 60) -> bool:
+        """Wait for the picture to have exactly these bytes."""
+        end = time.monotonic() + seconds
+        while self.png() != expected:
+            if time.monotonic() > end:
+                return False
+            self.page.wait_for_timeout(50)
+        return True
+
+
+def hatched_cells(png: bytes) -> int:
+    """How many patches of a picture are hatched grey, read from its pixels alone.
+
+    Such a patch is a full rectangle of the exact grey of hidden patches with darker lines in it; white lines part them.
+    """
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    value = pixels[..., 0]
+    cells, _ = ndimage.label((np.ptp(pixels, axis=2) == 0) & (value <= 223))
+    count = 0
+    for number, place in enumerate(ndimage.find_objects(cells), 1):
+        inside, box = value[place][cells[place] == number], value[place].size
+        full = inside.size > 0.85 * box and min(value[place].shape) >= 8
+        count += bool(full and (inside == 220).mean() > 0.3 and (inside < 205).mean() > 0.02)
+    return count

@@ -1,0 +1,309 @@
+"""The checkers of the exercises: they accept what is right, name what is wrong, and withstand any function."""
+
+import inspect
+import io
+import os
+import random
+import threading
+import time
+from contextlib import redirect_stdout
+from functools import cache
+
+import exercise_answers
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbclient import NotebookClient
+from notebook_code import NOTEBOOKS, cells, definitions, exercises
+
+from mp3lib import checks
+from mp3lib.checks import harness
+
+BOOK = [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+EXERCISES = [(name, exercise) for name in BOOK for exercise in exercises(name)]
+CHECKERS = {name: getattr(checks, name) for name in checks.__all__}
+ANSWERS = [
+    (f"check_{group}", answer)
+    for group, answers in inspect.getmembers(exercise_answers, inspect.isclass)
+    if answers.__module__ == exercise_answers.__name__
+    for answer in vars(answers).values()
+    if inspect.isfunction(answer)
+]
+
+GIVES_A_MODEL = [checks.check_keep_brightness]
+each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)
+
+
+def said(check, function) -> str:
+    """What a checker prints of a function, without the name; always one line, and nothing else happens."""
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads()
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert check(function) is None
+    name, _, text = out.getvalue().partition(": ")
+    assert name == check.__name__.removeprefix("check_")
+    assert text.endswith("\n") and text.count("\n") == 1
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads()) == before[1:]
+    return text.strip()
+
+
+# --- right and wrong answers ------------------------------------------------------------------------------------------
+
+
+def test_every_exercise_has_a_checker_and_every_checker_an_exercise():
+    assert sorted(str(exercise.check) for _, exercise in EXERCISES) == sorted(CHECKERS)
+    assert {f"check_{exercise.function}" for _, exercise in EXERCISES} == set(CHECKERS)
+
+
+@pytest.mark.parametrize("name, exercise", EXERCISES, ids=[exercise.check for _, exercise in EXERCISES])
+def test_the_solution_passes(name, exercise):
+    assert said(CHECKERS[exercise.check], solution_of(CHECKERS[exercise.check])) == "passed"
+
+
+@pytest.mark.parametrize("name, exercise", EXERCISES, ids=[exercise.check for _, exercise in EXERCISES])
+def test_the_stub_is_not_solved_yet(name, exercise):
+    assert said(CHECKERS[exercise.check], definitions(name)[exercise.function]) == "not solved yet"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({name for name, _ in EXERCISES}))
+def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
+    """Each solution in the place of its stub, with all that it does besides: on the scenes, in the smallest budget."""
+    monkeypatch.setenv("MP3_BUDGET", "smoke")
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+    solutions = {exercise.code: exercise for exercise in exercises(name)}
+    book = []
+    for cell in cells(name):
+        if cell.cell_type == "code":
+            exercise = solutions.get(cell.source)
+            book.append(nbformat.v4.new_code_cell(cell.source))
+            if exercise:
+                check = nbformat.v4.new_code_cell(f"checks.{exercise.check}({exercise.function})")
+                book += [nbformat.v4.new_code_cell(exercise.solution), check]
+    notebook = nbformat.v4.new_notebook(cells=book)
+    resources = {"metadata": {"path": str(NOTEBOOKS)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    printed = [o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout"]
+    for exercise in solutions.values():
+        assert f"{exercise.function}: passed\n" in printed
+
+
+@pytest.mark.parametrize("name, answer", ANSWERS, ids=[f"{name}-{answer.__name__}" for name, answer in ANSWERS])
+def test_an_answer_gets_the_sentence_that_fits_it(name, answer):
+    expected, text = answer.__doc__, said(CHECKERS[name], answer)
+    if expected == "passed":
+        assert text == "passed"
+    else:
+        assert text.startswith("not yet: ") and expected in text
+    assert said(CHECKERS[name], answer) == text  # and the same one every time
+
+
+@each_checker
+def test_at_least_one_other_right_answer_and_four_wrong_ones_are_tried(check):
+    expected = [answer.__doc__ for name, answer in ANSWERS if name == check.__name__]
+    assert expected.count("passed") >= 1
+    assert len({text for text in expected if text != "passed"}) >= 4
+
+
+# --- functions that misbehave -----------------------------------------------------------------------------------------
+
+
+@cache
+def solution_of(check):
+    """The function of the folded solution, with the notebook's definitions around it."""
+    [(name, exercise)] = [(name, exercise) for name, exercise in EXERCISES if exercise.check == check.__name__]
+    return exercise.solved(name)[exercise.function]
+
+
+def replaced(result, change):
+    """A result with its tensors (or else its numbers) changed."""
+    if isinstance(result, torch.Tensor):
+        return change(result)
+    if isinstance(result, (tuple, list)):
+        return tuple(replaced(part, change) for part in result)
+    return change(torch.tensor(float(result))) if isinstance(result, (int, float)) else result
+
+
+@each_checker
+def test_an_error_gets_a_sentence(check):
+    def raises(*args):
+        raise ValueError("first line\nsecond line")
+
+    assert "it raises ValueError (first line) at `raise ValueError" in said(check, raises)
+
+
+@each_checker
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, StopIteration, GeneratorExit])
+def test_any_error_gets_a_sentence(check, error):
+    def raises(*args):
+        raise error
+
+    assert f"it raises {error.__name__}" in said(check, raises)
+
+
+@each_checker
+def test_too_many_parameters_get_a_sentence(check):
+    assert "TypeError" in said(check, lambda a, b, c, d, e, f, g: None)
+
+
+@each_checker
+def test_endless_recursion_gets_a_sentence(check):
+    def recursive(*args):
+        return recursive(*args)
+
+    assert "RecursionError" in said(check, recursive)
+
+
+@each_checker
+def test_nothing_returned(check):
+    assert said(check, lambda *args: None) == "not solved yet"
+
+    def forgets(*args):
+        result = len(args)
+        result += 1
+
+    assert "is the return missing?" in said(check, forgets)
+
+
+@each_checker
+@pytest.mark.parametrize("thing", ["text", {}, object(), [], (), torch.tensor([]), float("nan"), True, print, 1j])
+def test_any_type_gets_a_sentence(check, thing):
+    assert said(check, lambda *args: thing).startswith("not yet: ")
+
+
+@each_checker
+@pytest.mark.parametrize("thing", [3, 2.5, "text", None, torch.zeros(2)])
+def test_what_is_no_function_gets_a_sentence(check, thing):
+    assert "give the function itself, without calling it" in said(check, thing)
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKERS.values() if check not in GIVES_A_MODEL])
+def test_nan_dtype_device_and_shape_get_a_sentence(check):
+    solution = solution_of(check)
+    changes = {
+        "nan": lambda t: t * float("nan"),
+        "complex": lambda t: t + 1j,
+        "shape": lambda t: torch.stack((t, t)),
+        "device": lambda t: t.to("meta"),
+        "sparse": lambda t: t.to_sparse() if t.ndim else t.to("meta"),
+    }
+    for change in changes.values():
+        text = said(check, lambda *args, change=change: replaced(solution(*args), change))
+        assert text.startswith("not yet: ")
+    text = said(check, lambda *args: replaced(solution(*args), lambda t: t.to("meta")))
+    assert "on the device meta" in text
+
+
+@each_checker
+def test_changing_an_input_gets_a_sentence(check):
+    solution = solution_of(check)
+
+    def spoils(*args):
+        result = solution(*args)
+        for arg in args:
+            if isinstance(arg, torch.Tensor):
+                arg.flatten()[0] = 0 if arg.dtype == torch.bool else 3
+                arg.mul_(0) if arg.dtype != torch.bool else arg.logical_not_()
+            elif isinstance(arg, torch.nn.Module):
+                next(arg.parameters()).data.zero_()
+            elif isinstance(arg, (list, dict)):
+                arg.clear()
+        return result
+
+    changeable = (torch.Tensor, torch.nn.Module, list, dict)
+    seen: list = []
+    said(check, lambda *args: seen.extend(args))
+    if any(isinstance(arg, changeable) for arg in seen):
+        text = said(check, spoils)
+        assert "changes its argument" in text or "the weights have changed" in text
+
+
+@each_checker
+@pytest.mark.parametrize("draw", [lambda: torch.rand(1), lambda: torch.manual_seed(3), random.random, np.random.rand])
+def test_drawing_from_the_global_state_gets_a_sentence(check, draw):
+    solution = solution_of(check)
+
+    def draws(*args):
+        draw()
+        return solution(*args)
+
+    if check in GIVES_A_MODEL:  # whose weights may be drawn first
+        assert said(check, draws) == "passed"
+    else:
+        assert "global random state" in said(check, draws)
+
+
+@each_checker
+@pytest.mark.parametrize("in_main_thread", [True, False])
+def test_an_endless_loop_is_ended(check, in_main_thread, monkeypatch):
+    monkeypatch.setattr(harness, "SECONDS", 0.2)
+    alive = threading.active_count()
+    running = []
+
+    def loops(*args):
+        while True:
+            running.append(None)
+
+    texts = []
+    ask = threading.Thread(target=lambda: texts.append(harness.verdict(check.__wrapped__, loops)))
+    if in_main_thread:
+        ask.run()
+    else:
+        ask.start()
+        ask.join(10)
+    assert texts == ["not yet: it was still running after 0.2 seconds: does a loop never end?"]
+    assert threading.active_count() <= alive
+    steps = len(running)
+    time.sleep(0.02)
+    assert len(running) == steps  # it does not run on
+
+
+def test_a_loop_that_catches_everything_is_left_behind(monkeypatch):
+    monkeypatch.setattr(harness, "SECONDS", 0.2)
+    free = threading.Event()
+
+    def stubborn(*args):
+        while not free.is_set():
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                pass
+
+    start = time.monotonic()
+    assert "still running" in said(checks.check_growth, stubborn)
+    assert time.monotonic() - start < 15
+    free.set()
+
+
+def test_a_long_call_into_c_is_left_behind(monkeypatch):
+    monkeypatch.setattr(harness, "SECONDS", 0.2)
+    assert "still running" in said(checks.check_growth, lambda line: time.sleep(2))
+
+
+def test_a_function_may_print(capsys):
+    def talks(line):
+        print("here")
+        return line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"]
+
+    checks.check_growth(talks)
+    assert capsys.readouterr().out == "here\n" * 3 + "growth: passed\n"
+
+
+def test_an_error_of_the_checker_itself_is_not_hidden():
+    @harness.checker
+    def check_broken(your_function):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        check_broken(len)
+
+
+def test_values_without_a_known_mistake_are_located():
+    right = torch.arange(6.0).view(2, 3)
+    wrong = right.clone()
+    wrong[1, 2] = 7
+    text = harness.verdict(lambda f: f().must_be(right), lambda: wrong)
+    assert text.startswith("not yet: the values are wrong; the first, at [1, 2], is 7 instead of 5 when called with")

@@ -1,0 +1,204 @@
+"""Tables from run folders: on made-up runs of every study, and on the project's own results."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mp3lib.__main__ import main
+from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
+from mp3lib.results import Row, difference, finished, history, row, verdict, write_json, write_metrics
+from mp3lib.tables import claims, costs, fractions, label_counts, top1, variants, weigh_claims
+
+ROOT = Path(__file__).resolve().parents[1]
+VERSIONS = {"cores": "2", "cpu": "a CPU", "torch": "2.0.1+cpu", "python": "3.11.1"}
+RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
+
+
+def put(results: Path, name: str, scores: dict, seed: int = 0, **settings) -> None:
+    """A finished run, ``name`` being STUDY/VARIANT."""
+    folder = results / "runs" / name / f"seed-{seed}"
+    settings = {"epochs": 5, "num_images": 45_000, "lr": 1e-3, "seed": seed} | settings
+    write_json(folder / "run.json", {"settings": settings, "data": "d", "fingerprint": "f", "versions": VERSIONS})
+    write_metrics(folder / "metrics.jsonl", [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0 + seed}])
+    write_json(folder / "scores.json", scores)
+
+
+def pretext(value: float, *images: str) -> dict:
+    at_ratios = {ratio: {"accuracy": value + i / 100} for i, ratio in enumerate(RATIOS)}
+    probes = {"knn": value + 0.2, "linear": value + 0.3}
+    places = dict.fromkeys(("as they are", *images), at_ratios)
+    return {"positions": places, "weights": probes, "random init": {"knn": 0.11, "linear": 0.12}}
+
+
+def supervised(value: float) -> dict:
+    return {"test_top1": value, "validation_top1": value}
+
+
+@pytest.fixture(scope="module")
+def every_run(tmp_path_factory):
+    """Results in which every run of tools/studies.py has finished, each with figures of its own."""
+    spec = importlib.util.spec_from_file_location("studies", ROOT / "tools" / "studies.py")
+    studies = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(studies)
+    results = tmp_path_factory.mktemp("results")
+    for i, run in enumerate(studies.all_runs().values()):
+        tests = studies.CUES[run.cue].tests if run.cue else ()
+        scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
+        put(results, run.name.rsplit("/", 1)[0], scores, run.seed, num_images=run.labels or 45_000)
+    return results
+
+
+def test_mean_and_sample_standard_deviation():
+    several = Row("a/b", {0: 0.1, 1: 0.2, 2: 0.6})
+    assert (several.n, several.seeds, several.mean) == (3, (0, 1, 2), pytest.approx(0.3))
+    assert several.spread == pytest.approx(0.07**0.5)  # (0.04 + 0.01 + 0.09) / (3 - 1)
+    assert (
+        several.text() == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5"
+        and several.text(seeds=True) == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5 (n = 3)"
+    )
+    assert Row("a/b", {1: 0.25}).spread is None and Row("a/b", {1: 0.25}).text() == "25.0"
+    assert Row("a/b", {}).text() == ""
+
+
+def test_differences_pair_seeds_and_verdicts_weigh_them_against_their_spread():
+    first, second = Row("a", {0: 0.5, 1: 0.7, 2: 0.9, 3: 0.1}), Row("b", {2: 0.8, 1: 0.6, 0: 0.39})
+    ahead = difference(first, second)
+    assert ahead.seeds == (0, 1, 2) and ahead.mean == pytest.approx(0.31 / 3) and ahead.spread < 0.01
+    assert verdict(ahead) == "yes" and verdict(difference(second, first)) == "no: the opposite"
+    assert verdict(Row("", {0: 0.1, 1: -0.02})) == "no"
+    assert verdict(Row("", {0: 0.1})) == "one seed: cannot be said" and verdict(Row("", {})) == ""
+
+
+def test_only_finished_runs_count(tmp_path):
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.5))
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.6), seed=10)
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.7), seed=2)
+    assert top1(tmp_path, "cost/scratch-5-pos") == Row("cost/scratch-5-pos", {0: 0.5, 2: 0.7, 10: 0.6})
+    (tmp_path / "runs/cost/scratch-5-pos/seed-2/scores.json").unlink()
+    assert [run.seed for run in finished(tmp_path, "cost/scratch-5-pos")] == [0, 10]
+    with pytest.raises(ValueError, match="has no nonsense, only test_top1, validation_top1"):
+        row(tmp_path, "cost/scratch-5-pos", "nonsense")
+
+
+def test_histories(tmp_path):
+    put(tmp_path, "a/b", {}, seed=0)
+    put(tmp_path, "a/b", {}, seed=1)
+    assert history(tmp_path, "a/b", "loss") == ([1, 2], [[2.0, 1.0], [2.0, 2.0]])
+    assert history(tmp_path, "a/b", "test_top1") == ([], [[], []]) and history(tmp_path, "a/c", "loss") == ([], [])
+
+
+def test_without_runs_there_are_no_tables_of_ours(tmp_path):
+    assert [title for title, (_, made) in SECTIONS.items() if made(tmp_path)] == ["The paper's figures beside ours"]
+    assert "Ours:" not in report(tmp_path) and weigh_claims(tmp_path) == []
+
+
+def test_what_is_not_there_is_left_out(tmp_path):
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.5))
+    assert costs(tmp_path).splitlines()[:3] == [
+        "| all labels | epochs | top-1 (%), with position embeddings |",
+        "|---|---|---|",
+        "| from scratch | 5 | 50.0 |",
+    ]
+    assert "One seed (0), so no spread is known" in costs(tmp_path)
+    put(tmp_path, "cost/scratch-15-pos", supervised(0.6), seed=0, epochs=15)
+    put(tmp_path, "cost/scratch-15-pos", supervised(0.62), seed=1, epochs=15)
+    table = costs(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    assert "| 50.0 | 1 |" in table and "| 61.0 ± 1.4 | 2 |" in table
+    put(tmp_path, "cost/scratch-15-nopos", supervised(0.5), seed=1, epochs=15)
+    table = costs(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    assert "| 50.0 (n = 1) |  |" in table and "| 61.0 ± 1.4 (n = 2) | 50.0 (n = 1) |" in table
+    assert "Seeds 0, 1 (n: how many); ± is the sample standard deviation" in table and "5 or 15 epochs" in table
+    assert "d, pixels `f`; 2 cores (a CPU), PyTorch 2.0.1, Python 3.11.1" in table
+
+
+def test_every_run_stands_in_a_table(every_run, monkeypatch):
+    asked = set()
+
+    def told(results, variant):
+        asked.add(variant)
+        return finished(results, variant)
+
+    monkeypatch.setattr("mp3lib.tables.finished", told)  # by the notes below tables
+    headings = [line[3:] for line in report(every_run).splitlines() if line.startswith("## ")]
+    assert headings == list(SECTIONS)[1:]  # all but the one that is made from evaluations/
+    there = {str(path.parents[1].relative_to(every_run / "runs")) for path in every_run.glob("runs/*/*/*/scores.json")}
+    assert there - asked == set()
+
+
+def test_label_fractions_and_claims(every_run):
+    assert label_counts(every_run) == [500, 1000, 5000]
+    table = fractions(every_run)
+    assert [line.split(" |")[0] for line in table.splitlines()[2:6]] == [
+        "| 500 (1%)",
+        "| 1,000 (2%)",
+        "| 5,000 (10%)",
+        "| all",
+    ]
+    tested = weigh_claims(every_run)
+    assert len(tested) == 15 and all(t.ahead.n == 3 for t in tested)
+    few = next(t for t in tested if t.claim.startswith("2") and t.setting.startswith("500 "))
+    assert (few.mp3.variant, few.scratch.variant) == ("labels/mp3-500-nopos", "labels/scratch-500-pos")
+    assert few.ahead.mean == pytest.approx(few.mp3.mean - few.scratch.mean)
+    assert claims(every_run).count("| yes |") == sum(verdict(t.ahead) == "yes" for t in tested)
+
+
+def test_variants_stand_in_order(every_run):
+    assert variants(every_run, "ratio") == ["0.25", "0.5", "0.75", "0.9"]
+    assert variants(every_run, "pretraining") == ["10-epochs", "20-epochs"] and variants(every_run, "nothing") == []
+    assert variants(every_run, "labels")[:3] == ["mp3-500-nopos", "mp3-500-pos", "mp3-1000-nopos"]
+
+
+def test_made_part_of_a_readme(tmp_path):
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.5))
+    text = f"before\n{BEGIN}old\n{END}after\n"
+    new = with_tables(text, tmp_path)
+    assert new.startswith(f"before\n{BEGIN}| all labels |") and new.endswith(f"\n{END}after\n") and "old" not in new
+    assert with_tables(new, tmp_path) == new
+    with pytest.raises(ValueError, match="README lacks the lines"):
+        with_tables("no marks", tmp_path)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A copy of README.md and results/ that ``python -m mp3lib table`` takes for its own."""
+    ignored = shutil.ignore_patterns("checkpoint-*", "*.safetensors", "notebooks.jsonl")
+    shutil.copytree(ROOT / "results", tmp_path / "results", ignore=ignored)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    monkeypatch.setattr("mp3lib.__main__.__file__", str(tmp_path / "mp3lib" / "__main__.py"))
+    return tmp_path
+
+
+def test_a_changed_figure_is_found(clone, capsys):
+    """In a log, in the README, in results/README.md: each time the check fails, and ``table`` mends it."""
+    assert main(["table"]) == 0 and main(["table", "--check"]) == 0
+    log = clone / "results" / "evaluations" / "student-4x4.json"
+    figures = json.loads(log.read_text())
+    figures["positions"]["0.5"]["accuracy"] += 0.01
+    write_json(log, figures)
+    assert main(["table", "--check"]) == 1
+    assert "README.md, results/README.md differ from what results/ say" in capsys.readouterr().err
+    assert main(["table"]) == 0 and main(["table", "--check"]) == 0
+    for name in ("README.md", "results/README.md"):
+        text = (clone / name).read_text()
+        (clone / name).write_text(text.replace("| 4 of 16 | 12 | 46.7%", "| 4 of 16 | 12 | 47.7%"))
+        assert text != (clone / name).read_text() and main(["table", "--check"]) == 1
+        assert capsys.readouterr().err.startswith(f"ValueError: {name} differ")
+        (clone / name).write_text(text)
+    (clone / "results" / "README.md").unlink()
+    assert main(["table", "--check"]) == 1
+    (clone / "README.md").unlink()
+    assert main(["table"]) == 1 and "there is no README.md" in capsys.readouterr().err
+
+
+def test_the_files_say_what_the_results_say():
+    different = [
+        str(path.relative_to(ROOT))
+        for path, text in made_files(ROOT).items()
+        if path.read_text(encoding="utf-8") != text
+    ]
+    assert different == [], "write them anew: python -m mp3lib table"
