@@ -1125,10 +1125,6 @@ class greedy:
             scores[:, places[-1]] = -torch.inf
         return torch.tensor(places)
 
-    def swapped(scores):
-        """which patch lies in each place"""
-        return lay(scores.T)
-
     def which_patch(scores):
         """which patch lies in each place"""
         return lay(scores).argsort()
@@ -1182,7 +1178,7 @@ class neighbours_right:
         return int(beside.sum() + below.sum())
 
     def by_number(places, rows, cols):
-        """the end of a row and the begin of the next"""
+        """the end of a row and the start of the next"""
         grid = places.view(rows, cols)
         beside, below = grid[:, 1:] == grid[:, :-1] + 1, grid[1:] == grid[:-1] + cols
         return (beside.sum() + below.sum()).item() / (beside.numel() + below.numel())

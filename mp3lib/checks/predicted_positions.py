@@ -101,7 +101,7 @@ def check_neighbours_right(your_function: Watched) -> None:
                 "a mirrored pair does not count: the direction has to stay": (both[0] + both[1]) / (pairs_a + pairs_b),
                 "only the pairs beside each other are counted: those below each other too": a / pairs_a,
                 "only the pairs below each other are counted: those beside each other too": b / pairs_b,
-                "the end of a row and the begin of the next are no neighbours: compare rows and columns": (
+                "the end of a row and the start of the next are no neighbours: compare rows and columns": (
                     (wrapped[0] + b) / (pairs_a + pairs_b)
                 ),
                 "beside means in one row, below in one column: compare both": (loose[0] + loose[1])
