@@ -42,7 +42,7 @@ bench: setup data ## measure training speed beside vit_pytorch.mp3, and how fast
 format: setup ## write every file in the format that lint asks for
 	@$(python) -m ruff format .
 
-check: setup lint ## lint and the fast tests, in under a minute
+check: setup lint ## lint and the fast tests, in about two minutes
 	$(python) -m pytest tests -m "not slow" -q
 
 notebooks: setup data ## run every notebook from top to bottom and store its outputs
