@@ -2,6 +2,7 @@
 
     python tools/studies.py --list      what there is, what is done, what is left
     python tools/studies.py labels      that study, and whatever it starts from
+    python tools/studies.py labels/mp3-5000-pos/seed-0    that run
 
 A call that was stopped goes on where it was. Every run is a folder results/runs/STUDY/VARIANT/seed-S with settings and
 log; when it ends, scores.json is added: the figures that the tables show. Weights and checkpoints stay out of git.
@@ -221,12 +222,13 @@ def main() -> None:
     runs = all_runs()
     there_are = list(dict.fromkeys(name.split("/")[0] for name in runs))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", nargs="*", help=f"of {', '.join(there_are)}; none: all")
+    parser.add_argument("study", nargs="*", help=f"of {', '.join(there_are)}, or how a run's name begins; none: all")
     parser.add_argument("--list", action="store_true", help="train nothing, say what is done and what is left")
     args = parser.parse_args()
-    if unknown := set(args.study) - set(there_are):
-        parser.error(f"no study {', '.join(sorted(unknown))}; there are {', '.join(there_are)}")
-    wanted = [run for run in runs.values() if not args.study or run.name.split("/")[0] in args.study]
+    for name in args.study:
+        if not any(run.startswith(name) for run in runs):
+            parser.error(f"no run's name begins with {name}; there are {', '.join(there_are)}, see --list")
+    wanted = [run for run in runs.values() if not args.study or run.name.startswith(tuple(args.study))]
     if args.list:
         print("\n".join(f"{'done' if done(run) else 'left'} {run.name}" for run in wanted))
         return
