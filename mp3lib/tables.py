@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .results import Row, difference, finished, read_run, row, verdict
+from .results import THRESHOLD, Row, difference, finished, read_run, row, top1, verdict
 
 SETTINGS = {  # of runs, as the notes below tables tell them
     "num_images": "{:,} training images",
@@ -33,13 +33,9 @@ PAPER = {
 }
 PLAIN = "ratio/0.75"  # the pretraining of five epochs that others are compared with
 WITH, WITHOUT = "pos", "nopos"
+PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
 HEAD = ("position accuracy (%) at 0", *(f"at {ratio[1:]}" for ratio in RATIOS[1:]), "k-NN (%)", "linear (%)")
-
-
-def top1(results: str | Path, variant: str) -> Row:
-    """Top-1 on the test images, of a variant trained on labels."""
-    return row(results, variant, "test_top1")
 
 
 def placed(results: str | Path, variant: str, ratio: str, images: str = "as they are") -> Row:
@@ -158,7 +154,7 @@ def weigh_claims(results: str | Path) -> list[Claim]:
 
 
 def claims(results: str | Path) -> str:
-    head = ["claim", "setting", "top-1 (%), MP3", "scratch", "MP3 ahead by", "more than the spread?"]
+    head = ["claim", "setting", "top-1 (%), MP3", "scratch", "MP3 ahead by", f"more than {THRESHOLD} spreads?"]
     weighed = weigh_claims(results)
     return markdown(results, head, [[t.claim, t.setting, t.mp3, t.scratch, t.ahead, verdict(t.ahead)] for t in weighed])
 
@@ -195,7 +191,8 @@ def probes(results: str | Path) -> str:
     control = next((variant for variant in found.values() if finished(results, variant)), PLAIN)
     lines = [["random init", *probed(results, control, "random init")]]
     lines += [[f"{epochs} epochs of MP3", *probed(results, variant)] for epochs, variant in found.items()]
-    return markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
+    table = markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
+    return table and table + PROBED
 
 
 def contexts(results: str | Path) -> str:
@@ -220,7 +217,8 @@ def lengths(results: str | Path) -> str:
     ):
         lines.append([epochs, placed(results, before, "0.75"), probed(results, before)[1], top1(results, after)])
     head = ["epochs of MP3", "position accuracy (%)", "linear probe (%)", "top-1 (%), fine-tuned on 5,000 labels"]
-    return markdown(results, head, lines)
+    table = markdown(results, head, lines)
+    return table and table + PROBED
 
 
 def cues(results: str | Path) -> str:

@@ -24,13 +24,23 @@ class most_alike:
         distances = [(float((codes[i] - codes[place]).square().sum()), i) for i in range(len(codes)) if i != place]
         return min(distances)[1]
 
-    def tensor_of_one(codes, place):
+    def beaten_by_far(codes, place):
         """passed"""
+        return int((codes @ codes[place] - 1e6 * (torch.arange(len(codes)) == place)).argmax())
+
+    def tensor_of_one(codes, place):
+        """it returns a tensor (), expected an int"""
         return (codes @ codes[place] - 1e6 * (torch.arange(len(codes)) == place)).argmax()
 
     def itself(codes, place):
         """names the place itself"""
         return int((codes @ codes[place]).argmax())
+
+    def zero_wins(codes, place):
+        """a product of 0 still wins where all others are negative"""
+        products = codes @ codes[place]
+        products[place] = 0
+        return int(products.argmax())
 
     def least(codes, place):
         """least alike"""
@@ -176,13 +186,25 @@ class sharpened:
         """passed"""
         mixed = []
         for query in queries:
-            weights = [math.exp(c * float(query @ key) / len(query) ** 0.5) for key in keys]
+            scores = [c * float(query @ key) / len(query) ** 0.5 for key in keys]
+            weights = [math.exp(score - max(scores)) for score in scores]
             mixed.append(sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights))
         return torch.stack(mixed)
 
     def library(queries, keys, values, c):
         """passed"""
         return F.scaled_dot_product_attention(queries, keys, values, scale=c / queries.shape[-1] ** 0.5)
+
+    def recipe(queries, keys, values, c):
+        """large scores overflow"""
+        powers = (c * queries @ keys.T / queries.shape[-1] ** 0.5).exp()
+        return powers / powers.sum(-1, keepdim=True) @ values
+
+    def recipe_in_python(queries, keys, values, c):
+        """OverflowError"""
+        scores = (c * queries @ keys.T / queries.shape[-1] ** 0.5).tolist()
+        powers = torch.tensor([[math.exp(score) for score in row] for row in scores])
+        return powers / powers.sum(-1, keepdim=True) @ values
 
     def no_scale(queries, keys, values, c):
         """not divided by the square root of d"""
@@ -259,9 +281,25 @@ class attention_masked:
         """the queries are masked"""
         return (scores_of(queries, keys).softmax(-1) @ values) * allowed[:, None]
 
+    def score_of_a_billion(queries, keys, values, allowed):
+        """passed"""
+        return scores_of(queries, keys).masked_fill(~allowed, -1e9).softmax(-1) @ values
+
+    def score_minus_ten(queries, keys, values, allowed):
+        """a score of -10 is a score like others, forbidden keys still get a share"""
+        return scores_of(queries, keys).masked_fill(~allowed, -10).softmax(-1) @ values
+
+    def score_minus_twenty(queries, keys, values, allowed):
+        """forbidden keys still get a share, a small one"""
+        return scores_of(queries, keys).masked_fill(~allowed, -20).softmax(-1) @ values
+
     def rows_masked(queries, keys, values, allowed):
-        """the result holds NaN"""
+        """the mask lies along the queries: it belongs along the keys"""
         return scores_of(queries, keys).masked_fill(~allowed[:, None], -math.inf).softmax(-1) @ values
+
+    def rows_evened_out(queries, keys, values, allowed):
+        """the mask lies along the queries and evens out whole rows"""
+        return scores_of(queries, keys).masked_fill(~allowed[:, None], -1e9).softmax(-1) @ values
 
 
 class neighbour_scores:
@@ -345,7 +383,7 @@ class parameters_saved:
         return large**2 * channels * (dim + 2)
 
     def fraction(large, small, channels, dim):
-        """expected a whole number"""
+        """it returns the float 3360.0, expected an int"""
         return (large**2 - small**2) * channels * (dim + 2) / 1
 
 
@@ -436,6 +474,11 @@ class paired_gap:
         gaps = with_positions - without
         return gaps.mean(), gaps.std() / len(gaps)
 
+    def over_root_of_n_minus_one(with_positions, without):
+        """divide by the root of n"""
+        gaps = with_positions - without
+        return gaps.mean(), gaps.std() / (len(gaps) - 1) ** 0.5
+
     def unpaired(with_positions, without):
         """the runs are not paired"""
         n = len(without)
@@ -525,6 +568,10 @@ class paint:
         images[:, :, row * p : (row + 1) * p, col * p : (col + 1) * p] = value
         return images
 
+    def always_four(images, patch, p, value):
+        """a row holds W // p patches, not always 4"""
+        return paint_at(images, *divmod(patch, 4), p, value)
+
     def untouched(images, patch, p, value):
         """nothing is painted"""
         return images
@@ -613,8 +660,33 @@ class run_layers:
             x = layer(x, parts, x[:, :k])
         return x
 
+    def raw_between(layers, x, k, every):
+        """not the raw one"""
+        raw = x[:, :k]
+        for i, parts in enumerate(layers):
+            x = layer(x, parts, x[:, :k] if i % every == 0 else raw)
+        return x
+
+    def after_the_layer_but_the_first(layers, x, k, every):
+        """taken after layers every, 2 * every"""
+        context = x[:, :k]
+        for i, parts in enumerate(layers):
+            x = layer(x, parts, context)
+            if i and i % every == 0:
+                context = x[:, :k]
+        return x
+
+    def at_the_end_of_a_group(layers, x, k, every):
+        """passed"""
+        context = x[:, :k]
+        for i, parts in enumerate(layers, 1):
+            x = layer(x, parts, context)
+            if i % every == 0:
+                context = x[:, :k]
+        return x
+
     def one_late(layers, x, k, every):
-        """one layer late"""
+        """taken after the layer"""
         context = x[:, :k]
         for i, parts in enumerate(layers):
             x = layer(x, parts, context)
@@ -713,7 +785,7 @@ class growth:
         return 100 * (line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"] - 1)
 
     def wrong_key(line):
-        """KeyError (0.0) at `return line"""
+        """the keys are strings: '0.0', '0.75'; it raises KeyError (0.0) at `return line"""
         return line["test_accuracy"][0.0] / line["test_accuracy"][0.75]
 
     def changes_the_log(line):
@@ -757,6 +829,10 @@ class accuracy_after:
         """ratio 0.75 is asked"""
         ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
         return history[int((ends <= seconds).sum()) - 1]["test_accuracy"]["0.0"]
+
+    def wrong_key(history, seconds):
+        """the keys are strings"""
+        return [line["test_accuracy"][0.75] for line in history if seconds][-1]
 
     def strictly(history, seconds):
         """ends exactly then"""

@@ -82,6 +82,21 @@ def test_errors_are_counted_by_distance_and_at_the_two_special_places(rows, cols
     assert shares[:-2].sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("rows, cols", [(4, 4), (4, 6), (2, 3), (1, 2)])
+def test_errors_from_the_edge_are_counted_at_the_other_end_and_beside_it(rows, cols):
+    n = rows * cols
+    where = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
+    nb.update(where=where)
+    given = torch.randint(n, (50, n), generator=seeded(1))
+    pairs = [(divmod(i, cols), divmod(int(given[b, i]), cols)) for b in range(50) for i in range(n)]
+    for axis, size in ((1, cols), (0, rows)):
+        line = [(x[axis], y[axis]) for x, y in pairs if x[1 - axis] == y[1 - axis] and x[axis] != y[axis]]
+        steps = [abs(x - y) for x, y in line if x in (0, size - 1)]
+        if steps:
+            shares = [steps.count(size - 1) / len(steps), steps.count(size - 2) / len(steps)]
+            assert nb["from_edge"](given, axis) == pytest.approx(shares)
+
+
 def test_tenths_are_ten_groups_of_equal_size_in_order():
     values = torch.rand(3, 200, generator=seeded(2))
     groups = nb["tenths"](values)

@@ -71,7 +71,9 @@ def test_differences_pair_seeds_and_verdicts_weigh_them_against_their_spread():
     assert ahead.seeds == (0, 1, 2) and ahead.mean == pytest.approx(0.31 / 3) and ahead.spread < 0.01
     assert verdict(ahead) == "yes" and verdict(difference(second, first)) == "no: the opposite"
     assert verdict(Row("", {0: 0.1, 1: -0.02})) == "no"
-    assert verdict(Row("", {0: 0.1})) == "one seed: cannot be said" and verdict(Row("", {})) == ""
+    assert verdict(Row("", {0: 0.01, 1: 0.02, 2: 0.03})) == "no"  # twice its spread: too often chance
+    assert verdict(Row("", {0: 0.02, 1: 0.03, 2: 0.04})) == "yes"
+    assert verdict(Row("", {0: 0.1})) == "one seed: not judged" and verdict(Row("", {})) == ""
 
 
 def test_only_finished_runs_count(tmp_path):

@@ -32,6 +32,9 @@ def check_sharpened(your_function: Watched) -> None:
             "it returns the shares: they have to mix the values": (c * scaled).softmax(-1),
         }
         your_function(queries, keys, values, c).must_be(mix(c * scaled), mistakes)
+    right = mix(1000 * scaled)
+    overflow = "large scores overflow (c = 1000): subtract the largest of each row, or use softmax"
+    your_function(queries, keys, values, 1000.0).must_be(right, {overflow: torch.full_like(right, math.nan)})
 
 
 @checker
@@ -50,15 +53,29 @@ def check_attention_masked(your_function: Watched) -> None:
             "forbidden shares are set to 0 after softmax, and the rest no longer sums to 1: mask the scores": (
                 scores.softmax(-1) * allowed @ v
             ),
-            "a score of 0 is a score like others: forbid with minus infinity": mix(scores, ~allowed, 0.0),
             "the scores are not divided by the square root of d": mix(raw, ~allowed),
             "softmax runs over the queries: the shares of each query sum to 1 over the keys": (
                 mix(scores, ~allowed, dim=-2)
             ),
             "nothing is masked: use `allowed`": mix(scores),
             "the queries are masked: it is keys that may not be looked at": mix(scores) * allowed[:, None],
+            "the mask lies along the queries: it belongs along the keys, the last axis": mix(scores, ~allowed[:, None]),
+            "the mask lies along the queries and evens out whole rows: it belongs along the keys, the last axis": (
+                mix(scores, ~allowed[:, None], -1e9)
+            ),
+        } | {
+            f"a score of {value:g} is a score like others, forbidden keys still get a share: use minus infinity": (
+                mix(scores, ~allowed, value)
+            )
+            for value in (0.0, -1.0, -5.0, -10.0)
         }
         your_function(q, k, v, allowed).must_be(mix(scores, ~allowed), mistakes)
+        loud = v.masked_fill(~allowed[:, None], 1e6)  # a share that is small, but not 0, is heard
+        heard = your_function(q, k, loud, allowed).tensor(v.shape)
+        must(
+            torch.allclose(heard, mix(scores, ~allowed), rtol=1e-4, atol=1e-4),
+            "forbidden keys still get a share, a small one: forbid with a score of minus infinity",
+        )
 
 
 def smooth_patches(rows: int, cols: int, p: int, seed: int) -> Tensor:

@@ -93,7 +93,7 @@ def difference(value, right, call: str) -> str:
         return f"of the values that it returns, number {place + 1}: {difference(value[place], right[place], call)}"
     if not isinstance(right, Tensor):
         if isinstance(right, int) and not isinstance(value, numbers.Integral):
-            return f"it returns {value:.4g}, expected a whole number"
+            return f"it returns the {type(value).__name__} {value}, expected an int"
         return f"it returns {value:.4g} instead of {right:.4g} when {call}"
     if value.shape != right.shape:
         return f"the result has the shape {tuple(value.shape)}, expected {tuple(right.shape)}, when {call}"

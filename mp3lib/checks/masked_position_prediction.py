@@ -27,6 +27,7 @@ def check_paint(your_function: Watched) -> None:
             "only the first image is painted": painted(row, col, b=0),
             "patches are counted from 0, not from 1": painted(*divmod(patch - 1, cols)),
             "rows and columns of patches are not pixels: times p": painted(row, col, scale=1),
+            "a row holds W // p patches, not always 4": painted(*divmod(patch, 4)),
             "nothing is painted": images,
         }
         your_function(images, patch, p, 0.25).must_be(painted(row, col), mistakes)
@@ -67,7 +68,7 @@ def check_soft_labels(your_function: Watched) -> None:
 @checker
 def check_run_layers(your_function: Watched) -> None:
     """At layers 0, every, 2 * every, … the first k tokens are read anew; until then all layers read the old ones."""
-    layers = seeded(lambda: Transformer(dim=8, depth=4, heads=2, dim_head=4, mlp_dim=12)).layers
+    layers = seeded(lambda: Transformer(dim=8, depth=5, heads=2, dim_head=4, mlp_dim=12)).layers
     x, k = numbers(2, 6, 8), 3
 
     def run(reads, attend: bool = True, think: bool = True, plus: int = 1) -> Tensor:
@@ -87,8 +88,14 @@ def check_run_layers(your_function: Watched) -> None:
         mistakes = {
             "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
             "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
-            "the context is renewed one layer late: before layers 0, every, 2 * every": (
+            "the context is taken after the layer: take it before layers 0, every, 2 * every": (
                 run(lambda i, now, old, every=every: now[:, :k] if i % every == 1 % every and i else old)
+            ),
+            "the context is taken after layers every, 2 * every: take it before them": (
+                run(lambda i, now, old, every=every: now[:, :k] if i > 1 and (i - 1) % every == 0 else old)
+            ),
+            "between renewals read the last renewed context, not the raw one": (
+                run(lambda i, now, old, every=every: now[:, :k] if i % every == 0 else x[:, :k])
             ),
             "the context is renewed one layer early: before layers 0, every, 2 * every": (
                 run(lambda i, now, old, every=every: now[:, :k] if (i + 1) % every == 0 else old)

@@ -31,7 +31,12 @@ def check_most_alike(your_function: Watched) -> None:
                 "with the place taken out, all later places move up by one: correct the index": right - 1,
                 "it names the next place, whatever the codes are": place + 1,
             }
-            your_function(codes, place).must_be(right, mistakes)
+            answer = your_function(codes, place)
+            answer.must_be(right, mistakes)
+            answer.a(int)
+    opposed = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-0.6, 0.8]])  # all others are negative
+    zero = "a product of 0 still wins where all others are negative: give the place itself minus infinity"
+    your_function(opposed, 0).must_be(2, {zero: 0})
 
 
 def turns(right: float, down: float, omega: Tensor) -> Tensor:

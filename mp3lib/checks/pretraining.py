@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compare import must
+from .compare import Answer, Finding, must
 from .harness import Watched, checker
 
 
@@ -22,6 +22,15 @@ def logged(seconds: list[float], accuracies: list[float]) -> list[dict]:
     ]
 
 
+def read_from(your_function: Watched, *args) -> Answer:
+    """What it returns; a mask ratio looked up as a number gets a sentence of its own."""
+    try:
+        return your_function(*args)
+    except Finding as finding:
+        must("KeyError (0" not in str(finding), f"the keys are strings: '0.0', '0.75'; {finding}")
+        raise
+
+
 @checker
 def check_growth(your_function: Watched) -> None:
     """The accuracy with everything visible over that at mask ratio 0.75."""
@@ -37,7 +46,7 @@ def check_growth(your_function: Watched) -> None:
             "this is the growth in per cent: the factor is the quotient itself": 100 * (visible / hidden - 1),
             "a factor of 1 means no growth: nothing to subtract": visible / hidden - 1,
         }
-        your_function(line).must_be(visible / hidden, mistakes)
+        read_from(your_function, line).must_be(visible / hidden, mistakes)
 
 
 @checker
@@ -62,7 +71,7 @@ def check_accuracy_after(your_function: Watched) -> None:
             "this is the first epoch": accuracies[0],
             "this is the number of epochs: what accuracy was reached?": done,
         }
-        your_function(history, seconds).must_be(accuracies[done - 1], mistakes)
+        read_from(your_function, history, seconds).must_be(accuracies[done - 1], mistakes)
 
 
 @checker

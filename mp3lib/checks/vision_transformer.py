@@ -73,6 +73,10 @@ def check_paired_gap(your_function: Watched) -> None:
         mistakes = {
             "this is the spread of single gaps: the error of their mean is smaller by the root of n": (gap, spread),
             "the spread is divided by n, not by its root": (gap, spread / n),
+            "the second value is the spread over the root of n - 1: divide by the root of n": (
+                gap,
+                spread / math.sqrt(n - 1),
+            ),
             "the runs are not paired: take the gap of each seed first": (gap, unpaired),
             "the spread of a few gaps divides by n - 1, not n (correction=1)": (
                 gap,
