@@ -154,6 +154,8 @@ def train(run: Run, known: dict[str, Run], images) -> None:
         train(known[run.start], known, images)
     if done(run):
         return
+    if run.folder.exists() and not [*run.folder.glob("checkpoint-*")]:  # cloned, or stopped within the first epoch
+        shutil.rmtree(run.folder)
     print(run.name, flush=True)
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint, "start": run.start}
     settings = {"seed": run.seed, "precision": "bf16", "out": run.folder, "resume": True, "about": about}
