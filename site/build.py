@@ -183,6 +183,8 @@ def main(out: Path) -> int:
     command += [str(out.parent / "doctrees"), "-c", str(SITE), str(source), str(out)]
     code = subprocess.run(command).returncode
     if code == 0:
+        # pictures that a page names in HTML of its own, such as the README's <picture>: Sphinx leaves them out
+        shutil.copytree(ROOT / "assets", out / "assets", dirs_exist_ok=True)
         print(f"{len(list(out.rglob('*.html')))} pages, {size(out):.1f} MB: {out / 'index.html'}")
     return code
 
