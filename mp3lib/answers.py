@@ -16,25 +16,8 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
 
-from .canvas import (
-    CLEAR_TO_BLUE,
-    GREY_TO_BLUE,
-    INK,
-    VERMILION,
-    Sheet,
-    check_flags,
-    check_indices,
-    check_texts,
-    cut,
-    draw_grid,
-    fade,
-    join_patches,
-    outline,
-    paint,
-    styled,
-    to_numpy,
-    to_pictures,
-)
+from .arrays import check_flags, check_indices, check_texts, cut, fade, join_patches, to_numpy, to_pictures
+from .canvas import CLEAR_TO_BLUE, GREY_TO_BLUE, INK, VERMILION, Sheet, draw_grid, outline, paint, styled
 
 
 @styled

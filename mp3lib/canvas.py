@@ -16,8 +16,9 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 from PIL import Image
+
+from .arrays import check_texts
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, MUTED, HATCH, HIDDEN, PALE = "#222222", "#666666", "#9a9a9a", "#dcdcdc", "#e6e6e6"
@@ -113,29 +114,6 @@ def figure(width: float = 6, height: float = 3, rows: int = 1, columns: int = 1,
     return fig, fig.subplots(rows, columns, **options)
 
 
-def to_picture(image: ArrayLike) -> np.ndarray:
-    """An image as (H, W, 3) uint8, ready to draw.
-
-    image: (3, H, W), (H, W, 3), (1, H, W), (H, W, 1) or (H, W). Where both ends could be channels, the first one is.
-    uint8 is taken as it is; other integers must lie in [0, 255]; floats must lie in [-1, 1], -1 black and 1 white, as
-    `to_float` makes them (rounding noise up to 0.001 is clipped). A [0, 1] image has to be given as `2 * image - 1`.
-    Raises ValueError for another shape, for values outside the range, and for NaN.
-    """
-    a = to_numpy(image)
-    shape, a = a.shape, a[None] if a.ndim == 2 else a
-    if a.ndim != 3 or 0 in a.shape or (a.shape[0] not in (1, 3) and a.shape[2] not in (1, 3)):
-        raise ValueError(f"image has shape {shape}; expected (3, H, W), (H, W, 3) or (H, W)")
-    if a.shape[0] in (1, 3):
-        a = np.moveaxis(a, 0, 2)
-    if a.dtype != np.uint8:
-        kind, bottom, top, slack = ("integer", 0, 255, 0) if a.dtype.kind in "iu" else ("float", -1, 1, 1e-3)
-        low, high = float(a.min()), float(a.max())
-        if not (low >= bottom - slack and high <= top + slack):
-            raise ValueError(f"{kind} image has values from {low:g} to {high:g}; expected {bottom} to {top}")
-        a = (a if kind == "integer" else np.rint((a.clip(-1, 1).astype(float) + 1) * 127.5)).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(a, (*a.shape[:2], 3)))
-
-
 class Sheet:
     """A figure whose one axes measures inches from the top left, with a box (x, y, w, h) for each small picture.
 
@@ -195,66 +173,6 @@ class Sheet:
         if level is not None and low <= level <= high:
             spot = top + tall * (high - level) / (high - low)
             draw_boxes(self.ax, [(x - 0.02, spot, 0.14, 0)], ORANGE, 2)
-
-
-def to_numpy(a) -> np.ndarray:
-    if hasattr(a, "detach"):
-        a = a.detach().cpu()
-        return (a.float() if str(a.dtype) == "torch.bfloat16" else a).numpy()
-    if isinstance(a, (list, tuple)) and a and hasattr(a[0], "detach"):
-        return np.stack([to_numpy(one) for one in a])
-    return np.asarray(a)
-
-
-def to_pictures(images) -> list[np.ndarray]:
-    pictures = [to_picture(image) for image in (images if isinstance(images, (list, tuple)) else to_numpy(images))]
-    sizes = sorted({picture.shape[:2] for picture in pictures})
-    if len(sizes) != 1:
-        raise ValueError(f"images have sizes {sizes}; expected at least one image, and one size")
-    return pictures
-
-
-def cut(picture, patch_size):
-    """(H, W, 3) -> patches (n, ph, pw, 3) and their grid (rows, cols)."""
-    (H, W), (ph, pw) = picture.shape[:2], (patch_size, patch_size) if np.ndim(patch_size) == 0 else patch_size
-    if ph < 1 or pw < 1 or H % ph or W % pw:
-        raise ValueError(f"patches of {ph} x {pw} pixels do not divide an image of {H} x {W}")
-    rows, cols = H // ph, W // pw
-    return picture.reshape(rows, ph, cols, pw, 3).swapaxes(1, 2).reshape(-1, ph, pw, 3), (rows, cols)
-
-
-def join_patches(patches, rows, cols):
-    n, ph, pw, _ = patches.shape
-    return patches.reshape(rows, cols, ph, pw, 3).swapaxes(1, 2).reshape(rows * ph, cols * pw, 3)
-
-
-def fade(patches):
-    """Grey and pale, so that colours and arrows on top stand out."""
-    grey = 125 + 0.5 * patches @ np.array([0.299, 0.587, 0.114])
-    return np.repeat(grey[..., None], 3, -1).round().astype(np.uint8)
-
-
-def check_indices(values, n, name, low=0, length=None):
-    values = to_numpy(values).astype(int).ravel()
-    bad = values[(values < low) | (values >= n)]
-    if len(bad):
-        raise ValueError(f"{name} holds {bad[0]}; expected {low} to {n - 1}")
-    if length is not None and len(values) != length:
-        raise ValueError(f"{name} has length {len(values)}; expected {length}")
-    return values
-
-
-def check_flags(hidden, n):
-    hidden = to_numpy(hidden).astype(bool).ravel()
-    if len(hidden) != n:
-        raise ValueError(f"hidden has length {len(hidden)}; expected {n}, one flag a patch")
-    return hidden
-
-
-def check_texts(texts, count) -> list[str]:
-    if len(texts) != count:
-        raise ValueError(f"got {len(texts)} texts; expected {count}")
-    return [str(text) for text in texts]
 
 
 def color_range(values, vmin, vmax, cmap):

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,24 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("WARNING: tests left out for want of a browser", red=True, bold=True)
         terminalreporter.line(why)
         terminalreporter.line("To bring one: python tools/browser.py --install")
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """``with interrupted(module, "crop", 7):`` whoever calls ``module.crop`` for the seventh time meets Ctrl-C."""
+
+    @contextmanager
+    def at(module, name: str, when: int):
+        calls, function = [], getattr(module, name)
+
+        def interrupt(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == when:
+                raise KeyboardInterrupt
+            return function(*args, **kwargs)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, name, interrupt)
+            yield
+
+    return at

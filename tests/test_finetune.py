@@ -78,20 +78,11 @@ EVERYTHING = dict(augment=0.7, erase=0.3, mix=0.5, label_smoothing=0.1, drop_pat
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_run_with_everything_switched_on_resumes_to_the_same_bits(optimizer, tmp_path, monkeypatch):
+def test_a_run_with_everything_switched_on_resumes_to_the_same_bits(optimizer, tmp_path, interrupted):
     settings = QUICK | EVERYTHING | {"epochs": 3, "optimizer": optimizer}
     whole = model()
     finetune(whole, IMAGES, LABELS, **settings)
-    calls, augment = [], mp3lib.finetune.strong_augment
-
-    def interrupt(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 7:
-            raise KeyboardInterrupt
-        return augment(*args, **kwargs)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(mp3lib.finetune, "strong_augment", interrupt)
+    with interrupted(mp3lib.finetune, "strong_augment", 7):
         finetune(model(), IMAGES, LABELS, out=tmp_path, **settings)
     resumed = model()
     finetune(resumed, IMAGES, LABELS, out=tmp_path, resume=True, **settings)

@@ -82,17 +82,8 @@ def test_same_seed_same_weights_other_seed_others(uninterrupted):
 
 
 @pytest.mark.parametrize("when", [2, 4, 8])
-def test_an_interrupted_run_resumes_to_the_same_bits(when, tmp_path, monkeypatch, uninterrupted):
-    calls, crop = [], train.random_resized_crop
-
-    def interrupt(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == when:
-            raise KeyboardInterrupt
-        return crop(*args, **kwargs)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "random_resized_crop", interrupt)
+def test_an_interrupted_run_resumes_to_the_same_bits(when, tmp_path, interrupted, uninterrupted):
+    with interrupted(train, "random_resized_crop", when):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     mp3 = model()
     lines = pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
@@ -102,21 +93,14 @@ def test_an_interrupted_run_resumes_to_the_same_bits(when, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("when", [2, 8])
-def test_a_run_with_averaged_weights_resumes_to_the_same_bits(when, tmp_path, monkeypatch, uninterrupted):
-    whole, crop, calls = model(), train.random_resized_crop, []
+def test_a_run_with_averaged_weights_resumes_to_the_same_bits(when, tmp_path, interrupted, uninterrupted):
+    whole = model()
     lines = pretrain(whole, IMAGES, **QUICK, ema=0.9, eval_images=IMAGES)
     assert not same(weights(whole), uninterrupted)
     tested = position_accuracy(whole, IMAGES, (0.5,))[0.5]  # what is tested is what is left in the model
     assert lines[-1]["test_loss"]["0.5"] == tested["loss"]
 
-    def interrupt(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == when:
-            raise KeyboardInterrupt
-        return crop(*args, **kwargs)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "random_resized_crop", interrupt)
+    with interrupted(train, "random_resized_crop", when):
         pretrain(model(), IMAGES, **QUICK, ema=0.9, out=tmp_path)
     for _ in range(2):  # the second time there is nothing left to train
         mp3 = model()
