@@ -43,6 +43,7 @@ def new_vit(args: argparse.Namespace, images):
         depth=args.depth,
         heads=args.heads,
         mlp_dim=args.mlp_dim,
+        patch_norm=not args.no_patch_norm,
     )
 
 
@@ -67,11 +68,18 @@ def run_settings(args: argparse.Namespace, images) -> dict:
 
 def pretrain(args: argparse.Namespace) -> dict:
     from . import MP3
+    from .mp3 import with_image_size
     from .train import pretrain
 
     images = the_images(args)
-    mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
     settings = run_settings(args, images)
+    if args.start:
+        start = with_image_size(MP3.from_pretrained(args.start), tuple(images.train.images.shape[2:]))
+        mp3 = MP3(start.vit, args.mask_ratio, args.context)
+        mp3.mlp_head = start.mlp_head
+        settings["about"]["start"] = args.start
+    else:
+        mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]

@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     shape.add_argument("--depth", type=whole, default=4, metavar="L", help="layers")
     shape.add_argument("--heads", type=whole, default=2, metavar="H", help="attention heads, 64 features each")
     shape.add_argument("--mlp-dim", type=whole, default=512, metavar="M", help="hidden features of the feed-forward")
+    shape.add_argument(
+        "--no-patch-norm", action="store_true", help="no LayerNorm on a patch's pixels: learns positions faster"
+    )
 
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
@@ -61,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     pre.add_argument("--mask-ratio", type=float, default=0.75, metavar="R", help="fraction hidden from attention")
     pre.add_argument(
         "--context", choices=("updated", "frozen"), default="updated", help="as in the paper, or as in vit_pytorch"
+    )
+    pre.add_argument(
+        "--start", metavar="DIR", help="begin with these weights, pretrained on any size; they give the model's shape"
     )
     pre.add_argument("--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches asked")
 

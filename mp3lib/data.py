@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,9 +89,10 @@ def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int,
     - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
     - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
       one place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
-      Hugging Face parquet files. Pictures are cropped about the centre and resized to ``size``, a side or
-      (height, width), in pixels.
+      Hugging Face parquet files.
 
+    Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and
+    resized.
     Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. What looks like
     CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in place, come with a warning.
     Raises ``ValueError`` for a path without images.
@@ -112,11 +113,11 @@ def _load(name_or_path, size, retry: bool) -> Images:
     if name_or_path in ("auto", "cifar10"):
         place = os.environ.get("MP3_DATA") or name_or_path
     if place in ("auto", "cifar10", "scenes"):
-        if (height, width) != (32, 32):
-            raise ValueError(f"size is for pictures in files, {place} has 32 x 32 pixels; got size {size}")
         images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
     else:
         images, where = _from_path(Path(place).expanduser(), (height, width))
+    if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
+        images, where = _resized(images, (height, width)), f"{where}, resized to {height} x {width} pixels"
     title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
     known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
     print(f"data: {title}, {len(images.train):,} + {len(images.test):,} images{known}, {where}", flush=True)
@@ -162,6 +163,14 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
         'MP3_DATA=scenes, or call load_images("auto"), for the embedded images; or try again with '
         "python -m mp3lib data fetch"
     )
+
+
+def _resized(images: Images, size: tuple[int, int]) -> Images:
+    train, test = (
+        Split(torch.stack([pictures.fit(image, size) for image in split.images]), split.labels)
+        for split in (images.train, images.test)
+    )
+    return replace(images, train=train, test=test, fingerprint=fingerprint(train, test))
 
 
 def _download(link: download.Link) -> Images:

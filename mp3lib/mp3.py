@@ -1,5 +1,6 @@
 """Masked position prediction: hide most patches from attention, and let every patch say where it belongs."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -187,6 +188,33 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
         else:
             x = self.vit.transformer(x, num_context=context.shape[1])
         return self.mlp_head(x)
+
+
+def with_image_size(mp3: MP3, image_size: int | Sequence[int]) -> MP3:
+    """The same model for images of another size: a copy whose position classifier is interpolated to the other grid.
+
+    Every layer stays as it is, for none of them knows how many patches there are. So a model may learn on small
+    pictures, which is quick, and go on with more positions. The classifier's weights and biases are resized like a
+    picture of the grid with d + 1 channels, bilinearly.
+
+    Args:
+        mp3: the model; its ViT is copied, not shared.
+        image_size: height and width in pixels, an int or a pair, which the patch size has to divide.
+
+    Raises:
+        ValueError: if the patch size does not divide ``image_size``, or the masking ratio hides none of its patches.
+    """
+    vit = ViT(**mp3.vit._hub_mixin_config | {"image_size": image_size})
+    vit.load_state_dict(mp3.vit.state_dict())
+    new = MP3(vit, mp3.masking_ratio, mp3.context).to(mp3.mlp_head[1].weight.device)
+    new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
+    old, resized = mp3.mlp_head[1], new.mlp_head[1]
+    with torch.no_grad():
+        grid = torch.cat((old.weight, old.bias[:, None]), dim=1).T.unflatten(1, mp3.vit.grid)
+        grid = F.interpolate(grid[None], size=vit.grid, mode="bilinear", align_corners=False)[0].flatten(1).T
+        resized.weight.copy_(grid[:, :-1])
+        resized.bias.copy_(grid[:, -1])
+    return new
 
 
 def take(tokens: Tensor, indices: Tensor) -> Tensor:

@@ -60,10 +60,21 @@ def decode(data: bytes, size: tuple[int, int], careful: bool = False) -> tuple[n
         picture = picture.convert("RGBA" if see_through else "RGB")
         in_place = picture.size == (width, height)
         if not in_place:
-            picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+            picture = fit_picture(picture, size)
         if see_through:
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
         return np.asarray(picture).transpose(2, 0, 1), in_place and form in ("JPEG", "MPO")
+
+
+def fit_picture(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cropped about the centre and resized to (height, width) pixels."""
+    return ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
+
+
+def fit(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """The same for uint8 pixels (3, H, W)."""
+    picture = fit_picture(Image.fromarray(pixels.permute(1, 2, 0).numpy()), size)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
 def stretched(values: np.ndarray) -> np.ndarray:

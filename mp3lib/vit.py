@@ -35,7 +35,8 @@ class SavedModel(PyTorchModelHubMixin):
 class ViT(nn.Module, SavedModel):
     """Vision Transformer with mean pooling, no class token and fixed 2D sine-cosine position embeddings.
 
-    Signature, parameter names and results match ``vit_pytorch.mp3.ViT``; state dicts load strictly both ways.
+    Signature, parameter names and results match ``vit_pytorch.mp3.ViT``, which knows no ``patch_norm``; state dicts
+    load strictly both ways.
     ``save_pretrained`` and ``from_pretrained`` write and read a folder with ``config.json`` and ``model.safetensors``.
 
     Args:
@@ -49,6 +50,8 @@ class ViT(nn.Module, SavedModel):
         channels: channels of the image.
         dim_head: features per head.
         dropout: probability.
+        patch_norm: whether a LayerNorm comes before the patch embedding, as in ``vit_pytorch``. It hides how bright a
+            patch is and how strong its contrast; position prediction learns faster without it.
 
     Raises:
         ValueError: if a size is not positive or the patch size does not divide the image size.
@@ -69,6 +72,7 @@ class ViT(nn.Module, SavedModel):
         channels: int = 3,
         dim_head: int = 64,
         dropout: float = 0.0,
+        patch_norm: bool = True,
     ):
         super().__init__()
         self.image_size, self.patch_size = pair(image_size, "image_size"), pair(patch_size, "patch_size")
@@ -84,7 +88,7 @@ class ViT(nn.Module, SavedModel):
 
         self.to_patch_embedding = nn.Sequential(
             Rearrange("b c (h p1) (w p2) -> b h w (p1 p2 c)", p1=self.patch_size[0], p2=self.patch_size[1]),
-            nn.LayerNorm(patch_dim),
+            nn.LayerNorm(patch_dim) if patch_norm else nn.Identity(),
             nn.Linear(patch_dim, dim),
             nn.LayerNorm(dim),
         )

@@ -394,9 +394,15 @@ def test_a_size_without_pixels_is_refused(size):
         data.load_images("scenes", size=size)
 
 
-def test_the_size_of_the_fixed_sets_cannot_be_chosen():
-    with pytest.raises(ValueError, match="32 x 32"):
-        data.load_images("scenes", size=64)
+def test_a_set_of_fixed_size_is_resized_like_pictures_in_files(tmp_path, capsys):
+    whole, wide = data.load_images("scenes"), data.load_images("scenes", size=(8, 16))
+    assert wide.train.images.shape[1:] == (3, 8, 16) and wide.train.images.is_contiguous()
+    assert wide.fingerprint != whole.fingerprint and torch.equal(wide.test.labels, whole.test.labels)
+    assert "resized to 8 x 16 pixels" in capsys.readouterr().out
+    for number, pixels in enumerate(whole.train.images[:3]):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
+    same = data.load_images(tmp_path, size=(8, 16))
+    assert torch.equal(torch.cat((same.train.images, same.test.images)), wide.train.images[:3])
 
 
 # --- names, MP3_DATA and the cache ------------------------------------------------------------------------------------

@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from PIL import Image
 
+from mp3lib import MP3
 from mp3lib.__main__ import COMMANDS, main, parser
 
 
@@ -59,3 +62,20 @@ def test_numbers_are_checked(option, value, capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["pretrain", "--out", str(tmp_path), option, value])
     assert f"got {value}" in capsys.readouterr().err
+
+
+def test_a_run_can_start_from_one_on_smaller_pictures(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    for number in range(20):
+        Image.new("RGB", (16, 16), (10 * number, 0, 99)).save(tmp_path / "mine" / f"{number}.png")
+    data = ["--data", str(tmp_path / "mine"), "--epochs", "1", "--batch-size", "9"]
+    shape = "--patch-size 4 --dim 16 --depth 1 --heads 1 --mlp-dim 16 --no-patch-norm --size 8".split()
+    assert main(["pretrain", *data, *shape, "--out", str(tmp_path / "small")]) == 0
+    still = "--size 16 --mask-ratio 0.5 --lr 1e-12".split()
+    assert main(["pretrain", *data, *still, "--start", str(tmp_path / "small"), "--out", str(tmp_path / "large")]) == 0
+    small, grown = (MP3.from_pretrained(tmp_path / name) for name in ("small", "large"))
+    assert (grown.vit.grid, grown.vit.dim, grown.masking_ratio) == ((4, 4), 16, 0.5)
+    assert isinstance(grown.vit.to_patch_embedding[1], torch.nn.Identity)
+    torch.testing.assert_close(grown.vit.state_dict(), small.vit.state_dict())
+    torch.testing.assert_close(grown.mlp_head[1].bias[[0, 3, 12, 15]], small.mlp_head[1].bias)  # the corners
+    assert str(tmp_path / "small") in (tmp_path / "large" / "run.json").read_text()

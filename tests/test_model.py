@@ -269,3 +269,15 @@ def test_saved_and_loaded_models_agree(tmp_path):
     context = torch.tensor([0, 5, 7])
     torch.testing.assert_close(again.predict(images, context).logits, mp3.predict(images, context).logits)
     assert {p.name for p in (tmp_path / "mp3").iterdir()} >= {"config.json", "model.safetensors"}
+
+
+def test_without_the_norm_of_patches_brightness_is_seen():
+    settings = SHAPES["square"] | {"num_classes": 3}
+    images = torch.rand(2, 3, 32, 32) - 0.5
+    with_norm, without = ViT(**settings), ViT(**settings, patch_norm=False)
+    torch.testing.assert_close(with_norm.embed(images), with_norm.embed(0.5 * images + 0.2), rtol=1e-2, atol=1e-2)
+    assert (without.embed(images) - without.embed(0.5 * images + 0.2)).abs().max() > 0.1
+    assert set(with_norm.state_dict()) - set(without.state_dict()) == {
+        "to_patch_embedding.1.weight",
+        "to_patch_embedding.1.bias",
+    }

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mp3lib import MP3, ViT, sample_context
+from mp3lib.mp3 import with_image_size
 
 BOTH = pytest.mark.parametrize("context", ["frozen", "updated"])
 
@@ -221,3 +222,35 @@ def test_non_square_images_and_patches():
     assert mp3(images).isfinite()
     p = mp3.predict(images, torch.tensor([0, 5]), with_attention=True)
     assert p.logits.shape == (2, 6, 6) and p.attn.shape == (2, 2, 2, 6, 2)
+
+
+def test_a_model_for_images_of_another_size_shares_nothing_and_keeps_all_layers():
+    mp3 = small(context="frozen", ratio=0.6)
+    same, grown = with_image_size(mp3, 16), with_image_size(mp3, (16, 24))
+    assert (grown.vit.grid, grown.masking_ratio, grown.context) == ((4, 6), 0.6, "frozen")
+    for name, tensor in mp3.state_dict().items():
+        assert torch.equal(tensor, same.state_dict()[name]), name
+        assert not name.startswith("vit.") or torch.equal(tensor, grown.state_dict()[name]), name
+    before = mp3.mlp_head[1].weight.clone()
+    for parameter in grown.parameters():
+        parameter.data.zero_()
+    assert torch.equal(mp3.mlp_head[1].weight, before) and mp3.vit.linear_head[1].weight.any()
+
+
+def test_the_position_classifier_is_interpolated_over_the_grid():
+    mp3 = small()
+    rows, columns = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
+    mp3.mlp_head[1].bias.data = (10 * rows + columns).flatten()
+    mp3.mlp_head[1].weight.data = torch.arange(4.0).repeat_interleave(4)[:, None].expand(16, 16).clone()
+    grown = with_image_size(mp3, 32).mlp_head[1]
+    # a position of the 8 x 8 grid lies at (i + 0.5) / 2 - 0.5 of the 4 x 4 one, and stays inside it
+    line = ((torch.arange(8.0) + 0.5) / 2 - 0.5).clamp(0, 3)
+    torch.testing.assert_close(grown.bias.view(8, 8), 10 * line[:, None] + line[None])
+    torch.testing.assert_close(grown.weight[:, 5].view(8, 8), line[:, None].expand(8, 8))
+
+
+def test_another_size_has_to_suit_patches_and_ratio():
+    with pytest.raises(ValueError, match="does not divide"):
+        with_image_size(small(), 18)
+    with pytest.raises(ValueError, match="hides none of 1 patches"):
+        with_image_size(small(), 4)

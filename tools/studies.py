@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.cues import changed, flat, gap, grey, jpeg, padded_crop, watermark
@@ -170,10 +169,10 @@ def train(run: Run, known: dict[str, Run], images) -> None:
 
 def new_vit(run: Run) -> ViT:
     torch.manual_seed(run.seed)
-    vit = ViT(num_classes=10, image_size=32, patch_size=PATCH, dim=128, depth=4, heads=2, mlp_dim=512)
-    if (run.cue or "").startswith("plain"):
-        vit.to_patch_embedding[1] = nn.Identity()
-    return vit
+    plain = (run.cue or "").startswith("plain")
+    return ViT(
+        num_classes=10, image_size=32, patch_size=PATCH, dim=128, depth=4, heads=2, mlp_dim=512, patch_norm=not plain
+    )
 
 
 def pretext(run: Run, images, settings: dict) -> dict:
