@@ -100,14 +100,23 @@ class Picture(Figure):
 
 
 @styled
-def figure(width: float = 6, height: float = 3, rows: int = 1, columns: int = 1, title: str | None = None, **options):
+def figure(
+    width: float = 6, height: float = 3, rows: int = 1, columns: int = 1, title: str | None = None, margins=None,
+    gap: float = 0.3, **options,
+):  # fmt: skip
     """A styled figure and its axes, for drawings of your own: `fig, ax = figure(6, 3, title="...")`.
 
-    Draw inside `with style():` and return `fig`. width, height: inches; options: passed on to `Figure.subplots`
-    (`sharex`, `width_ratios`, ...).
+    Draw inside `with style():` and return `fig`. width, height: inches; margins: inches (left, right, bottom, top)
+    around the axes, and gap: inches between columns; without them a layout engine finds them, which takes about as long
+    as all the drawing: live figures give them. options: passed on to `Figure.subplots` (`sharex`, `width_ratios`, ...).
     Returns (figure, axes) as `Figure.subplots` does: one Axes, or an array of them.
     """
-    fig = Picture(figsize=(width, height), layout="constrained")
+    fig = Picture(figsize=(width, height), layout=None if margins else "constrained")
+    if margins:
+        left, right, bottom, top = margins
+        each = (width - left - right - gap * (columns - 1)) / columns
+        edges = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
+        options |= {"gridspec_kw": edges | {"wspace": gap / each}}
     if title:
         text, fig.alt = wrap(title, width - 0.1, 10.5), " ".join(title.split())
         fig.suptitle(text, x=0.08 / width, ha="left", fontsize=10.5, fontweight="bold")

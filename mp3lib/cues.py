@@ -31,7 +31,7 @@ def changed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_size: i
 def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
     """Paint ``width`` pixels along the border of every patch grey (0): no edge of a patch continues in the next.
 
-    It also takes away 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p.
+    It also takes away 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p: ``hole`` is the placebo.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
@@ -41,17 +41,26 @@ def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
     Raises:
         ValueError: if ``width`` is negative, nothing of a patch would be left, or the patches do not divide the images.
     """
-    height_of_patch, width_of_patch = patch_size
     if width < 0:
         raise ValueError(f"width must be 0 or more pixels, got {width}")
     if 2 * width >= min(patch_size):
         raise ValueError(f"a gap of {width} pixels leaves nothing of patches of {patch_size}")
-    check_patches(images, patch_size)
-    y = torch.arange(images.shape[-2], device=images.device) % height_of_patch
-    x = torch.arange(images.shape[-1], device=images.device) % width_of_patch
-    inside_y = (y >= width) & (y < height_of_patch - width)
-    inside_x = (x >= width) & (x < width_of_patch - width)
-    return images * (inside_y[:, None] & inside_x)
+    keep = torch.zeros(patch_size, device=images.device)
+    keep[width : patch_size[0] - width, width : patch_size[1] - width] = 1
+    return images * repeated(keep, images)
+
+
+def hole(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
+    """The placebo of ``gap``: paint as many pixels of every patch grey (0), those nearest to its centre.
+
+    Arguments and errors as there. Of pixels equally near the first, row by row, are taken.
+    """
+    height, width_ = patch_size
+    painted = int((gap(torch.ones(1, 1, *patch_size), patch_size, width) == 0).sum())
+    y, x = torch.arange(height) - (height - 1) / 2, torch.arange(width_) - (width_ - 1) / 2
+    keep = torch.ones(height * width_)
+    keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:painted]] = 0
+    return images * repeated(keep.view(height, width_).to(images.device), images)
 
 
 def grey(images: Tensor) -> Tensor:
@@ -145,6 +154,12 @@ def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
         decoded = torch.frombuffer(bytearray(Image.open(buffer).convert("RGB").tobytes()), dtype=torch.uint8)
         result[i] = decoded.view(height + shift, width + shift, 3)[shift:, shift:].permute(2, 0, 1)
     return result
+
+
+def repeated(patch: Tensor, images: Tensor) -> Tensor:
+    """One patch (h, w) side by side until it covers the images; ``ValueError`` where it does not fit."""
+    check_patches(images, tuple(patch.shape))
+    return patch.repeat(images.shape[-2] // patch.shape[0], images.shape[-1] // patch.shape[1])
 
 
 def check_patches(images: Tensor, patch_size: tuple[int, int]) -> None:

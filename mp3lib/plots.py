@@ -143,13 +143,14 @@ def mask_strip(
 def maps(
     values: ArrayLike, titles: Sequence[str] | None = None, columns: int = 8, vmin: float | None = None,
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
-    size: float = 1.0,
+    size: float = 1.0, beside: float = 0.0,
 ) -> Figure:  # fmt: skip
     """Heat maps side by side, with one range and one colour bar.
 
     values: (m, rows, cols) or (rows, cols), NaN is left blank; vmin, vmax: ends of the colours, by default those of the
     values: give both wherever a slider moves; cmap: by default viridis, or blue-white-red where vmin < 0 < vmax;
-    label: of the colour bar; marks: m cell indices to outline; hidden: (m, rows * cols) bool, hatched.
+    label: of the colour bar; marks: m cell indices to outline; hidden: (m, rows * cols) bool, hatched; beside: inches
+    kept free at the right, for axes of your own (`fig.add_axes`).
     """
     values = to_numpy(values).astype(float)
     values = values[None] if values.ndim == 2 else values
@@ -157,7 +158,7 @@ def maps(
         raise ValueError(f"values has shape {values.shape}; expected (m, rows, cols)")
     m, rows, cols = values.shape
     colors = color_range(values, vmin, vmax, cmap)
-    sheet = Sheet(m, (rows, cols), columns, titles, title, size, right=0.7)
+    sheet = Sheet(m, (rows, cols), columns, titles, title, size, right=0.7 + beside)
     draw_boxes(sheet.ax, sheet.boxes, HATCH, 1)
     for box, value in zip(sheet.boxes, values, strict=True):
         paint(sheet.ax, value, box, **colors)
@@ -212,13 +213,14 @@ def predicted_positions(
 def attention_over_image(
     image: ArrayLike, patch_size, weights: ArrayLike, context: ArrayLike, query: int,
     titles: Sequence[str] | None = None, title: str | None = None, columns: int = 5, vmax: float | None = None,
-    size: float = 1.6,
+    size: float = 1.6, result: ArrayLike | None = None,
 ) -> Figure:  # fmt: skip
     """What one patch looks at: the picture, then for each head its attention over the context, in blue on a grey copy.
 
     weights: (h, k), the query's attention to each context patch; context: (k,) patch indices, all others are hatched;
     query: index of the patch that looks: outlined, and never hatched, for it knows its own pixels; titles: h texts;
-    vmax: end of the colours (default: the largest weight). The line in the colour bar is 1/k, an even look at all.
+    vmax: end of the colours (default: the largest weight); result: a last picture of the same size, such as
+    what the patches receive; `titles` then needs a text more. The line in the colour bar is 1/k, an even look at all.
     """
     picture = to_picture(image)
     patches, (rows, cols) = cut(picture, patch_size)
@@ -226,18 +228,21 @@ def attention_over_image(
     context, asking = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 2 or weights.shape[1] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (heads, {len(context)})")
-    titles = [f"head {i}" for i in range(len(weights))] if titles is None else check_texts(titles, len(weights))
+    heads, more = len(weights), [] if result is None else [to_picture(result)]
+    titles = [f"head {i}" for i in range(heads)] + ["result"] * len(more) if titles is None else titles
+    titles = ["the picture", *check_texts(titles, heads + len(more))]
     top, hidden = float(vmax or weights.max() or 1), np.ones(n, bool)
     hidden[context] = hidden[asking] = False
-    sheet = Sheet(1 + len(weights), picture.shape, columns, ["the picture", *titles], title, size, right=0.7)
-    for i, box in enumerate(sheet.boxes):
-        sheet.picture(join_patches(fade(patches) if i else patches, rows, cols), box)
-        if i:
-            heat = np.full(n, np.nan)
-            heat[context] = weights[i - 1]
-            paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
+    sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, right=0.7)
+    shown = [picture] + [join_patches(fade(patches), rows, cols)] * heads + more
+    for one, box in zip(shown, sheet.boxes, strict=True):
+        sheet.picture(one, box)
+    for weight, box in zip(weights, sheet.boxes[1:], strict=False):
+        heat = np.full(n, np.nan)
+        heat[context] = weight
+        paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)
-    draw_grid(sheet.ax, cells, np.broadcast_to(hidden, cells.shape[:2]))
+    draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])
     outline(sheet.ax, cells[:, asking])
     label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
     sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))

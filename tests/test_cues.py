@@ -65,7 +65,20 @@ def test_gap_refuses_a_width_that_leaves_nothing(width):
         cues.gap(torch.zeros(1, 3, 32, 32), (8, 8), width=width)
 
 
-@pytest.mark.parametrize("cue", [cues.gap, cues.flat])
+@pytest.mark.parametrize("patch_size", [(8, 8), (4, 6)])
+@pytest.mark.parametrize("width", [0, 1])
+def test_a_hole_takes_as_many_pixels_as_the_gap_and_leaves_the_edges(patch_size, width):
+    ones = torch.ones(1, 1, 24, 24)
+    with_gap, with_hole = (patches(change(ones, patch_size, width), patch_size) for change in (cues.gap, cues.hole))
+    assert with_gap.sum() == with_hole.sum() and torch.equal(cues.hole(ones, patch_size, 0), ones)
+    assert (with_hole == with_hole[0, :1]).all()  # the same in every patch
+    grid = cues.hole(torch.ones(1, 1, *patch_size), patch_size, width)[0, 0]
+    assert grid[[0, 0, -1, -1], [0, -1, 0, -1]].all()
+    if patch_size == (8, 8):  # small patches have no room for as many pixels without their edges
+        assert grid[[0, -1]].mean() > 0.8 and grid[:, [0, -1]].mean() > 0.8
+
+
+@pytest.mark.parametrize("cue", [cues.gap, cues.flat, cues.hole])
 def test_patches_have_to_divide_the_images(cue):
     with pytest.raises(ValueError, match=r"\(8, 6\) does not divide .* \(32, 32\)"):
         cue(torch.zeros(1, 3, 32, 32), (8, 6))

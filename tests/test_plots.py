@@ -48,6 +48,8 @@ FIGURES = {
     "bars": lambda: plots.bars({"scratch": [0.5, 0.6], "MP3": 0.7}, "accuracy", "A finding", {"chance": 0.1}, "MP3"),
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
+    "attention with a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=SQUARE),
+    "maps with room": lambda: plots.maps(np.eye(4), marks=[0], beside=2.0),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
 
@@ -233,6 +235,17 @@ def test_attention_does_not_depend_on_the_order_of_the_context():
     assert np.allclose(heat[CONTEXT], WEIGHTS[0])
 
 
+def test_a_result_is_shown_whole_after_the_heads():
+    other = RNG.integers(0, 256, (3, 32, 32)).astype(np.uint8)
+    fig = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=["a", "b", "c"], result=other)
+    shown = painted(fig)
+    assert sum((one == plots.to_picture(other)).all() for one in shown if one.shape == (32, 32, 3)) == 1
+    for patch in np.setdiff1d(np.arange(16), CONTEXT):  # nothing of it is hatched
+        changed = other_pixels_in(other, [patch], 8)
+        again = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=["a", "b", "c"], result=changed)
+        assert again.png() != fig.png()
+
+
 def test_maps_share_one_range():
     values = RNG.random((3, 4, 4))
     fig = plots.maps(values, vmin=0, vmax=2)
@@ -250,6 +263,14 @@ def test_bars_show_means_and_curves_name_every_line_apart():
     fig.png()
     boxes = sorted((text.get_window_extent() for text in fig.axes[0].texts), key=lambda box: box.y0)
     assert len(boxes) == 9 and all(low.y1 <= high.y0 + 2 for low, high in zip(boxes, boxes[1:], strict=False))
+
+
+def test_margins_in_inches_need_no_layout_engine():
+    fig, (left, right) = plots.figure(6, 3, columns=2, margins=(0.5, 0.2, 0.6, 0.3), gap=0.9, width_ratios=(1, 2))
+    assert fig.get_layout_engine() is None
+    (x0, y0, w0, h0), (x1, _, w1, _) = (ax.get_position().bounds for ax in (left, right))
+    assert np.allclose([6 * x0, 3 * y0, 3 * (y0 + h0), 6 * (x1 + w1)], [0.5, 0.6, 2.7, 5.8])
+    assert np.isclose(6 * (x1 - x0 - w0), 0.9) and np.isclose(w1, 2 * w0)
 
 
 def test_patch_grid_on_axes_of_ones_own():

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import torch
 
 from mp3lib import MP3, ViT, load_images
-from mp3lib.cues import changed, flat, gap, grey, jpeg, padded_crop, watermark
+from mp3lib.cues import changed, flat, gap, grey, hole, jpeg, padded_crop, watermark
 from mp3lib.evaluate import position_accuracy
 from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, top1, use_classes
 from mp3lib.results import write_json
@@ -79,9 +79,12 @@ def floats(transform: Callable) -> Callable:
 CUES = {
     "gap-1": Cue(g := partial(gap, patch_size=PATCH, width=1), tests={"without the cue": floats(g)}),
     "gap-2": Cue(g := partial(gap, patch_size=PATCH, width=2), tests={"without the cue": floats(g)}),
+    "hole-1": Cue(h := partial(hole, patch_size=PATCH, width=1), tests={"without the cue": floats(h)}),  # placebos
+    "hole-2": Cue(h := partial(hole, patch_size=PATCH, width=2), tests={"without the cue": floats(h)}),
     "grey": Cue(grey, tests={"without the cue": floats(grey)}),
     "flat": Cue(f := partial(flat, patch_size=PATCH), tests={"without the cue": floats(f)}),
     "padded": Cue(padded_crop, options={"crop_area": (1.0, 1.0)}, tests={"with the cue": floats(padded_crop)}),
+    "uncropped": Cue(options={"crop_area": (1.0, 1.0)}),  # what "padded" is compared with
     "jpeg": Cue(
         images=jpeg,
         tests={
