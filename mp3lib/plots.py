@@ -235,12 +235,12 @@ def attention_over_image(
     hidden[context] = hidden[asking] = False
     sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, right=0.7)
     shown = [picture] + [join_patches(fade(patches), rows, cols)] * heads + more
-    for one, box in zip(shown, sheet.boxes, strict=True):
+    for i, (one, box) in enumerate(zip(shown, sheet.boxes, strict=True)):
         sheet.picture(one, box)
-    for weight, box in zip(weights, sheet.boxes[1:], strict=False):
-        heat = np.full(n, np.nan)
-        heat[context] = weight
-        paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
+        if 1 <= i <= heads:
+            heat = np.full(n, np.nan)
+            heat[context] = weights[i - 1]
+            paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)
     draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])
     outline(sheet.ax, cells[:, asking])

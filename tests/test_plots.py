@@ -4,6 +4,7 @@ import base64
 import io
 import subprocess
 import sys
+from functools import partial
 
 import nbclient
 import nbformat
@@ -48,7 +49,7 @@ FIGURES = {
     "bars": lambda: plots.bars({"scratch": [0.5, 0.6], "MP3": 0.7}, "accuracy", "A finding", {"chance": 0.1}, "MP3"),
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
-    "attention with a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=SQUARE),
+    "attention with a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=SQUARE, size=1.2),
     "maps with room": lambda: plots.maps(np.eye(4), marks=[0], beside=2.0),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
@@ -237,13 +238,13 @@ def test_attention_does_not_depend_on_the_order_of_the_context():
 
 def test_a_result_is_shown_whole_after_the_heads():
     other = RNG.integers(0, 256, (3, 32, 32)).astype(np.uint8)
-    fig = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=["a", "b", "c"], result=other)
+    draw = partial(plots.attention_over_image, SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=list("abcd"))
+    fig = draw(result=other)
     shown = painted(fig)
     assert sum((one == plots.to_picture(other)).all() for one in shown if one.shape == (32, 32, 3)) == 1
     for patch in np.setdiff1d(np.arange(16), CONTEXT):  # nothing of it is hatched
         changed = other_pixels_in(other, [patch], 8)
-        again = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=["a", "b", "c"], result=changed)
-        assert again.png() != fig.png()
+        assert draw(result=changed).png() != fig.png()
 
 
 def test_maps_share_one_range():
