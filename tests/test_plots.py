@@ -49,7 +49,7 @@ FIGURES = {
     "bars": lambda: plots.bars({"scratch": [0.5, 0.6], "MP3": 0.7}, "accuracy", "A finding", {"chance": 0.1}, "MP3"),
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
-    "attention, then a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, size=1, result=SQUARE),
+    "attention, a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, size=1, result=SQUARE),
     "maps with room": lambda: plots.maps(np.eye(4), marks=[0], beside=2.0),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
