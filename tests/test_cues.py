@@ -74,8 +74,8 @@ def test_a_hole_takes_as_many_pixels_as_the_gap_and_leaves_the_edges(patch_size,
     assert (with_hole == with_hole[0, :1]).all()  # the same in every patch
     grid = cues.hole(torch.ones(1, 1, *patch_size), patch_size, width)[0, 0]
     assert grid[[0, 0, -1, -1], [0, -1, 0, -1]].all()
-    if patch_size == (8, 8):  # small patches have no room for as many pixels without their edges
-        assert grid[[0, -1]].mean() > 0.8 and grid[:, [0, -1]].mean() > 0.8
+    if patch_size == (8, 8):  # smaller patches have no room for as many pixels without their edges
+        assert grid[[0, -1]].all() and grid[:, [0, -1]].all()
 
 
 @pytest.mark.parametrize("cue", [cues.gap, cues.flat, cues.hole])
