@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .tables import claims, contexts, costs, cues, fractions, lengths, paper, positions, probes, rates, ratios
+from .tables import claims, contexts, costs, cues, fine, fractions, lengths, paper, positions, probes, rates, ratios
 
 BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
@@ -48,6 +48,12 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "What may give positions away, taken from the training images or planted in them (mp3lib/cues.py says how); "
         "measured on test images as they are and as the name says. `plain`: no LayerNorm on the pixels of a patch.",
         cues,
+    ),
+    "A grid of 8 x 8": (
+        "What makes positions learnable where there are 64 of them, with about equal computing: AdamW or Muon, no "
+        "LayerNorm on the pixels of a patch (`plain`) and then a lower mask ratio, more heads, more steps, or a grown "
+        "grid: first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6.",
+        fine,
     ),
     "Learning rates": (
         "Measured on 5,000 training images kept apart; the test images played no part. The best of each way trains the "

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .results import THRESHOLD, Row, difference, finished, read_run, row, top1, verdict
+from .results import THRESHOLD, Row, difference, finished, read_metrics, read_run, row, top1, verdict
 
 SETTINGS = {  # of runs, as the notes below tables tell them
     "num_images": "{:,} training images",
@@ -231,6 +231,24 @@ def cues(results: str | Path) -> str:
                 [name, images, *(placed(results, variant, r, images) for r in ("0.75", "0.5", "0.0")), *probing]
             )
     head = ["trained with", "test images", "position accuracy (%) at .75", "at .5", "at 0", "k-NN (%)", "linear (%)"]
+    return markdown(results, head, lines)
+
+
+def fine(results: str | Path) -> str:
+    """The study's variants are NAME, begun on smaller images in NAME-16px and NAME-24px."""
+    lines, names = [], variants(results, "fine")
+    for name in (name for name in names if not name.endswith("px")):
+        stages = {16: f"{name}-16px", 24: f"{name}-24px", 32: name}
+        runs = {side: finished(results, f"fine/{stage}")[0] for side, stage in stages.items() if stage in names}
+        logs = {
+            side: read_metrics(Path(results) / "runs" / "fine" / stages[side] / f"seed-{run.seed}")
+            for side, run in runs.items()
+        }
+        epochs = ", ".join(f"{len(log)} at {side} pixels" for side, log in logs.items())
+        minutes = sum(line["seconds"] for log in logs.values() for line in log) / 60
+        found = [placed(results, f"fine/{name}", ratio) for ratio in ("0.75", "0.5", "0.25", "0.0")]
+        lines.append([f"`{name}`", epochs, f"{minutes:.1f}", *found])
+    head = ["recipe", "epochs", "minutes", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
     return markdown(results, head, lines)
 
 

@@ -12,7 +12,7 @@ import pytest
 from mp3lib.__main__ import main
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
 from mp3lib.results import Row, difference, finished, history, row, verdict, write_json, write_metrics
-from mp3lib.tables import claims, costs, fractions, label_counts, top1, variants, weigh_claims
+from mp3lib.tables import claims, costs, fine, fractions, label_counts, top1, variants, weigh_claims
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = {"cores": "2", "cpu": "a CPU", "torch": "2.0.1+cpu", "python": "3.11.1"}
@@ -24,7 +24,10 @@ def put(results: Path, name: str, scores: dict, seed: int = 0, **settings) -> No
     folder = results / "runs" / name / f"seed-{seed}"
     settings = {"epochs": 5, "num_images": 45_000, "lr": 1e-3, "seed": seed} | settings
     write_json(folder / "run.json", {"settings": settings, "data": "d", "fingerprint": "f", "versions": VERSIONS})
-    write_metrics(folder / "metrics.jsonl", [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0 + seed}])
+    write_metrics(
+        folder / "metrics.jsonl",
+        [{"epoch": 1, "loss": 2.0, "seconds": 30}, {"epoch": 2, "loss": 1.0 + seed, "seconds": 60}],
+    )
     write_json(folder / "scores.json", scores)
 
 
@@ -130,6 +133,13 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
     assert headings == list(SECTIONS)[1:]  # all but the one that is made from evaluations/
     there = {str(path.parents[1].relative_to(every_run / "runs")) for path in every_run.glob("runs/*/*/*/scores.json")}
     assert there - asked == set()
+
+
+def test_a_grown_grid_is_told_with_all_its_stages(every_run):
+    lines = {line.split(" |")[0]: line for line in fine(every_run).splitlines()}
+    assert "| `plain` | 2 at 32 pixels | 1.5 |" in lines["| `plain`"]
+    assert "| 2 at 16 pixels, 2 at 24 pixels, 2 at 32 pixels | 4.5 |" in lines["| `plain-grown`"]
+    assert "| `plain-grown-16px`" not in lines
 
 
 def test_label_fractions_and_claims(every_run):

@@ -7,8 +7,9 @@
 A call that was stopped goes on where it was. Every run is a folder results/runs/STUDY/VARIANT/seed-S with settings and
 log; when it ends, scores.json is added: the figures that the tables show. Weights and checkpoints stay out of git.
 
-All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512; the first 45,000 training
-images train, the last 5,000 choose (the study "rates" does), the test images only measure.
+All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine": 8 x 8, 4 pixels,
+depth 6); the first 45,000 training images train, the last 5,000 choose (the study "rates" does), the test images only
+measure.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mp3lib import MP3, ViT, load_images
 from mp3lib.cues import changed, flat, gap, grey, hole, jpeg, padded_crop, watermark
 from mp3lib.evaluate import position_accuracy
 from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, top1, use_classes
+from mp3lib.mp3 import with_image_size
 from mp3lib.results import write_json
 from mp3lib.train import pretrain
 
@@ -47,11 +49,14 @@ class Run(NamedTuple):
     """One training: ``options`` go to ``pretrain`` or ``finetune`` as they are."""
 
     name: str  # STUDY/VARIANT/seed-S
-    start: str | None = None  # the run whose weights a fine-tuning begins with; None: random ones
+    start: str | None = None  # the run whose weights this one begins with; None: random ones
     labels: int = 0  # 0: a pretraining; else the number of labelled images
     mask_ratio: float = 0.75
     context: str = "updated"
     cue: str | None = None  # a name in CUES: what the pictures are made to lack, or to hold
+    size: int = 32  # side of the images, in pixels
+    vit: dict = {}  # settings of the ViT that are not those of all runs
+    probes: bool = True  # of the pretrained features
     options: dict = {}
 
     @property
@@ -99,6 +104,18 @@ CUES = {
 }
 
 
+PLAIN = {"patch_norm": False}
+FINE = {  # how to learn on a grid of 8 x 8: epochs for each size, mask ratio, settings of the ViT, of the training
+    "adamw": ({32: 3}, 0.75, {}, {"optimizer": "adamw", "lr": 1.5e-3}),
+    "muon": ({32: 3}, 0.75, {}, {}),
+    "plain": ({32: 3}, 0.75, PLAIN, {}),
+    "plain-ratio-0.5": ({32: 3}, 0.5, PLAIN, {}),
+    "plain-4-heads": ({32: 3}, 0.75, PLAIN | {"heads": 4, "dim_head": 32}, {}),
+    "plain-batch-128": ({32: 3}, 0.75, PLAIN, {"batch_size": 128, "lr": 2e-3}),
+    "plain-grown": ({16: 4, 24: 2, 32: 1}, 0.75, PLAIN, {}),  # about as long
+}
+
+
 def all_runs() -> dict[str, Run]:
     """Every run by its name, in the order of training."""
     runs: dict[str, Run] = {}
@@ -141,6 +158,20 @@ def all_runs() -> dict[str, Run]:
         longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
         for epochs, start in longer.items():  # ten are in "labels"
             labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+    for name, (stages, mask_ratio, vit, options) in FINE.items():
+        run = None
+        for size, epochs in stages.items():
+            run = add(
+                "fine",
+                name if size == 32 else f"{name}-{size}px",
+                0,
+                run,
+                mask_ratio=mask_ratio,
+                size=size,
+                vit=dict(patch_size=4, depth=6) | vit,
+                probes=False,
+                options=dict(epochs=epochs, query_fraction=0.25, lr=3e-3, eval_every=0) | options,
+            )
     return runs
 
 
@@ -172,24 +203,26 @@ def train(run: Run, known: dict[str, Run], images) -> None:
 
 def new_vit(run: Run) -> ViT:
     torch.manual_seed(run.seed)
-    plain = (run.cue or "").startswith("plain")
-    return ViT(
-        num_classes=10, image_size=32, patch_size=PATCH, dim=128, depth=4, heads=2, mlp_dim=512, patch_norm=not plain
-    )
+    settings = dict(num_classes=10, image_size=run.size, patch_size=PATCH, dim=128, depth=4, heads=2, mlp_dim=512)
+    return ViT(**settings | (PLAIN if (run.cue or "").startswith("plain") else {}) | run.vit)
 
 
 def pretext(run: Run, images, settings: dict) -> dict:
     """Pretrain; position accuracy on test images as they are and as the cue has them; probes against a random ViT."""
+    if run.size != 32:
+        images = load_images(images.name, size=run.size)
     mp3 = MP3(new_vit(run), run.mask_ratio, run.context)
+    if run.start:
+        mp3 = with_image_size(MP3.from_pretrained(RUNS / run.start), run.size)
     cue = CUES[run.cue] if run.cue else Cue()
     train_images, test_images = images.train.images[:TRAIN], images.test.images
     shown = cue.images(train_images) if cue.images else train_images
     pretrain(mp3, shown, transform=cue.transform, **cue.options, **run.options, **settings)
-    scores = {"positions": {"as they are": position_accuracy(mp3, test_images, RATIOS, jigsaw=True)}}
+    scores = {"positions": {"as they are": position_accuracy(mp3, test_images, RATIOS, jigsaw=run.probes)}}
     for name, made in cue.tests.items():
         torch.manual_seed(0)
         scores["positions"][name] = position_accuracy(mp3, made(test_images), RATIOS, jigsaw=True)
-    for name, vit in (("weights", mp3.vit), ("random init", new_vit(run))):
+    for name, vit in (("weights", mp3.vit), ("random init", new_vit(run))) if run.probes else ():
         x, z = (frozen_features(vit, part) for part in (train_images, test_images))
         y, t = images.train.labels[:TRAIN], images.test.labels
         scores[name] = {"knn": knn_top1(x, y, z, t), "linear": linear_top1(x, y, z, t, seed=run.seed)}
