@@ -239,10 +239,10 @@ def fine(results: str | Path) -> str:
     lines, names = [], variants(results, "fine")
     for name in (name for name in names if not name.endswith("px")):
         stages = {16: f"{name}-16px", 24: f"{name}-24px", 32: name}
-        runs = {side: finished(results, f"fine/{stage}")[0] for side, stage in stages.items() if stage in names}
         logs = {
-            side: read_metrics(Path(results) / "runs" / "fine" / stages[side] / f"seed-{run.seed}")
-            for side, run in runs.items()
+            side: read_metrics(finished(results, f"fine/{stage}")[0].folder)
+            for side, stage in stages.items()
+            if stage in names
         }
         epochs = ", ".join(f"{len(log)} at {side} pixels" for side, log in logs.items())
         minutes = sum(line["seconds"] for log in logs.values() for line in log) / 60
