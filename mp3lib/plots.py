@@ -140,6 +140,36 @@ def mask_strip(
 
 
 @styled
+def boards(
+    images, patch_size, titles: Sequence[str] | None = None, wrong=None, empty=None, columns: int = 3,
+    title: str | None = None, size: float = 1.9, beside: float = 0.0,
+) -> Figure:  # fmt: skip
+    """Puzzles side by side: wrong places are framed, empty ones hatched.
+
+    images: (m, 3, H, W) or a list of images of one size; titles: m texts; wrong, empty: (m, n) bool, flags of places;
+    size: inches of a longer side; beside: as in `maps`.
+    """
+    pictures = to_pictures(images)
+    _, (rows, cols) = cut(pictures[0], patch_size)
+    sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size, right=beside)
+    for picture, box in zip(pictures, sheet.boxes, strict=True):
+        sheet.picture(picture, box)
+    cells, n = sheet.cells(rows, cols), rows * cols
+    wrong, empty = (
+        np.zeros(cells.shape[:2], bool)
+        if flags is None
+        else check_flags(np.concatenate([to_numpy(one) for one in flags]), len(cells) * n).reshape(-1, n)
+        for flags in (wrong, empty)
+    )
+    draw_grid(sheet.ax, cells, empty)
+    if wrong.any():
+        framed = cells[wrong] + cells[0, 0, 2:].min() * np.array([0.07, 0.07, -0.14, -0.14])
+        draw_boxes(sheet.ax, framed, "white", 4)
+        draw_boxes(sheet.ax, framed, VERMILION, 2)
+    return sheet.fig
+
+
+@styled
 def maps(
     values: ArrayLike, titles: Sequence[str] | None = None, columns: int = 8, vmin: float | None = None,
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,

@@ -37,6 +37,7 @@ FIGURES = {
     "patch_grid": lambda: plots.patch_grid(SQUARE, 8, HIDDEN, True, "A longer finding, in two lines", mark=3),
     "patch_grid, wide": lambda: plots.patch_grid(WIDE, (4, 12), numbers=True, title="Not square"),
     "mask_strip": lambda: plots.mask_strip([WIDE, WIDE], 8, RNG.random((5, 12)) < 0.5, ["a mask"] * 5, "x"),
+    "boards": lambda: plots.boards([SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1),
     "maps": lambda: plots.maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
     "map": lambda: plots.maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
     "matrix": lambda: plots.matrix(WEIGHTS, "A finding", "key", "query", 0, 1, annotate=True, label="attention"),
@@ -146,6 +147,7 @@ def test_reassemble_is_indexing_of_patches():
         (lambda: plots.image_grid([]), "expected at least one"),
         (lambda: plots.image_grid([SQUARE], ["a", "b"]), "got 2 texts; expected 1"),
         (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9))), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
+        (lambda: plots.boards([SQUARE], 8, wrong=[[True] * 15]), "length 15; expected 16"),
         (lambda: plots.maps(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
         (lambda: plots.matrix(np.ones(4)), r"values has shape \(4,\)"),
@@ -234,6 +236,25 @@ def test_attention_does_not_depend_on_the_order_of_the_context():
     assert one.png() == two.png()
     heat = painted(one)[2].reshape(-1)
     assert np.allclose(heat[CONTEXT], WEIGHTS[0])
+
+
+def test_boards_frame_wrong_places_and_hatch_empty_ones():
+    wrong, empty = np.zeros((5, 12), bool), np.zeros((5, 12), bool)
+    wrong[4, 10] = empty[1, 0] = True
+    five = [other_pixels_in(WIDE, [i], 8) for i in range(5)]
+    fig = plots.boards(five, (8, 8), list("abcde"), wrong, list(torch.from_numpy(empty)), columns=3, title="Five")
+    shown = painted(fig)
+    assert all((one == plots.to_picture(image)).all() for one, image in zip(shown, five, strict=True))
+    [frame] = [p for p in fig.axes[0].patches if p.get_linewidth() == 2]
+    left, right, bottom, top = fig.axes[0].images[4].get_extent()
+    (x0, y0), (x1, y1) = frame.get_path().get_extents().get_points()
+    cell, row, column = (right - left) / 6, 10 // 6, 10 % 6
+    assert left + column * cell < x0 < x1 < left + (column + 1) * cell
+    assert top + row * cell < y0 < y1 < top + (row + 1) * cell
+    secret = [five[0], other_pixels_in(five[1], [0], 8), *five[2:]]
+    again = plots.boards(secret, (8, 8), list("abcde"), wrong, empty, columns=3, title="Five")
+    assert again.png() == fig.png()  # an empty place shows nothing
+    assert plots.boards(five, (8, 8), list("abcde"), None, empty, columns=3, title="Five").png() != fig.png()
 
 
 def test_a_result_is_shown_whole_after_the_heads():
