@@ -85,7 +85,7 @@ def with_tables(text: str, results: str | Path) -> str:
     if BEGIN not in text or END not in text:
         raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
     before, rest = text.split(BEGIN, 1)
-    made = "\n\n".join(filter(None, (positions(results), costs(results), fractions(results))))
+    made = "\n\n".join(filter(None, (positions(results, "cifar10"), costs(results), fractions(results))))
     return before + BEGIN + made + "\n" + END + rest.split(END, 1)[1]
 
 

@@ -6,12 +6,18 @@ from pathlib import Path
 
 from .mp3 import MP3
 
+STUDENTS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
 FOLDER = Path(__file__).parent / "weights"
 
 
 def shipped_names() -> list[str]:
     """The names that ``load_shipped`` knows; each is a folder with weights, configuration, log and settings."""
     return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
+
+
+def student_of(name: str) -> str:
+    """The name of the weights to begin with on ``load_images(...)``'s images ``name``: a ViT on a grid of 4 x 4."""
+    return STUDENTS.get(name, "student-4x4")
 
 
 def load_shipped(name: str) -> MP3:

@@ -289,12 +289,14 @@ def paper(results: str | Path) -> str:
     return grid([head, *lines]) + "\n\n" + source + (f" Ours: {note(results, told)}" if told else "")
 
 
-def positions(results: str | Path) -> str:
-    """Position accuracy of each shipped model, from ``evaluations/*.json``."""
+def positions(results: str | Path, data: str | None = None) -> str:
+    """Position accuracy of the shipped models trained on ``data`` (None: of all), from ``evaluations/NAME.json``."""
     parts = []
     for path in sorted((Path(results) / "evaluations").glob("*.json")):
         figures = json.loads(path.read_text(encoding="utf-8"))
         run = read_run(Path(results) / "runs" / path.stem)
+        if data not in (None, run["data"]):
+            continue
         settings, floor, n = run["settings"], figures["patch_only"], round(1 / figures["chance"])
         lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
         lines[0] += ["whole pictures right", "loss (nats)"]
@@ -305,10 +307,11 @@ def positions(results: str | Path) -> str:
         alone = f"*one patch alone, {floor['epochs']} epochs*"
         lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
         lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
+        before = f", begun with the weights of `{run['start'].split('/')[-1]}`" if "start" in run else ""
         parts += [
             f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
             grid(lines),
-            f"Trained for {settings['epochs']} epochs ({settings['optimizer']}, {settings['precision']}, "
+            f"Trained for {settings['epochs']} epochs{before} ({settings['optimizer']}, {settings['precision']}, "
             f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), "
             f"on {machine(run['versions'])}; pixels `{run['fingerprint']}`. The same figures: "
             f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",

@@ -2,7 +2,7 @@
 
 Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions, then fine-tuning on the labels. Every run is a folder in
-results/runs/flagship; weights and checkpoints stay out of git (tools/ship.py puts them there).
+results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from pathlib import Path
 
 from mp3lib.__main__ import main
 
-RUNS = Path("results/runs/flagship")
+RUNS = Path("results/runs")
 COMMON = "--data cifar10 --precision bf16 --resume"
+FINE = "--augment 0.4 --mix 0.4 --erase 0.1 --label-smoothing 0.1 --drop-path 0.05 --ema 0.999"
 MP3 = f"pretrain {COMMON} --patch-size 4 --depth 6 --no-patch-norm --lr 3e-3 --query-fraction 0.25 --eval-every 4"
 STAGES = {
-    "16-pixels": f"{MP3} --size 16 --epochs 16",
-    "24-pixels": f"{MP3} --size 24 --epochs 12 --start {RUNS}/16-pixels",
-    "32-pixels": f"{MP3} --epochs 40 --start {RUNS}/24-pixels",
+    "flagship-4x4": f"{MP3} --size 16 --epochs 16",
+    "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
+    "flagship-8x8": f"{MP3} --epochs 40 --start {RUNS}/flagship-6x6",
+    "classifier-8x8": f"finetune {COMMON} --weights {RUNS}/flagship-8x8 --epochs 60 --lr 4e-3 {FINE} --eval-every 5",
 }
 
 if __name__ == "__main__":

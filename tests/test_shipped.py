@@ -1,0 +1,46 @@
+"""The weights that come with the library: each with its provenance and its figures, and these are its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from mp3lib import data, load_shipped
+from mp3lib.evaluate import position_accuracy
+from mp3lib.results import read_metrics, read_run
+from mp3lib.shipped import FOLDER, shipped_names, student_of
+
+EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_model_comes_with_where_it_is_from(name):
+    mp3 = load_shipped(name)
+    assert not mp3.training and {p.dtype for p in mp3.parameters()} == {torch.float32}
+    about = read_run(FOLDER / name)
+    assert len(about["fingerprint"]) == 32 and about["versions"]["torch"] and "/" not in str(about.get("start", ""))[:1]
+    assert read_metrics(FOLDER / name)[-1]["epoch"] == about["settings"]["epochs"]
+    figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))
+    assert figures["weights"] == f"mp3lib/weights/{name}" and figures["chance"] == 1 / mp3.vit.num_patches
+    assert figures["fingerprint"] == about["fingerprint"]
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(ValueError, match="no weights named 'other'; there are: .*student-4x4"):
+        load_shipped("other")
+
+
+@pytest.mark.parametrize("images", ["cifar10", "scenes", "holiday"])
+def test_there_is_a_student_for_all_images(images):
+    assert load_shipped(student_of(images)).vit.grid == (4, 4)
+
+
+def test_the_figures_of_the_student_of_scenes_are_its_own():
+    test = data.load_images("scenes").test.images[:500]
+    figures = json.loads((EVALUATIONS / "student-scenes.json").read_text(encoding="utf-8"))["positions"]
+    measured = position_accuracy(load_shipped("student-scenes"), test, (0.75, 0.0))
+    for ratio in (0.75, 0.0):  # 8,000 patches, not all independent
+        assert abs(measured[ratio]["accuracy"] - figures[str(ratio)]["accuracy"]) < 0.03
