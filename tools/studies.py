@@ -140,7 +140,7 @@ def all_runs() -> dict[str, Run]:
     short: dict[int, Run] = {}
     for seed in SEEDS:
         short[seed] = pretrained("ratio", "0.75", seed)
-        for name in CUES if seed == 0 else ():
+        for name in CUES if seed == 0 else ("gap-1", "hole-1"):
             pretrained("cues", name, seed, cue=name)
         for labels, options in FEW.items():
             for pos_emb in (True, False):
