@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from .cli import parser
+from .cli import SHAPE, option, parser
 
 
 def data(args: argparse.Namespace) -> dict:
@@ -38,13 +38,20 @@ def new_vit(args: argparse.Namespace, images):
         num_classes=len(images.classes),
         image_size=tuple(images.train.images.shape[2:]),
         channels=images.train.images.shape[1],
-        patch_size=args.patch_size,
-        dim=args.dim,
-        depth=args.depth,
-        heads=args.heads,
-        mlp_dim=args.mlp_dim,
         patch_norm=not args.no_patch_norm,
+        **{name: getattr(args, name) or default for name, (default, *_) in SHAPE.items()},
     )
+
+
+def check_shape(args: argparse.Namespace, vit) -> None:
+    """Weights come with their shape: an option that names another one is an error, not a wish."""
+    has = vit._hub_mixin_config | {"patch_size": vit.patch_size[0]}
+    asked = {name: getattr(args, name) for name in SHAPE}
+    wrong = [f"{option(n)} {value} (theirs: {has[n]})" for n, value in asked.items() if value not in (None, has[n])]
+    if args.no_patch_norm and vit.patch_norm:
+        wrong.append("--no-patch-norm (theirs have it)")
+    if wrong:
+        raise ValueError(f"the weights are of another shape than {', '.join(wrong)}: leave that out")
 
 
 def run_settings(args: argparse.Namespace, images) -> dict:
@@ -68,16 +75,16 @@ def run_settings(args: argparse.Namespace, images) -> dict:
 
 def pretrain(args: argparse.Namespace) -> dict:
     from . import MP3
-    from .mp3 import with_image_size
+    from .mp3 import load_mp3, with_image_size
     from .train import pretrain
 
     images = the_images(args)
     settings = run_settings(args, images)
     if args.start:
-        start = with_image_size(MP3.from_pretrained(args.start), tuple(images.train.images.shape[2:]))
-        mp3 = MP3(start.vit, args.mask_ratio, args.context)
-        mp3.mlp_head = start.mlp_head
-        settings["about"]["start"] = args.start
+        start = load_mp3(args.start)
+        check_shape(args, start.vit)
+        mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), args.mask_ratio, args.context)
+        settings["about"]["start"] = Path(args.start).as_posix()
     else:
         mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
@@ -94,10 +101,12 @@ def finetune(args: argparse.Namespace) -> dict:
     if args.weights == "none":
         vit = new_vit(args, images)
     else:
+        vit = load_vit(args.weights)
+        check_shape(args, vit)
         torch.manual_seed(args.seed)
-        vit = use_classes(load_vit(args.weights), len(images.classes))
+        vit = use_classes(vit, len(images.classes))
     settings = run_settings(args, images)
-    settings["about"]["weights"] = args.weights
+    settings["about"]["weights"] = Path(args.weights).as_posix()
     lines = finetune(
         vit,
         images.train.images[: args.limit],
@@ -139,11 +148,11 @@ def probe(args: argparse.Namespace) -> dict:
 
 
 def evaluate(args: argparse.Namespace) -> dict:
-    from . import MP3
     from .evaluate import patch_only_floor, position_accuracy
+    from .mp3 import load_mp3
 
     images = the_images(args)
-    mp3 = MP3.from_pretrained(args.weights)
+    mp3 = load_mp3(args.weights)
     n = mp3.vit.num_patches
     floor = patch_only_floor(
         images.train.images[: args.limit],
@@ -151,6 +160,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         mp3.vit.patch_size,
         epochs=args.floor_epochs,
         seed=args.seed,
+        patch_norm=mp3.vit.patch_norm,
     )
     scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
     print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")

@@ -87,11 +87,11 @@ def check_indices(values, n, name, low=0, length=None):
     return values
 
 
-def check_flags(hidden, n):
-    hidden = to_numpy(hidden).astype(bool).ravel()
-    if len(hidden) != n:
-        raise ValueError(f"hidden has length {len(hidden)}; expected {n}, one flag a patch")
-    return hidden
+def check_flags(flags, n, name="hidden"):
+    flags = to_numpy(flags).astype(bool).ravel()
+    if len(flags) != n:
+        raise ValueError(f"{name} has length {len(flags)}; expected {n}, one flag a patch")
+    return flags
 
 
 def check_texts(texts, count) -> list[str]:

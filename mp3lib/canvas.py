@@ -116,7 +116,7 @@ def figure(
         left, right, bottom, top = margins
         each = (width - left - right - gap * (columns - 1)) / columns
         edges = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
-        options |= {"gridspec_kw": edges | {"wspace": gap / each}}
+        options["gridspec_kw"] = options.get("gridspec_kw", {}) | edges | {"wspace": gap / each}
     if title:
         text, fig.alt = wrap(title, width - 0.1, 10.5), " ".join(title.split())
         fig.suptitle(text, x=0.08 / width, ha="left", fontsize=10.5, fontweight="bold")

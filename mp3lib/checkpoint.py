@@ -13,6 +13,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from .results import read_metrics, read_run, versions, write_json, write_metrics
 
 CHECKPOINTS_KEPT = 2
+BEGINNINGS = ("start", "weights")  # what a run began with: told beside its settings, and as binding
 
 
 def open_run(
@@ -26,7 +27,9 @@ def open_run(
         return [], 0
     if not resume:
         raise ValueError(f"{folder} already holds a run: resume it (--resume) or choose another folder")
-    before = read_run(folder)["settings"]
+    run = read_run(folder)
+    before = run["settings"] | {name: run.get(name) for name in BEGINNINGS}
+    settings = settings | {name: (about or {}).get(name) for name in BEGINNINGS}
     different = [k for k in sorted({*before, *settings}) if before.get(k) != settings.get(k)]
     if different:
         told = ", ".join(f"{k} {before.get(k)!r} then, {settings.get(k)!r} now" for k in different)

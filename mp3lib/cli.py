@@ -6,6 +6,13 @@ import argparse
 from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
+SHAPE = {  # of a new ViT: default, letter, help
+    "patch_size": (8, "P", "side of a patch in pixels"),
+    "dim": (128, "D", "features of a token, a multiple of 4"),
+    "depth": (4, "L", "layers"),
+    "heads": (2, "H", "attention heads, 64 features each"),
+    "mlp_dim": (512, "M", "hidden features of the feed-forward"),
+}
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -33,11 +40,8 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
 
     shape = argparse.ArgumentParser(add_help=False)
-    shape.add_argument("--patch-size", type=whole, default=8, metavar="P", help="side of a patch in pixels")
-    shape.add_argument("--dim", type=whole, default=128, metavar="D", help="features of a token, a multiple of 4")
-    shape.add_argument("--depth", type=whole, default=4, metavar="L", help="layers")
-    shape.add_argument("--heads", type=whole, default=2, metavar="H", help="attention heads, 64 features each")
-    shape.add_argument("--mlp-dim", type=whole, default=512, metavar="M", help="hidden features of the feed-forward")
+    for name, (default, metavar, text) in SHAPE.items():
+        shape.add_argument(option(name), type=whole, metavar=metavar, help=f"{text} (default: {default})")
     shape.add_argument(
         "--no-patch-norm", action="store_true", help="no LayerNorm on a patch's pixels: learns positions faster"
     )
@@ -111,6 +115,10 @@ def data_help() -> str:
         "CIFAR-10 is looked for at $MP3_DATA, then in the cache ($MP3_CACHE, else the user's cache folder), then "
         "downloaded; MP3_DATA=scenes forces the small embedded set."
     )
+
+
+def option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def whole(text: str) -> int:

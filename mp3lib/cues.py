@@ -45,22 +45,30 @@ def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
         raise ValueError(f"width must be 0 or more pixels, got {width}")
     if 2 * width >= min(patch_size):
         raise ValueError(f"a gap of {width} pixels leaves nothing of patches of {patch_size}")
-    keep = torch.zeros(patch_size, device=images.device)
-    keep[width : patch_size[0] - width, width : patch_size[1] - width] = 1
+    keep = torch.zeros(patch_size, dtype=torch.bool, device=images.device)
+    keep[width : patch_size[0] - width, width : patch_size[1] - width] = True
     return images * repeated(keep, images)
 
 
 def hole(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
     """The placebo of ``gap``: paint as many pixels of every patch grey (0), those nearest to its centre.
 
-    Arguments and errors as there. Of pixels equally near the first, row by row, are taken.
+    Of pixels equally near the first, row by row, are taken.
+
+    Args:
+        images: float (b, c, H, W) in [-1, 1].
+        patch_size: (height, width) of a patch in pixels.
+        width: of the gap whose number of pixels is painted; 0 changes nothing.
+
+    Raises:
+        ValueError: as ``gap`` does.
     """
-    height, width_ = patch_size
-    painted = int((gap(torch.ones(1, 1, *patch_size), patch_size, width) == 0).sum())
-    y, x = torch.arange(height) - (height - 1) / 2, torch.arange(width_) - (width_ - 1) / 2
-    keep = torch.ones(height * width_)
-    keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:painted]] = 0
-    return images * repeated(keep.view(height, width_).to(images.device), images)
+    h, w = patch_size
+    painted = int((gap(torch.ones(1, 1, h, w), patch_size, width) == 0).sum())
+    y, x = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
+    keep = torch.ones(h * w, dtype=torch.bool)
+    keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:painted]] = False
+    return images * repeated(keep.view(h, w).to(images.device), images)
 
 
 def grey(images: Tensor) -> Tensor:

@@ -126,6 +126,7 @@ def patch_only_floor(
     epochs: int = 3,
     lr: float = 2e-3,
     seed: int = 0,
+    patch_norm: bool = True,
 ) -> Floor:
     """Train a two-layer network to place single patches, without any context, and test it.
 
@@ -136,6 +137,7 @@ def patch_only_floor(
         patch_size: (height, width) in pixels.
         hidden_dim, epochs, lr, seed: of the network (LayerNorm, linear, GELU, linear) and its training (AdamW, 1,024
             patches a step, cosine to 0).
+        patch_norm: whether the network begins with that LayerNorm: as the ViT has it that is held against the floor.
 
     Returns:
         accuracy and loss on all patches of ``test_images``; chance is 1/n and ln n.
@@ -152,7 +154,7 @@ def patch_only_floor(
         torch.manual_seed(seed)
         patch_dim = train_images.shape[1] * height * width
         layers = nn.Linear(patch_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, grid)
-        net = nn.Sequential(nn.LayerNorm(patch_dim), *layers)
+        net = nn.Sequential(nn.LayerNorm(patch_dim) if patch_norm else nn.Identity(), *layers)
         optimizer = torch.optim.AdamW(net.parameters(), lr)
         steps = epochs * -(-len(train_images) // step_images)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

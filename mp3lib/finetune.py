@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .attention import Attention, FeedForward
 from .augment import strong_augment, to_float
 from .machine import resolve_precision
-from .mp3 import MP3
+from .mp3 import load_mp3
 from .optimizers import highest_rate
 from .train import fit, used
 from .vit import ViT
@@ -188,7 +188,7 @@ def load_vit(folder: str | Path) -> ViT:
     if not config.exists():
         raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
     if "vit" in json.loads(config.read_text(encoding="utf-8")):
-        return MP3.from_pretrained(folder).vit
+        return load_mp3(folder).vit
     return ViT.from_pretrained(folder)
 
 

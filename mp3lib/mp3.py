@@ -1,6 +1,8 @@
 """Masked position prediction: hide most patches from attention, and let every patch say where it belongs."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
@@ -190,23 +192,48 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
         return self.mlp_head(x)
 
 
-def with_image_size(mp3: MP3, image_size: int | Sequence[int]) -> MP3:
+def load_mp3(folder: str | Path) -> MP3:
+    """The ``MP3`` in a folder that one was saved to, such as the run folder of a pretraining.
+
+    Raises:
+        FileNotFoundError: if there is no ``config.json``.
+        ValueError: if it is that of a ViT.
+    """
+    config = Path(folder) / "config.json"
+    if not config.exists():
+        raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
+    if "vit" not in json.loads(config.read_text(encoding="utf-8")):
+        raise ValueError(f"{folder} holds a ViT without a position classifier: give the folder of a pretraining")
+    return MP3.from_pretrained(folder)
+
+
+def with_image_size(
+    mp3: MP3,
+    image_size: int | Sequence[int],
+    masking_ratio: float | None = None,
+    context: Literal["frozen", "updated"] | None = None,
+) -> MP3:
     """The same model for images of another size: a copy whose position classifier is interpolated to the other grid.
 
     Every layer stays as it is, for none of them knows how many patches there are. So a model may learn on small
-    pictures, which is quick, and go on with more positions. The classifier's weights and biases are resized like a
-    picture of the grid with d + 1 channels, bilinearly.
+    pictures, which is quick, and go on with more positions. The classifier's weights (n, d) and biases (n,) are resized
+    like a picture of the grid with d + 1 channels, bilinearly.
 
     Args:
         mp3: the model; its ViT is copied, not shared.
         image_size: height and width in pixels, an int or a pair, which the patch size has to divide.
+        masking_ratio, context: of the copy, as in ``MP3``; default: those of ``mp3``.
+
+    Returns:
+        the copy, on the same device and in the same mode.
 
     Raises:
         ValueError: if the patch size does not divide ``image_size``, or the masking ratio hides none of its patches.
     """
     vit = ViT(**mp3.vit._hub_mixin_config | {"image_size": image_size})
     vit.load_state_dict(mp3.vit.state_dict())
-    new = MP3(vit, mp3.masking_ratio, mp3.context).to(mp3.mlp_head[1].weight.device)
+    new = MP3(vit, masking_ratio or mp3.masking_ratio, context or mp3.context).train(mp3.training)
+    new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]
     with torch.no_grad():

@@ -57,6 +57,34 @@ from .canvas import (
 )
 from .charts import bars, curves, matrix
 
+__all__ = [  # what a reader draws with, in one place
+    "BLUE",
+    "GREEN",
+    "HIDDEN",
+    "INK",
+    "MUTED",
+    "ORANGE",
+    "PALE",
+    "PURPLE",
+    "SKY",
+    "VERMILION",
+    "Picture",
+    "attention_over_image",
+    "bars",
+    "boards",
+    "curves",
+    "figure",
+    "image_grid",
+    "maps",
+    "mask_strip",
+    "matrix",
+    "patch_grid",
+    "predicted_positions",
+    "reassemble",
+    "style",
+    "to_picture",
+]
+
 
 @styled
 def image_grid(
@@ -139,6 +167,15 @@ def mask_strip(
     return sheet.fig
 
 
+def flags_of(name: str, flags, count: int, n: int) -> np.ndarray:
+    """(count, n) bool from as many flags for each picture; none at all for None."""
+    if flags is None:
+        return np.zeros((count, n), bool)
+    if len(flags) != count:
+        raise ValueError(f"{name} has flags for {len(flags)} pictures; expected {count}")
+    return np.stack([check_flags(one, n, name) for one in flags])
+
+
 @styled
 def boards(
     images, patch_size, titles: Sequence[str] | None = None, wrong=None, empty=None, columns: int = 3,
@@ -147,22 +184,16 @@ def boards(
     """Puzzles side by side: wrong places are framed, empty ones hatched.
 
     images: (m, 3, H, W) or a list of images of one size; titles: m texts; wrong, empty: (m, n) bool, flags of places;
-    size: inches of a longer side; beside: as in `maps`.
+    size: inches of a longer side; beside: as in `maps`. Raises ValueError where a number of flags does not fit.
     """
     pictures = to_pictures(images)
     _, (rows, cols) = cut(pictures[0], patch_size)
     sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size, right=beside)
     for picture, box in zip(pictures, sheet.boxes, strict=True):
         sheet.picture(picture, box)
-    cells, n = sheet.cells(rows, cols), rows * cols
-    wrong, empty = (
-        np.zeros(cells.shape[:2], bool)
-        if flags is None
-        else check_flags(np.concatenate([to_numpy(one) for one in flags]), len(cells) * n).reshape(-1, n)
-        for flags in (wrong, empty)
-    )
-    draw_grid(sheet.ax, cells, empty)
-    if wrong.any():
+    cells = sheet.cells(rows, cols)
+    draw_grid(sheet.ax, cells, flags_of("empty", empty, len(pictures), rows * cols))
+    if (wrong := flags_of("wrong", wrong, len(pictures), rows * cols)).any():
         framed = cells[wrong] + cells[0, 0, 2:].min() * np.array([0.07, 0.07, -0.14, -0.14])
         draw_boxes(sheet.ax, framed, "white", 4)
         draw_boxes(sheet.ax, framed, VERMILION, 2)
@@ -258,7 +289,7 @@ def attention_over_image(
     context, asking = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 2 or weights.shape[1] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (heads, {len(context)})")
-    heads, more = len(weights), [] if result is None else [to_picture(result)]
+    heads, more = len(weights), [] if result is None else to_pictures([image, result])[1:]
     titles = [f"head {i}" for i in range(heads)] + ["result"] * len(more) if titles is None else titles
     titles = ["the picture", *check_texts(titles, heads + len(more))]
     top, hidden = float(vmax or weights.max() or 1), np.ones(n, bool)

@@ -24,12 +24,12 @@ class Features(NamedTuple):
 
 
 class SavedModel(PyTorchModelHubMixin):
-    """``save_pretrained`` and ``from_pretrained`` (Hugging Face hub mixin), without a printed line for each loading."""
+    """``save_pretrained`` and ``from_pretrained`` (Hugging Face hub mixin), strict, and silent when it succeeds."""
 
     @classmethod
     def _from_pretrained(cls, **kwargs):
         with contextlib.redirect_stdout(io.StringIO()):
-            return super()._from_pretrained(**kwargs)
+            return super()._from_pretrained(**kwargs | {"strict": True})
 
 
 class ViT(nn.Module, SavedModel):
@@ -82,6 +82,7 @@ class ViT(nn.Module, SavedModel):
             raise ValueError(f"dim must be a positive multiple of 4, got {dim}")
         self.channels = channels
         self.dim = dim
+        self.patch_norm = patch_norm
         self.grid = (self.image_size[0] // self.patch_size[0], self.image_size[1] // self.patch_size[1])
         self.num_patches = self.grid[0] * self.grid[1]
         patch_dim = channels * self.patch_size[0] * self.patch_size[1]

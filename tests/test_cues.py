@@ -70,6 +70,9 @@ def test_gap_refuses_a_width_that_leaves_nothing(width):
 def test_a_hole_takes_as_many_pixels_as_the_gap_and_leaves_the_edges(patch_size, width):
     ones = torch.ones(1, 1, 24, 24)
     with_gap, with_hole = (patches(change(ones, patch_size, width), patch_size) for change in (cues.gap, cues.hole))
+    assert (
+        cues.gap(ones.half(), patch_size, width).dtype == cues.hole(ones.half(), patch_size, width).dtype == torch.half
+    )
     assert with_gap.sum() == with_hole.sum() and torch.equal(cues.hole(ones, patch_size, 0), ones)
     assert (with_hole == with_hole[0, :1]).all()  # the same in every patch
     grid = cues.hole(torch.ones(1, 1, *patch_size), patch_size, width)[0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from mp3lib import MP3
 from mp3lib.__main__ import COMMANDS, main, parser
+from mp3lib.mp3 import load_mp3
 
 
 @pytest.fixture(autouse=True)
@@ -78,4 +80,17 @@ def test_a_run_can_start_from_one_on_smaller_pictures(tmp_path, capsys):
     assert isinstance(grown.vit.to_patch_embedding[1], torch.nn.Identity)
     torch.testing.assert_close(grown.vit.state_dict(), small.vit.state_dict())
     torch.testing.assert_close(grown.mlp_head[1].bias[[0, 3, 12, 15]], small.mlp_head[1].bias)  # the corners
-    assert str(tmp_path / "small") in (tmp_path / "large" / "run.json").read_text()
+    assert (tmp_path / "small").as_posix() in (tmp_path / "large" / "run.json").read_text()
+
+    def error(*more: str) -> str:
+        capsys.readouterr()
+        assert main(["pretrain", *data, *still, "--out", str(tmp_path / "large"), *more]) == 1
+        return capsys.readouterr().err
+
+    shutil.copytree(tmp_path / "small", tmp_path / "other")
+    assert "start '" in error("--start", str(tmp_path / "other"), "--resume")  # not the start of that run
+    told = error("--start", str(tmp_path / "small"), "--patch-size", "8", "--dim", "16", "--heads", "2")
+    assert "--patch-size 8 (theirs: 4), --heads 2 (theirs: 1)" in told and "--dim" not in told
+    assert "nowhere holds no config.json" in error("--start", str(tmp_path / "nowhere"))
+    load_mp3(tmp_path / "small").vit.save_pretrained(tmp_path / "vit")
+    assert "without a position classifier" in error("--start", str(tmp_path / "vit"))

@@ -242,11 +242,24 @@ def test_the_position_classifier_is_interpolated_over_the_grid():
     rows, columns = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
     mp3.mlp_head[1].bias.data = (10 * rows + columns).flatten()
     mp3.mlp_head[1].weight.data = torch.arange(4.0).repeat_interleave(4)[:, None].expand(16, 16).clone()
-    grown = with_image_size(mp3, 32).mlp_head[1]
-    # a position of the 8 x 8 grid lies at (i + 0.5) / 2 - 0.5 of the 4 x 4 one, and stays inside it
-    line = ((torch.arange(8.0) + 0.5) / 2 - 0.5).clamp(0, 3)
-    torch.testing.assert_close(grown.bias.view(8, 8), 10 * line[:, None] + line[None])
-    torch.testing.assert_close(grown.weight[:, 5].view(8, 8), line[:, None].expand(8, 8))
+    # a position of the 8 x 12 grid lies at (i + 0.5) / 2 - 0.5 and (j + 0.5) / 3 - 0.5 of the 4 x 4 one, and inside it
+    y, x = (((torch.arange(4.0 * times) + 0.5) / times - 0.5).clamp(0, 3) for times in (2, 3))
+    large = with_image_size(mp3, (32, 48))
+    grown = large.mlp_head[1]
+    torch.testing.assert_close(grown.bias.view(8, 12), 10 * y[:, None] + x)
+    torch.testing.assert_close(grown.weight[:, 5].view(8, 12), y[:, None].expand(8, 12))
+    back = with_image_size(large, (32, 24)).mlp_head[1]  # from a grid that is not square to 8 x 6
+    torch.testing.assert_close(back.bias.view(8, 6), 10 * y[:, None] + (x[::2] + x[1::2]) / 2)
+
+
+def test_a_copy_of_another_size_may_hide_more_and_is_as_the_model_was():
+    mp3 = small(ratio=0.1).double().eval()
+    with pytest.raises(ValueError, match="hides none of 4 patches"):
+        with_image_size(mp3, 8)
+    copy = with_image_size(mp3, 8, masking_ratio=0.5, context="frozen")
+    assert (copy.masking_ratio, copy.context, copy.training) == (0.5, "frozen", False)
+    assert {p.dtype for p in copy.parameters()} == {torch.float64}
+    copy.predict(pictures(2, 8, 8).double())
 
 
 def test_another_size_has_to_suit_patches_and_ratio():

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from mp3lib.cli import parser
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -220,3 +222,13 @@ def test_a_skip_needs_a_listed_reason(project):
     assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
     for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
         assert f"tests/{place}\n" in answer.stdout
+
+
+def test_commands_of_the_flagship_are_understood_and_follow_each_other():
+    flagship = load_tool("flagship")
+    there: set[str] = set()
+    for name, command in flagship.STAGES.items():
+        args = parser().parse_args([*command.split(), "--out", str(flagship.RUNS / name)])
+        before = getattr(args, "start", None) or getattr(args, "weights", None)
+        assert before is None or before in there
+        there.add(str(args.out))

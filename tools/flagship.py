@@ -8,6 +8,7 @@ results/runs; weights and checkpoints stay out of git (tools/ship.py puts them t
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ STAGES = {
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
     for name, command in STAGES.items():
+        if not [*(RUNS / name).glob("checkpoint-*"), *(RUNS / name).glob("model.safetensors")]:
+            shutil.rmtree(RUNS / name, ignore_errors=True)  # a clone has the log, but neither weights nor checkpoints
         print(f"{name}: python -m mp3lib {command} --out {RUNS}/{name}", flush=True)
         if code := main([*command.split(), "--out", str(RUNS / name)]):
             sys.exit(code)

@@ -15,6 +15,7 @@ from mp3lib import MP3, load_images
 from mp3lib.evaluate import position_accuracy
 from mp3lib.results import read_metrics, read_run
 from mp3lib.shipped import FOLDER
+from mp3lib.vit import pair
 
 
 def main(run: str) -> None:
@@ -28,7 +29,9 @@ def main(run: str) -> None:
     save_file({name: t.to(torch.float16) for name, t in tensors.items()}, target / "model.safetensors")
     for name in ("config.json", "run.json", "metrics.jsonl"):
         shutil.copyfile(source / name, target / name)
-    test = load_images(read_run(source)["data"]).test.images[:2000]
+    run = read_run(source)
+    size = pair(run["settings"]["model"]["vit"]["image_size"])
+    test = load_images(run["data"], size=size).test.images[:2000]
     for name, folder in (("float32", source), ("float16", target)):
         print(name, position_accuracy(MP3.from_pretrained(folder), test, (0.75, 0.0)))
 

@@ -190,7 +190,10 @@ def train(run: Run, known: dict[str, Run], images) -> None:
     if run.folder.exists() and not [*run.folder.glob("checkpoint-*")]:  # cloned, or stopped within the first epoch
         shutil.rmtree(run.folder)
     print(run.name, flush=True)
-    about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint, "start": run.start}
+    if run.size != 32:
+        images = load_images(images.name, size=run.size)
+    about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
+    about |= {"start": run.start} if run.start else {}
     settings = {"seed": run.seed, "precision": "bf16", "out": run.folder, "resume": True, "about": about}
     write_json(
         run.folder / "scores.json", supervised(run, images, settings) if run.labels else pretext(run, images, settings)
@@ -209,11 +212,9 @@ def new_vit(run: Run) -> ViT:
 
 def pretext(run: Run, images, settings: dict) -> dict:
     """Pretrain; position accuracy on test images as they are and as the cue has them; probes against a random ViT."""
-    if run.size != 32:
-        images = load_images(images.name, size=run.size)
     mp3 = MP3(new_vit(run), run.mask_ratio, run.context)
     if run.start:
-        mp3 = with_image_size(MP3.from_pretrained(RUNS / run.start), run.size)
+        mp3 = with_image_size(MP3.from_pretrained(RUNS / run.start), run.size, run.mask_ratio, run.context)
     cue = CUES[run.cue] if run.cue else Cue()
     train_images, test_images = images.train.images[:TRAIN], images.test.images
     shown = cue.images(train_images) if cue.images else train_images
