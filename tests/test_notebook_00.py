@@ -223,5 +223,5 @@ def test_the_tour_shows_the_measured_numbers():
         for output in cell.get("outputs", [])
         if "image/png" in output.get("metadata", {})
     ]
-    said = f"{score['jigsaw']:.0%} of the patches are right, but only {score['whole']:.1%} of whole pictures"
+    said = f"{score['jigsaw']:.0%} of the patches are right, but only {score['whole']:.1%} of the pictures as a whole"
     assert said in alts, "make notebooks"
