@@ -86,7 +86,7 @@ def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=book)
     resources = {"metadata": {"path": str(NOTEBOOKS)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
-    printed = [o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout"]
+    printed = "".join(o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout")
     for exercise in solutions.values():
         assert f"{exercise.function}: passed\n" in printed
 
