@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic, five steps
+
 
 def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
     """``lr``, or where that is None the default of the optimizer; ``ValueError`` for an unknown optimizer."""
@@ -29,7 +31,7 @@ def make_optimizers(model: nn.Module, settings: dict) -> list[torch.optim.Optimi
     """AdamW for everything, or Muon for the transformer's weight matrices and AdamW for the rest.
 
     Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
-    AdamW's, so that one learning rate serves both.
+    AdamW's, so that one learning rate serves both. In float32 it is ``Float32Muon``.
     """
     groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -47,8 +49,44 @@ def make_optimizers(model: nn.Module, settings: dict) -> list[torch.optim.Optimi
 
     optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(of(False), betas=(0.9, 0.95))]
     if of(True):
-        optimizers.append(torch.optim.Muon(of(True), adjust_lr_fn="match_rms_adamw"))
+        kind = Float32Muon if settings["precision"] == "float32" else torch.optim.Muon
+        optimizers.append(kind(of(True), adjust_lr_fn="match_rms_adamw"))
     return optimizers
+
+
+class Float32Muon(torch.optim.Muon):
+    """``torch.optim.Muon`` with its matrix products in float32; ``adjust_lr_fn`` has to be ``"match_rms_adamw"``.
+
+    PyTorch's own always takes bf16. A processor without instructions for it converts number by number, and a step of
+    the optimizer then takes several times as long as the model's forward and backward pass (benchmarks/README.md).
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if "momentum_buffer" not in self.state[p]:
+                    self.state[p]["momentum_buffer"] = torch.zeros_like(p.grad)
+                momentum = self.state[p]["momentum_buffer"].lerp_(p.grad, 1 - group["momentum"])
+                update = orthogonalised(p.grad.lerp(momentum, group["momentum"]))  # Nesterov's
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(update, alpha=-group["lr"] * (0.2 * math.sqrt(max(p.shape))))
+
+
+def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
+    """A float matrix (m, n) with all its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz iteration.
+
+    Source: Jordan 2024, *Muon: An optimizer for hidden layers in neural networks*.
+    """
+    a, b, c = NEWTON_SCHULZ
+    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # so that x @ x.T is the smaller product
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 
 def layer_scale(model: nn.Module, name: str, decay: float) -> float:

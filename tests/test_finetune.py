@@ -116,7 +116,7 @@ def test_stochastic_depth_drops_whole_images_and_keeps_the_mean():
 
 def test_layers_learn_more_slowly_the_lower_they_are():
     vit = model()
-    settings = {"optimizer": "muon", "lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5}
+    settings = {"optimizer": "muon", "lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5, "precision": "float32"}
     rates = {id(p): g["lr"] for o in make_optimizers(vit, settings) for g in o.param_groups for p in g["params"]}
     by_name = {name: rates[id(p)] for name, p in vit.named_parameters()}
     assert by_name["linear_head.1.weight"] == 1.0

@@ -21,7 +21,7 @@ from mp3lib import MP3, ViT
 from mp3lib.checkpoint import checkpoints
 from mp3lib.evaluate import position_accuracy
 from mp3lib.machine import keep_memory, resolve_precision
-from mp3lib.optimizers import make_optimizers, moving_average, warmup_cosine
+from mp3lib.optimizers import Float32Muon, make_optimizers, moving_average, orthogonalised, warmup_cosine
 from mp3lib.results import read_metrics, read_run
 from mp3lib.train import pretrain
 
@@ -261,13 +261,41 @@ def test_learning_rate_rises_then_falls_to_nothing():
 def test_every_parameter_has_one_optimizer_and_only_matrices_decay():
     mp3 = model()
     for kind in ("muon", "adamw"):
-        groups = [
-            g for o in make_optimizers(mp3, {"optimizer": kind, "lr": 1, "weight_decay": 0.1}) for g in o.param_groups
-        ]
+        settings = {"optimizer": kind, "lr": 1, "weight_decay": 0.1, "precision": "float32"}
+        groups = [g for o in make_optimizers(mp3, settings) for g in o.param_groups]
         ours = [p for g in groups for p in g["params"]]
         assert {id(p) for p in ours} == {id(p) for p in mp3.parameters()} and len(ours) == len(list(mp3.parameters()))
         for g in groups:
             assert all((p.ndim >= 2) == (g["weight_decay"] > 0) for p in g["params"])
+
+
+def test_muon_in_float32_is_pytorchs_without_bf16(monkeypatch):
+    settings = {"optimizer": "muon", "lr": 1e-2, "weight_decay": 0.1}
+    ours, theirs = model(), model()
+    theirs.load_state_dict(ours.state_dict())
+    _, float32 = make_optimizers(ours, settings | {"precision": "float32"})
+    _, bf16 = make_optimizers(theirs, settings | {"precision": "bf16"})
+    assert type(float32) is Float32Muon and type(bf16) is torch.optim.Muon
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.float)
+    for step in range(3):
+        torch.manual_seed(step)
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            a.grad = torch.randn_like(a)
+            b.grad = a.grad.clone()
+        float32.step()
+        bf16.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(ours.parameters(), model().parameters(), strict=True))
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_orthogonalised_keeps_directions_and_evens_out_strengths(shape):
+    matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(0)) * 100
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    strengths = u.T @ orthogonalised(matrix) @ v.T
+    assert (strengths - strengths.diag().diag()).abs().max() < 1e-3
+    assert 0.6 < strengths.diag().min() and strengths.diag().max() < 1.25
+    assert torch.equal(orthogonalised(torch.zeros(3, 2)), torch.zeros(3, 2))
 
 
 def test_moving_average_by_hand():
