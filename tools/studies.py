@@ -180,13 +180,13 @@ def done(run: Run) -> bool:
 
 
 def train(run: Run, known: dict[str, Run], images) -> None:
-    """Train a run, and before it the one whose weights it starts from, unless they are there already."""
+    """Train a run unless it is done, and before it the one whose weights it starts from, unless they are there."""
+    if done(run):
+        return
     if run.start and not (known[run.start].folder / "model.safetensors").exists():
         if done(known[run.start]):  # a fresh clone has its log, but not its weights
             shutil.rmtree(known[run.start].folder)
         train(known[run.start], known, images)
-    if done(run):
-        return
     if run.folder.exists() and not [*run.folder.glob("checkpoint-*")]:  # cloned, or stopped within the first epoch
         shutil.rmtree(run.folder)
     print(run.name, flush=True)
@@ -194,7 +194,7 @@ def train(run: Run, known: dict[str, Run], images) -> None:
         images = load_images(images.name, size=run.size)
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
     about |= {"start": run.start} if run.start else {}
-    settings = {"seed": run.seed, "precision": "bf16", "out": run.folder, "resume": True, "about": about}
+    settings = {"seed": run.seed, "precision": "auto", "out": run.folder, "resume": True, "about": about}
     write_json(
         run.folder / "scores.json", supervised(run, images, settings) if run.labels else pretext(run, images, settings)
     )
