@@ -8,13 +8,14 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
     library              mp3lib.train.pretrain as the command line calls it: bf16 where
                          the hardware has it, Muon, context updated, every patch asked
     library, quarter     the same with query_fraction 0.25: a quarter of the hidden patches are asked
-    ..., float32, bf16   both at the same precision, with the same model (frozen), optimizer (AdamW) and crops
+    library, float32     with the reference's precision, model (frozen), optimizer (AdamW) and crops
+    ..., bf16            both under bf16 autocast, equal in all else; where the hardware has it
 
 Besides: the speed of bare matrix products of the shapes of the model, forward and backward, and which share of it a
-training reaches; which share of a step the crops take; and, with --accuracy, the seconds of training until a position
-accuracy is reached on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the time of tests.
+training reaches; which share of a step the crops take; and the seconds of training until a position accuracy is reached
+on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the time of tests.
 
-Everything goes to results/benchmarks/throughput.json. Run it on a quiet machine.
+Every run adds a line to results/benchmarks/throughput.jsonl; --show prints what is there. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import torch
@@ -34,10 +36,10 @@ from mp3lib.augment import random_resized_crop
 from mp3lib.evaluate import position_accuracy
 from mp3lib.machine import resolve_precision
 from mp3lib.optimizers import warmup_cosine
-from mp3lib.results import versions, write_json
+from mp3lib.results import read_jsonl, versions, write_metrics
 from mp3lib.train import pretrain
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "throughput.json"
+RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "throughput.jsonl"
 MODEL = dict(num_classes=10, image_size=32, patch_size=4, dim=128, depth=6, heads=2, dim_head=64, mlp_dim=512)
 SMALL = MODEL | dict(patch_size=8, depth=4)  # the 4 x 4 grid, for the seconds to an accuracy
 BATCH, RATIO = 256, 0.75
@@ -47,7 +49,6 @@ LINES = {
     "reference": dict(reference=True, precision="float32"),
     "library": DEFAULTS,
     "library, quarter": DEFAULTS | dict(query_fraction=0.25),
-    "reference, float32": dict(reference=True, precision="float32"),
     "library, float32": SAME | dict(precision="float32"),
     "reference, bf16": dict(reference=True, precision="bf16"),
     "library, bf16": SAME | dict(precision="bf16"),
@@ -55,7 +56,7 @@ LINES = {
 RATIOS = (  # what is divided by what
     ("(a) each at its defaults", "library", "reference"),
     ("    with a quarter of the queries", "library, quarter", "reference"),
-    ("(b) both float32, same model", "library, float32", "reference, float32"),
+    ("(b) both float32, same model", "library, float32", "reference"),
     ("(c) both bf16, same model", "library, bf16", "reference, bf16"),
 )
 
@@ -184,34 +185,42 @@ def fresh(threads: int | None, *arguments: object) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def precisions(auto: str) -> tuple[str, ...]:
+    """Those worth measuring: where bf16 is emulated nobody trains in it."""
+    return ("float32", "bf16") if auto == "bf16" else ("float32",)
+
+
 def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def report(result: dict) -> str:
     """What is printed, from what is stored."""
-    rounds, told = result["rounds"], []
+    rounds, about = result["rounds"], result["versions"]
+    told = [f"{about['cores']} cores ({about['cpu']}, {about['capability']}), PyTorch {about['torch'].split('+')[0]}, "]
+    told[0] += f"vit_pytorch {about['vit_pytorch']}, {result['threads']} threads, {result['date']}"
     told.append(f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}")
-    for name in LINES:
+    for name, settings in result["lines"].items():
         steps = [r[name]["step"] for r in rounds]
-        precision = resolve_precision(LINES[name]["precision"])
+        precision = settings["precision"].replace("auto", result["auto"])
         share = [r[f"products, {precision}"]["step"] / r[name]["step"] for r in rounds]
         full = "quarter" not in name  # the quarter does other products
-        per_second, crops = (
-            [BATCH / s for s in steps],
-            statistics.median(r[name]["crops"] / r[name]["step"] for r in rounds),
-        )
+        per_second = [BATCH / step for step in steps]
+        crops = statistics.median(r[name]["crops"] / r[name]["step"] for r in rounds)
         told.append(
             f"{name:28}{statistics.median(per_second):8.0f} ({min(per_second):5.0f} to {max(per_second):5.0f})"
             + (f"{statistics.median(share):20.0%}" if full else f"{'':20}")
             + f"{crops:9.1%}"
         )
-    for precision in ("float32", "bf16"):
+    for precision in precisions(result["auto"]):
         speeds = [flops() / r[f"products, {precision}"]["step"] / 1e9 for r in rounds]
         told.append(f"{'matrix speed, ' + precision:28}{spread(speeds)} GFLOP/s")
     told.append("")
     for label, ours, theirs in RATIOS:
-        told.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
+        if ours in rounds[0]:
+            told.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
+        else:
+            told.append(f"{label:36}not measured: this processor has no instructions for it")
     if accuracy := result.get("accuracy"):
         times = {name: a["reached"] for name, a in accuracy["lines"].items()}
         for name, reached in times.items():
@@ -231,13 +240,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="timed steps of each measurement (default: 10)")
     parser.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch takes")
     parser.add_argument(
-        "--accuracy", type=float, metavar="A", help="also train until this position accuracy, e.g. 0.23"
+        "--accuracy", type=float, default=0.23, metavar="A", help="train until this position accuracy; 0: do not"
     )
     parser.add_argument("--epochs", type=int, nargs=2, default=(8, 4), help="at most, of reference and library (8 4)")
     parser.add_argument("--limit", type=int, help="training images for --accuracy (default: all)")
-    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="where the results go")
+    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="gets one more line of results")
+    parser.add_argument("--show", action="store_true", help="measure nothing, print what --out holds")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.show:
+        print("\n\n".join(map(report, read_jsonl(args.out))))
+        return
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.measure:
@@ -252,22 +265,23 @@ def main() -> None:
         print(json.dumps(measured))
         return
 
-    rounds = []
+    auto, rounds = resolve_precision("auto"), []
+    lines = {name: about for name, about in LINES.items() if auto == "bf16" or about["precision"] != "bf16"}
     for number in range(args.rounds):
-        measured = {name: fresh(args.threads, "line", name, args.steps) for name in LINES}
-        measured |= {f"products, {p}": fresh(args.threads, "products", p) for p in ("float32", "bf16")}
+        measured = {name: fresh(args.threads, "line", name, args.steps) for name in lines}
+        measured |= {f"products, {p}": fresh(args.threads, "products", p) for p in precisions(auto)}
         rounds.append(measured)
         print(f"round {number + 1} of {args.rounds} done", file=sys.stderr)
-    about = {"threads": args.threads or torch.get_num_threads(), "steps": args.steps, "auto": resolve_precision("auto")}
-    result = {"versions": versions() | {"vit_pytorch": reference_version()}, **about}
-    result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": LINES, "rounds": rounds}
+    about = {"threads": args.threads or torch.get_num_threads(), "steps": args.steps, "auto": auto}
+    result = {"date": date.today().isoformat(), "versions": versions() | {"vit_pytorch": reference_version()}, **about}
+    result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": lines, "rounds": rounds}
     if args.accuracy:
         epochs = {"reference": args.epochs[0], "library": args.epochs[1], "library, quarter": args.epochs[1]}
         lines = {
             name: fresh(args.threads, "accuracy", name, args.accuracy, e, args.limit or 0) for name, e in epochs.items()
         }
         result["accuracy"] = {"target": args.accuracy, "epochs": epochs, "model": SMALL, "lines": lines}
-    write_json(args.out, result)
+    write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
     print(report(result))
 
 

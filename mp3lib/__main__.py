@@ -148,11 +148,39 @@ def probe(args: argparse.Namespace) -> dict:
 
 
 def evaluate(args: argparse.Namespace) -> dict:
-    from .evaluate import patch_only_floor, position_accuracy
-    from .mp3 import load_mp3
+    from .mp3 import load_model
+    from .results import write_json
+    from .vit import ViT
 
-    images = the_images(args)
-    mp3 = load_mp3(args.weights)
+    images, model = the_images(args), load_model(args.weights)
+    figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
+    figures |= (top1 if isinstance(model, ViT) else positions)(args, images, model)
+    if args.out:
+        write_json(args.out, figures)
+    return figures
+
+
+def top1(args: argparse.Namespace, images, vit) -> dict:
+    """Of a classifier: the share of test images that it names right, of all and of each class."""
+    from .finetune import top1
+
+    if (classes := vit.linear_head[1].out_features) != len(images.classes):
+        raise ValueError(f"{args.weights} tells {classes} classes, {images.name} has {len(images.classes)}")
+    test, by_class = images.test, {}
+    for label, name in enumerate(images.classes):
+        if (chosen := test.labels == label).any():
+            share = top1(vit, test.images[chosen], test.labels[chosen], pos_emb=not args.no_pos_emb)
+            by_class[name] = {"images": int(chosen.sum()), "top1": share}
+            print(f"{name:>12} {share:8.4f}")
+    right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
+    print(f"{'all':>12} {right / len(test):8.4f}")
+    return {"top1": right / len(test), "pos_emb": not args.no_pos_emb, "classes": by_class}
+
+
+def positions(args: argparse.Namespace, images, mp3) -> dict:
+    """Of a pretrained model: position accuracy by mask ratio, beside the patch-only floor and chance."""
+    from .evaluate import patch_only_floor, position_accuracy
+
     n = mp3.vit.num_patches
     floor = patch_only_floor(
         images.train.images[: args.limit],
@@ -168,19 +196,11 @@ def evaluate(args: argparse.Namespace) -> dict:
         print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")
     print(f"{'patch only':>12} {floor.accuracy:8.4f} {'':>10} {'':>8} {floor.loss:8.4f}")
     print(f"{'chance':>12} {1 / n:8.4f}")
-    figures = {
-        "weights": str(args.weights),
-        "images": len(images.test),
-        "fingerprint": images.fingerprint,
+    return {
         "positions": {str(ratio): s for ratio, s in scores.items()},
         "patch_only": floor._asdict() | {"epochs": args.floor_epochs},
         "chance": 1 / n,
     }
-    if args.out:
-        from .results import write_json
-
-        write_json(args.out, figures)
-    return figures
 
 
 def table(args: argparse.Namespace) -> dict:

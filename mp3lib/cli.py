@@ -97,10 +97,14 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("--seed", type=int, default=0, help="of the probe and of the random-init control")
 
     test = commands.add_parser(
-        "evaluate", parents=[common], formatter_class=Help, help="position accuracy of a pretrained model"
+        "evaluate",
+        parents=[common],
+        formatter_class=Help,
+        help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
     test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
+    test.add_argument("--no-pos-emb", action="store_true", help="for one that was fine-tuned without them")
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")

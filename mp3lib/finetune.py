@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from .attention import Attention, FeedForward
 from .augment import strong_augment, to_float
 from .machine import resolve_precision
-from .mp3 import load_mp3
+from .mp3 import load_model
 from .optimizers import highest_rate
 from .train import fit, used
 from .vit import ViT
@@ -179,17 +178,13 @@ def check_labelled(images: Tensor, labels: Tensor, vit: ViT) -> None:
 
 
 def load_vit(folder: str | Path) -> ViT:
-    """The ViT in a folder that an ``MP3`` or a ``ViT`` was saved to, such as the run folder of a pretraining.
+    """The ViT in a folder that a ``ViT`` or an ``MP3`` was saved to, such as a run folder.
 
     Raises:
         FileNotFoundError: if there is no ``config.json``.
     """
-    config = Path(folder) / "config.json"
-    if not config.exists():
-        raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
-    if "vit" in json.loads(config.read_text(encoding="utf-8")):
-        return load_mp3(folder).vit
-    return ViT.from_pretrained(folder)
+    model = load_model(folder)
+    return model if isinstance(model, ViT) else model.vit
 
 
 def use_classes(vit: ViT, num_classes: int) -> ViT:

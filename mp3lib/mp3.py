@@ -192,19 +192,30 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
         return self.mlp_head(x)
 
 
+def load_model(folder: str | Path) -> "MP3 | ViT":
+    """The model in a folder that one was saved to: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
+
+    Raises:
+        FileNotFoundError: if there is no ``config.json``.
+    """
+    config = Path(folder) / "config.json"
+    if not config.exists():
+        raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
+    kind = MP3 if "vit" in json.loads(config.read_text(encoding="utf-8")) else ViT
+    return kind.from_pretrained(folder)
+
+
 def load_mp3(folder: str | Path) -> MP3:
-    """The ``MP3`` in a folder that one was saved to, such as the run folder of a pretraining.
+    """The ``MP3`` in a folder such as the run folder of a pretraining.
 
     Raises:
         FileNotFoundError: if there is no ``config.json``.
         ValueError: if it is that of a ViT.
     """
-    config = Path(folder) / "config.json"
-    if not config.exists():
-        raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
-    if "vit" not in json.loads(config.read_text(encoding="utf-8")):
+    model = load_model(folder)
+    if isinstance(model, ViT):
         raise ValueError(f"{folder} holds a ViT without a position classifier: give the folder of a pretraining")
-    return MP3.from_pretrained(folder)
+    return model
 
 
 def with_image_size(

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .tables import claims, contexts, costs, cues, fine, fractions, lengths, paper, positions, probes, rates, ratios
+from .tables import (
+    claims,
+    classifiers,
+    contexts,
+    costs,
+    cues,
+    fine,
+    fractions,
+    lengths,
+    paper,
+    positions,
+    probes,
+    rates,
+    ratios,
+)
 
 BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
@@ -14,6 +28,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "that uses each place once.",
         positions,
     ),
+    "The shipped classifier": ("The flagship, fine-tuned on all labels (`tools/flagship.py`).", classifiers),
     "Equal cost": (
         "All labels. MP3's ten epochs need none of them. The first line has as many epochs of fine-tuning as MP3, the "
         "last as many epochs in all.",
@@ -52,7 +67,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "A grid of 8 x 8": (
         "What makes positions learnable where there are 64 of them, with about equal computing: AdamW or Muon, no "
         "LayerNorm on the pixels of a patch (`plain`) and then a lower mask ratio, more heads, more steps, or a grown "
-        "grid: first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6.",
+        "grid: first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6. *Tokens*: those of the "
+        "context and those that are asked, over all steps; computing goes with them.",
         fine,
     ),
     "Learning rates": (
@@ -85,7 +101,8 @@ def with_tables(text: str, results: str | Path) -> str:
     if BEGIN not in text or END not in text:
         raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
     before, rest = text.split(BEGIN, 1)
-    made = "\n\n".join(filter(None, (positions(results, "cifar10"), costs(results), fractions(results))))
+    tables = positions(results, "cifar10"), classifiers(results), costs(results), fractions(results)
+    made = "\n\n".join(filter(None, tables))
     return before + BEGIN + made + "\n" + END + rest.split(END, 1)[1]
 
 

@@ -46,6 +46,11 @@ def read_metrics(folder: str | Path) -> list[dict]:
     path = Path(folder) / "metrics.jsonl"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no metrics.jsonl: it is not the folder of a run")
+    return read_jsonl(path)
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    """The objects of a file of JSON lines; ``ValueError`` if a line is not JSON, naming file and line."""
     lines = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .mp3 import MP3
+from .mp3 import MP3, load_model
+from .vit import ViT
 
 STUDENTS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
 FOLDER = Path(__file__).parent / "weights"
@@ -20,12 +21,14 @@ def student_of(name: str) -> str:
     return STUDENTS.get(name, "student-4x4")
 
 
-def load_shipped(name: str) -> MP3:
-    """A trained ``MP3`` in eval mode, float32 (stored in half precision), such as ``"student-4x4"``.
+def load_shipped(name: str) -> MP3 | ViT:
+    """A trained model in eval mode, float32 (stored in half precision).
+
+    An ``MP3`` such as ``"student-4x4"``, or a ``ViT`` that tells CIFAR-10's classes, ``"classifier-8x8"``.
 
     Raises:
         ValueError: for a name that is not there, naming those that are.
     """
     if name not in shipped_names():
         raise ValueError(f"mp3lib comes with no weights named {name!r}; there are: {', '.join(shipped_names())}")
-    return MP3.from_pretrained(FOLDER / name).eval()
+    return load_model(FOLDER / name).eval()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from .markdown import grid, machine, markdown, note
-from .results import THRESHOLD, Row, difference, finished, read_metrics, read_run, row, top1, verdict
+from .results import THRESHOLD, Row, difference, finished, read_run, row, top1, verdict
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -170,17 +170,27 @@ def fine(results: str | Path) -> str:
     lines, names = [], variants(results, "fine")
     for name in (name for name in names if not name.endswith("px")):
         stages = {16: f"{name}-16px", 24: f"{name}-24px", 32: name}
-        logs = {
-            side: read_metrics(finished(results, f"fine/{stage}")[0].folder)
+        settings = {
+            side: finished(results, f"fine/{stage}")[0].about["settings"]
             for side, stage in stages.items()
             if stage in names
         }
-        epochs = ", ".join(f"{len(log)} at {side} pixels" for side, log in logs.items())
-        minutes = sum(line["seconds"] for log in logs.values() for line in log) / 60
+        epochs = ", ".join(f"{s['epochs']} at {side} pixels" for side, s in settings.items())
+        millions = sum(map(tokens, settings.values())) / 1e6
         found = [placed(results, f"fine/{name}", ratio) for ratio in ("0.75", "0.5", "0.25", "0.0")]
-        lines.append([f"`{name}`", epochs, f"{minutes:.1f}", *found])
-    head = ["recipe", "epochs", "minutes", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
+        lines.append([f"`{name}`", epochs, f"{millions:.1f}", *found])
+    head = ["recipe", "epochs", "million tokens", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
     return markdown(results, head, lines)
+
+
+def tokens(settings: dict) -> int:
+    """How many tokens a pretraining sends through the network: the context and those of the hidden that are asked."""
+    sizes = [settings["model"]["vit"][name] for name in ("image_size", "patch_size")]
+    image, patch = (size**2 if isinstance(size, int) else math.prod(size) for size in sizes)
+    n = image // patch
+    hidden = int(settings["mask_ratio"] * n)
+    asked = max(1, round(settings["query_fraction"] * hidden))
+    return settings["epochs"] * settings["num_images"] * (n - hidden + asked)
 
 
 def rates(results: str | Path) -> str:
@@ -220,12 +230,40 @@ def paper(results: str | Path) -> str:
     return grid([head, *lines]) + "\n\n" + source + (f" Ours: {note(results, told)}" if told else "")
 
 
-def positions(results: str | Path, data: str | None = None) -> str:
-    """Position accuracy of the shipped models trained on ``data`` (None: of all), from ``evaluations/NAME.json``."""
+def evaluations(results: str | Path, measure: str) -> list[tuple[str, dict, dict]]:
+    """Name, figures and settings of each shipped model with such figures, from ``evaluations/NAME.json``."""
+    paths = sorted((Path(results) / "evaluations").glob("*.json"))
+    found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return [(name, f, read_run(Path(results) / "runs" / name)) for name, f in found if measure in f]
+
+
+def classifiers(results: str | Path) -> str:
+    """Top-1 of the shipped classifiers, and of the classes that each tells best and worst."""
     parts = []
-    for path in sorted((Path(results) / "evaluations").glob("*.json")):
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        run = read_run(Path(results) / "runs" / path.stem)
+    for name, figures, run in evaluations(results, "top1"):
+        by_class = sorted(figures["classes"], key=lambda c: figures["classes"][c]["top1"])
+        shares = [f"{c} {figures['classes'][c]['top1']:.1%}" for c in by_class]
+        settings = run["settings"]
+        parts += [
+            grid(
+                [
+                    ["classifier", "top-1", "classes told best", "and worst"],
+                    [f"`{name}`", f"{figures['top1']:.1%}", ", ".join(shares[:-4:-1]), ", ".join(shares[:3])],
+                ]
+            ),
+            f"On {figures['images']:,} test images of {run['data']}, {'with' if figures['pos_emb'] else 'without'} "
+            f"position embeddings. Trained for {settings['epochs']} epochs, begun with the weights of "
+            f"`{PurePath(run['weights']).name}` ({settings['optimizer']}, {settings['precision']}), one seed "
+            f"({settings['seed']}), on {machine(run['versions'])}; pixels `{run['fingerprint']}`. The same figures: "
+            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+        ]
+    return "\n\n".join(parts)
+
+
+def positions(results: str | Path, data: str | None = None) -> str:
+    """Position accuracy of the shipped models trained on ``data`` (None: of all)."""
+    parts = []
+    for name, figures, run in evaluations(results, "positions"):
         if data not in (None, run["data"]):
             continue
         settings, floor, n = run["settings"], figures["patch_only"], round(1 / figures["chance"])
@@ -233,14 +271,14 @@ def positions(results: str | Path, data: str | None = None) -> str:
         lines[0] += ["whole pictures right", "loss (nats)"]
         for ratio, s in figures["positions"].items():
             hidden = int(float(ratio) * n)
-            shares = [f"{s[name]:.1%}" for name in ("accuracy", "jigsaw", "whole")]
+            shares = [f"{s[measure]:.1%}" for measure in ("accuracy", "jigsaw", "whole")]
             lines.append([f"{hidden} of {n}", str(n - hidden), *shares, f"{s['loss']:.3f}"])
         alone = f"*one patch alone, {floor['epochs']} epochs*"
         lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
         lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
-        before = f", begun with the weights of `{run['start'].split('/')[-1]}`" if "start" in run else ""
+        before = f", begun with the weights of `{PurePath(run['start']).name}`" if "start" in run else ""
         parts += [
-            f"`{path.stem}`: position accuracy on {figures['images']:,} test images of {run['data']}",
+            f"`{name}`: position accuracy on {figures['images']:,} test images of {run['data']}",
             grid(lines),
             f"Trained for {settings['epochs']} epochs{before} ({settings['optimizer']}, {settings['precision']}, "
             f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), "

@@ -43,7 +43,7 @@ ALLOWED = {
     "machine": set(),
     "optimizers": set(),
     "train": MODEL | {"augment", "checkpoint", "evaluate", "machine", "optimizers"},
-    "shipped": {"mp3"},
+    "shipped": {"mp3", "vit"},
     "cli": set(),
     "finetune": MODEL | {"augment", "machine", "optimizers", "train"},
     "checks": MODEL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib import MP3
+from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
+from mp3lib.finetune import top1, use_classes
 from mp3lib.mp3 import load_mp3
 
 
@@ -94,3 +96,17 @@ def test_a_run_can_start_from_one_on_smaller_pictures(tmp_path, capsys):
     assert "nowhere holds no config.json" in error("--start", str(tmp_path / "nowhere"))
     load_mp3(tmp_path / "small").vit.save_pretrained(tmp_path / "vit")
     assert "without a position classifier" in error("--start", str(tmp_path / "vit"))
+
+
+def test_a_classifier_is_evaluated_by_its_classes(tmp_path, capsys):
+    images = load_images("scenes")
+    vit = ViT(num_classes=10, image_size=32, patch_size=8, dim=16, depth=1, heads=1, mlp_dim=16)
+    vit.save_pretrained(tmp_path / "ten")
+    assert main(["evaluate", "--weights", str(tmp_path / "ten"), "--data", "scenes", "--json", "--no-pos-emb"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["top1"] == pytest.approx(top1(vit, images.test.images, images.test.labels, pos_emb=False))
+    assert sum(c["images"] for c in figures["classes"].values()) == figures["images"] == len(images.test)
+    assert tuple(figures["classes"]) == images.classes and figures["pos_emb"] is False
+    use_classes(vit, 3).save_pretrained(tmp_path / "three")
+    assert main(["evaluate", "--weights", str(tmp_path / "three"), "--data", "scenes"]) == 1
+    assert "three tells 3 classes, scenes has 10" in capsys.readouterr().err

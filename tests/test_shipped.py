@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import pytest
 import torch
 
-from mp3lib import data, load_shipped
+from mp3lib import MP3, data, load_shipped
 from mp3lib.evaluate import position_accuracy
 from mp3lib.results import read_metrics, read_run
 from mp3lib.shipped import FOLDER, shipped_names, student_of
@@ -18,15 +18,19 @@ EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_model_comes_with_where_it_is_from(name):
-    mp3 = load_shipped(name)
-    assert not mp3.training and {p.dtype for p in mp3.parameters()} == {torch.float32}
+    model = load_shipped(name)
+    assert not model.training and {p.dtype for p in model.parameters()} == {torch.float32}
     about = read_run(FOLDER / name)
     assert len(about["fingerprint"]) == 32 and about["versions"]["torch"]
-    assert not PurePath(about.get("start", "")).is_absolute()
+    assert not PurePath(about.get("start") or about.get("weights") or "").is_absolute()
     assert read_metrics(FOLDER / name)[-1]["epoch"] == about["settings"]["epochs"]
     figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))
-    assert figures["weights"] == f"mp3lib/weights/{name}" and figures["chance"] == 1 / mp3.vit.num_patches
-    assert figures["fingerprint"] == about["fingerprint"]
+    assert figures["weights"] == f"mp3lib/weights/{name}" and figures["fingerprint"] == about["fingerprint"]
+    if isinstance(model, MP3):
+        assert figures["chance"] == 1 / model.vit.num_patches
+    else:
+        assert figures["pos_emb"] == about["settings"]["pos_emb"]
+        assert len(figures["classes"]) == model.linear_head[1].out_features
 
 
 def test_a_name_that_is_not_there():

@@ -11,8 +11,19 @@ import pytest
 
 from mp3lib.__main__ import main
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
-from mp3lib.results import Row, difference, finished, history, row, verdict, write_json, write_metrics
-from mp3lib.tables import claims, costs, fine, fractions, label_counts, top1, variants, weigh_claims
+from mp3lib.results import Row, difference, finished, history, read_run, row, verdict, write_json, write_metrics
+from mp3lib.tables import (
+    claims,
+    classifiers,
+    costs,
+    fine,
+    fractions,
+    label_counts,
+    positions,
+    top1,
+    variants,
+    weigh_claims,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = {"cores": "2", "cpu": "a CPU", "torch": "2.0.1+cpu", "python": "3.11.1"}
@@ -52,7 +63,9 @@ def every_run(tmp_path_factory):
     for i, run in enumerate(studies.all_runs().values()):
         tests = studies.CUES[run.cue].tests if run.cue else ()
         scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
-        put(results, run.name.rsplit("/", 1)[0], scores, run.seed, num_images=run.labels or 45_000)
+        model = {"vit": {"image_size": run.size, "patch_size": [4, 4] if run.vit else [8, 8]}}
+        settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model} | run.options
+        put(results, run.name.rsplit("/", 1)[0], scores, run.seed, **settings)
     return results
 
 
@@ -131,15 +144,17 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
     for module in ("markdown", "tables"):
         monkeypatch.setattr(f"mp3lib.{module}.finished", told)  # by the notes below tables, too
     headings = [line[3:] for line in report(every_run).splitlines() if line.startswith("## ")]
-    assert headings == list(SECTIONS)[1:]  # all but the one that is made from evaluations/
+    assert headings == list(SECTIONS)[2:]  # all but those that are made from evaluations/
     there = {str(path.parents[1].relative_to(every_run / "runs")) for path in every_run.glob("runs/*/*/*/scores.json")}
     assert there - asked == set()
 
 
 def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     lines = {line.split(" |")[0]: line for line in fine(every_run).splitlines()}
-    assert "| `plain` | 2 at 32 pixels | 1.5 |" in lines["| `plain`"]
-    assert "| 2 at 16 pixels, 2 at 24 pixels, 2 at 32 pixels | 4.5 |" in lines["| `plain-grown`"]
+    assert "| `plain` | 3 at 32 pixels | 3.8 |" in lines["| `plain`"]  # 16 + 12 of 64 tokens
+    assert "| `plain-ratio-0.5` | 3 at 32 pixels | 5.4 |" in lines["| `plain-ratio-0.5`"]
+    stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
+    assert f"| {stages} | 4.0 |" in lines["| `plain-grown`"]
     assert "| `plain-grown-16px`" not in lines
 
 
@@ -164,6 +179,24 @@ def test_variants_stand_in_order(every_run):
     assert variants(every_run, "ratio") == ["0.25", "0.5", "0.75", "0.9"]
     assert variants(every_run, "pretraining") == ["10-epochs", "20-epochs"] and variants(every_run, "nothing") == []
     assert variants(every_run, "labels")[:3] == ["mp3-500-nopos", "mp3-500-pos", "mp3-1000-nopos"]
+
+
+def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
+    assert classifiers(tmp_path) == ""
+    by_class = {
+        name: {"images": 10, "top1": share} for name, share in zip("abcdef", (1, 0.5, 0.9, 0.4, 0.8, 0.6), strict=True)
+    }
+    figures = {"weights": "w/mine", "images": 60, "fingerprint": "f", "top1": 0.7, "pos_emb": True, "classes": by_class}
+    write_json(tmp_path / "evaluations" / "mine.json", figures)
+    run = tmp_path / "runs" / "cost" / "scratch-5-pos" / "seed-0"
+    put(tmp_path, "cost/scratch-5-pos", supervised(0.5), optimizer="muon", precision="bf16")
+    about = read_run(run) | {"weights": "results/runs/small"}
+    write_json(tmp_path / "runs" / "mine" / "run.json", about)
+    told = classifiers(tmp_path)
+    assert "| `mine` | 70.0% | a 100.0%, c 90.0%, e 80.0% | d 40.0%, b 50.0%, f 60.0% |" in told
+    assert "On 60 test images of d, with position embeddings. Trained for 5 epochs, begun" in told
+    assert "weights of `small`" in told and "evaluate --weights w/mine --data d`" in told
+    assert "position accuracy" not in positions(tmp_path)
 
 
 def test_made_part_of_a_readme(tmp_path):

@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
+from mp3lib.results import read_jsonl
 
 FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "throughput.py"
 
@@ -44,6 +45,22 @@ def test_report_gives_ratios_within_rounds(bench):
 
     reached = {"reference": 60.0, "library": 10.0, "library, quarter": None}
     accuracy = {"target": 0.23, "lines": {name: {"reached": seconds} for name, seconds in reached.items()}}
-    text = bench.report({"rounds": [one(1), one(7), one(2)], "accuracy": accuracy})
+    about = {"cores": "2", "cpu": "a CPU", "capability": "AVX2", "torch": "2.0.1+cpu", "vit_pytorch": "1.2"}
+    result = {"rounds": [one(1), one(7), one(2)], "lines": bench.LINES, "auto": "bf16", "accuracy": accuracy}
+    result |= {"date": "2026-01-31", "threads": 2, "versions": about}
+    text = bench.report(result)
+    assert text.startswith("2 cores (a CPU, AVX2), PyTorch 2.0.1, vit_pytorch 1.2, 2 threads, 2026-01-31\n")
     assert text.count("4.00 (4.00 to 4.00) times as fast") == 4  # however slow a round was
     assert "50%" in text and "10 s, ratio 6.0" in text and "not reached" in text
+    for measured in result["rounds"]:
+        del measured["reference, bf16"], measured["library, bf16"], measured["products, bf16"]
+    result["lines"] = {name: line for name, line in bench.LINES.items() if line["precision"] != "bf16"}
+    text = bench.report(result | {"auto": "float32"})
+    assert text.count("4.00 (4.00 to 4.00) times as fast") == 3 and "(c) both bf16, same model" in text
+    assert "not measured: this processor has no instructions for it" in text and "matrix speed, bf16" not in text
+
+
+def test_the_page_says_what_was_measured(bench):
+    page = (FILE.parent / "README.md").read_text(encoding="utf-8")
+    for result in read_jsonl(bench.RESULT):
+        assert bench.report(result) in page, "put the output of python benchmarks/throughput.py --show there"

@@ -1,8 +1,9 @@
 """Train the 8 x 8 flagship and its classifier on CIFAR-10: python tools/flagship.py
 
 Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
-4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions, then fine-tuning on the labels. Every run is a folder in
-results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
+4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions, then fine-tuning on the labels, on pictures of 24 and 32
+pixels, from the flagship's weights as they are shipped. Every run is a folder in results/runs; weights and checkpoints
+stay out of git (tools/ship.py puts them there). python tools/flagship.py classifier: only the stages named so.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from pathlib import Path
 from mp3lib.__main__ import main
 
 RUNS = Path("results/runs")
-COMMON = "--data cifar10 --precision bf16 --resume"
-FINE = "--augment 0.4 --mix 0.4 --erase 0.1 --label-smoothing 0.1 --drop-path 0.05 --ema 0.999"
+COMMON = "--data cifar10 --resume"
 MP3 = f"pretrain {COMMON} --patch-size 4 --depth 6 --no-patch-norm --lr 3e-3 --query-fraction 0.25 --eval-every 4"
+CLASSES = f"finetune {COMMON} --augment 0.2 --label-smoothing 0.1"
 STAGES = {
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8": f"{MP3} --epochs 40 --start {RUNS}/flagship-6x6",
-    "classifier-8x8": f"finetune {COMMON} --weights {RUNS}/flagship-8x8 --epochs 60 --lr 4e-3 {FINE} --eval-every 5",
+    "classifier-6x6": f"{CLASSES} --weights mp3lib/weights/flagship-8x8 --size 24 --epochs 8 --lr 4e-3 --eval-every 4",
+    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --epochs 4 --lr 3e-3 --eval-every 2",
 }
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
-    for name, command in STAGES.items():
+    for name in (name for name in STAGES if name.startswith(tuple(sys.argv[1:]) or "")):
+        command = STAGES[name]
         if not [*(RUNS / name).glob("checkpoint-*"), *(RUNS / name).glob("model.safetensors")]:
             shutil.rmtree(RUNS / name, ignore_errors=True)  # a clone has the log, but neither weights nor checkpoints
         print(f"{name}: python -m mp3lib {command} --out {RUNS}/{name}", flush=True)
