@@ -58,17 +58,22 @@ def note(results: str | Path, rows: Sequence[Row]) -> str:
     if len(numbers) == 1:
         parts = [f"One seed ({numbers[0]}), so no spread is known"]
     for name, form in SETTINGS.items():
-        values = sorted({run.about["settings"][name] for run in runs if name in run.about["settings"]})
-        if values:
+        seeds: dict = {}  # of each value
+        for run in runs:
+            if name in run.about["settings"]:
+                seeds.setdefault(run.about["settings"][name], set()).add(run.seed)
+        if seeds:
             before, number, after = re.split(r"({.*})", form)
-            parts.append(before + listed([number.format(value) for value in values]) + after)
+            apart = len(seeds) > 1 and sum(map(len, seeds.values())) == len(set.union(*seeds.values()))
+            of = {value: f" (seed {listed([*map(str, sorted(s))], ' and ')})" * apart for value, s in seeds.items()}
+            parts.append(before + listed([number.format(value) + of[value] for value in sorted(seeds)]) + after)
     parts.append(" or ".join(sorted({f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs})))
     parts.append(" or ".join(sorted({machine(run.about["versions"]) for run in runs})))
     return "; ".join(parts) + "."
 
 
-def listed(texts: list[str]) -> str:
-    return " or ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+def listed(texts: list[str], word: str = " or ") -> str:
+    return word.join(filter(None, (", ".join(texts[:-1]), texts[-1])))
 
 
 def machine(versions: dict) -> str:

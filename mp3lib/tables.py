@@ -6,10 +6,9 @@ import json
 import math
 import re
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 from .markdown import grid, machine, markdown, note
-from .results import THRESHOLD, Row, difference, finished, read_run, row, top1, verdict
+from .results import Row, finished, read_run, row, top1
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -53,43 +52,6 @@ def label_counts(results: str | Path) -> list[int]:
     return sorted({int(name.split("-")[1]) for name in variants(results, "labels")})
 
 
-# --- the paper's two claims -------------------------------------------------------------------------------------------
-
-
-class Claim(NamedTuple):
-    """A claim in one setting: the two rows it compares, and by how much the first is ahead, seed by seed."""
-
-    claim: str
-    setting: str
-    mp3: Row
-    scratch: Row
-    ahead: Row
-
-
-def weigh_claims(results: str | Path) -> list[Claim]:
-    """The paper's claims in every setting that has runs; ``verdict(claim.ahead)`` says whether one holds there."""
-    settings = {f"{n:,} labels": (f"labels/mp3-{n}", f"labels/scratch-{n}") for n in label_counts(results)}
-    settings["all, equal fine-tuning"] = ("cost/mp3-10-and-5", "cost/scratch-5")
-    settings["all, equal epochs in all"] = ("cost/mp3-10-and-5", "cost/scratch-15")
-    found = []
-    for claim, ours, theirs in (
-        ("1: pretraining helps, with positions", WITH, WITH),
-        ("1: the same without positions", WITHOUT, WITHOUT),
-        ("2: without them, MP3 beats scratch with", WITHOUT, WITH),
-    ):
-        for setting, (mp3, scratch) in settings.items():
-            rows = top1(results, f"{mp3}-{ours}"), top1(results, f"{scratch}-{theirs}")
-            if (ahead := difference(*rows)).n:
-                found.append(Claim(claim, setting, *rows, ahead))
-    return found
-
-
-def claims(results: str | Path) -> str:
-    head = ["claim", "setting", "top-1 (%), MP3", "scratch", "MP3 ahead by", f"more than {THRESHOLD} spreads?"]
-    weighed = weigh_claims(results)
-    return markdown(results, head, [[t.claim, t.setting, t.mp3, t.scratch, t.ahead, verdict(t.ahead)] for t in weighed])
-
-
 # --- the tables: each takes the folder of results, and gives "" where nothing has finished ----------------------------
 
 
@@ -111,8 +73,9 @@ def fractions(results: str | Path) -> str:
         [f"{n:,} ({n / 50_000:.0%})", *(top1(results, f"labels/{start}-{n}-{positions}") for start, positions in kinds)]
         for n in label_counts(results)
     ]
-    names = {"scratch": "scratch-5", "mp3": "mp3-10-and-5"}
-    lines.append(["all", *(top1(results, f"cost/{names[start]}-{positions}") for start, positions in kinds)])
+    for name, scratch in (("all", "scratch-5"), ("all, equal epochs in all", "scratch-15")):
+        names = {"scratch": scratch, "mp3": "mp3-10-and-5"}
+        lines.append([name, *(top1(results, f"cost/{names[start]}-{positions}") for start, positions in kinds)])
     head = ["labels", "top-1 (%), scratch", "MP3", "without positions: scratch", "without positions: MP3"]
     return markdown(results, head, lines)
 
@@ -139,8 +102,8 @@ def ratios(results: str | Path) -> str:
 
 
 def lengths(results: str | Path) -> str:
-    none = Row("", {})
-    lines = [["0", none, none, top1(results, "labels/scratch-5000-pos")]]
+    none, random_init = Row("", {}), probed(results, PLAIN, "random init")[1]
+    lines = [["0 (random init)", none, random_init, top1(results, "labels/scratch-5000-pos")]]
     for epochs, before, after in (
         ("5", PLAIN, "length/5-epochs-pos"),
         ("10", "pretraining/10-epochs", "labels/mp3-5000-pos"),
@@ -260,11 +223,11 @@ def classifiers(results: str | Path) -> str:
     return "\n\n".join(parts)
 
 
-def positions(results: str | Path, data: str | None = None) -> str:
-    """Position accuracy of the shipped models trained on ``data`` (None: of all)."""
+def positions(results: str | Path, only: str | None = None) -> str:
+    """Position accuracy of the shipped models, or of one of them."""
     parts = []
     for name, figures, run in evaluations(results, "positions"):
-        if data not in (None, run["data"]):
+        if only not in (None, name):
             continue
         settings, floor, n = run["settings"], figures["patch_only"], round(1 / figures["chance"])
         lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]

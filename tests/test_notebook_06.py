@@ -10,8 +10,6 @@ from mp3lib import ViT
 from mp3lib.augment import to_float
 from mp3lib.finetune import finetune, knn_top1, linear_top1
 from mp3lib.optimizers import layer_scale
-from mp3lib.results import Row
-from mp3lib.tables import Claim
 
 NOTEBOOK = definitions("06")
 DRAW = torch.Generator().manual_seed(0)
@@ -99,14 +97,3 @@ def test_loop_gives_the_librarys_weights_to_the_last_bit(pos_emb, layer_decay, e
     finetune(theirs, IMAGES, LABELS, optimizer="adamw", precision="float32", progress=False, **settings)
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
     assert not torch.equal(ours.linear_head[1].weight, before.linear_head[1].weight)
-
-
-def test_leads_sort_the_settings_of_each_claim():
-    def claim(name, setting, *ahead):
-        rows = [Row(setting, dict(enumerate(values))) for values in (ahead, ahead, ahead)]
-        return Claim(name, setting, *rows)
-
-    weighed = [claim("one", "few", 0.05, 0.07), claim("one", "all", -0.02), claim("two", "all", 0.0)]
-    lines = NOTEBOOK["leads"](weighed).replace("\N{NO-BREAK SPACE}", " ").splitlines()
-    assert lines[0] == "- *one*: **ahead** with few (6.0 ± 1.4); **behind** with all (-2.0)"
-    assert lines[1:] == ["- *two*: **behind** with all (0.0)"]

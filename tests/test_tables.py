@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mp3lib.__main__ import main
+from mp3lib.claims import claims, findings, weigh_claims
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
 from mp3lib.results import Row, difference, finished, history, read_run, row, verdict, write_json, write_metrics
 from mp3lib.tables import (
-    claims,
     classifiers,
     costs,
     fine,
@@ -22,7 +22,6 @@ from mp3lib.tables import (
     positions,
     top1,
     variants,
-    weigh_claims,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,7 +143,7 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
     for module in ("markdown", "tables"):
         monkeypatch.setattr(f"mp3lib.{module}.finished", told)  # by the notes below tables, too
     headings = [line[3:] for line in report(every_run).splitlines() if line.startswith("## ")]
-    assert headings == list(SECTIONS)[2:]  # all but those that are made from evaluations/
+    assert headings == [t for t in SECTIONS if "shipped" not in t]  # those are made from evaluations/
     there = {str(path.parents[1].relative_to(every_run / "runs")) for path in every_run.glob("runs/*/*/*/scores.json")}
     assert there - asked == set()
 
@@ -167,12 +166,44 @@ def test_label_fractions_and_claims(every_run):
         "| 5,000 (10%)",
         "| all",
     ]
+    assert "| all, equal epochs in all |" in table
     tested = weigh_claims(every_run)
     assert len(tested) == 15 and all(t.ahead.n == 3 for t in tested)
     few = next(t for t in tested if t.claim.startswith("2") and t.setting.startswith("500 "))
     assert (few.mp3.variant, few.scratch.variant) == ("labels/mp3-500-nopos", "labels/scratch-500-pos")
     assert few.ahead.mean == pytest.approx(few.mp3.mean - few.scratch.mean)
     assert claims(every_run).count("| yes |") == sum(verdict(t.ahead) == "yes" for t in tested)
+
+
+def test_a_claim_counts_only_seeds_that_both_sides_have(tmp_path):
+    for seed, (ours, theirs) in enumerate([(0.5, 0.4), (0.54, 0.42), (None, 0.9)]):
+        put(tmp_path, "labels/scratch-500-pos", supervised(theirs), seed)
+        if ours:
+            put(tmp_path, "labels/mp3-500-pos", supervised(ours), seed)
+    put(tmp_path, "cost/scratch-15-pos", supervised(0.7))
+    put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.6))
+    few, all_labels = weigh_claims(tmp_path)
+    assert few.mp3.seeds == few.scratch.seeds == (0, 1) and few.scratch.mean == pytest.approx(0.41)
+    assert findings(tmp_path).splitlines()[:4] == [
+        "| points of top-1 that MP3 is ahead | 1a: pretraining helps, with positions |",
+        "|---|---|",
+        "| 500 labels, equal fine-tuning | **+11.0 ± 1.4** |",
+        "| all labels, equal epochs in all | -10.0\\* |",
+    ]
+    put(tmp_path, "cost/scratch-15-pos", supervised(0.7), 1)
+    put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.61), 1)
+    put(tmp_path, "labels/mp3-500-pos", supervised(0.0), 2)
+    told = findings(tmp_path)
+    assert "| all labels, equal epochs in all | **-9.5 ± 0.7** |" in told  # the opposite counts as well
+    assert "| 500 labels, equal fine-tuning | -22.7 ± 58.3 |" in told
+
+
+def test_a_note_tells_which_seeds_were_trained_otherwise(tmp_path):
+    for seed, precision in enumerate(["bf16", "float32", "float32"]):
+        put(tmp_path, "cost/scratch-5-pos", supervised(0.5), seed, precision=precision)
+    assert "; bf16 (seed 0) or float32 (seed 1 and 2); " in costs(tmp_path)
+    put(tmp_path, "cost/scratch-15-pos", supervised(0.5), 0, precision="float32", epochs=15)
+    assert "; bf16 or float32; " in costs(tmp_path) and "; 5 or 15 epochs; " in costs(tmp_path)
 
 
 def test_variants_stand_in_order(every_run):
