@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from .cli import SHAPE, option, parser
+from .cli import CONTEXT, MASK_RATIO, SHAPE, option, parser
 
 
 def data(args: argparse.Namespace) -> dict:
@@ -20,12 +20,14 @@ def data(args: argparse.Namespace) -> dict:
     return {}
 
 
-def the_images(args: argparse.Namespace):
+def the_images(args: argparse.Namespace, vit=None):
+    """The images, of ``--size``; without it of the size that the ViT of given weights was trained on, or else 32."""
     from . import load_images
 
-    if len(args.size) > 2:
-        raise ValueError(f"--size takes one number or two, got {args.size}")
-    return load_images(args.data, size=args.size[0] if len(args.size) == 1 else tuple(args.size))
+    size = args.size or list(vit.image_size if vit else [32])
+    if len(size) > 2:
+        raise ValueError(f"--size takes one number or two, got {size}")
+    return load_images(args.data, size=size[0] if len(set(size)) == 1 else tuple(size))
 
 
 def new_vit(args: argparse.Namespace, images):
@@ -69,7 +71,7 @@ def run_settings(args: argparse.Namespace, images) -> dict:
         "resume",
     )
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
-    settings = {name: getattr(args, name) for name in names}
+    settings = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
     return settings | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}
 
 
@@ -78,15 +80,16 @@ def pretrain(args: argparse.Namespace) -> dict:
     from .mp3 import load_mp3, with_image_size
     from .train import pretrain
 
-    images = the_images(args)
+    start = load_mp3(args.start) if args.start else None
+    images = the_images(args, start and start.vit)
     settings = run_settings(args, images)
-    if args.start:
-        start = load_mp3(args.start)
+    if start:
         check_shape(args, start.vit)
         mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), args.mask_ratio, args.context)
         settings["about"]["start"] = Path(args.start).as_posix()
     else:
-        mp3 = MP3(new_vit(args, images), args.mask_ratio, args.context)
+        ratio = MASK_RATIO if args.mask_ratio is None else args.mask_ratio
+        mp3 = MP3(new_vit(args, images), ratio, args.context or CONTEXT)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]
@@ -95,16 +98,21 @@ def pretrain(args: argparse.Namespace) -> dict:
 def finetune(args: argparse.Namespace) -> dict:
     import torch
 
-    from .finetune import finetune, load_vit, use_classes
+    from .finetune import finetune, use_classes
+    from .mp3 import MP3, load_model
 
-    images = the_images(args)
-    if args.weights == "none":
+    start = None if args.weights == "none" else load_model(args.weights)
+    body = start.vit if isinstance(start, MP3) else start
+    images = the_images(args, body)
+    if body is None:
         vit = new_vit(args, images)
     else:
-        vit = load_vit(args.weights)
-        check_shape(args, vit)
+        check_shape(args, body)
         torch.manual_seed(args.seed)
-        vit = use_classes(vit, len(images.classes))
+        vit = use_classes(body, len(images.classes), tuple(images.train.images.shape[2:]))
+        if body is start and body.linear_head[1].out_features == len(images.classes):
+            vit.linear_head.load_state_dict(body.linear_head.state_dict())
+            print(f"{args.weights} tells as many classes already: its head is kept")
     settings = run_settings(args, images)
     settings["about"]["weights"] = Path(args.weights).as_posix()
     lines = finetune(
@@ -132,9 +140,9 @@ def probe(args: argparse.Namespace) -> dict:
     from . import ViT
     from .finetune import frozen_features, knn_top1, linear_top1, load_vit
 
-    images = the_images(args)
-    train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     vit = load_vit(args.weights)
+    images = the_images(args, vit)
+    train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)
     control = ViT(**vit._hub_mixin_config)
     figures = {"folder": args.weights, "fingerprint": images.fingerprint}
@@ -148,13 +156,14 @@ def probe(args: argparse.Namespace) -> dict:
 
 
 def evaluate(args: argparse.Namespace) -> dict:
-    from .mp3 import load_model
+    from .mp3 import MP3, load_model
     from .results import write_json
-    from .vit import ViT
 
-    images, model = the_images(args), load_model(args.weights)
+    model = load_model(args.weights)
+    told, vit = (positions, model.vit) if isinstance(model, MP3) else (top1, model)
+    images = the_images(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
-    figures |= (top1 if isinstance(model, ViT) else positions)(args, images, model)
+    figures |= told(args, images, model)
     if args.out:
         write_json(args.out, figures)
     return figures
@@ -163,18 +172,22 @@ def evaluate(args: argparse.Namespace) -> dict:
 def top1(args: argparse.Namespace, images, vit) -> dict:
     """Of a classifier: the share of test images that it names right, of all and of each class."""
     from .finetune import top1
+    from .results import read_run
 
+    pos_emb = not args.no_pos_emb
+    if (Path(args.weights) / "run.json").exists():  # it knows how it was trained
+        pos_emb = pos_emb and read_run(args.weights)["settings"].get("pos_emb", True)
     if (classes := vit.linear_head[1].out_features) != len(images.classes):
         raise ValueError(f"{args.weights} tells {classes} classes, {images.name} has {len(images.classes)}")
     test, by_class = images.test, {}
     for label, name in enumerate(images.classes):
         if (chosen := test.labels == label).any():
-            share = top1(vit, test.images[chosen], test.labels[chosen], pos_emb=not args.no_pos_emb)
+            share = top1(vit, test.images[chosen], test.labels[chosen], pos_emb=pos_emb)
             by_class[name] = {"images": int(chosen.sum()), "top1": share}
             print(f"{name:>12} {share:8.4f}")
     right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
     print(f"{'all':>12} {right / len(test):8.4f}")
-    return {"top1": right / len(test), "pos_emb": not args.no_pos_emb, "classes": by_class}
+    return {"top1": right / len(test), "pos_emb": pos_emb, "classes": by_class}
 
 
 def positions(args: argparse.Namespace, images, mp3) -> dict:
@@ -182,6 +195,7 @@ def positions(args: argparse.Namespace, images, mp3) -> dict:
     from .evaluate import patch_only_floor, position_accuracy
 
     n = mp3.vit.num_patches
+    scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
     floor = patch_only_floor(
         images.train.images[: args.limit],
         images.test.images,
@@ -190,7 +204,6 @@ def positions(args: argparse.Namespace, images, mp3) -> dict:
         seed=args.seed,
         patch_norm=mp3.vit.patch_norm,
     )
-    scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
     print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")
     for ratio, s in scores.items():
         print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")

@@ -69,6 +69,7 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: li
             shutil.rmtree(beside, ignore_errors=True)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(beside))
+        accelerator.wait_for_everyone()  # the others write their random states into it
         if accelerator.is_main_process:
             write_metrics(beside / "metrics.jsonl", lines)
             write_json(beside / "progress.json", {"step": step})

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
+MASK_RATIO, CONTEXT = 0.75, "updated"  # of a new MP3
 SHAPE = {  # of a new ViT: default, letter, help
     "patch_size": (8, "P", "side of a patch in pixels"),
     "dim": (128, "D", "features of a token, a multiple of 4"),
@@ -34,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
     common.add_argument(
-        "--size", type=whole, nargs="+", default=[32], metavar="PIXELS", help="side, or height and width"
+        "--size",
+        type=whole,
+        nargs="+",
+        metavar="PIXELS",
+        help="side, or height and width (default: that of the weights, else 32)",
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
@@ -57,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--ema", type=float, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
     )
     run.add_argument("--crop-area", type=float, nargs=2, default=(0.6, 1.0), metavar=("LOW", "HIGH"), help="kept part")
+    run.add_argument("--no-flip", action="store_true", help="never mirror images: for digits and letters")
     run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
     run.add_argument("--seed", type=int, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
@@ -65,10 +71,11 @@ def parser() -> argparse.ArgumentParser:
     pre = commands.add_parser(
         "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
     )
-    pre.add_argument("--mask-ratio", type=float, default=0.75, metavar="R", help="fraction hidden from attention")
-    pre.add_argument(
-        "--context", choices=("updated", "frozen"), default="updated", help="as in the paper, or as in vit_pytorch"
-    )
+    told = "(default: that of --start, else {})"
+    ratio = f"fraction hidden from attention {told.format(MASK_RATIO)}"
+    pre.add_argument("--mask-ratio", type=float, metavar="R", help=ratio)
+    context = f"updated as in the paper, or frozen as in vit_pytorch {told.format(CONTEXT)}"
+    pre.add_argument("--context", choices=("updated", "frozen"), help=context)
     pre.add_argument(
         "--start", metavar="DIR", help="begin with these weights, pretrained on any size; they give the model's shape"
     )
@@ -104,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     )
     test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
-    test.add_argument("--no-pos-emb", action="store_true", help="for one that was fine-tuned without them")
+    test.add_argument("--no-pos-emb", action="store_true", help="leave them out, as a run of its own does by itself")
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")

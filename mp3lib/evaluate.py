@@ -57,8 +57,8 @@ def score(mp3: MP3, images: Tensor, mask_ratio: float, draw: torch.Generator, ji
     """The measures of ``position_accuracy``, summed over the images of a batch."""
     p = mp3.predict(to_float(images), mask_ratio=mask_ratio, generator=draw)
     scores = {
-        "accuracy": (p.logits.argmax(dim=-1) == p.labels).double().mean(dim=1).sum().item(),
-        "loss": p.loss.double().mean(dim=1).sum().item(),
+        "accuracy": (p.logits.argmax(dim=-1) == p.labels).cpu().double().mean(dim=1).sum().item(),
+        "loss": p.loss.cpu().double().mean(dim=1).sum().item(),
     }
     if jigsaw:
         right = assign(p.logits) == p.labels.cpu()

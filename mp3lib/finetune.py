@@ -34,6 +34,7 @@ def finetune(
     optimizer: Literal["muon", "adamw"] = "muon",
     layer_decay: float = 1.0,
     crop_area: tuple[float, float] = (0.6, 1.0),
+    flip: bool = True,
     augment: float = 0.0,
     erase: float = 0.0,
     mix: float = 0.0,
@@ -57,8 +58,8 @@ def finetune(
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
-        epochs, batch_size, lr, weight_decay, optimizer, crop_area, ema, precision, seed, eval_every, out, resume,
-            about, progress: as in ``pretrain``.
+        epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, precision, seed, eval_every, out,
+            resume, about, progress: as in ``pretrain``.
         layer_decay: the learning rate of each layer is this share of the one above; 1 for equal rates.
         augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
         erase: probability with which a box of an image is painted over.
@@ -75,6 +76,8 @@ def finetune(
         ValueError: for images, labels or settings out of range; and as ``pretrain`` does.
     """
     check_labelled(images, labels, vit)
+    if eval_images is not None:
+        check_labelled(eval_images, eval_labels, vit, "eval_")
     shares = {"augment": augment, "erase": erase, "mix": mix, "label_smoothing": label_smoothing}
     for name, value in shares.items():
         if not 0 <= value <= 1:
@@ -97,19 +100,22 @@ def finetune(
         "seed": seed,
         "num_images": len(images),
         "data": (about or {}).get("fingerprint"),
-    } | used(augment=augment, erase=erase, drop_path=drop_path, ema=ema)
+    } | used(augment=augment, erase=erase, drop_path=drop_path, ema=ema, unflipped=not flip)
     mixed = mixer(vit.linear_head[1].out_features) if mix else None
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
         batch, target = images[chosen].to(device), labels[chosen].to(device)
-        batch = strong_augment(batch, augment, erase, area=crop_area)
+        batch = strong_augment(batch, augment, erase, crop_area, flip)
         if mixed is not None and torch.rand(()) < mix:
             batch, target = mixed(batch, target)
         return F.cross_entropy(model(batch, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
 
     def evaluate(vit: ViT) -> dict:
-        return {f"{eval_name}_top1": top1(vit, eval_images, eval_labels, pos_emb=pos_emb)}
+        share = top1(vit, eval_images, eval_labels, pos_emb=pos_emb, batch_size=settings["batch_size"])
+        return {f"{eval_name}_top1": share}
 
+    with torch.no_grad():  # what does not fit is told before a run folder is made
+        vit.embed(strong_augment(images[:1].to(next(vit.parameters()).device), area=crop_area))
     with stochastic_depth(vit, drop_path):
         return fit(
             vit,
@@ -164,15 +170,18 @@ def mixer(num_classes: int) -> nn.Module:
     return v2.RandomChoice([v2.MixUp(num_classes=num_classes), v2.CutMix(num_classes=num_classes)])
 
 
-def check_labelled(images: Tensor, labels: Tensor, vit: ViT) -> None:
+def check_labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -> None:
     classes = vit.linear_head[1].out_features
-    if images.ndim != 4 or images.dtype != torch.uint8:
-        raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
+        raise ValueError(f"{which}images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+    if labels is None:
+        raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},)")
     if labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise ValueError(f"labels must be int64 ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
+        raise ValueError(f"{which}labels must be int64 ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(
-            f"labels must be 0 to {classes - 1} for a ViT of {classes} classes, got {labels.min()} to {labels.max()}; "
+            f"{which}labels must be 0 to {classes - 1} for a ViT of {classes} classes, got {labels.min()} to "
+            f"{labels.max()}; "
             "use_classes(vit, number) gives it a new head"
         )
 
@@ -187,10 +196,14 @@ def load_vit(folder: str | Path) -> ViT:
     return model if isinstance(model, ViT) else model.vit
 
 
-def use_classes(vit: ViT, num_classes: int) -> ViT:
-    """The same ViT, sharing its weights, with a fresh head for another number of classes."""
-    fresh = ViT(**(vit._hub_mixin_config | {"num_classes": num_classes}))
+def use_classes(vit: ViT, num_classes: int, image_size: int | Sequence[int] | None = None) -> ViT:
+    """The same ViT, sharing its weights, with a fresh head for another number of classes.
+
+    image_size: of the images that it is going to be trained on, kept in its configuration; default: as before.
+    """
+    fresh = ViT(**vit._hub_mixin_config | {"num_classes": num_classes, "image_size": image_size or vit.image_size})
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
+    fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
     return fresh
 
 

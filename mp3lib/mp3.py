@@ -243,7 +243,8 @@ def with_image_size(
     """
     vit = ViT(**mp3.vit._hub_mixin_config | {"image_size": image_size})
     vit.load_state_dict(mp3.vit.state_dict())
-    new = MP3(vit, masking_ratio or mp3.masking_ratio, context or mp3.context).train(mp3.training)
+    ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio
+    new = MP3(vit, ratio, context or mp3.context).train(mp3.training)
     new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]

@@ -76,7 +76,9 @@ class Float32Muon(torch.optim.Muon):
 
 
 def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A float matrix (m, n) with all its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz iteration.
+    """A float matrix (m, n) with its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz iteration.
+
+    Those below about a thousandth of the matrix's norm do not get that far.
 
     Source: Jordan 2024, *Muon: An optimizer for hidden layers in neural networks*.
     """

@@ -153,17 +153,23 @@ def arrange(pictures: list, path: Path) -> Arrays:
     labels = np.array([classes.index(name) for name in names], dtype=np.int64)
     images = np.stack([pixels for _, pixels, _ in pictures])
     arrays = split(images, labels, classes, in_test, any(jpeg for _, _, jpeg in pictures))
+    mixed = np.random.default_rng(0).permutation(len(arrays.train_labels))  # so that the first few hold all classes
+    arrays.train_images, arrays.train_labels = arrays.train_images[mixed], arrays.train_labels[mixed]
     if left_out:
         arrays.notes = (f"left out {len(left_out)} picture(s) beside the folders in use, as {left_out[0]}",)
     return arrays
 
 
 def split(images, labels, classes, in_test=None, jpeg=False) -> Arrays:
-    """Split as told, or else give every tenth image of each class (at least one, if it has two) to the test set."""
+    """Split as told, or else give every tenth image of each class (at least one, if it has two) to the test set.
+
+    Where no class has two images, classes play no part in it.
+    """
     if in_test is None:
         in_test = np.zeros(len(labels), dtype=bool)
-        for label in range(len(classes)):
-            (members,) = np.nonzero(labels == label)
+        groups = labels if np.bincount(labels).max(initial=0) > 1 else np.zeros_like(labels)
+        for group in range(len(classes)):
+            (members,) = np.nonzero(groups == group)
             in_test[members[9::10] if len(members) >= 10 else members[1:][-1:]] = True
     return Arrays(images[~in_test], labels[~in_test], images[in_test], labels[in_test], classes, jpeg)
 

@@ -26,7 +26,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "When it pays, and when not": (
         "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Equal "
         "fine-tuning*: as many epochs over the labelled images for both; MP3's ten epochs before that, over all images "
-        "without their labels, are not counted. *Equal epochs in all*: they are. More of it: [below](#the-papers-two-claims).",
+        "without their labels, are not counted. *Equal epochs in all*: they are. [More](#the-papers-two-claims).",
         findings,
     ),
     "Position accuracy of the shipped weights": (
@@ -72,7 +72,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         cues,
     ),
     "A grid of 8 x 8": (
-        "What makes positions learnable where there are 64 of them, with about equal computing: AdamW or Muon, no "
+        "What makes positions learnable where there are 64 of them: AdamW or Muon, no "
         "LayerNorm on the pixels of a patch (`plain`) and then a lower mask ratio, more heads, more steps, or a grown "
         "grid: first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6. *Tokens*: those of the "
         "context and those that are asked, over all steps; computing goes with them.",

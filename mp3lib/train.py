@@ -6,12 +6,13 @@ import functools
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -35,6 +36,7 @@ def pretrain(
     optimizer: Literal["muon", "adamw"] = "muon",
     query_fraction: float = 1.0,
     crop_area: tuple[float, float] = (0.6, 1.0),
+    flip: bool = True,
     transform: Callable[[Tensor], Tensor] | None = None,
     ema: float = 0.0,
     precision: Literal["auto", "bf16", "float32"] = "auto",
@@ -50,7 +52,8 @@ def pretrain(
     """Pretrain a ViT by masked position prediction; ``mp3`` and the ViT inside it are changed in place.
 
     Every random choice of a step (crops, flips, contexts, dropout) follows from ``seed`` and the number of the step: a
-    run that was killed and resumed ends with the same float32 weights as one that was not.
+    run that was killed and resumed ends with the same float32 weights as one that was not, on one processor with one
+    number of threads.
 
     Args:
         mp3: the model, with its mask ratio and kind of context.
@@ -63,6 +66,7 @@ def pretrain(
         optimizer: ``muon`` for the matrices inside the transformer with AdamW for the rest, or AdamW for everything.
         query_fraction: share of the hidden patches that are asked, see ``MP3.forward``.
         crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
+        flip: whether half of the images are mirrored left to right; not for digits and letters.
         transform: applied to each batch after that, float (b, c, H, W) in [-1, 1] to the same, see ``mp3lib.cues``.
         ema: decay of a moving average of the weights, such as 0.999; what is tested, saved and left in ``mp3`` is then
             the average (see ``moving_average``). 0 for none.
@@ -86,7 +90,7 @@ def pretrain(
         FloatingPointError: if the loss is no longer finite; the last good checkpoint is kept.
         OSError: if a checkpoint cannot be written, for one because the disk is full; the one before is kept.
     """
-    if images.ndim != 4 or images.dtype != torch.uint8:
+    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
         raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
     if not 0 < query_fraction <= 1:
         raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
@@ -106,16 +110,23 @@ def pretrain(
         "mask_ratio": mp3.masking_ratio,
         "context": mp3.context,
         "data": (about or {}).get("fingerprint"),
-    } | used(ema=ema)
+    } | used(ema=ema, unflipped=not flip)
+
+    def batch_of(chosen: Tensor, device: torch.device) -> Tensor:
+        batch = random_resized_crop(images[chosen].to(device), crop_area, flip)
+        return transform(batch) if transform else batch
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
-        batch = random_resized_crop(images[chosen].to(device), area=crop_area)
-        return model(transform(batch) if transform else batch, query_fraction=query_fraction)
+        return model(batch_of(chosen, device), query_fraction=query_fraction)
 
     def evaluate(mp3: MP3) -> dict:
-        scores = position_accuracy(mp3, eval_images, eval_ratios)
+        scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings["batch_size"])
         return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
 
+    with torch.no_grad():  # what does not fit is told before a run folder is made
+        mp3.embed(batch_of(torch.arange(1), next(mp3.parameters()).device))
+        if eval_images is not None:
+            position_accuracy(mp3, eval_images[:1], eval_ratios)
     return fit(
         mp3,
         loss,
@@ -160,7 +171,10 @@ def fit(
     keep_memory()
     home = next(model.parameters()).device
     AcceleratorState._reset_state()  # a notebook may train in float32 after bf16
-    accelerator = Accelerator(mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]])
+    accelerator = Accelerator(
+        mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]],
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # MP3 leaves the ViT's head alone
+    )
     optimizers = make_optimizers(model, settings)
     average = moving_average(model, settings["ema"], accelerator.device) if settings.get("ema") else None
     if average is not None:
@@ -203,15 +217,16 @@ def fit(
             if not math.isfinite(mean):
                 raise FloatingPointError(
                     f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
-                    "Lower the learning rate or use float32"
-                    + (f"; the last good checkpoint is kept in {folder}." if folder else ".")
+                    "Start anew with a lower learning rate or in float32"
+                    + (f", in another folder; the last good checkpoint is kept in {folder}." if folder else ".")
                 )
             line = {"epoch": epoch + 1, "step": step, "loss": mean, "lr": settings["lr"] * lr_now}
             line["losses"] = [round(part.mean().item(), 5) for part in losses.tensor_split(min(10, steps_per_epoch))]
             line["seconds"] = round(time.perf_counter() - started, 2)
             last = epoch + 1 == settings["epochs"]
             if evaluate and eval_every and main and (last or (epoch + 1) % eval_every == 0):
-                line |= evaluate(average.module if average is not None else model)
+                with own_forward(model):
+                    line |= evaluate(average.module if average is not None else model)
             lines.append(line)
             bar.set_postfix_str(f"loss {mean:.3f}")
             if folder is not None:
@@ -219,13 +234,24 @@ def fit(
     finally:
         bar.close()
         model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
-        model.__dict__.pop("forward", None)  # the class's own again, without autocast
+        model.__dict__.pop("forward", None)
         model.to(home)  # a GPU was for training alone
     if average is not None:
         model.load_state_dict(average.module.state_dict())
     if folder is not None and main:
         save_model(folder, model)
     return lines
+
+
+@contextmanager
+def own_forward(model: nn.Module) -> Iterator[None]:
+    """The forward pass of the model's class, without the autocast that Accelerate has put before it."""
+    prepared = model.__dict__.pop("forward", None)
+    try:
+        yield
+    finally:
+        if prepared is not None:
+            model.forward = prepared
 
 
 def used(**options: float) -> dict[str, float]:

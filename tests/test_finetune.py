@@ -202,3 +202,32 @@ def test_commands(tmp_path, capsys, monkeypatch):
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(figures["weights"]) == {"knn", "linear"}
     assert set(figures["random init"]) == {"knn", "linear"}
+
+
+def test_a_test_under_bf16_is_that_of_the_saved_weights():
+    for seed in range(5):  # logits in bf16 would often tie
+        vit = model()
+        settings = QUICK | {"precision": "bf16", "seed": seed, "epochs": 2}
+        lines = finetune(vit, IMAGES, LABELS, eval_images=IMAGES, eval_labels=LABELS, **settings)
+        assert lines[-1]["test_top1"] == top1(vit, IMAGES, LABELS)
+        assert "forward" not in vit.__dict__
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"eval_images": IMAGES}, "eval_images need eval_labels"),
+        ({"eval_images": IMAGES, "eval_labels": LABELS + 1}, "eval_labels must be 0 to 2 .*got 1 to 3"),
+        ({"crop_area": (0.0, 1.0)}, "area must be"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_a_run_folder_is_made(change, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        finetune(model(), IMAGES, LABELS, epochs=1, out=tmp_path / "run", **(QUICK | change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_new_head_is_like_the_old_one():
+    vit = model().double()
+    assert use_classes(vit, 7).linear_head[1].weight.dtype == torch.float64
+    assert use_classes(vit, 7, image_size=16).grid == (4, 4) and use_classes(vit, 7).grid == (2, 2)

@@ -14,7 +14,8 @@ from PIL import Image
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
 from mp3lib.finetune import top1, use_classes
-from mp3lib.mp3 import load_mp3
+from mp3lib.mp3 import load_model, load_mp3
+from mp3lib.results import read_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +42,10 @@ def test_data_status_and_clear(capsys, tmp_path):
 
 
 def test_a_path_that_is_not_there_is_named(capsys, tmp_path):
-    assert main(["evaluate", "--weights", str(tmp_path), "--data", str(tmp_path / "nowhere")]) == 1
+    assert main(["pretrain", "--out", str(tmp_path / "run"), "--data", str(tmp_path / "nowhere")]) == 1
     assert "nowhere" in capsys.readouterr().err
+    assert main(["evaluate", "--weights", str(tmp_path / "gone"), "--data", "scenes"]) == 1
+    assert "gone holds no config.json" in capsys.readouterr().err
 
 
 def test_every_command_and_option_is_documented(capsys):
@@ -110,3 +113,40 @@ def test_a_classifier_is_evaluated_by_its_classes(tmp_path, capsys):
     use_classes(vit, 3).save_pretrained(tmp_path / "three")
     assert main(["evaluate", "--weights", str(tmp_path / "three"), "--data", "scenes"]) == 1
     assert "three tells 3 classes, scenes has 10" in capsys.readouterr().err
+
+
+def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsys):
+    for number in range(40):
+        (folder := tmp_path / "mine" / f"class {number % 2}").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (255 * (number % 2), 99, number)).save(folder / f"{number}.png")
+    data = ["--data", str(tmp_path / "mine"), "--batch-size", "12"]
+    shape = "--patch-size 4 --dim 16 --depth 1 --heads 1 --mlp-dim 16 --precision float32".split()
+    start = [
+        "--size",
+        "8",
+        "--context",
+        "frozen",
+        "--mask-ratio",
+        "0.5",
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "mp3"),
+    ]
+    assert main(["pretrain", *data, *shape, *start]) == 0
+    again = ["--start", str(tmp_path / "mp3"), "--epochs", "1", "--out", str(tmp_path / "again")]
+    assert main(["pretrain", *data, *again]) == 0
+    mp3 = load_mp3(tmp_path / "again")
+    assert (mp3.vit.image_size, mp3.context, mp3.masking_ratio) == ((8, 8), "frozen", 0.5)
+
+    fine = ["--weights", str(tmp_path / "again"), "--size", "16", "--epochs", "20", "--lr", "3e-3", "--no-pos-emb"]
+    assert main(["finetune", *data, *fine, "--out", str(tmp_path / "fine"), "--eval-every", "20"]) == 0
+    first = load_model(tmp_path / "fine")
+    assert first.image_size == (16, 16) and "head is kept" not in capsys.readouterr().out
+    more = ["--weights", str(tmp_path / "fine"), "--epochs", "1", "--lr", "1e-9", "--no-pos-emb"]
+    assert main(["finetune", *data, *more, "--out", str(tmp_path / "more")]) == 0
+    assert "its head is kept" in capsys.readouterr().out
+    assert torch.allclose(load_model(tmp_path / "more").linear_head[1].weight, first.linear_head[1].weight, atol=1e-6)
+    assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(tmp_path / "fine"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["pos_emb"] is False and figures["top1"] == read_metrics(tmp_path / "fine")[-1]["test_top1"]

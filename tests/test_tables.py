@@ -234,7 +234,7 @@ def test_made_part_of_a_readme(tmp_path):
     put(tmp_path, "cost/scratch-5-pos", supervised(0.5))
     text = f"before\n{BEGIN}old\n{END}after\n"
     new = with_tables(text, tmp_path)
-    assert new.startswith(f"before\n{BEGIN}| all labels |") and new.endswith(f"\n{END}after\n") and "old" not in new
+    assert new.startswith(f"before\n{BEGIN}| labels |") and new.endswith(f"\n{END}after\n") and "old" not in new
     assert with_tables(new, tmp_path) == new
     with pytest.raises(ValueError, match="README lacks the lines"):
         with_tables("no marks", tmp_path)

@@ -22,14 +22,17 @@ CLASSES = f"finetune {COMMON} --augment 0.2 --label-smoothing 0.1"
 STAGES = {
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
-    "flagship-8x8": f"{MP3} --epochs 40 --start {RUNS}/flagship-6x6",
+    "flagship-8x8": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
     "classifier-6x6": f"{CLASSES} --weights mp3lib/weights/flagship-8x8 --size 24 --epochs 8 --lr 4e-3 --eval-every 4",
-    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --epochs 4 --lr 3e-3 --eval-every 2",
+    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 4 --lr 3e-3 --eval-every 2",
 }
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
-    for name in (name for name in STAGES if name.startswith(tuple(sys.argv[1:]) or "")):
+    wanted = [name for name in STAGES if name.startswith(tuple(sys.argv[1:]) or "")]
+    if not wanted:
+        sys.exit(f"no stage begins with {' or '.join(sys.argv[1:])}; there are {', '.join(STAGES)}")
+    for name in wanted:
         command = STAGES[name]
         if not [*(RUNS / name).glob("checkpoint-*"), *(RUNS / name).glob("model.safetensors")]:
             shutil.rmtree(RUNS / name, ignore_errors=True)  # a clone has the log, but neither weights nor checkpoints
