@@ -8,20 +8,25 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
     library              mp3lib.train.pretrain as the command line calls it: bf16 where
                          the hardware has it, Muon, context updated, every patch asked
     library, quarter     the same with query_fraction 0.25: a quarter of the hidden patches are asked
-    library, float32     with the reference's precision, model (frozen), optimizer (AdamW) and crops
-    ..., bf16            both under bf16 autocast, equal in all else; where the hardware has it
+    library, float32     with the reference's precision, model (frozen), optimizer (AdamW) and crops; what differs is
+                         the code, and that mp3lib.train keeps freed memory (mp3lib/machine.py)
+    ..., bf16            both under bf16 autocast, else the same; where the hardware has it
+
+Each round begins with another line, so that none is always the first. A GPU is left alone.
 
 Besides: the speed of bare matrix products of the shapes of the model, forward and backward, and which share of it a
 training reaches; which share of a step the crops take; and the seconds of training until a position accuracy is reached
 on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the time of tests.
 
-Every run adds a line to results/benchmarks/throughput.jsonl; --show prints what is there. Run it on a quiet machine.
+--out FILE adds all of it to a file as a line of JSON; --show prints the runs in results/benchmarks/throughput.jsonl.
+Run it on a quiet machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -180,8 +185,8 @@ def crossing(accuracies: list[float], seconds: list[float], target: float) -> fl
 
 def fresh(threads: int | None, *arguments: object) -> dict:
     """A measurement in a process of its own."""
-    command = [sys.executable, __file__, "--measure", *map(str, arguments)]
-    done = subprocess.run([*command, "--threads", str(threads or 0)], stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, __file__, "--measure", *map(str, arguments), "--threads", str(threads or 0)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -217,6 +222,8 @@ def report(result: dict) -> str:
         told.append(f"{'matrix speed, ' + precision:28}{spread(speeds)} GFLOP/s")
     told.append("")
     for label, ours, theirs in RATIOS:
+        if f"{theirs}, float32" in rounds[0] and "float32" in ours:
+            theirs += ", float32"  # an older run: the reference once more, right beside
         if ours in rounds[0]:
             told.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
         else:
@@ -242,14 +249,15 @@ def main() -> None:
     parser.add_argument(
         "--accuracy", type=float, default=0.23, metavar="A", help="train until this position accuracy; 0: do not"
     )
-    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 4), help="at most, of reference and library (8 4)")
+    parser.add_argument("--epochs", type=int, default=4, help="of the training until --accuracy, for all (default: 4)")
     parser.add_argument("--limit", type=int, help="training images for --accuracy (default: all)")
-    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="gets one more line of results")
-    parser.add_argument("--show", action="store_true", help="measure nothing, print what --out holds")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="gets one more line of results")
+    parser.add_argument("--show", action="store_true", help="measure nothing, print the runs that are kept")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    os.environ["ACCELERATE_USE_CPU"] = "true"  # the reference's training here knows nothing else
     if args.show:
-        print("\n\n".join(map(report, read_jsonl(args.out))))
+        print("\n\n".join(map(report, read_jsonl(RESULT))))
         return
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -268,7 +276,9 @@ def main() -> None:
     auto, rounds = resolve_precision("auto"), []
     lines = {name: about for name, about in LINES.items() if auto == "bf16" or about["precision"] != "bf16"}
     for number in range(args.rounds):
-        measured = {name: fresh(args.threads, "line", name, args.steps) for name in lines}
+        first = number % len(lines)
+        in_turn = [*lines][first:] + [*lines][:first]
+        measured = {name: fresh(args.threads, "line", name, args.steps) for name in in_turn}
         measured |= {f"products, {p}": fresh(args.threads, "products", p) for p in precisions(auto)}
         rounds.append(measured)
         print(f"round {number + 1} of {args.rounds} done", file=sys.stderr)
@@ -276,12 +286,14 @@ def main() -> None:
     result = {"date": date.today().isoformat(), "versions": versions() | {"vit_pytorch": reference_version()}, **about}
     result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": lines, "rounds": rounds}
     if args.accuracy:
-        epochs = {"reference": args.epochs[0], "library": args.epochs[1], "library, quarter": args.epochs[1]}
-        lines = {
-            name: fresh(args.threads, "accuracy", name, args.accuracy, e, args.limit or 0) for name, e in epochs.items()
+        reached = {
+            name: fresh(args.threads, "accuracy", name, args.accuracy, args.epochs, args.limit or 0)
+            for name in ("reference", "library", "library, quarter")
         }
-        result["accuracy"] = {"target": args.accuracy, "epochs": epochs, "model": SMALL, "lines": lines}
-    write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
+        about = {"target": args.accuracy, "epochs": args.epochs, "model": SMALL}
+        result["accuracy"] = about | {"lines": reached}
+    if args.out:
+        write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
     print(report(result))
 
 
