@@ -729,3 +729,17 @@ def test_the_real_chain_ends_with_npm_and_all_but_one_link_carry_a_checksum():
     assert links[0].checksum == "md5:c58f30108f718f92721af3b95e74349a"
     assert links[1].checksum is None  # none is published: its decoded pixels are checked instead
     assert base64.b64decode(links[2].checksum.removeprefix("sha512-"))[:2] == bytes.fromhex("223f")
+
+
+def test_the_first_training_images_of_a_folder_hold_all_classes(tmp_path):
+    files = {f"{'cat' if i < 50 else 'dog'}/{i:02}.png": png(np.full((3, 8, 8), i, np.uint8)) for i in range(100)}
+    images = data.load_images(as_folder(files, tmp_path / "x"), size=8)
+    assert 5 < images.train.labels[:20].sum() < 15 and len(images.train) == 90
+    pixels = images.train.images[:, 0, 0, 0]
+    assert torch.equal(pixels >= 50, images.train.labels == 1) and len(set(pixels.tolist())) == 90
+
+
+def test_a_folder_for_each_picture_is_split_all_the_same(tmp_path):
+    files = {f"patient {i}/scan.png": png(np.full((3, 8, 8), 9 * i, np.uint8)) for i in range(20)}
+    images = data.load_images(as_folder(files, tmp_path / "x"), size=8)
+    assert (len(images.train), len(images.test), len(images.classes)) == (18, 2, 20)

@@ -24,7 +24,7 @@ STAGES = {
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
     "classifier-6x6": f"{CLASSES} --weights mp3lib/weights/flagship-8x8 --size 24 --epochs 8 --lr 4e-3 --eval-every 4",
-    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 4 --lr 3e-3 --eval-every 2",
+    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
 }
 
 if __name__ == "__main__":
