@@ -57,7 +57,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         paper,
     ),
     "Frozen features": (
-        "Probes: the weights stay as they are. The control is the same network with random weights.",
+        "Probes: the weights stay as they are. The controls: the same network with random weights, and no network.",
         probes,
     ),
     "Length of pretraining": ("Position accuracy at mask ratio .75.", lengths),

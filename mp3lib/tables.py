@@ -84,6 +84,9 @@ def probes(results: str | Path) -> str:
     found = {"5": PLAIN} | {name.split("-")[0]: f"pretraining/{name}" for name in variants(results, "pretraining")}
     control = next((variant for variant in found.values() if finished(results, variant)), PLAIN)
     lines = [["random init", *probed(results, control, "random init")]]
+    if (file := Path(results) / "evaluations" / "pixels.json").exists():
+        pixels = json.loads(file.read_text(encoding="utf-8"))
+        lines.append(["raw pixels", *(Row("pixels", {0: pixels[probe]}) for probe in ("knn", "linear"))])
     lines += [[f"{epochs} epochs of MP3", *probed(results, variant)] for epochs, variant in found.items()]
     table = markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
     return table and table + PROBED

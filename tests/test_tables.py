@@ -20,6 +20,7 @@ from mp3lib.tables import (
     fractions,
     label_counts,
     positions,
+    probes,
     top1,
     variants,
 )
@@ -204,6 +205,15 @@ def test_a_note_tells_which_seeds_were_trained_otherwise(tmp_path):
     assert "; bf16 (seed 0) or float32 (seed 1 and 2); " in costs(tmp_path)
     put(tmp_path, "cost/scratch-15-pos", supervised(0.5), 0, precision="float32", epochs=15)
     assert "; bf16 or float32; " in costs(tmp_path) and "; 5 or 15 epochs; " in costs(tmp_path)
+
+
+def test_pixels_stand_beside_frozen_features(tmp_path):
+    put(tmp_path, "pretraining/10-epochs", pretext(0.3))
+    assert "pixels |" not in probes(tmp_path)
+    write_json(tmp_path / "evaluations" / "pixels.json", {"knn": 0.351, "linear": 0.402})
+    assert "| raw pixels | 35.1 | 40.2 |" in probes(tmp_path) and "| 10 epochs of MP3 | 50.0 | 60.0 |" in probes(
+        tmp_path
+    )
 
 
 def test_variants_stand_in_order(every_run):

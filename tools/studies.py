@@ -9,7 +9,7 @@ log; when it ends, scores.json is added: the figures that the tables show. Weigh
 
 All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine": 8 x 8, 4 pixels,
 depth 6); the first 45,000 training images train, the last 5,000 choose (the study "rates" does), the test images only
-measure.
+measure. Besides, the study "pixels" trains no network: it probes the pixels themselves, for results/evaluations.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from typing import NamedTuple
 import torch
 
 from mp3lib import MP3, ViT, load_images
+from mp3lib.augment import to_float
 from mp3lib.cues import changed, flat, gap, grey, hole, jpeg, padded_crop, watermark
 from mp3lib.evaluate import position_accuracy
 from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, top1, use_classes
 from mp3lib.mp3 import with_image_size
-from mp3lib.results import write_json
+from mp3lib.results import versions, write_json
 from mp3lib.train import pretrain
 
 RUNS = Path(__file__).resolve().parents[1] / "results" / "runs"
+PIXELS = RUNS.parent / "evaluations" / "pixels.json"
 PATCH = (8, 8)
 TRAIN = 45_000
 SEEDS = (0, 1, 2)
@@ -256,21 +258,33 @@ def supervised(run: Run, images, settings: dict) -> dict:
     }
 
 
+def probe_pixels(images) -> None:
+    """The probes of frozen features, of the pixels themselves: what a network has to be held against, too."""
+    print("pixels", flush=True)
+    x, z = (to_float(part).flatten(1) for part in (images.train.images[:TRAIN], images.test.images))
+    y, t = images.train.labels[:TRAIN], images.test.labels
+    about = {"data": images.name, "fingerprint": images.fingerprint, "num_images": TRAIN, "seed": 0}
+    probes = {"knn": knn_top1(x, y, z, t), "linear": linear_top1(x, y, z, t, seed=0)}
+    write_json(PIXELS, about | probes | {"versions": versions()})
+
+
 def main() -> None:
     runs = all_runs()
-    there_are = list(dict.fromkeys(name.split("/")[0] for name in runs))
+    there_are = [*dict.fromkeys(name.split("/")[0] for name in runs), "pixels"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help=f"of {', '.join(there_are)}, or how a run's name begins; none: all")
     parser.add_argument("--list", action="store_true", help="train nothing, say what is done and what is left")
     args = parser.parse_args()
     for name in args.study:
-        if not any(run.startswith(name) for run in runs):
+        if name != "pixels" and not any(run.startswith(name) for run in runs):
             parser.error(f"no run's name begins with {name}; there are {', '.join(there_are)}, see --list")
     wanted = [run for run in runs.values() if not args.study or run.name.startswith(tuple(args.study))]
     if args.list:
         print("\n".join(f"{'done' if done(run) else 'left'} {run.name}" for run in wanted))
         return
     images = load_images("cifar10")
+    if not PIXELS.exists() and (not args.study or "pixels" in args.study):
+        probe_pixels(images)
     for run in wanted:
         train(run, runs, images)
 
