@@ -201,7 +201,8 @@ def use_classes(vit: ViT, num_classes: int, image_size: int | Sequence[int] | No
 
     image_size: of the images that it is going to be trained on, kept in its configuration; default: as before.
     """
-    fresh = ViT(**vit._hub_mixin_config | {"num_classes": num_classes, "image_size": image_size or vit.image_size})
+    size = {"image_size": image_size} if image_size else {}
+    fresh = ViT(**vit._hub_mixin_config | {"num_classes": num_classes} | size)
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
     fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
     return fresh

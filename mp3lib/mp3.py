@@ -192,7 +192,7 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
         return self.mlp_head(x)
 
 
-def load_model(folder: str | Path) -> "MP3 | ViT":
+def load_model(folder: str | Path) -> MP3 | ViT:
     """The model in a folder that one was saved to: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
 
     Raises:
