@@ -20,7 +20,9 @@ def open_run(
     folder: Path, settings: dict, about: dict | None, accelerator: Accelerator, resume: bool
 ) -> tuple[list[dict], int]:
     """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done."""
-    if not (folder / "run.json").exists():
+    new = not (folder / "run.json").exists()
+    accelerator.wait_for_everyone()  # all have looked before one of them writes
+    if new:
         if accelerator.is_main_process:
             write_json(folder / "run.json", {"settings": settings, **(about or {}), "versions": versions()})
         accelerator.wait_for_everyone()

@@ -10,15 +10,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import mp3lib.train as train
 from mp3lib import MP3, ViT
-from mp3lib.checkpoint import checkpoints
+from mp3lib.checkpoint import checkpoints, open_run
 from mp3lib.evaluate import position_accuracy
 from mp3lib.machine import keep_memory, resolve_precision
 from mp3lib.optimizers import Float32Muon, make_optimizers, moving_average, orthogonalised, warmup_cosine
@@ -451,6 +454,20 @@ def test_command_line_reports_a_mistake_in_a_line(tmp_path):
     assert subprocess.run(command("--help"), capture_output=True, text=True).stdout.count("pretrain")
 
 
+def test_a_process_that_comes_late_begins_the_same_run(tmp_path):
+    together = threading.Barrier(2)
+
+    def begin(main: bool) -> tuple[list[dict], int]:
+        accelerator = SimpleNamespace(is_main_process=main, wait_for_everyone=lambda: together.wait(timeout=5))
+        if not main:
+            time.sleep(0.2)
+        return open_run(tmp_path, {"epochs": 1}, None, accelerator, resume=False)
+
+    with ThreadPoolExecutor() as pool:
+        assert [*pool.map(begin, (True, False))] == [([], 0), ([], 0)]
+    assert read_run(tmp_path)["settings"] == {"epochs": 1}
+
+
 @pytest.mark.slow
 def test_two_processes_train_together(tmp_path):
     command = "torch.distributed.run --standalone --nproc-per-node 2"
@@ -459,7 +476,7 @@ def test_two_processes_train_together(tmp_path):
     settings = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "MP3_CACHE": str(tmp_path / "cache")}
     for _ in range(2):  # and once more, with nothing left to do
         launched = [sys.executable, "-m", *command.split(), "-m", "mp3lib", *run.split()]
-        done = subprocess.run(launched, cwd=ROOT, env=settings, capture_output=True, text=True)
+        done = subprocess.run(launched, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
     lines = read_metrics(tmp_path / "run")
     assert [line["step"] for line in lines] == [8, 16] and 0 < lines[-1]["test_accuracy"]["0.75"] < 1
