@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import Accelerator
 from huggingface_hub import PyTorchModelHubMixin
 
-from .results import read_metrics, read_run, versions, write_json, write_metrics
+from .results import machines, read_metrics, read_run, versions, write_json, write_metrics
 
 CHECKPOINTS_KEPT = 2
 BEGINNINGS = ("start", "weights")  # what a run began with: told beside its settings, and as binding
@@ -48,6 +48,9 @@ def open_run(
             accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
         if accelerator.is_main_process:
             write_metrics(folder / "metrics.jsonl", lines)  # a run killed after its last checkpoint writes no other
+            if (now := versions()) != machines(run)[-1]:
+                resumed = [*run.get("resumed", []), {"step": step, "versions": now}]
+                write_json(folder / "run.json", run | {"resumed": resumed})
         return lines, step
     if unreadable:
         told = "; ".join(f"{name}: {why}" for name, why in unreadable)
@@ -62,8 +65,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*[0-9]"), reverse=True)
 
 
-def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict]) -> None:
-    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two."""
+def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict], config: dict) -> None:
+    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two.
+
+    With ``config``, that of the model, a checkpoint is also a folder of weights that another run may begin with.
+    """
     final = folder / f"checkpoint-{step:08d}"
     beside = folder / f".{final.name}"
     try:
@@ -75,6 +81,7 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: li
         if accelerator.is_main_process:
             write_metrics(beside / "metrics.jsonl", lines)
             write_json(beside / "progress.json", {"step": step})
+            write_json(beside / "config.json", config)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(beside, final)
             write_metrics(folder / "metrics.jsonl", lines)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .results import Row, finished
+from .results import Row, finished, machines
 
 SETTINGS = {  # of runs, as the notes below tables tell them
     "num_images": "{:,} training images",
@@ -68,7 +68,7 @@ def note(results: str | Path, rows: Sequence[Row]) -> str:
             of = {value: f" (seed {listed([*map(str, sorted(s))], ' and ')})" * apart for value, s in seeds.items()}
             parts.append(before + listed([number.format(value) + of[value] for value in sorted(seeds)]) + after)
     parts.append(" or ".join(sorted({f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs})))
-    parts.append(" or ".join(sorted({machine(run.about["versions"]) for run in runs})))
+    parts.append(" or ".join(sorted({machine(each) for run in runs for each in machines(run.about)})))
     return "; ".join(parts) + "."
 
 

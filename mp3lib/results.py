@@ -82,6 +82,11 @@ def versions() -> dict[str, str]:
     }
 
 
+def machines(about: dict) -> list[dict[str, str]]:
+    """The ``versions`` of a run, by its ``run.json``: those it began with, then those of each machine it moved to."""
+    return [about["versions"], *(later["versions"] for later in about.get("resumed", ()))]
+
+
 def cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

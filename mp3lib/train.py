@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .augment import random_resized_crop
-from .checkpoint import open_run, save_checkpoint, save_model
+from .checkpoint import checkpoints, open_run, save_checkpoint, save_model
 from .evaluate import position_accuracy
 from .machine import keep_memory, resolve_precision
 from .mp3 import MP3
@@ -87,7 +87,7 @@ def pretrain(
 
     Raises:
         ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
-        FloatingPointError: if the loss is no longer finite; the last good checkpoint is kept.
+        FloatingPointError: if the loss is no longer finite; the last good checkpoint is kept, and named.
         OSError: if a checkpoint cannot be written, for one because the disk is full; the one before is kept.
     """
     if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
@@ -215,10 +215,12 @@ def fit(
             losses = accelerator.reduce(torch.stack(values).float(), "mean").cpu()
             mean = losses.mean().item()
             if not math.isfinite(mean):
+                good = checkpoints(folder)[:1] if folder else []
                 raise FloatingPointError(
                     f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
                     "Start anew with a lower learning rate or in float32"
-                    + (f", in another folder; the last good checkpoint is kept in {folder}." if folder else ".")
+                    + (", in another folder" if folder else "")
+                    + (f"; the weights of epoch {epoch}, to begin with, are in {good[0]}." if good else ".")
                 )
             line = {"epoch": epoch + 1, "step": step, "loss": mean, "lr": settings["lr"] * lr_now}
             line["losses"] = [round(part.mean().item(), 5) for part in losses.tensor_split(min(10, steps_per_epoch))]
@@ -230,7 +232,7 @@ def fit(
             lines.append(line)
             bar.set_postfix_str(f"loss {mean:.3f}")
             if folder is not None:
-                save_checkpoint(folder, accelerator, step, lines)
+                save_checkpoint(folder, accelerator, step, lines, settings["model"])
     finally:
         bar.close()
         model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)

@@ -24,8 +24,9 @@ from mp3lib import MP3, ViT
 from mp3lib.checkpoint import checkpoints, open_run
 from mp3lib.evaluate import position_accuracy
 from mp3lib.machine import keep_memory, resolve_precision
+from mp3lib.mp3 import load_mp3
 from mp3lib.optimizers import Float32Muon, make_optimizers, moving_average, orthogonalised, warmup_cosine
-from mp3lib.results import read_metrics, read_run
+from mp3lib.results import machines, read_metrics, read_run
 from mp3lib.train import pretrain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -227,10 +228,29 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(MP3, "forward", broken)
     with pytest.raises(
-        FloatingPointError, match="nan in epoch 2 .lr 0.002, float32.* Start anew with a lower learning rate"
+        FloatingPointError, match="nan in epoch 2 .lr 0.002, float32.* Start anew with a lower .* are in .*-00000003"
     ):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path)
-    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000003"]
+    (kept,) = checkpoints(tmp_path)
+    assert kept.name == "checkpoint-00000003"
+    monkeypatch.undo()
+    begun = load_mp3(kept)  # --start, on the command line
+    pretrain(begun, IMAGES, **QUICK | {"lr": 1e-4}, out=tmp_path / "lower")
+    assert begun.context == "updated" and not same(weights(load_mp3(kept)), weights(model()))
+
+
+def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    run = read_run(tmp_path)
+    assert machines(run) == [run["versions"]]
+    shutil.rmtree(checkpoints(tmp_path)[0])
+    moved = run["versions"] | {"cpu": "another"}
+    monkeypatch.setattr("mp3lib.checkpoint.versions", lambda: moved)
+    for _ in range(2):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    assert read_run(tmp_path) == run | {"resumed": [{"step": 6, "versions": moved}]}
+    assert machines(read_run(tmp_path)) == [run["versions"], moved]
 
 
 @pytest.mark.parametrize(
