@@ -20,6 +20,20 @@ PAPER = {
 }
 PLAIN = "ratio/0.75"  # the pretraining of five epochs that others are compared with
 WITH, WITHOUT = "pos", "nopos"
+CUES = {  # the variants of the study "cues" in words
+    "flat": "every patch made equally bright, of equal contrast",
+    "gap-1": "1 pixel along the border of every patch painted grey",
+    "gap-2": "2 pixels along the border of every patch painted grey",
+    "grey": "colour taken away",
+    "hole-1": "as many pixels as in `gap-1`, in the middle of every patch",
+    "hole-2": "as many pixels as in `gap-2`, in the middle of every patch",
+    "jpeg": "compressed as JPEG, quality 75",
+    "padded": "padded by 4 pixels, then cropped, without zooming",
+    "plain": "no LayerNorm on the pixels of a patch",
+    "plain-flat": "as `plain`, every patch made equally bright, of equal contrast",
+    "uncropped": "neither cropped nor zoomed",
+    "watermark": "the same faint noise planted in every image",
+}
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
 HEAD = ("position accuracy (%) at 0", *(f"at {ratio[1:]}" for ratio in RATIOS[1:]), "k-NN (%)", "linear (%)")
@@ -121,11 +135,13 @@ def lengths(results: str | Path) -> str:
 def cues(results: str | Path) -> str:
     lines = []
     for variant in [PLAIN, *(f"cues/{name}" for name in variants(results, "cues"))]:
-        name = "nothing changed" if variant == PLAIN else f"`{variant.split('/')[1]}`"
+        code = variant.split("/")[1]
+        name = "nothing changed" if variant == PLAIN else f"`{code}`"
         for images in finished(results, variant)[0].scores["positions"] if finished(results, variant) else ():
             probing = probed(results, variant) if images == "as they are" else [Row("", {})] * 2
+            told = f"{name}: {CUES[code]}" if images == "as they are" and code in CUES else name
             lines.append(
-                [name, images, *(placed(results, variant, r, images) for r in ("0.75", "0.5", "0.0")), *probing]
+                [told, images, *(placed(results, variant, r, images) for r in ("0.75", "0.5", "0.0")), *probing]
             )
     head = ["trained with", "test images", "position accuracy (%) at .75", "at .5", "at 0", "k-NN (%)", "linear (%)"]
     return markdown(results, head, lines)

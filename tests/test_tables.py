@@ -14,8 +14,10 @@ from mp3lib.claims import claims, findings, weigh_claims
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
 from mp3lib.results import Row, difference, finished, history, read_run, row, verdict, write_json, write_metrics
 from mp3lib.tables import (
+    CUES,
     classifiers,
     costs,
+    cues,
     fine,
     fractions,
     label_counts,
@@ -156,6 +158,12 @@ def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
     assert f"| {stages} | 4.0 |" in lines["| `plain-grown`"]
     assert "| `plain-grown-16px`" not in lines
+
+
+def test_every_cue_is_told_in_words_once(every_run):
+    table = cues(every_run)
+    assert set(variants(every_run, "cues")) == set(CUES)
+    assert [table.count(f"| `{name}`: {words} | as they are |") for name, words in CUES.items()] == [1] * len(CUES)
 
 
 def test_label_fractions_and_claims(every_run):
