@@ -6,7 +6,10 @@ LAB_ARGS ?=
 # which studies to train (none: all), and flags of the benchmark, e.g. make bench BENCH_ARGS="--accuracy 0.23"
 STUDIES ?=
 BENCH_ARGS ?=
+# how many tests run at once, each of a file or a notebook of its own (conftest.py gives each one thread)
+WORKERS ?= auto
 python = $(VENV)/bin/python
+pytest = $(python) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: help lab test setup data lint check notebooks site train bench format clean
 
@@ -18,8 +21,8 @@ lab: setup data ## set up what is missing and open JupyterLab on the notebooks
 
 test: setup data lint ## set up what is missing and run everything that continuous integration runs
 	@$(python) tools/browser.py --install || true # without one the tests in a browser are left out, and fail in CI
-	$(python) -m pytest tests
-	$(python) -m pytest --nbval notebooks/
+	$(pytest) tests
+	$(pytest) --nbval notebooks/
 
 setup: ## create .venv and install into it
 	@sh tools/setup.sh $(VENV)
@@ -43,7 +46,7 @@ format: setup ## write every file in the format that lint asks for
 	@$(python) -m ruff format .
 
 check: setup lint ## lint and the fast tests, in about two minutes
-	$(python) -m pytest tests -m "not slow" -q
+	$(pytest) tests -m "not slow" -q
 
 notebooks: setup data ## run every notebook from top to bottom and store its outputs
 	$(python) tools/execute.py notebooks/*.ipynb

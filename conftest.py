@@ -25,7 +25,8 @@ nbval.kernel.RunningKernel.execute_cell_input = execute_cell_input
 
 
 def pytest_configure(config):
-    config.stash[skips_key] = {}
+    config.pluginmanager.register(skips := Skips())
+    config.stash[skips_key] = skips.reasons
     sanitizer = config.option.nbval_sanitize_with
     if sanitizer:  # nbval would look for it in the current folder
         config.option.nbval_sanitize_with = str(ROOT / sanitizer)
@@ -61,26 +62,19 @@ def pytest_runtest_setup(item):
 skips_key = pytest.StashKey[dict[str, str]]()
 
 
-def skip_reason(report) -> str:
-    if hasattr(report, "wasxfail"):
-        return f"xfail: {report.wasxfail}"
-    return report.longrepr[2].removeprefix("Skipped: ")
+class Skips:
+    """Notes what was skipped and why, whichever process ran it: one of several (``-n 2``) only sends its reports."""
 
+    def __init__(self):
+        self.reasons: dict[str, str] = {}
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item):
-    report = yield
-    if report.skipped:
-        item.config.stash[skips_key][report.nodeid] = skip_reason(report)
-    return report
+    def pytest_runtest_logreport(self, report):
+        if report.skipped and hasattr(report, "wasxfail"):
+            self.reasons[report.nodeid] = f"xfail: {report.wasxfail}"
+        elif report.skipped:
+            self.reasons[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector):
-    report = yield
-    if report.skipped:
-        collector.config.stash[skips_key][report.nodeid] = skip_reason(report)
-    return report
+    pytest_collectreport = pytest_runtest_logreport
 
 
 def unlisted_skips(config) -> dict[str, str]:

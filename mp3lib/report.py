@@ -67,8 +67,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     ),
     "Mask ratio": ("The ratio trained at (lines) and tested at (columns), then probes of the frozen features.", ratios),
     "Cues": (
-        "What may give positions away, taken from the training images or planted in them, and what the control for that "
-        "is (mp3lib/cues.py says how); measured on test images as they are and as the name says.",
+        "What may give positions away, taken from the training images or planted in them, and the controls "
+        "(mp3lib/cues.py says how); measured on test images as they are and as the name says.",
         cues,
     ),
     "A grid of 8 x 8": (

@@ -1,5 +1,6 @@
 """The browser of the tests that need one, and a loud word where they were left out for want of it."""
 
+import functools
 import importlib.util
 import os
 import warnings
@@ -9,21 +10,24 @@ from pathlib import Path
 import pytest
 from lab_page import FAILED
 
-LEFT_OUT = pytest.StashKey[list]()
 
-
-@pytest.fixture(scope="module")
-def browser(request):
-    """A Chromium that Playwright drives. Without one the test is skipped, and fails where CI is set."""
+@functools.cache
+def browser_tool():
     path = Path(__file__).resolve().parents[1] / "tools" / "browser.py"
     spec = importlib.util.spec_from_file_location("browser_tool", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium that Playwright drives. Without one the test is skipped, and fails where CI is set."""
+    tool = browser_tool()
     program, why = tool.find()
     if not program:
-        request.config.stash.setdefault(LEFT_OUT, []).append(why)
         if tool.must_be_there(os.environ):
-            pytest.fail(f"no browser, and CI is set: {why}", pytrace=False)
+            pytest.fail(f"{tool.NONE}, and CI is set: {why}", pytrace=False)
         warnings.warn(f"the tests in a browser are left out: {why}", stacklevel=1)
         pytest.skip(tool.NONE)
     from playwright.sync_api import sync_playwright
@@ -41,10 +45,12 @@ def pytest_runtest_makereport(item):
     return report
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    for why in dict.fromkeys(config.stash.get(LEFT_OUT, [])):
+def pytest_terminal_summary(terminalreporter):
+    tool, stats = browser_tool(), terminalreporter.stats
+    ends = [str(report.longrepr) for outcome in ("skipped", "failed", "error") for report in stats.get(outcome, ())]
+    if any(tool.NONE in end for end in ends):
         terminalreporter.section("WARNING: tests left out for want of a browser", red=True, bold=True)
-        terminalreporter.line(why)
+        terminalreporter.line(tool.find()[1])
         terminalreporter.line("To bring one: python tools/browser.py --install")
 
 

@@ -134,6 +134,6 @@ def test_without_a_browser_the_tests_are_left_out_loudly_and_never_in_ci(ci, tmp
     assert "WARNING: tests left out for want of a browser" in answer.stdout
     assert f"{tmp_path / 'none'}: " in answer.stdout
     if ci:
-        assert answer.returncode == 1 and "no browser, and CI is set" in answer.stdout
+        assert answer.returncode == 1 and f"{tool.NONE}, and CI is set" in answer.stdout
     else:
         assert answer.returncode == 0 and "1 skipped" in answer.stdout

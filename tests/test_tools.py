@@ -218,10 +218,11 @@ def test_a_skip_needs_a_listed_reason(project):
     )
     for number, text in enumerate(unlisted):
         (project / "tests" / f"test_{number}.py").write_text(f"import pytest\n{text}")
-    answer = run_pytest(project, "tests")
-    assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
-    for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
-        assert f"tests/{place}\n" in answer.stdout
+    for several in ((), ("--numprocesses", "2")):
+        answer = run_pytest(project, "tests", *several)
+        assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
+        for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
+            assert f"tests/{place}\n" in answer.stdout
 
 
 def test_commands_of_the_flagship_are_understood_and_follow_each_other():
