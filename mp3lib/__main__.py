@@ -175,8 +175,10 @@ def top1(args: argparse.Namespace, images, vit) -> dict:
     from .results import read_run
 
     pos_emb = not args.no_pos_emb
-    if (Path(args.weights) / "run.json").exists():  # it knows how it was trained
-        pos_emb = pos_emb and read_run(args.weights)["settings"].get("pos_emb", True)
+    folder = Path(args.weights)
+    run = folder.parent if folder.name.startswith("checkpoint-") else folder
+    if (run / "run.json").exists():  # it knows how it was trained
+        pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
     if (classes := vit.linear_head[1].out_features) != len(images.classes):
         raise ValueError(f"{args.weights} tells {classes} classes, {images.name} has {len(images.classes)}")
     test, by_class = images.test, {}

@@ -16,6 +16,19 @@ CHECKPOINTS_KEPT = 2
 BEGINNINGS = ("start", "weights")  # what a run began with: told beside its settings, and as binding
 
 
+def keep_unwrapped(accelerator: Accelerator) -> None:
+    """Let checkpoints hold a model's own weights, whether it is trained by one process or by several (DDP)."""
+
+    def own_weights(models: list, weights: list[dict], folder: str) -> None:
+        weights[:] = [accelerator.unwrap_model(model).state_dict() for model in models]
+
+    def own_models(models: list, folder: str) -> None:
+        models[:] = [accelerator.unwrap_model(model) for model in models]
+
+    accelerator.register_save_state_pre_hook(own_weights)
+    accelerator.register_load_state_pre_hook(own_models)
+
+
 def open_run(
     folder: Path, settings: dict, about: dict | None, accelerator: Accelerator, resume: bool
 ) -> tuple[list[dict], int]:
@@ -48,7 +61,7 @@ def open_run(
             accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
         if accelerator.is_main_process:
             write_metrics(folder / "metrics.jsonl", lines)  # a run killed after its last checkpoint writes no other
-            if (now := versions()) != machines(run)[-1]:
+            if lines[-1]["epoch"] < settings["epochs"] and (now := versions()) != machines(run)[-1]:
                 resumed = [*run.get("resumed", []), {"step": step, "versions": now}]
                 write_json(folder / "run.json", run | {"resumed": resumed})
         return lines, step
@@ -68,7 +81,8 @@ def checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict], config: dict) -> None:
     """Write model, optimisers and log beside, rename them into place, then forget all but the newest two.
 
-    With ``config``, that of the model, a checkpoint is also a folder of weights that another run may begin with.
+    With ``config``, that of the model, a checkpoint is also a folder of weights that another run may begin with; with
+    ``ema``, they are those in training, not their average.
     """
     final = folder / f"checkpoint-{step:08d}"
     beside = folder / f".{final.name}"

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .results import Row, finished, machines
+from .results import Row, Run, finished
 
-SETTINGS = {  # of runs, as the notes below tables tell them
+THE_RUNS = "results/README.md, The runs"  # where settings, data and machines stand
+SETTINGS = {  # of runs, in words
     "num_images": "{:,} training images",
     "epochs": "{} epochs",
     "batch_size": "batches of {}",
@@ -49,27 +50,35 @@ def grid(lines: Sequence[Sequence[str]]) -> str:
 
 
 def note(results: str | Path, rows: Sequence[Row]) -> str:
-    """Seeds, settings, data, machine and versions of the runs behind rows: one value where they agree, else each."""
-    names = dict.fromkeys(name for row in rows for name in row.variant.split(" - "))
-    runs = [run for name in names for run in finished(results, name)]
+    """Seeds and precision of the runs behind rows, and where the rest of what they are stands."""
+    seeds_of: dict[str, set[int]] = {}  # by variant: those that the rows have
+    for row in rows:
+        for name in row.variant.split(" - "):
+            seeds_of.setdefault(name, set()).update(row.seeds)
+    runs = [run for name, seeds in seeds_of.items() for run in finished(results, name) if run.seed in seeds]
     numbers = sorted({run.seed for run in runs})
     count = " (n: how many)" if len({row.seeds for row in rows}) > 1 else ""
-    parts = [f"Seeds {', '.join(map(str, numbers))}{count}; ± is the sample standard deviation over them"]
+    seeds = f"Seeds {', '.join(map(str, numbers))}{count}; ± is the sample standard deviation over them"
     if len(numbers) == 1:
-        parts = [f"One seed ({numbers[0]}), so no spread is known"]
-    for name, form in SETTINGS.items():
+        seeds = f"One seed ({numbers[0]}), so no spread is known"
+    parts = "; ".join([seeds, *settings_of(runs, ["precision"])])
+    return f"{parts}. Settings, data, machines: {THE_RUNS}."
+
+
+def settings_of(runs: Sequence[Run], names: Iterable[str] = SETTINGS) -> list[str]:
+    """The settings of runs in words; where they differ, by seed if that tells them apart: bf16 (seed 0) or float32."""
+    parts = []
+    for name in names:
+        before, number, after = re.split(r"({.*})", SETTINGS[name])
         seeds: dict = {}  # of each value
         for run in runs:
             if name in run.about["settings"]:
                 seeds.setdefault(run.about["settings"][name], set()).add(run.seed)
         if seeds:
-            before, number, after = re.split(r"({.*})", form)
             apart = len(seeds) > 1 and sum(map(len, seeds.values())) == len(set.union(*seeds.values()))
             of = {value: f" (seed {listed([*map(str, sorted(s))], ' and ')})" * apart for value, s in seeds.items()}
             parts.append(before + listed([number.format(value) + of[value] for value in sorted(seeds)]) + after)
-    parts.append(" or ".join(sorted({f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs})))
-    parts.append(" or ".join(sorted({machine(each) for run in runs for each in machines(run.about)})))
-    return "; ".join(parts) + "."
+    return parts
 
 
 def listed(texts: list[str], word: str = " or ") -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .claims import claims, findings
+from .markdown import THE_RUNS
+from .provenance import the_runs
 from .tables import (
     classifiers,
     contexts,
@@ -22,6 +24,8 @@ from .tables import (
 )
 
 BEGIN, END = "<!-- made by python -m mp3lib table -->\n", "<!-- end of what is made -->\n"
+
+
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "When it pays, and when not": (
         "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Equal "
@@ -72,16 +76,21 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         cues,
     ),
     "A grid of 8 x 8": (
-        "What makes positions learnable where there are 64 of them: AdamW or Muon, no "
-        "LayerNorm on the pixels of a patch (`plain`) and then a lower mask ratio, more heads, more steps, or a grown "
-        "grid: first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6. *Tokens*: those of the "
-        "context and those that are asked, over all steps; computing goes with them.",
+        "What makes positions learnable where there are 64 of them: AdamW or Muon, no LayerNorm on the pixels of a "
+        "patch (`plain`), a grown grid (first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6), or "
+        "what else the name says. *Tokens*: those of the context and those that are asked, over all steps; computing "
+        "goes with them.",
         fine,
     ),
     "Learning rates": (
         "Measured on 5,000 training images kept apart; the test images played no part. The best of each way trains the "
         "other tables.",
         rates,
+    ),
+    "The runs": (
+        "What is behind the tables: `results/runs/RUN/seed-S` has settings (`run.json`), log (`metrics.jsonl`) and "
+        "figures (`scores.json`).",
+        the_runs,
     ),
 }
 
@@ -95,7 +104,7 @@ def report(results: str | Path) -> str:
     ]
     for title, (text, made) in SECTIONS.items():
         if table := made(results):
-            parts += [f"## {title}", text, table]
+            parts += [f"## {title}", text, table.replace(THE_RUNS, "[The runs](#the-runs)")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -110,6 +119,7 @@ def with_tables(text: str, results: str | Path) -> str:
     before, rest = text.split(BEGIN, 1)
     tables = findings, lambda results: positions(results, "student-4x4"), classifiers, fractions
     made = "\n\n".join(filter(None, (table(results) for table in tables)))
+    made = made.replace(THE_RUNS, "[The runs](results/README.md#the-runs)")
     return before + BEGIN + made + "\n" + END + rest.split(END, 1)[1]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -152,6 +153,13 @@ def finished(results: str | Path, variant: str) -> list[Run]:
         for f in folders
     ]
     return sorted(runs, key=lambda run: run.seed)
+
+
+def variants(results: str | Path, study: str) -> list[str]:
+    """The variants of a study that have finished runs: numbers in order, names by the alphabet."""
+    names = {path.parts[-3] for path in (Path(results) / "runs" / study).glob("*/seed-*/scores.json")}
+    numbers = r"\d+(?:\.\d+)?"
+    return sorted(names, key=lambda name: re.sub(numbers, lambda found: f"{float(found[0]):012.5f}", name))
 
 
 def row(results: str | Path, variant: str, *where: str) -> Row:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from .markdown import grid, machine, markdown, note
-from .results import Row, finished, read_run, row, top1
+from .markdown import grid, markdown, note
+from .provenance import training
+from .results import Row, finished, read_run, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -52,13 +52,6 @@ def probed(results: str | Path, variant: str, which: str = "weights") -> list[Ro
 def pretraining(results: str | Path, variant: str) -> list[Row]:
     """Position accuracy at five mask ratios and two probes, as ``HEAD`` names them."""
     return [placed(results, variant, ratio) for ratio in RATIOS] + probed(results, variant)
-
-
-def variants(results: str | Path, study: str) -> list[str]:
-    """The variants of a study that have finished runs: numbers in order, names by the alphabet."""
-    names = {path.parts[-3] for path in (Path(results) / "runs" / study).glob("*/seed-*/scores.json")}
-    numbers = r"\d+(?:\.\d+)?"
-    return sorted(names, key=lambda name: re.sub(numbers, lambda found: f"{float(found[0]):012.5f}", name))
 
 
 def label_counts(results: str | Path) -> list[int]:
@@ -160,8 +153,17 @@ def fine(results: str | Path) -> str:
         epochs = ", ".join(f"{s['epochs']} at {side} pixels" for side, s in settings.items())
         millions = sum(map(tokens, settings.values())) / 1e6
         found = [placed(results, f"fine/{name}", ratio) for ratio in ("0.75", "0.5", "0.25", "0.0")]
-        lines.append([f"`{name}`", epochs, f"{millions:.1f}", *found])
-    head = ["recipe", "epochs", "million tokens", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
+        lines.append([f"`{name}`", epochs, settings[32]["precision"], f"{millions:.1f}", *found])
+    head = [
+        "recipe",
+        "epochs",
+        "precision",
+        "million tokens",
+        "position accuracy (%) at .75",
+        "at .5",
+        "at .25",
+        "at 0",
+    ]
     return markdown(results, head, lines)
 
 
@@ -172,7 +174,8 @@ def tokens(settings: dict) -> int:
     n = image // patch
     hidden = int(settings["mask_ratio"] * n)
     asked = max(1, round(settings["query_fraction"] * hidden))
-    return settings["epochs"] * settings["num_images"] * (n - hidden + asked)
+    steps = settings["epochs"] * (settings["num_images"] // settings["batch_size"])
+    return steps * settings["batch_size"] * (n - hidden + asked)
 
 
 def rates(results: str | Path) -> str:
@@ -225,7 +228,6 @@ def classifiers(results: str | Path) -> str:
     for name, figures, run in evaluations(results, "top1"):
         by_class = sorted(figures["classes"], key=lambda c: figures["classes"][c]["top1"])
         shares = [f"{c} {figures['classes'][c]['top1']:.1%}" for c in by_class]
-        settings = run["settings"]
         parts += [
             grid(
                 [
@@ -234,9 +236,8 @@ def classifiers(results: str | Path) -> str:
                 ]
             ),
             f"On {figures['images']:,} test images of {run['data']}, {'with' if figures['pos_emb'] else 'without'} "
-            f"position embeddings. Trained for {settings['epochs']} epochs, begun with the weights of "
-            f"`{PurePath(run['weights']).name}` ({settings['optimizer']}, {settings['precision']}), one seed "
-            f"({settings['seed']}), on {machine(run['versions'])}; pixels `{run['fingerprint']}`. The same figures: "
+            f"position embeddings. {training(results, name)} Nothing was trained from scratch with this recipe, so "
+            "this tells what a classifier reaches, and not what MP3 does for it. The same figures: "
             f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
         ]
     return "\n\n".join(parts)
@@ -248,7 +249,7 @@ def positions(results: str | Path, only: str | None = None) -> str:
     for name, figures, run in evaluations(results, "positions"):
         if only not in (None, name):
             continue
-        settings, floor, n = run["settings"], figures["patch_only"], round(1 / figures["chance"])
+        floor, n = figures["patch_only"], round(1 / figures["chance"])
         lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
         lines[0] += ["whole pictures right", "loss (nats)"]
         for ratio, s in figures["positions"].items():
@@ -258,13 +259,10 @@ def positions(results: str | Path, only: str | None = None) -> str:
         alone = f"*one patch alone, {floor['epochs']} epochs*"
         lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
         lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
-        before = f", begun with the weights of `{PurePath(run['start']).name}`" if "start" in run else ""
         parts += [
             f"`{name}`: position accuracy on {figures['images']:,} test images of {run['data']}",
             grid(lines),
-            f"Trained for {settings['epochs']} epochs{before} ({settings['optimizer']}, {settings['precision']}, "
-            f"context {settings['context']}, mask ratio {settings['mask_ratio']}), one seed ({settings['seed']}), "
-            f"on {machine(run['versions'])}; pixels `{run['fingerprint']}`. The same figures: "
+            f"{training(results, name)} The same figures: "
             f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
         ]
     return "\n\n".join(parts)

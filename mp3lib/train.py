@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .augment import random_resized_crop
-from .checkpoint import checkpoints, open_run, save_checkpoint, save_model
+from .checkpoint import checkpoints, keep_unwrapped, open_run, save_checkpoint, save_model
 from .evaluate import position_accuracy
 from .machine import keep_memory, resolve_precision
 from .mp3 import MP3
@@ -175,21 +175,22 @@ def fit(
         mixed_precision={"bf16": "bf16", "float32": "no"}[settings["precision"]],
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # MP3 leaves the ViT's head alone
     )
+    keep_unwrapped(accelerator)
     optimizers = make_optimizers(model, settings)
     average = moving_average(model, settings["ema"], accelerator.device) if settings.get("ema") else None
     if average is not None:
         accelerator.register_for_checkpointing(average)
-    wrapped, *optimizers = accelerator.prepare(model, *optimizers)
-    peaks = [[group["lr"] for group in o.param_groups] for o in optimizers]
-
-    folder = Path(out) if out is not None else None
-    lines, step = [], 0
-    if folder is not None:
-        lines, step = open_run(folder, settings, about, accelerator, resume)
+    folder = Path(out).expanduser() if out is not None else None
     main = accelerator.is_main_process
-    bar = tqdm(total=total, initial=step, unit="step", disable=None if progress and main else True)
-    wrapped.train()
+    lines, step = [], 0
+    bar = None
     try:
+        wrapped, *optimizers = accelerator.prepare(model, *optimizers)
+        peaks = [[group["lr"] for group in o.param_groups] for o in optimizers]
+        if folder is not None:
+            lines, step = open_run(folder, settings, about, accelerator, resume)
+        bar = tqdm(total=total, initial=step, unit="step", disable=None if progress and main else True)
+        wrapped.train()
         for epoch in range(step // steps_per_epoch, settings["epochs"]):
             started, values = time.perf_counter(), []
             order = torch.randperm(
@@ -215,12 +216,14 @@ def fit(
             losses = accelerator.reduce(torch.stack(values).float(), "mean").cpu()
             mean = losses.mean().item()
             if not math.isfinite(mean):
-                good = checkpoints(folder)[:1] if folder else []
+                good = checkpoints(folder) if folder else []
+                if not losses[0].isfinite():  # what the newest checkpoint holds is no longer good
+                    good = good[1:]
                 raise FloatingPointError(
                     f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
                     "Start anew with a lower learning rate or in float32"
                     + (", in another folder" if folder else "")
-                    + (f"; the weights of epoch {epoch}, to begin with, are in {good[0]}." if good else ".")
+                    + (f"; the last good weights, to begin with, are in {good[0]}." if good else ".")
                 )
             line = {"epoch": epoch + 1, "step": step, "loss": mean, "lr": settings["lr"] * lr_now}
             line["losses"] = [round(part.mean().item(), 5) for part in losses.tensor_split(min(10, steps_per_epoch))]
@@ -234,14 +237,17 @@ def fit(
             if folder is not None:
                 save_checkpoint(folder, accelerator, step, lines, settings["model"])
     finally:
-        bar.close()
-        model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
-        model.__dict__.pop("forward", None)
+        if bar is not None:
+            bar.close()
+        for mark in ("forward", "_original_forward", "_is_accelerate_prepared"):  # so that it can be trained again
+            model.__dict__.pop(mark, None)
         model.to(home)  # a GPU was for training alone
     if average is not None:
         model.load_state_dict(average.module.state_dict())
-    if folder is not None and main:
-        save_model(folder, model)
+    if folder is not None:
+        if main:
+            save_model(folder, model)
+        accelerator.wait_for_everyone()
     return lines
 
 

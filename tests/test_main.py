@@ -13,6 +13,7 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
+from mp3lib.checkpoint import checkpoints
 from mp3lib.finetune import top1, use_classes
 from mp3lib.mp3 import load_model, load_mp3
 from mp3lib.results import read_metrics
@@ -147,6 +148,7 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
     assert main(["finetune", *data, *more, "--out", str(tmp_path / "more")]) == 0
     assert "its head is kept" in capsys.readouterr().out
     assert torch.allclose(load_model(tmp_path / "more").linear_head[1].weight, first.linear_head[1].weight, atol=1e-6)
-    assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(tmp_path / "fine"), "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert figures["pos_emb"] is False and figures["top1"] == read_metrics(tmp_path / "fine")[-1]["test_top1"]
+    for folder in (tmp_path / "fine", checkpoints(tmp_path / "fine")[0]):
+        assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(folder), "--json"]) == 0
+        figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert figures["pos_emb"] is False and figures["top1"] == read_metrics(tmp_path / "fine")[-1]["test_top1"]

@@ -11,8 +11,20 @@ import pytest
 
 from mp3lib.__main__ import main
 from mp3lib.claims import claims, findings, weigh_claims
+from mp3lib.provenance import the_runs
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
-from mp3lib.results import Row, difference, finished, history, read_run, row, verdict, write_json, write_metrics
+from mp3lib.results import (
+    Row,
+    difference,
+    finished,
+    history,
+    read_run,
+    row,
+    variants,
+    verdict,
+    write_json,
+    write_metrics,
+)
 from mp3lib.tables import (
     CUES,
     classifiers,
@@ -24,7 +36,6 @@ from mp3lib.tables import (
     positions,
     probes,
     top1,
-    variants,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +46,7 @@ RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
 def put(results: Path, name: str, scores: dict, seed: int = 0, **settings) -> None:
     """A finished run, ``name`` being STUDY/VARIANT."""
     folder = results / "runs" / name / f"seed-{seed}"
-    settings = {"epochs": 5, "num_images": 45_000, "lr": 1e-3, "seed": seed} | settings
+    settings = {"epochs": 5, "num_images": 45_000, "batch_size": 250, "lr": 1e-3, "seed": seed} | settings
     write_json(folder / "run.json", {"settings": settings, "data": "d", "fingerprint": "f", "versions": VERSIONS})
     write_metrics(
         folder / "metrics.jsonl",
@@ -66,7 +77,8 @@ def every_run(tmp_path_factory):
         tests = studies.CUES[run.cue].tests if run.cue else ()
         scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
         model = {"vit": {"image_size": run.size, "patch_size": [4, 4] if run.vit else [8, 8]}}
-        settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model} | run.options
+        settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model}
+        settings |= {"precision": "float32"} | run.options
         put(results, run.name.rsplit("/", 1)[0], scores, run.seed, **settings)
     return results
 
@@ -132,8 +144,7 @@ def test_what_is_not_there_is_left_out(tmp_path):
     put(tmp_path, "cost/scratch-15-nopos", supervised(0.5), seed=1, epochs=15)
     table = costs(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
     assert "| 50.0 (n = 1) |  |" in table and "| 61.0 ± 1.4 (n = 2) | 50.0 (n = 1) |" in table
-    assert "Seeds 0, 1 (n: how many); ± is the sample standard deviation" in table and "5 or 15 epochs" in table
-    assert "d, pixels `f`; 2 cores (a CPU), PyTorch 2.0.1, Python 3.11.1" in table
+    assert "Seeds 0, 1 (n: how many); ± is the sample standard deviation" in table
 
 
 def test_every_run_stands_in_a_table(every_run, monkeypatch):
@@ -153,10 +164,10 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
 
 def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     lines = {line.split(" |")[0]: line for line in fine(every_run).splitlines()}
-    assert "| `plain` | 3 at 32 pixels | 3.8 |" in lines["| `plain`"]  # 16 + 12 of 64 tokens
-    assert "| `plain-ratio-0.5` | 3 at 32 pixels | 5.4 |" in lines["| `plain-ratio-0.5`"]
+    assert "| `plain` | 3 at 32 pixels | float32 | 3.8 |" in lines["| `plain`"]  # 16 + 12 of 64 tokens
+    assert "| `plain-ratio-0.5` | 3 at 32 pixels | float32 | 5.4 |" in lines["| `plain-ratio-0.5`"]
     stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
-    assert f"| {stages} | 4.0 |" in lines["| `plain-grown`"]
+    assert f"| {stages} | float32 | 4.0 |" in lines["| `plain-grown`"]
     assert "| `plain-grown-16px`" not in lines
 
 
@@ -194,25 +205,55 @@ def test_a_claim_counts_only_seeds_that_both_sides_have(tmp_path):
     few, all_labels = weigh_claims(tmp_path)
     assert few.mp3.seeds == few.scratch.seeds == (0, 1) and few.scratch.mean == pytest.approx(0.41)
     assert findings(tmp_path).splitlines()[:4] == [
-        "| points of top-1 that MP3 is ahead | 1a: pretraining helps, with positions |",
-        "|---|---|",
-        "| 500 labels, equal fine-tuning | **+11.0 ± 1.4** |",
-        "| all labels, equal epochs in all | -10.0\\* |",
+        "| points of top-1 that MP3 is ahead | 1a: pretraining helps, with positions | seeds |",
+        "|---|---|---|",
+        "| 500 labels, equal fine-tuning | **+11.0 ± 1.4** | 2 |",
+        "| all labels, equal epochs in all | -10.0\\* | 1 |",
     ]
+    here = "MP3 is ahead with 500 labels, equal fine-tuning; one seed only with all labels, equal epochs in all"
+    assert findings(tmp_path).endswith(f"\n\n- *1a: pretraining helps, with positions*: {here}.")
     put(tmp_path, "cost/scratch-15-pos", supervised(0.7), 1)
     put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.61), 1)
     put(tmp_path, "labels/mp3-500-pos", supervised(0.0), 2)
     told = findings(tmp_path)
-    assert "| all labels, equal epochs in all | **-9.5 ± 0.7** |" in told  # the opposite counts as well
-    assert "| 500 labels, equal fine-tuning | -22.7 ± 58.3 |" in told
+    assert "| all labels, equal epochs in all | **-9.5 ± 0.7** | 2 |" in told  # the opposite counts as well
+    assert "| 500 labels, equal fine-tuning | -22.7 ± 58.3 | 3 |" in told
+    here = (
+        "scratch is ahead with all labels, equal epochs in all; cannot be told apart with 500 labels, equal fine-tuning"
+    )
+    assert told.endswith(f"positions*: {here}.")
 
 
 def test_a_note_tells_which_seeds_were_trained_otherwise(tmp_path):
     for seed, precision in enumerate(["bf16", "float32", "float32"]):
         put(tmp_path, "cost/scratch-5-pos", supervised(0.5), seed, precision=precision)
-    assert "; bf16 (seed 0) or float32 (seed 1 and 2); " in costs(tmp_path)
+    assert "; bf16 (seed 0) or float32 (seed 1 and 2). Settings" in costs(tmp_path)
     put(tmp_path, "cost/scratch-15-pos", supervised(0.5), 0, precision="float32", epochs=15)
-    assert "; bf16 or float32; " in costs(tmp_path) and "; 5 or 15 epochs; " in costs(tmp_path)
+    assert "Seeds 0, 1, 2 (n: how many); " in costs(tmp_path) and "; bf16 or float32. Settings" in costs(tmp_path)
+
+
+def test_a_note_tells_only_of_the_seeds_that_are_shown(tmp_path):
+    for seed in range(3):
+        put(tmp_path, "labels/scratch-500-pos", supervised(0.4), seed, precision="bf16")
+    put(tmp_path, "labels/mp3-500-pos", supervised(0.5), 1, precision="float32")
+    assert "One seed (1), so no spread is known; bf16 or float32. Settings" in claims(tmp_path)
+
+
+def test_every_run_is_told_with_its_settings_and_machines(tmp_path):
+    assert the_runs(tmp_path) == ""
+    for seed, precision in enumerate(["bf16", "float32"]):
+        put(tmp_path, "a/x-10", {}, seed, precision=precision)
+    put(tmp_path, "a/x-9", {}, epochs=15, precision="float32")
+    run = tmp_path / "runs" / "a" / "x-9" / "seed-0" / "run.json"
+    moved = VERSIONS | {"torch": "2.1.0"}
+    write_json(run, json.loads(run.read_text()) | {"fingerprint": "g", "resumed": [{"step": 1, "versions": moved}]})
+    lines = the_runs(tmp_path).splitlines()
+    assert lines[2] == "| `a/x-9` | 0 | 15 epochs, float32, d, pixels `g` | A, B |"
+    assert lines[3] == "| `a/x-10` | 0, 1 | 5 epochs, bf16 (seed 0) or float32 (seed 1) | A |"
+    assert lines[5].startswith("All: 45,000 training images, batches of 250, learning rate 0.001, d, pixels `f` unless")
+    assert lines[5].endswith(
+        ". A: 2 cores (a CPU), PyTorch 2.0.1, Python 3.11.1; B: 2 cores (a CPU), PyTorch 2.1.0, Python 3.11.1."
+    )
 
 
 def test_pixels_stand_beside_frozen_features(tmp_path):
@@ -238,13 +279,27 @@ def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
     figures = {"weights": "w/mine", "images": 60, "fingerprint": "f", "top1": 0.7, "pos_emb": True, "classes": by_class}
     write_json(tmp_path / "evaluations" / "mine.json", figures)
     run = tmp_path / "runs" / "cost" / "scratch-5-pos" / "seed-0"
-    put(tmp_path, "cost/scratch-5-pos", supervised(0.5), optimizer="muon", precision="bf16")
-    about = read_run(run) | {"weights": "results/runs/small"}
-    write_json(tmp_path / "runs" / "mine" / "run.json", about)
+    put(
+        tmp_path,
+        "cost/scratch-5-pos",
+        supervised(0.5),
+        optimizer="muon",
+        precision="bf16",
+        task="finetune",
+        augment=0.2,
+    )
+    write_json(tmp_path / "runs" / "mine" / "run.json", read_run(run) | {"weights": "results/runs/small"})
+    pretrained = {"settings": read_run(run)["settings"] | {"task": "pretrain", "augment": 0, "epochs": 40}}
+    for name in ("small", "smaller"):
+        start = {"start": "results/runs/smaller"} if name == "small" else {}
+        write_json(tmp_path / "runs" / name / "run.json", read_run(run) | pretrained | start)
     told = classifiers(tmp_path)
     assert "| `mine` | 70.0% | a 100.0%, c 90.0%, e 80.0% | d 40.0%, b 50.0%, f 60.0% |" in told
-    assert "On 60 test images of d, with position embeddings. Trained for 5 epochs, begun" in told
-    assert "weights of `small`" in told and "evaluate --weights w/mine --data d`" in told
+    stages = "`smaller` for 40 epochs, `small` for 40 epochs (MP3, muon, bf16), then `mine` for 5 epochs"
+    assert (
+        f"On 60 test images of d, with position embeddings. Trained: {stages} (labels, muon, bf16, augment 0.2)" in told
+    )
+    assert told.count("2 cores") == 1 and "evaluate --weights w/mine --data d`" in told
     assert "position accuracy" not in positions(tmp_path)
 
 

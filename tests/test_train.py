@@ -239,6 +239,46 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     assert begun.context == "updated" and not same(weights(load_mp3(kept)), weights(model()))
 
 
+@pytest.mark.parametrize(("first_bad", "kept"), [(4, None), (7, "checkpoint-00000003")])
+def test_weights_that_gave_no_finite_loss_are_not_called_good(first_bad, kept, tmp_path, monkeypatch):
+    forward, calls = MP3.forward, []
+
+    def broken(self, *args, **kwargs):
+        calls.append(1)
+        return forward(self, *args, **kwargs) * (float("nan") if len(calls) >= first_bad else 1)
+
+    monkeypatch.setattr(MP3, "forward", broken)
+    with pytest.raises(FloatingPointError) as told:
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert str(told.value).endswith(f"are in {tmp_path / kept}." if kept else "in another folder.")
+
+
+def test_a_model_is_trained_again_in_the_precision_asked_for(tmp_path, monkeypatch):
+    forward, found = MP3.forward, []
+
+    def noted(self, *args, **kwargs):
+        found.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(MP3, "forward", noted)
+    mp3, short = model(), QUICK | {"epochs": 1}
+    for precision in ("float32", "bf16", "float32"):
+        found.clear()
+        out = tmp_path / f"{precision}-{len(list(tmp_path.iterdir()))}"
+        pretrain(mp3, IMAGES, **short | {"precision": precision}, out=out)
+        assert set(found) == {precision == "bf16"}
+    with pytest.raises(ValueError, match="already holds a run"):
+        pretrain(mp3, IMAGES, **short | {"precision": "bf16"}, out=tmp_path / "bf16-1")
+    assert not {"forward", "_original_forward", "_is_accelerate_prepared"} & set(vars(mp3))
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for _ in range(2):
+        pretrain(model(), IMAGES, **QUICK, out="~/runs", resume=True)
+    assert checkpoints(tmp_path / "runs") and MP3.from_pretrained(tmp_path / "runs")
+
+
 def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
     pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
@@ -247,8 +287,9 @@ def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
     shutil.rmtree(checkpoints(tmp_path)[0])
     moved = run["versions"] | {"cpu": "another"}
     monkeypatch.setattr("mp3lib.checkpoint.versions", lambda: moved)
-    for _ in range(2):
-        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    monkeypatch.setattr("mp3lib.checkpoint.versions", lambda: moved | {"torch": "newer"})
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)  # nothing is left to do there
     assert read_run(tmp_path) == run | {"resumed": [{"step": 6, "versions": moved}]}
     assert machines(read_run(tmp_path)) == [run["versions"], moved]
 
@@ -502,4 +543,10 @@ def test_two_processes_train_together(tmp_path):
     assert [line["step"] for line in lines] == [8, 16] and 0 < lines[-1]["test_accuracy"]["0.75"] < 1
     newest = checkpoints(tmp_path / "run")[0]
     assert len([*newest.glob("random_states_*.pkl")]) == 2
-    assert MP3.from_pretrained(tmp_path / "run").vit.grid == (4, 4)
+    trained = load_mp3(tmp_path / "run")
+    assert trained.vit.grid == (4, 4) and same(weights(load_mp3(newest)), weights(trained))
+    shutil.rmtree(newest)
+    alone = subprocess.run(
+        [sys.executable, "-m", "mp3lib", *run.split()], cwd=ROOT, env=settings, capture_output=True, text=True
+    )
+    assert alone.returncode == 0 and read_metrics(tmp_path / "run")[-1]["step"] == 16, alone.stderr[-3000:]

@@ -4,8 +4,9 @@
     python tools/studies.py labels      that study, and whatever it starts from
     python tools/studies.py labels/mp3-5000-pos/seed-0    that run
 
-A call that was stopped goes on where it was. Every run is a folder results/runs/STUDY/VARIANT/seed-S with settings and
-log; when it ends, scores.json is added: the figures that the tables show. Weights and checkpoints stay out of git.
+A call that was stopped goes on where it was; a run that another call trains is waited for. Every run is a folder
+results/runs/STUDY/VARIANT/seed-S with settings and log; when it ends, scores.json is added: the figures that the tables
+show. Weights and checkpoints stay out of git.
 
 All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine": 8 x 8, 4 pixels,
 depth 6); the first 45,000 training images train, the last 5,000 choose (the study "rates" does), the test images only
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from filelock import FileLock
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.augment import to_float
@@ -182,6 +184,13 @@ def done(run: Run) -> bool:
 
 
 def train(run: Run, known: dict[str, Run], images) -> None:
+    """Train a run unless it is done; where another process trains it, wait for that one to end."""
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.folder.with_name(f".{run.folder.name}.lock")):
+        train_alone(run, known, images)
+
+
+def train_alone(run: Run, known: dict[str, Run], images) -> None:
     """Train a run unless it is done, and before it the one whose weights it starts from, unless they are there."""
     if done(run):
         return

@@ -1,0 +1,61 @@
+"""Where figures come from: settings, seeds, data and machines of the runs behind them."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections import Counter
+from pathlib import Path, PurePath
+
+from .markdown import SETTINGS, grid, machine, settings_of
+from .results import finished, machines, read_run, variants
+
+
+def the_runs(results: str | Path) -> str:
+    """Settings, seeds and machines of every run of a study, a line a variant."""
+    studies = dict.fromkeys(path.parts[-4] for path in sorted(Path(results).glob("runs/*/*/seed-*/scores.json")))
+    names = [f"{study}/{variant}" for study in studies for variant in variants(results, study)]
+    found = {name: finished(results, name) for name in names}
+    if not found:
+        return ""
+    every = [run for runs in found.values() for run in runs]
+    on = dict.fromkeys(machine(each) for run in every for each in machines(run.about))
+    letters = dict(zip(on, string.ascii_uppercase, strict=False))
+    data = Counter(f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in every)
+    usual, _ = data.most_common(1)[0]
+    same = [name for name in SETTINGS if len({run.about["settings"].get(name) for run in every}) == 1]
+    lines = [["run", "seeds", "settings", "machine"]]
+    for name, runs in found.items():
+        texts = settings_of(runs, [setting for setting in SETTINGS if setting not in same])
+        images = dict.fromkeys(f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs)
+        used = sorted({letters[machine(each)] for run in runs for each in machines(run.about)})
+        told = ", ".join([*texts, *(other for other in images if other != usual)])
+        lines.append([f"`{name}`", ", ".join(str(run.seed) for run in runs), told, ", ".join(used)])
+    legend = "; ".join(f"{letter}: {text}" for text, letter in letters.items())
+    of_all = ", ".join([*settings_of(every, same), f"{usual} unless others are named"])
+    return grid(lines) + f"\n\nAll: {of_all}. {legend}."
+
+
+def training(results: str | Path, name: str) -> str:
+    """How a shipped model was trained: every stage since random weights, with its machine and data."""
+    stages: list[tuple[str, dict]] = []
+    while (Path(results) / "runs" / name / "run.json").exists():
+        run = read_run(Path(results) / "runs" / name)
+        stages.insert(0, (name, run))
+        name = PurePath(run.get("start") or run.get("weights") or "none").name
+    told = []
+    for how, alike in itertools.groupby(stages, lambda stage: recipe(stage[1]["settings"])):
+        told.append(", ".join(f"`{name}` for {run['settings']['epochs']} epochs" for name, run in alike) + f" ({how})")
+    on = dict.fromkeys(machine(each) for _, run in stages for each in machines(run))
+    _, last = stages[-1]
+    return (
+        f"Trained: {', then '.join(told)}; one seed ({last['settings']['seed']}), on {' and '.join(on)}; "
+        f"pixels `{last['fingerprint']}`."
+    )
+
+
+def recipe(settings: dict) -> str:
+    """The settings of a run in short."""
+    parts = ["MP3" if settings["task"] == "pretrain" else "labels", settings["optimizer"], settings["precision"]]
+    refined = [name for name in ("context", "mask_ratio", "augment", "label_smoothing") if settings.get(name)]
+    return ", ".join([*parts, *(f"{name.replace('_', ' ')} {settings[name]}" for name in refined)])
