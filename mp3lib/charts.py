@@ -62,26 +62,35 @@ def matrix(
 def curves(
     series: Mapping[str, tuple], xlabel: str = "", ylabel: str = "", title: str | None = None,
     levels: Mapping[str, float] | None = None, logy: bool = False, ylim=None, width: float = 6.5, height: float = 3.2,
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:  # fmt: skip
     """Lines, each named at its right end.
 
     series: name -> (x, y); y of shape (seeds, points) is drawn as its mean, in a band from lowest to highest;
-    levels: name -> y, dashed lines such as chance; logy: logarithmic y; ylim: (low, high); width, height: inches.
+    levels: name -> y, dashed lines such as chance; logy: logarithmic y; ylim: (low, high); width, height: inches;
+    colors: name -> colour, of lines and levels (others: one after the other, and grey).
     Raises ValueError where x and y differ in length.
     """
     fig, ax = figure(width, height, title=title)
-    ends = []
+    ends, colors = [], colors or {}
+    last = max((float(np.max(to_numpy(x))) for x, _ in series.values() if len(x)), default=0.0)
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = to_numpy(x), np.atleast_2d(to_numpy(y))
         if y.shape[-1] != len(x):
             raise ValueError(f"series {name!r} has {len(x)} x values and y of shape {y.shape}")
-        (line,) = ax.plot(x, y.mean(0), marker="osD^vPX"[i % 7] if len(x) <= 15 else "", markersize=4.5)
+        marker = "osD^vPX"[i % 7] if len(x) <= 15 else ""
+        (line,) = ax.plot(x, y.mean(0), marker=marker, markersize=4.5, color=colors.get(name))
         if len(y) > 1:
             ax.fill_between(x, y.min(0), y.max(0), color=line.get_color(), alpha=0.18, linewidth=0)
-        ends.append((float(y.mean(0)[-1]), name, line.get_color()))
+        if len(x) and x[-1] < 0.9 * last:  # a line that ends early is named where it ends
+            at = (float(x[-1]), float(y.mean(0)[-1]))
+            ax.annotate(name, at, (6, 0), textcoords="offset points", va="center", color=darker(line.get_color()))
+        else:
+            ends.append((float(y.mean(0)[-1]), name, line.get_color()))
     for name, level in (levels or {}).items():
-        ax.axhline(level, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
-        ends.append((float(level), name, MUTED))
+        color = colors.get(name, MUTED)
+        ax.axhline(level, color=color, linestyle=(0, (4, 3)), linewidth=1.2)
+        ends.append((float(level), name, color))
     if all(to_numpy(x).dtype.kind in "iu" for x, _ in series.values()):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.02)
@@ -95,9 +104,14 @@ def curves(
     for i in reversed(range(len(spots))):
         spots[i] = min(spots[i], 1 - (len(spots) - 1 - i) * step)
     for spot, (_, name, color) in zip(spots, ends, strict=True):
-        ink = np.multiply(to_rgb(color), 0.75)  # thin letters need a darker tone than thick lines
-        ax.annotate(name, (1, spot), (5, 0), "axes fraction", textcoords="offset points", va="center", color=ink)
+        at = dict(xycoords="axes fraction", textcoords="offset points", va="center")
+        ax.annotate(name, (1, spot), (5, 0), color=darker(color), **at)
     return fig
+
+
+def darker(color: str) -> np.ndarray:
+    """A tone for letters, which are thinner than lines."""
+    return np.multiply(to_rgb(color), 0.75)
 
 
 @styled

@@ -141,7 +141,10 @@ class Row(NamedTuple):
         """Mean and spread in percent, as 64.2 ± 0.4; with their number if ``seeds``; nothing without runs."""
         if not self.n:
             return ""
-        spread = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * self.spread:.1f}" if self.n > 1 else ""
+        spread = ""
+        if self.n > 1:
+            digits = 1 if 100 * self.spread >= 0.05 else 2  # ± 0.0 would look like none
+            spread = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * self.spread:.{digits}f}"
         return f"{100 * self.mean:.1f}{spread}" + (f" (n = {self.n})" if seeds else "")
 
 

@@ -91,6 +91,7 @@ def test_mean_and_sample_standard_deviation():
         several.text() == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5"
         and several.text(seeds=True) == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5 (n = 3)"
     )
+    assert Row("a/b", {0: 0.2501, 1: 0.2504}).text() == "25.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.02"
     assert Row("a/b", {1: 0.25}).spread is None and Row("a/b", {1: 0.25}).text() == "25.0"
     assert Row("a/b", {}).text() == ""
 
