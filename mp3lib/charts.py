@@ -64,7 +64,7 @@ def curves(
     levels: Mapping[str, float] | None = None, logy: bool = False, ylim=None, width: float = 6.5, height: float = 3.2,
     colors: Mapping[str, str] | None = None,
 ) -> Figure:  # fmt: skip
-    """Lines, each named at its right end.
+    """Lines, each named at the right, or above its end where that lies in the left half.
 
     series: name -> (x, y); y of shape (seeds, points) is drawn as its mean, in a band from lowest to highest;
     levels: name -> y, dashed lines such as chance; logy: logarithmic y; ylim: (low, high); width, height: inches;
@@ -82,9 +82,9 @@ def curves(
         (line,) = ax.plot(x, y.mean(0), marker=marker, markersize=4.5, color=colors.get(name))
         if len(y) > 1:
             ax.fill_between(x, y.min(0), y.max(0), color=line.get_color(), alpha=0.18, linewidth=0)
-        if len(x) and x[-1] < 0.9 * last:  # a line that ends early is named where it ends
+        if len(x) and x[-1] < 0.5 * last:  # a line that ends early is named above its end
             at = (float(x[-1]), float(y.mean(0)[-1]))
-            ax.annotate(name, at, (6, 0), textcoords="offset points", va="center", color=darker(line.get_color()))
+            ax.annotate(name, at, (0, 11), textcoords="offset points", ha="center", color=darker(line.get_color()))
         else:
             ends.append((float(y.mean(0)[-1]), name, line.get_color()))
     for name, level in (levels or {}).items():

@@ -290,12 +290,12 @@ def test_bars_show_means_and_curves_name_every_line_apart():
 
 
 def test_curves_take_colours_and_name_a_line_that_ends_early_where_it_ends():
-    lines = {"short": ([0, 5], [1, 2]), "long": ([0, 9], [1, 3])}
+    lines = {"short": ([0, 4], [1, 2]), "long": ([0, 9], [1, 3])}
     fig = plots.curves(lines, levels={"chance": 0, "floor": 1}, colors={"long": plots.GREEN, "floor": plots.GREEN})
     drawn = [line.get_color() for line in fig.axes[0].lines]
     assert drawn == [plots.BLUE, plots.GREEN, plots.MUTED, plots.GREEN]
     places = {text.get_text(): text.xy for text in fig.axes[0].texts}
-    assert places["short"] == (5, 2) and places["long"][0] == places["floor"][0] == 1
+    assert places["short"] == (4, 2) and places["long"][0] == places["floor"][0] == 1
 
 
 def test_margins_in_inches_need_no_layout_engine():
