@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mp3lib.cli import parser
@@ -223,6 +225,19 @@ def test_a_skip_needs_a_listed_reason(project):
         assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
         for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
             assert f"tests/{place}\n" in answer.stdout
+
+
+def test_a_run_that_another_process_trains_is_waited_for(tmp_path, monkeypatch):
+    studies = load_tool("studies")
+    monkeypatch.setattr(studies, "RUNS", tmp_path)
+    run, begun = studies.all_runs()["ratio/0.75/seed-0"], threading.Event()
+    monkeypatch.setattr(studies, "train_alone", lambda *_: begun.set())
+    with FileLock(tmp_path / "ratio" / "0.75" / ".seed-0.lock"):
+        waiting = threading.Thread(target=studies.train, args=(run, {}, None))
+        waiting.start()
+        assert not begun.wait(0.3)
+    waiting.join(5)
+    assert begun.is_set()
 
 
 def test_commands_of_the_flagship_are_understood_and_follow_each_other():
