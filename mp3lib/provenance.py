@@ -38,20 +38,25 @@ def the_runs(results: str | Path) -> str:
 
 def training(results: str | Path, name: str) -> str:
     """How a shipped model was trained: every stage since random weights, with its machine and data."""
-    stages: list[tuple[str, dict]] = []
-    while (Path(results) / "runs" / name / "run.json").exists():
-        run = read_run(Path(results) / "runs" / name)
-        stages.insert(0, (name, run))
-        name = PurePath(run.get("start") or run.get("weights") or "none").name
-    told = []
-    for how, alike in itertools.groupby(stages, lambda stage: recipe(stage[1]["settings"])):
+    trained, told = stages(results, name), []
+    for how, alike in itertools.groupby(trained, lambda stage: recipe(stage[1]["settings"])):
         told.append(", ".join(f"`{name}` for {run['settings']['epochs']} epochs" for name, run in alike) + f" ({how})")
-    on = dict.fromkeys(machine(each) for _, run in stages for each in machines(run))
-    _, last = stages[-1]
+    on = dict.fromkeys(machine(each) for _, run in trained for each in machines(run))
+    _, last = trained[-1]
     return (
         f"Trained: {', then '.join(told)}; one seed ({last['settings']['seed']}), on {' and '.join(on)}; "
         f"pixels `{last['fingerprint']}`."
     )
+
+
+def stages(results: str | Path, name: str) -> list[tuple[str, dict]]:
+    """Name and ``run.json`` of each run that a model went through, the first one first."""
+    found: list[tuple[str, dict]] = []
+    while (Path(results) / "runs" / name / "run.json").exists():
+        run = read_run(Path(results) / "runs" / name)
+        found.insert(0, (name, run))
+        name = PurePath(run.get("start") or run.get("weights") or "none").name
+    return found
 
 
 def recipe(settings: dict) -> str:

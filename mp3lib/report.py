@@ -8,8 +8,8 @@ from pathlib import Path
 from .claims import claims, findings
 from .markdown import THE_RUNS
 from .provenance import the_runs
+from .shipped_tables import classifiers, positions
 from .tables import (
-    classifiers,
     contexts,
     costs,
     cues,
@@ -17,7 +17,6 @@ from .tables import (
     fractions,
     lengths,
     paper,
-    positions,
     probes,
     rates,
     ratios,
@@ -76,10 +75,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         cues,
     ),
     "A grid of 8 x 8": (
-        "What makes positions learnable where there are 64 of them: AdamW or Muon, no LayerNorm on the pixels of a "
-        "patch (`plain`), a grown grid (first smaller images, which patches of 4 pixels cut into 4 x 4 and 6 x 6), or "
-        "what else the name says. *Tokens*: those of the context and those that are asked, over all steps; computing "
-        "goes with them.",
+        "What makes positions learnable where there are 64 of them: each recipe changes one thing. *Tokens*: those of "
+        "the context and those that are asked, over all steps; computing goes with them. Test images are not cropped.",
         fine,
     ),
     "Learning rates": (

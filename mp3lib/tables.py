@@ -7,8 +7,7 @@ import math
 from pathlib import Path
 
 from .markdown import grid, markdown, note
-from .provenance import training
-from .results import Row, finished, read_run, row, top1, variants
+from .results import Row, finished, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -33,6 +32,23 @@ CUES = {  # the variants of the study "cues" in words
     "plain-flat": "as `plain`, every patch made equally bright, of equal contrast",
     "uncropped": "neither cropped nor zoomed",
     "watermark": "the same faint noise planted in every image",
+}
+RECIPES = {  # the variants of the study "fine" in words
+    "adamw": "AdamW for everything",
+    "muon": "Muon for the transformer's matrices",
+    "plain": "as `muon`, no LayerNorm on the pixels of a patch; all others as this one, but",
+    "plain-4-heads": "4 heads of 32 features for 2 of 64",
+    "plain-batch-128": "batches of 128 for 256, learning rate 0.002 for 0.003",
+    "plain-crop-0.3": "random crops keep 30% of the image or more, for 60%",
+    "plain-deep": "dim 96 and 11 layers for 128 and 6",
+    "plain-grown": "first smaller images: 4 x 4 and 6 x 6 patches of 4 pixels",
+    "plain-qk-norm": "queries and keys of equal length (QK-norm)",
+    "plain-ratio-0.5": "mask ratio .5 for .75",
+    "plain-rising-ratio": "the mask ratio rises from .25 to .75 in the first two thirds",
+    "plain-smoothed": "nearby positions count as partly right, ever less (DropPos' position smoothing)",
+    "plain-uncropped": "no random crops",
+    "plain-unflipped": "no image mirrored",
+    "plain-wide": "dim 192 and 3 layers for 128 and 6",
 }
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
@@ -151,9 +167,12 @@ def fine(results: str | Path) -> str:
             if stage in names
         }
         epochs = ", ".join(f"{s['epochs']} at {side} pixels" for side, s in settings.items())
+        mean = finished(results, f"fine/{name}")[0].about.get("mean_mask_ratio")  # of a ratio that changes
+        settings[32] |= {"mask_ratio": mean} if mean else {}
         millions = sum(map(tokens, settings.values())) / 1e6
         found = [placed(results, f"fine/{name}", ratio) for ratio in ("0.75", "0.5", "0.25", "0.0")]
-        lines.append([f"`{name}`", epochs, settings[32]["precision"], f"{millions:.1f}", *found])
+        told = f"`{name}`: {RECIPES[name]}" if name in RECIPES else f"`{name}`"
+        lines.append([told, epochs, settings[32]["precision"], f"{millions:.1f}", *found])
     head = [
         "recipe",
         "epochs",
@@ -213,56 +232,3 @@ def paper(results: str | Path) -> str:
         "2,000 epochs of pretraining."
     )
     return grid([head, *lines]) + "\n\n" + source + (f" Ours: {note(results, told)}" if told else "")
-
-
-def evaluations(results: str | Path, measure: str) -> list[tuple[str, dict, dict]]:
-    """Name, figures and settings of each shipped model with such figures, from ``evaluations/NAME.json``."""
-    paths = sorted((Path(results) / "evaluations").glob("*.json"))
-    found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-    return [(name, f, read_run(Path(results) / "runs" / name)) for name, f in found if measure in f]
-
-
-def classifiers(results: str | Path) -> str:
-    """Top-1 of the shipped classifiers, and of the classes that each tells best and worst."""
-    parts = []
-    for name, figures, run in evaluations(results, "top1"):
-        by_class = sorted(figures["classes"], key=lambda c: figures["classes"][c]["top1"])
-        shares = [f"{c} {figures['classes'][c]['top1']:.1%}" for c in by_class]
-        parts += [
-            grid(
-                [
-                    ["classifier", "top-1", "classes told best", "and worst"],
-                    [f"`{name}`", f"{figures['top1']:.1%}", ", ".join(shares[:-4:-1]), ", ".join(shares[:3])],
-                ]
-            ),
-            f"On {figures['images']:,} test images of {run['data']}, {'with' if figures['pos_emb'] else 'without'} "
-            f"position embeddings. {training(results, name)} Nothing was trained from scratch with this recipe, so "
-            "this tells what a classifier reaches, and not what MP3 does for it. The same figures: "
-            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
-        ]
-    return "\n\n".join(parts)
-
-
-def positions(results: str | Path, only: str | None = None) -> str:
-    """Position accuracy of the shipped models, or of one of them."""
-    parts = []
-    for name, figures, run in evaluations(results, "positions"):
-        if only not in (None, name):
-            continue
-        floor, n = figures["patch_only"], round(1 / figures["chance"])
-        lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
-        lines[0] += ["whole pictures right", "loss (nats)"]
-        for ratio, s in figures["positions"].items():
-            hidden = int(float(ratio) * n)
-            shares = [f"{s[measure]:.1%}" for measure in ("accuracy", "jigsaw", "whole")]
-            lines.append([f"{hidden} of {n}", str(n - hidden), *shares, f"{s['loss']:.3f}"])
-        alone = f"*one patch alone, {floor['epochs']} epochs*"
-        lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
-        lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
-        parts += [
-            f"`{name}`: position accuracy on {figures['images']:,} test images of {run['data']}",
-            grid(lines),
-            f"{training(results, name)} The same figures: "
-            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
-        ]
-    return "\n\n".join(parts)

@@ -25,15 +25,15 @@ from mp3lib.results import (
     write_json,
     write_metrics,
 )
+from mp3lib.shipped_tables import classifiers, from_scratch, positions
 from mp3lib.tables import (
     CUES,
-    classifiers,
+    RECIPES,
     costs,
     cues,
     fine,
     fractions,
     label_counts,
-    positions,
     probes,
     top1,
 )
@@ -164,12 +164,13 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
 
 
 def test_a_grown_grid_is_told_with_all_its_stages(every_run):
-    lines = {line.split(" |")[0]: line for line in fine(every_run).splitlines()}
-    assert "| `plain` | 3 at 32 pixels | float32 | 3.8 |" in lines["| `plain`"]  # 16 + 12 of 64 tokens
-    assert "| `plain-ratio-0.5` | 3 at 32 pixels | float32 | 5.4 |" in lines["| `plain-ratio-0.5`"]
+    lines = {line.split("`")[1]: line for line in fine(every_run).splitlines() if line.startswith("| `")}
+    assert "| 3 at 32 pixels | float32 | 3.8 |" in lines["plain"]  # 16 + 12 of 64 tokens
+    assert "| 3 at 32 pixels | float32 | 5.4 |" in lines["plain-ratio-0.5"]
     stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
-    assert f"| {stages} | float32 | 4.0 |" in lines["| `plain-grown`"]
-    assert "| `plain-grown-16px`" not in lines
+    assert f"| {stages} | float32 | 4.0 |" in lines["plain-grown"]
+    assert "plain-grown-16px" not in lines
+    assert set(lines) == set(RECIPES)  # each in words
 
 
 def test_every_cue_is_told_in_words_once(every_run):
@@ -301,7 +302,28 @@ def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
         f"On 60 test images of d, with position embeddings. Trained: {stages} (labels, muon, bf16, augment 0.2)" in told
     )
     assert told.count("2 cores") == 1 and "evaluate --weights w/mine --data d`" in told
+    assert "random" not in told  # no twin
     assert "position accuracy" not in positions(tmp_path)
+
+
+def test_a_classifier_stands_beside_its_twin_from_random_weights(tmp_path):
+    def trained(name: str, top1: float, epochs: int = 3, lr: float = 4e-3, **about) -> None:
+        settings = {"task": "finetune", "epochs": 3, "lr": lr}
+        write_json(tmp_path / "runs" / name / "run.json", {"settings": settings, **about})
+        write_metrics(tmp_path / "runs" / name / "metrics.jsonl", [{"epoch": epochs, "test_top1": top1}])
+
+    trained("classifier-small", 0.5)
+    trained("classifier-large", 0.6, weights="results/runs/classifier-small")
+    assert from_scratch(tmp_path, "classifier-large") == ""
+    trained("scratch-small", 0.4, lr=8e-3)
+    trained("scratch-large", 0.55, epochs=2)  # of 3: not finished
+    assert from_scratch(tmp_path, "classifier-large").splitlines()[2:-2] == [
+        "| `classifier-small`, 3 epochs | 50.0% | 40.0% |"
+    ]
+    trained("scratch-large", 0.61)
+    told = from_scratch(tmp_path, "classifier-large")
+    assert "| `classifier-large`, 3 epochs | 60.0% | 61.0% |" in told
+    assert "highest learning rates 0.004, 0.004 against 0.008, 0.004. The epochs of MP3" in told
 
 
 def test_made_part_of_a_readme(tmp_path):

@@ -2,8 +2,9 @@
 
 Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions, then fine-tuning on the labels, on pictures of 24 and 32
-pixels, from the flagship's weights as they are shipped. Every run is a folder in results/runs; weights and checkpoints
-stay out of git (tools/ship.py puts them there). python tools/flagship.py classifier: only the stages named so.
+pixels, from the flagship's weights as they are shipped and, to compare, from random ones. Every run is a folder in
+results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there). python tools/flagship.py
+classifier: only the stages named so.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from mp3lib.__main__ import main
 
 RUNS = Path("results/runs")
 COMMON = "--data cifar10 --resume"
-MP3 = f"pretrain {COMMON} --patch-size 4 --depth 6 --no-patch-norm --lr 3e-3 --query-fraction 0.25 --eval-every 4"
+SHAPE = "--patch-size 4 --depth 6 --no-patch-norm"
+MP3 = f"pretrain {COMMON} {SHAPE} --lr 3e-3 --query-fraction 0.25 --eval-every 4"
 CLASSES = f"finetune {COMMON} --augment 0.2 --label-smoothing 0.1"
 STAGES = {
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
     "classifier-6x6": f"{CLASSES} --weights mp3lib/weights/flagship-8x8 --size 24 --epochs 8 --lr 4e-3 --eval-every 4",
-    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
+    "classifier-8x8-first": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
+    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-8x8-first --size 32 --epochs 8 --lr 3e-3 --eval-every 4",
+    "scratch-6x6": f"{CLASSES} --weights none {SHAPE} --size 24 --epochs 8 --lr 8e-3 --eval-every 4",
+    "scratch-8x8-first": f"{CLASSES} --weights {RUNS}/scratch-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
+    "scratch-8x8": f"{CLASSES} --weights {RUNS}/scratch-8x8-first --size 32 --epochs 8 --lr 3e-3 --eval-every 4",
 }
 
 if __name__ == "__main__":

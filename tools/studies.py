@@ -34,6 +34,7 @@ from mp3lib.finetune import finetune, frozen_features, knn_top1, linear_top1, to
 from mp3lib.mp3 import with_image_size
 from mp3lib.results import versions, write_json
 from mp3lib.train import pretrain
+from recipes import RisingRatio, qk_norm, rising_ratio, smoothed
 
 RUNS = Path(__file__).resolve().parents[1] / "results" / "runs"
 PIXELS = RUNS.parent / "evaluations" / "pixels.json"
@@ -60,6 +61,7 @@ class Run(NamedTuple):
     cue: str | None = None  # a name in CUES: what the pictures are made to lack, or to hold
     size: int = 32  # side of the images, in pixels
     vit: dict = {}  # settings of the ViT that are not those of all runs
+    change: Callable | None = None  # change(mp3, steps): of the model, in place; see recipes.py
     probes: bool = True  # of the pretrained features
     options: dict = {}
 
@@ -109,13 +111,23 @@ CUES = {
 
 
 PLAIN = {"patch_norm": False}
-FINE = {  # how to learn on a grid of 8 x 8: epochs for each size, mask ratio, settings of the ViT, of the training
+WIDE = dict(dim=192, depth=3, heads=3, mlp_dim=768)  # about as many weights and products as dim 128 and depth 6
+DEEP = dict(dim=96, depth=11, heads=2, dim_head=48, mlp_dim=384)
+FINE = {  # on a grid of 8 x 8: epochs for each size, mask ratio, settings of the ViT, of the training, perhaps a change
     "adamw": ({32: 3}, 0.75, {}, {"optimizer": "adamw", "lr": 1.5e-3}),
     "muon": ({32: 3}, 0.75, {}, {}),
     "plain": ({32: 3}, 0.75, PLAIN, {}),
     "plain-ratio-0.5": ({32: 3}, 0.5, PLAIN, {}),
     "plain-4-heads": ({32: 3}, 0.75, PLAIN | {"heads": 4, "dim_head": 32}, {}),
     "plain-batch-128": ({32: 3}, 0.75, PLAIN, {"batch_size": 128, "lr": 2e-3}),
+    "plain-rising-ratio": ({32: 3}, 0.75, PLAIN, {}, rising_ratio),
+    "plain-smoothed": ({32: 3}, 0.75, PLAIN, {}, smoothed),
+    "plain-qk-norm": ({32: 3}, 0.75, PLAIN, {}, qk_norm),
+    "plain-uncropped": ({32: 3}, 0.75, PLAIN, {"crop_area": (1.0, 1.0)}),
+    "plain-crop-0.3": ({32: 3}, 0.75, PLAIN, {"crop_area": (0.3, 1.0)}),
+    "plain-unflipped": ({32: 3}, 0.75, PLAIN, {"flip": False}),
+    "plain-wide": ({32: 3}, 0.75, PLAIN | WIDE, {}),
+    "plain-deep": ({32: 3}, 0.75, PLAIN | DEEP, {}),
     "plain-grown": ({16: 4, 24: 2, 32: 1}, 0.75, PLAIN, {}),  # about as long
 }
 
@@ -162,7 +174,7 @@ def all_runs() -> dict[str, Run]:
         longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
         for epochs, start in longer.items():  # ten are in "labels"
             labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
-    for name, (stages, mask_ratio, vit, options) in FINE.items():
+    for name, (stages, mask_ratio, vit, options, *change) in FINE.items():
         run = None
         for size, epochs in stages.items():
             run = add(
@@ -173,6 +185,7 @@ def all_runs() -> dict[str, Run]:
                 mask_ratio=mask_ratio,
                 size=size,
                 vit=dict(patch_size=4, depth=6) | vit,
+                change=change[0] if change else None,
                 probes=False,
                 options=dict(epochs=epochs, query_fraction=0.25, lr=3e-3, eval_every=0) | options,
             )
@@ -205,13 +218,15 @@ def train_alone(run: Run, known: dict[str, Run], images) -> None:
         images = load_images(images.name, size=run.size)
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
     about |= {"start": run.start} if run.start else {}
+    about |= {"change": run.change.__name__} if run.change else {}
+    about |= {"mean_mask_ratio": RisingRatio.mean} if run.change is rising_ratio else {}
     settings = {"seed": run.seed, "precision": "auto", "out": run.folder, "resume": True, "about": about}
     write_json(
         run.folder / "scores.json", supervised(run, images, settings) if run.labels else pretext(run, images, settings)
     )
     for checkpoint in run.folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    if run.labels:
+    if run.labels or run.change:  # nothing starts from them, and MP3 does not know the change
         (run.folder / "model.safetensors").unlink()
 
 
@@ -226,6 +241,8 @@ def pretext(run: Run, images, settings: dict) -> dict:
     mp3 = MP3(new_vit(run), run.mask_ratio, run.context)
     if run.start:
         mp3 = with_image_size(MP3.from_pretrained(RUNS / run.start), run.size, run.mask_ratio, run.context)
+    if run.change:
+        run.change(mp3, run.options["epochs"] * (TRAIN // 256))
     cue = CUES[run.cue] if run.cue else Cue()
     train_images, test_images = images.train.images[:TRAIN], images.test.images
     shown = cue.images(train_images) if cue.images else train_images
