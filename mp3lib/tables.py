@@ -36,7 +36,7 @@ CUES = {  # the variants of the study "cues" in words
 RECIPES = {  # the variants of the study "fine" in words
     "adamw": "AdamW for everything",
     "muon": "Muon for the transformer's matrices",
-    "plain": "as `muon`, no LayerNorm on the pixels of a patch; all others as this one, but",
+    "plain": "as `muon`, no LayerNorm on the pixels of a patch; those below change one thing more",
     "plain-4-heads": "4 heads of 32 features for 2 of 64",
     "plain-batch-128": "batches of 128 for 256, learning rate 0.002 for 0.003",
     "plain-crop-0.3": "random crops keep 30% of the image or more, for 60%",
