@@ -87,4 +87,5 @@ def listed(texts: list[str], word: str = " or ") -> str:
 
 def machine(versions: dict) -> str:
     torch, python = versions["torch"].split("+")[0], versions["python"]
-    return f"{versions['cores']} cores ({versions['cpu']}), PyTorch {torch}, Python {python}"
+    cpu = ", ".join(filter(None, (versions["cpu"], versions.get("capability"))))
+    return f"{versions['cores']} cores ({cpu}), PyTorch {torch}, Python {python}"

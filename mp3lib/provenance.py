@@ -10,6 +10,22 @@ from pathlib import Path, PurePath
 from .markdown import SETTINGS, grid, machine, settings_of
 from .results import finished, machines, read_run, variants
 
+FEATURES = {
+    "start": "from",
+    "patch_size": "patches",
+    "patch_norm": "patch norm",
+    "dim": "dim",
+    "depth": "depth",
+    "heads": "heads",
+    "dim_head": "of",
+    "mlp_dim": "mlp",
+    "crop_area": "crops",
+    "unflipped": "unflipped",
+    "transform": "transform",
+    "change": "change",
+    "mean_mask_ratio": "mean mask ratio",
+}
+
 
 def the_runs(results: str | Path) -> str:
     """Settings, seeds and machines of every run of a study, a line a variant."""
@@ -24,16 +40,34 @@ def the_runs(results: str | Path) -> str:
     data = Counter(f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in every)
     usual, _ = data.most_common(1)[0]
     same = [name for name in SETTINGS if len({run.about["settings"].get(name) for run in every}) == 1]
+    told_apart = {name: features(runs[0].about) for name, runs in found.items()}
+    alike = {Counter(each.get(name) for each in told_apart.values()).most_common(1)[0][0] for name in FEATURES}
     lines = [["run", "seeds", "settings", "machine"]]
     for name, runs in found.items():
         texts = settings_of(runs, [setting for setting in SETTINGS if setting not in same])
         images = dict.fromkeys(f"{run.about['data']}, pixels `{run.about['fingerprint']}`" for run in runs)
         used = sorted({letters[machine(each)] for run in runs for each in machines(run.about)})
+        texts += [text for text in told_apart[name].values() if text not in alike]
         told = ", ".join([*texts, *(other for other in images if other != usual)])
         lines.append([f"`{name}`", ", ".join(str(run.seed) for run in runs), told, ", ".join(used)])
     legend = "; ".join(f"{letter}: {text}" for text, letter in letters.items())
     of_all = ", ".join([*settings_of(every, same), f"{usual} unless others are named"])
     return grid(lines) + f"\n\nAll: {of_all}. {legend}."
+
+
+def features(about: dict) -> dict[str, str]:
+    """What tells runs apart beside ``SETTINGS``, in words: shape, augmentation, start."""
+    settings = about["settings"]
+    model = settings.get("model", {})
+    start = about.get("start")
+    known = settings | model | model.get("vit", {}) | about | {"start": start and f"`{start.rsplit('/', 1)[0]}`"}
+    if known.get("patch_norm"):  # the rule, which runs from before there was a choice do not name
+        del known["patch_norm"]
+    return {
+        name: f"{text} {known[name]:.3g}" if isinstance(known[name], float) else f"{text} {known[name]}"
+        for name, text in FEATURES.items()
+        if known.get(name) is not None
+    }
 
 
 def training(results: str | Path, name: str) -> str:

@@ -37,7 +37,10 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "that uses each place once.",
         positions,
     ),
-    "The shipped classifier": ("The flagship, fine-tuned on all labels (`tools/flagship.py`).", classifiers),
+    "The shipped classifier": (
+        "The ViT of the flagship's first 40 epochs on the 8 x 8 grid, fine-tuned on all labels (`tools/flagship.py`).",
+        classifiers,
+    ),
     "Equal cost": (
         "All labels. MP3's ten epochs need none of them. The first line has as many epochs of fine-tuning as MP3, the "
         "last as many epochs in all.",
@@ -63,7 +66,11 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "Probes: the weights stay as they are. The controls: the same network with random weights, and no network.",
         probes,
     ),
-    "Length of pretraining": ("Position accuracy at mask ratio .75.", lengths),
+    "Length of pretraining": (
+        "Position accuracy at mask ratio .75. Each length is a training of its own, down to learning rate 0, then "
+        "fine-tuned with positions.",
+        lengths,
+    ),
     "Frozen and updated context": (
         "Position accuracy on test images at five mask ratios, then probes of the frozen features.",
         contexts,
@@ -75,8 +82,10 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         cues,
     ),
     "A grid of 8 x 8": (
-        "What makes positions learnable where there are 64 of them: each recipe changes one thing. *Tokens*: those of "
-        "the context and those that are asked, over all steps; computing goes with them. Test images are not cropped.",
+        "What makes positions learnable where there are 64 of them: a ViT of dim 128 and 6 layers, a quarter of the "
+        "hidden patches asked; what a recipe changes is in its line. *Tokens*: those of the context and those that are "
+        "asked, over all steps; computing goes with them. Recipes are compared by these test images, and what the "
+        "flagship's last epochs do was chosen so: its figures on them are a little too good to be true.",
         fine,
     ),
     "Learning rates": (
@@ -97,7 +106,8 @@ def report(results: str | Path) -> str:
     parts = [
         "# Results",
         "Made by `python -m mp3lib table` from the logs in this folder; `table --check` fails where they differ. "
-        "Change nothing by hand. The runs are those of `tools/studies.py` (`make train`).",
+        "Change nothing by hand. The runs are those of `tools/studies.py` (`make train`); for what ships, those of "
+        "`tools/flagship.py` and `mp3lib/weights/NAME/run.json`.",
     ]
     for title, (text, made) in SECTIONS.items():
         if table := made(results):

@@ -44,24 +44,28 @@ def from_scratch(results: str | Path, name: str) -> str:
 
     The runs of classifier-NAME have their twins in scratch-NAME.
     """
-    head = ["top-1 on test images after", "from MP3's weights", "from random weights"]
-    lines, rates = [], []
+    lines, settings = [], []
     for stage, run in stages(results, name):
-        twin = Path(results) / "runs" / stage.replace("classifier", "scratch", 1)
-        if twin.name == stage or not (twin / "run.json").exists():
+        pair = [Path(results) / "runs" / each for each in (stage, stage.replace("classifier", "scratch", 1))]
+        if pair[0] == pair[1] or not all((folder / "metrics.jsonl").exists() for folder in pair):
             continue
-        both = [read_metrics(folder)[-1] for folder in (twin.with_name(stage), twin)]
+        both = [read_metrics(folder)[-1] for folder in pair]
         if both[0]["epoch"] == both[1]["epoch"] == run["settings"]["epochs"]:
-            lines.append([f"`{stage}`, {both[0]['epoch']} epochs", *(f"{line['test_top1']:.1%}" for line in both)])
-            rates.append((run["settings"]["lr"], read_run(twin)["settings"]["lr"]))
+            named = f"`{stage}` and `{pair[1].name}`, {both[0]['epoch']} epochs"
+            lines.append([named, *(f"{line['test_top1']:.1%}" for line in both)])
+            settings.append([read_run(folder)["settings"] for folder in pair])
     if not lines:
         return ""
-    theirs = (", ".join(f"{rate:g}" for rate in each) for each in zip(*rates, strict=True))
-    told = (
-        "One stage after the other, with the same epochs and augmentation; highest learning rates "
-        f"{' against '.join(theirs)}. The epochs of MP3 are not counted. One seed, so no spread is known."
+    rates, precisions = (
+        " against ".join(", ".join(dict.fromkeys(f"{s[setting]}" for s in arm)) for arm in zip(*settings, strict=True))
+        for setting in ("lr", "precision")
     )
-    return f"{grid([head, *lines])}\n\n{told}"
+    told = (
+        "One stage after the other, the same epochs and augmentation, tested on pictures of the stage's size (6x6: 24 "
+        f"pixels, 8x8: 32); highest learning rates {rates}; {precisions}. The epochs of MP3 are not counted; *Equal "
+        "cost* shows on a smaller model what counting them does. One seed, so no spread is known."
+    )
+    return f"{grid([['top-1 on test images after', 'from MP3', 'from scratch'], *lines])}\n\n{told}"
 
 
 def positions(results: str | Path, only: str | None = None) -> str:

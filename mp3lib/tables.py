@@ -34,21 +34,21 @@ CUES = {  # the variants of the study "cues" in words
     "watermark": "the same faint noise planted in every image",
 }
 RECIPES = {  # the variants of the study "fine" in words
-    "adamw": "AdamW for everything",
-    "muon": "Muon for the transformer's matrices",
+    "adamw": "AdamW for everything, learning rate 0.0015",
+    "muon": "Muon for the transformer's matrices, learning rate 0.003",
     "plain": "as `muon`, no LayerNorm on the pixels of a patch; those below change one thing more",
-    "plain-4-heads": "4 heads of 32 features for 2 of 64",
-    "plain-batch-128": "batches of 128 for 256, learning rate 0.002 for 0.003",
-    "plain-crop-0.3": "random crops keep 30% of the image or more, for 60%",
-    "plain-deep": "dim 96 and 11 layers for 128 and 6",
+    "plain-4-heads": "4 heads of 32 features, not 2 of 64",
+    "plain-batch-128": "batches of 128, not 256; learning rate 0.002",
+    "plain-crop-0.3": "random crops keep 30% of the image or more, not 60%",
+    "plain-deep": "11 layers of dim 96, heads and mlp in proportion, not 6 of 128",
     "plain-grown": "first smaller images: 4 x 4 and 6 x 6 patches of 4 pixels",
     "plain-qk-norm": "queries and keys of equal length (QK-norm)",
-    "plain-ratio-0.5": "mask ratio .5 for .75",
+    "plain-ratio-0.5": "mask ratio .5, not .75",
     "plain-rising-ratio": "the mask ratio rises from .25 to .75 in the first two thirds",
-    "plain-smoothed": "nearby positions count as partly right, ever less (DropPos' position smoothing)",
+    "plain-smoothed": "nearby positions count as partly right, within 1 patch at first, within 0 at last (DropPos)",
     "plain-uncropped": "no random crops",
     "plain-unflipped": "no image mirrored",
-    "plain-wide": "dim 192 and 3 layers for 128 and 6",
+    "plain-wide": "3 layers of dim 192, heads and mlp in proportion, not 6 of 128",
 }
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")

@@ -24,11 +24,16 @@ def test_every_model_comes_with_where_it_is_from(name):
     assert len(about["fingerprint"]) == 32 and about["versions"]["torch"]
     assert not PurePath(about.get("start") or about.get("weights") or "").is_absolute()
     assert read_metrics(FOLDER / name)[-1]["epoch"] == about["settings"]["epochs"]
+    for file in ("run.json", "metrics.jsonl"):  # the tables read these of the run
+        assert (FOLDER / name / file).read_text() == (EVALUATIONS.parent / "runs" / name / file).read_text()
     figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))
     assert figures["weights"] == f"mp3lib/weights/{name}" and figures["fingerprint"] == about["fingerprint"]
     if isinstance(model, MP3):
         assert figures["chance"] == 1 / model.vit.num_patches
+        for ratio, accuracy in read_metrics(FOLDER / name)[-1]["test_accuracy"].items():
+            assert figures["positions"][ratio]["accuracy"] == pytest.approx(accuracy, abs=0.002)  # half precision
     else:
+        assert figures["top1"] == pytest.approx(read_metrics(FOLDER / name)[-1]["test_top1"], abs=0.002)
         assert figures["pos_emb"] == about["settings"]["pos_emb"]
         assert len(figures["classes"]) == model.linear_head[1].out_features
 

@@ -80,6 +80,9 @@ def every_run(tmp_path_factory):
         settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model}
         settings |= {"precision": "float32"} | run.options
         put(results, run.name.rsplit("/", 1)[0], scores, run.seed, **settings)
+        if run.change is studies.rising_ratio:
+            file = results / "runs" / run.name / "run.json"
+            write_json(file, json.loads(file.read_text()) | {"mean_mask_ratio": studies.RisingRatio.mean})
     return results
 
 
@@ -167,6 +170,7 @@ def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     lines = {line.split("`")[1]: line for line in fine(every_run).splitlines() if line.startswith("| `")}
     assert "| 3 at 32 pixels | float32 | 3.8 |" in lines["plain"]  # 16 + 12 of 64 tokens
     assert "| 3 at 32 pixels | float32 | 5.4 |" in lines["plain-ratio-0.5"]
+    assert "| 3 at 32 pixels | float32 | 4.9 |" in lines["plain-rising-ratio"]
     stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
     assert f"| {stages} | float32 | 4.0 |" in lines["plain-grown"]
     assert "plain-grown-16px" not in lines
@@ -258,6 +262,23 @@ def test_every_run_is_told_with_its_settings_and_machines(tmp_path):
     )
 
 
+def test_runs_are_told_apart_by_shape_augmentation_and_start(tmp_path):
+    for name, settings in {
+        "a/x": {"crop_area": [0.6, 1.0], "model": {"vit": {"depth": 6, "patch_norm": False}}},
+        "a/y": {"crop_area": [0.6, 1.0], "model": {"vit": {"depth": 6, "patch_norm": True}}},
+        "a/z": {"crop_area": [1.0, 1.0], "model": {"depth": 6}, "unflipped": True},
+    }.items():
+        put(tmp_path, name, {}, **settings)
+    run = tmp_path / "runs" / "a" / "z" / "seed-0" / "run.json"
+    write_json(run, json.loads(run.read_text()) | {"start": "a/x/seed-0", "change": "slow", "mean_mask_ratio": 7 / 12})
+    texts = [line.split(" | ")[2] for line in the_runs(tmp_path).splitlines()[2:5]]
+    assert texts == [
+        "patch norm False",
+        "",
+        "from `a/x`, crops [1.0, 1.0], unflipped True, change slow, mean mask ratio 0.583",
+    ]
+
+
 def test_pixels_stand_beside_frozen_features(tmp_path):
     put(tmp_path, "pretraining/10-epochs", pretext(0.3))
     assert "pixels |" not in probes(tmp_path)
@@ -307,23 +328,25 @@ def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
 
 
 def test_a_classifier_stands_beside_its_twin_from_random_weights(tmp_path):
-    def trained(name: str, top1: float, epochs: int = 3, lr: float = 4e-3, **about) -> None:
-        settings = {"task": "finetune", "epochs": 3, "lr": lr}
+    def trained(name: str, top1: float | None, epochs: int = 3, lr: float = 4e-3, **about) -> None:
+        settings = {"task": "finetune", "epochs": 3, "lr": lr, "precision": "bf16"}
         write_json(tmp_path / "runs" / name / "run.json", {"settings": settings, **about})
-        write_metrics(tmp_path / "runs" / name / "metrics.jsonl", [{"epoch": epochs, "test_top1": top1}])
+        if top1:
+            write_metrics(tmp_path / "runs" / name / "metrics.jsonl", [{"epoch": epochs, "test_top1": top1}])
 
     trained("classifier-small", 0.5)
     trained("classifier-large", 0.6, weights="results/runs/classifier-small")
     assert from_scratch(tmp_path, "classifier-large") == ""
     trained("scratch-small", 0.4, lr=8e-3)
-    trained("scratch-large", 0.55, epochs=2)  # of 3: not finished
-    assert from_scratch(tmp_path, "classifier-large").splitlines()[2:-2] == [
-        "| `classifier-small`, 3 epochs | 50.0% | 40.0% |"
-    ]
+    for unfinished in ({"top1": None}, {"top1": 0.55, "epochs": 2}):
+        trained("scratch-large", **unfinished)
+        assert [line for line in from_scratch(tmp_path, "classifier-large").splitlines() if "`" in line] == [
+            "| `classifier-small` and `scratch-small`, 3 epochs | 50.0% | 40.0% |"
+        ]
     trained("scratch-large", 0.61)
     told = from_scratch(tmp_path, "classifier-large")
-    assert "| `classifier-large`, 3 epochs | 60.0% | 61.0% |" in told
-    assert "highest learning rates 0.004, 0.004 against 0.008, 0.004. The epochs of MP3" in told
+    assert "| `classifier-large` and `scratch-large`, 3 epochs | 60.0% | 61.0% |" in told
+    assert "highest learning rates 0.004 against 0.008, 0.004; bf16 against bf16." in told
 
 
 def test_made_part_of_a_readme(tmp_path):

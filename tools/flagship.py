@@ -1,10 +1,13 @@
-"""Train the 8 x 8 flagship and its classifier on CIFAR-10: python tools/flagship.py
+"""Train the 8 x 8 flagship and its classifier on CIFAR-10: python tools/flagship.py [STAGE ...]
 
 Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
-4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions, then fine-tuning on the labels, on pictures of 24 and 32
-pixels, from the flagship's weights as they are shipped and, to compare, from random ones. Every run is a folder in
-results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there). python tools/flagship.py
-classifier: only the stages whose names begin so; a whole name: that one.
+4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions; fine-tuning on the labels, on pictures of 24 and 32
+pixels; the same from random weights, to compare. A stage's name, or how several begin, trains those alone, and before
+them what they start from, unless its weights are there. Every run is a folder in results/runs; weights and checkpoints
+stay out of git (tools/ship.py puts them there).
+
+The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. In the stored runs flagship-8x8,
+classifier-6x6 and classifier-8x8 began with weights that had been shipped, so rounded to half precision.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mp3lib.__main__ import main
@@ -35,16 +39,39 @@ STAGES = {
     "scratch-8x8": f"{CLASSES} --weights {RUNS}/scratch-8x8-first --size 32 --epochs 6 --lr 3e-3 --eval-every 3",
 }
 
+
+def chosen(args: Sequence[str]) -> list[str]:
+    """The stages named so or beginning so, in order; without arguments all; ``ValueError`` where one finds none."""
+    found: set[str] = set()
+    for arg in args or [""]:
+        named = [arg] if arg in STAGES else [name for name in STAGES if name.startswith(arg)]
+        if not named:
+            raise ValueError(f"no stage is named or begins with {arg}; there are {', '.join(STAGES)}")
+        found.update(named)
+    return [name for name in STAGES if name in found]
+
+
+def train(name: str) -> None:
+    """Train a stage unless its weights are there, and before it the one that it starts from."""
+    folder, command = RUNS / name, STAGES[name].split()
+    if (folder / "model.safetensors").exists():
+        print(f"{name}: done")
+        return
+    for option in ("--start", "--weights"):
+        if option in command and (before := Path(command[command.index(option) + 1]).name) in STAGES:
+            train(before)
+    if not [*folder.glob("checkpoint-*")]:  # a clone has the log, but neither weights nor checkpoints
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{name}: python -m mp3lib {' '.join(command)} --out {folder}", flush=True)
+    if code := main([*command, "--out", str(folder)]):
+        sys.exit(code)
+
+
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
-    whole, begun = (tuple(arg for arg in sys.argv[1:] if (arg in STAGES) == is_name) for is_name in (True, False))
-    wanted = [name for name in STAGES if len(sys.argv) == 1 or name in whole or name.startswith(begun)]
-    if not wanted:
-        sys.exit(f"no stage begins with {' or '.join(sys.argv[1:])}; there are {', '.join(STAGES)}")
-    for name in wanted:
-        command = STAGES[name]
-        if not [*(RUNS / name).glob("checkpoint-*"), *(RUNS / name).glob("model.safetensors")]:
-            shutil.rmtree(RUNS / name, ignore_errors=True)  # a clone has the log, but neither weights nor checkpoints
-        print(f"{name}: python -m mp3lib {command} --out {RUNS}/{name}", flush=True)
-        if code := main([*command.split(), "--out", str(RUNS / name)]):
-            sys.exit(code)
+    try:
+        stages = chosen(sys.argv[1:])
+    except ValueError as error:
+        sys.exit(str(error))
+    for stage in stages:
+        train(stage)

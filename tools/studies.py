@@ -10,7 +10,8 @@ show. Weights and checkpoints stay out of git.
 
 All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine": 8 x 8, 4 pixels,
 depth 6); the first 45,000 training images train, the last 5,000 choose (the study "rates" does), the test images only
-measure. Besides, the study "pixels" trains no network: it probes the pixels themselves, for results/evaluations.
+measure (but recipes of "fine" are compared by them). Besides, the study "pixels" trains no network: it probes the
+pixels themselves, for results/evaluations.
 """
 
 from __future__ import annotations
@@ -242,7 +243,7 @@ def pretext(run: Run, images, settings: dict) -> dict:
     if run.start:
         mp3 = with_image_size(MP3.from_pretrained(RUNS / run.start), run.size, run.mask_ratio, run.context)
     if run.change:
-        run.change(mp3, run.options["epochs"] * (TRAIN // 256))
+        run.change(mp3, run.options["epochs"] * (TRAIN // run.options.get("batch_size", 256)))
     cue = CUES[run.cue] if run.cue else Cue()
     train_images, test_images = images.train.images[:TRAIN], images.test.images
     shown = cue.images(train_images) if cue.images else train_images
