@@ -1,4 +1,4 @@
-"""Changes to MP3 that the study "fine" of tools/studies.py tries; what helps moves to mp3lib, the rest stays here."""
+"""Changes to MP3 that the study "fine" of tools/studies.py tries. None is an option of mp3lib so far."""
 
 from __future__ import annotations
 
