@@ -139,6 +139,7 @@ def probe(args: argparse.Namespace) -> dict:
 
     from . import ViT
     from .finetune import frozen_features, knn_top1, linear_top1, load_vit
+    from .results import write_json
 
     vit = load_vit(args.weights)
     images = the_images(args, vit)
@@ -152,6 +153,8 @@ def probe(args: argparse.Namespace) -> dict:
         linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
         print(f"{name:>12}: k-NN {knn:.4f}, linear {linear:.4f}")
         figures[name] = {"knn": knn, "linear": linear}
+    if args.out:
+        write_json(args.out, figures)
     return figures
 
 

@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("--weights", required=True, metavar="DIR", help=weights)
     probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     probe.add_argument("--seed", type=int, default=0, help="of the probe and of the random-init control")
+    probe.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
 
     test = commands.add_parser(
         "evaluate",

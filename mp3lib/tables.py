@@ -111,6 +111,10 @@ def probes(results: str | Path) -> str:
         pixels = json.loads(file.read_text(encoding="utf-8"))
         lines.append(["raw pixels", *(Row("pixels", {0: pixels[probe]}) for probe in ("knn", "linear"))])
     lines += [[f"{epochs} epochs of MP3", *probed(results, variant)] for epochs, variant in found.items()]
+    for file in sorted((Path(results) / "probes").glob("*.json")):
+        figures = json.loads(file.read_text(encoding="utf-8"))
+        for name, told in (("random init", f"random init, as large as `{file.stem}`"), ("weights", f"`{file.stem}`")):
+            lines.append([told, *(Row(file.stem, {0: figures[name][probe]}) for probe in ("knn", "linear"))])
     table = markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
     return table and table + PROBED
 

@@ -198,8 +198,10 @@ def test_commands(tmp_path, capsys, monkeypatch):
         assert main(["finetune", "--weights", weights, "--out", out, *small, "--no-pos-emb", "--json"]) == 0
         assert json.loads(capsys.readouterr().out.splitlines()[-1])["epoch"] == 1
         assert read_run(out)["weights"] == weights
-    assert main(["probe", "--weights", str(tmp_path / "mp3"), "--limit", "500", "--json"]) == 0
+    out = tmp_path / "made" / "probe.json"
+    assert main(["probe", "--weights", str(tmp_path / "mp3"), "--limit", "500", "--json", "--out", str(out)]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert json.loads(out.read_text()) == figures
     assert set(figures["weights"]) == {"knn", "linear"}
     assert set(figures["random init"]) == {"knn", "linear"}
 

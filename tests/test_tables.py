@@ -288,6 +288,14 @@ def test_pixels_stand_beside_frozen_features(tmp_path):
     )
 
 
+def test_what_ships_is_probed_beside_a_random_network_as_large(tmp_path):
+    put(tmp_path, "pretraining/10-epochs", pretext(0.3))
+    figures = {"weights": {"knn": 0.5, "linear": 0.6}, "random init": {"knn": 0.2, "linear": 0.3}}
+    write_json(tmp_path / "probes" / "mine.json", figures)
+    told = probes(tmp_path)
+    assert "| random init, as large as `mine` | 20.0 | 30.0 |\n| `mine` | 50.0 | 60.0 |" in told
+
+
 def test_variants_stand_in_order(every_run):
     assert variants(every_run, "ratio") == ["0.25", "0.5", "0.75", "0.9"]
     assert variants(every_run, "pretraining") == ["10-epochs", "20-epochs"] and variants(every_run, "nothing") == []
