@@ -62,8 +62,8 @@ def from_scratch(results: str | Path, name: str) -> str:
     )
     told = (
         "One stage after the other, the same epochs and augmentation, tested on pictures of the stage's size (6x6: 24 "
-        f"pixels, 8x8: 32); highest learning rates {rates}; {precisions}. The epochs of MP3 are not counted; *Equal "
-        "cost* shows on a smaller model what counting them does. One seed, so no spread is known."
+        f"pixels, 8x8: 32); highest learning rates {rates}; {precisions}. The epochs of MP3 are not counted; what "
+        "counting them does, a smaller model's *equal epochs in all* show. One seed, so no spread is known."
     )
     return f"{grid([['top-1 on test images after', 'from MP3', 'from scratch'], *lines])}\n\n{told}"
 
