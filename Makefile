@@ -3,7 +3,7 @@
 VENV ?= .venv
 # extra flags for JupyterLab, e.g. make lab LAB_ARGS="--no-browser --port 8899"
 LAB_ARGS ?=
-# which studies to train (none: all), and flags of the benchmark, e.g. make bench BENCH_ARGS="--accuracy 0.23"
+# which studies to train (none: all), and flags of the benchmark, e.g. make bench BENCH_ARGS="--rounds 9"
 STUDIES ?=
 BENCH_ARGS ?=
 # how many tests run at once, each of a file or a notebook of its own (conftest.py gives each one thread)

@@ -15,8 +15,9 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
 Each round begins with another line, so that none is always the first. A GPU is left alone.
 
 Besides: the speed of bare matrix products of the shapes of the model, forward and backward, and which share of it a
-training reaches; which share of a step the crops take; and the seconds of training until a position accuracy is reached
-on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the time of tests.
+training reaches; which share of a step the crops take; and the seconds of training until the position accuracy is
+reached that the reference ends with on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the
+time of tests.
 
 --out FILE adds all of it to a file as a line of JSON; --show prints the runs in results/benchmarks/throughput.jsonl.
 Run it on a quiet machine.
@@ -153,8 +154,8 @@ def measure_products(precision: str) -> dict:
     return {"step": sum(seconds[product] for product in products())}
 
 
-def measure_accuracy(name: str, target: float, epochs: int, limit: int | None) -> dict:
-    """Seconds of training until the accuracy is reached on 2,000 test images; between epochs, a straight line."""
+def measure_accuracy(name: str, epochs: int, limit: int | None) -> dict:
+    """Position accuracy on 2,000 test images after each epoch, and the seconds that it took to train."""
     from mp3lib import load_images
 
     torch.manual_seed(0)
@@ -169,12 +170,14 @@ def measure_accuracy(name: str, target: float, epochs: int, limit: int | None) -
         lines = train_reference(train, SMALL, epochs, settings["precision"], evaluate)
     else:
         lines = train_library(train, SMALL, epochs, settings, test)
-    accuracies, seconds = [line["accuracy"] for line in lines], [line["seconds"] for line in lines]
-    return {"accuracy": accuracies, "seconds": seconds, "reached": crossing(accuracies, seconds, target)}
+    return {name: [line[name] for line in lines] for name in ("accuracy", "seconds")}
 
 
 def crossing(accuracies: list[float], seconds: list[float], target: float) -> float | None:
-    """When the accuracies, each after so many further seconds, reach ``target``; None if they do not."""
+    """When the accuracies, each after so many further seconds, reach ``target``; ``None`` if they do not.
+
+    Between epochs, a straight line.
+    """
     before, elapsed = 0.0, 0.0
     for accuracy, more in zip(accuracies, seconds, strict=True):
         if accuracy >= target:
@@ -229,15 +232,12 @@ def report(result: dict) -> str:
         else:
             told.append(f"{label:36}not measured: this processor has no instructions for it")
     if accuracy := result.get("accuracy"):
-        times = {name: a["reached"] for name, a in accuracy["lines"].items()}
+        target = accuracy["lines"]["reference"]["accuracy"][-1]
+        times = {name: crossing(a["accuracy"], a["seconds"], target) for name, a in accuracy["lines"].items()}
         for name, reached in times.items():
-            label = f"(d) accuracy {accuracy['target']}, {name}"
-            ratio = times["reference"] / reached if reached and times["reference"] else None
-            told.append(
-                f"{label:36}  "
-                + (f"{reached:.0f} s" if reached else "not reached")
-                + (f", ratio {ratio:.1f}" if ratio else "")
-            )
+            faster = f", {times['reference'] / reached:.1f} times as fast" if reached and name != "reference" else ""
+            label = f"(d) accuracy {target:.3f}, {name}"
+            told.append(f"{label:38}{f'{reached:.0f} s' if reached else 'not reached'}{faster}")
     return "\n".join(told)
 
 
@@ -246,11 +246,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--steps", type=int, default=10, help="timed steps of each measurement (default: 10)")
     parser.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch takes")
-    parser.add_argument(
-        "--accuracy", type=float, default=0.23, metavar="A", help="train until this position accuracy; 0: do not"
-    )
-    parser.add_argument("--epochs", type=int, default=4, help="of the training until --accuracy, for all (default: 4)")
-    parser.add_argument("--limit", type=int, help="training images for --accuracy (default: all)")
+    parser.add_argument("--epochs", type=int, default=4, help="of the training to an accuracy; 0: none (default: 4)")
+    parser.add_argument("--limit", type=int, help="images of the training to an accuracy (default: all)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="gets one more line of results")
     parser.add_argument("--show", action="store_true", help="measure nothing, print the runs that are kept")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
@@ -268,8 +265,8 @@ def main() -> None:
         elif kind == "products":
             measured = measure_products(name)
         else:
-            limit = int(numbers[2])
-            measured = measure_accuracy(name, float(numbers[0]), int(numbers[1]), limit or None)
+            epochs, limit = map(int, numbers)
+            measured = measure_accuracy(name, epochs, limit or None)
         print(json.dumps(measured))
         return
 
@@ -285,13 +282,12 @@ def main() -> None:
     about = {"threads": args.threads or torch.get_num_threads(), "steps": args.steps, "auto": auto}
     result = {"date": date.today().isoformat(), "versions": versions() | {"vit_pytorch": reference_version()}, **about}
     result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": lines, "rounds": rounds}
-    if args.accuracy:
-        reached = {
-            name: fresh(args.threads, "accuracy", name, args.accuracy, args.epochs, args.limit or 0)
+    if args.epochs:
+        trained = {
+            name: fresh(args.threads, "accuracy", name, args.epochs, args.limit or 0)
             for name in ("reference", "library", "library, quarter")
         }
-        about = {"target": args.accuracy, "epochs": args.epochs, "model": SMALL}
-        result["accuracy"] = about | {"lines": reached}
+        result["accuracy"] = {"epochs": args.epochs, "model": SMALL, "lines": trained}
     if args.out:
         write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
     print(report(result))
