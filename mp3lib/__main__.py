@@ -80,16 +80,19 @@ def pretrain(args: argparse.Namespace) -> dict:
     from .mp3 import load_mp3, with_image_size
     from .train import pretrain
 
+    ratios = args.mask_ratio or []
+    if len(ratios) > 2:
+        raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
+    ratio = sum(ratios) / len(ratios) if ratios else None  # that of the model, and the mean of those drawn
     start = load_mp3(args.start) if args.start else None
     images = the_images(args, start and start.vit)
-    settings = run_settings(args, images)
+    settings = run_settings(args, images) | {"mask_ratios": tuple(ratios) if len(ratios) == 2 else None}
     if start:
         check_shape(args, start.vit)
-        mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), args.mask_ratio, args.context)
+        mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)
         settings["about"]["start"] = Path(args.start).as_posix()
     else:
-        ratio = MASK_RATIO if args.mask_ratio is None else args.mask_ratio
-        mp3 = MP3(new_vit(args, images), ratio, args.context or CONTEXT)
+        mp3 = MP3(new_vit(args, images), MASK_RATIO if ratio is None else ratio, args.context or CONTEXT)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]

@@ -72,8 +72,8 @@ def parser() -> argparse.ArgumentParser:
         "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
     )
     told = "(default: that of --start, else {})"
-    ratio = f"fraction hidden from attention {told.format(MASK_RATIO)}"
-    pre.add_argument("--mask-ratio", type=float, metavar="R", help=ratio)
+    ratio = f"fraction hidden from attention; two: drawn between them for each batch {told.format(MASK_RATIO)}"
+    pre.add_argument("--mask-ratio", type=float, nargs="+", metavar="R", help=ratio)
     context = f"updated as in the paper, or frozen as in vit_pytorch {told.format(CONTEXT)}"
     pre.add_argument("--context", choices=("updated", "frozen"), help=context)
     pre.add_argument(

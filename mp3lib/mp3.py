@@ -92,7 +92,12 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
         self.mlp_head = nn.Sequential(nn.LayerNorm(vit.dim), nn.Linear(vit.dim, n))
 
     def forward(
-        self, images: Tensor, query_fraction: float = 1.0, *, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        query_fraction: float = 1.0,
+        *,
+        mask_ratio: float | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Mean cross-entropy over all patches of float images (b, c, H, W), under a freshly drawn context.
 
@@ -100,6 +105,7 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
             images: (b, c, H, W), of the size that the ViT was made for.
             query_fraction: share of the hidden patches that are asked, 0 < query_fraction <= 1. Queries do not see each
                 other, so a random share gives an unbiased estimate of the full loss, for less work.
+            mask_ratio: fraction hidden, 0 <= mask_ratio < 1; default: ``masking_ratio``.
             generator: source of the context; default: the global one.
 
         Returns:
@@ -109,7 +115,8 @@ class MP3(nn.Module, SavedModel, coders={ViT: (lambda vit: vit._hub_mixin_config
             raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
         tokens = self.embed(images)
         b, n, _ = tokens.shape
-        context, hidden = sample_context(b, n, self.masking_ratio, generator=generator, device=tokens.device)
+        ratio = self.masking_ratio if mask_ratio is None else mask_ratio
+        context, hidden = sample_context(b, n, ratio, generator=generator, device=tokens.device)
         asked = hidden[:, : max(1, round(query_fraction * hidden.shape[1]))]  # hidden is in random order already
         if asked.shape[1] == hidden.shape[1]:
             # frozen context: any order will do, and row-major order draws dropout as the reference does

@@ -24,6 +24,7 @@ FEATURES = {
     "transform": "transform",
     "change": "change",
     "mean_mask_ratio": "mean mask ratio",
+    "mask_ratios": "mask ratio drawn between",
 }
 
 
@@ -96,5 +97,9 @@ def stages(results: str | Path, name: str) -> list[tuple[str, dict]]:
 def recipe(settings: dict) -> str:
     """The settings of a run in short."""
     parts = ["MP3" if settings["task"] == "pretrain" else "labels", settings["optimizer"], settings["precision"]]
-    refined = [name for name in ("context", "mask_ratio", "augment", "label_smoothing") if settings.get(name)]
-    return ", ".join([*parts, *(f"{name.replace('_', ' ')} {settings[name]}" for name in refined)])
+    refined = {n: settings[n] for n in ("context", "mask_ratio", "augment", "label_smoothing") if settings.get(n)}
+    if drawn := settings.get("mask_ratios"):
+        refined["mask_ratio"] = "{} to {}".format(*drawn)
+    if settings.get("crop_area") == [1, 1]:
+        parts.append("no crops")
+    return ", ".join([*parts, *(f"{name.replace('_', ' ')} {value}" for name, value in refined.items())])

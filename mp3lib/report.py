@@ -15,6 +15,7 @@ from .tables import (
     cues,
     fine,
     fractions,
+    further,
     lengths,
     paper,
     probes,
@@ -84,9 +85,15 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "A grid of 8 x 8": (
         "What makes positions learnable where there are 64 of them: a ViT of dim 128 and 6 layers, a quarter of the "
         "hidden patches asked; what a recipe changes is in its line. *Tokens*: those of the context and those that are "
-        "asked, over all steps; computing goes with them. Recipes are compared by these test images, and what the "
-        "flagship's last epochs do was chosen so: its figures on them are a little too good to be true.",
+        "asked, over all steps; computing goes with them. Recipes are compared by these test images, and so was chosen "
+        "what the flagship does in `flagship-8x8-second`: its figures on them are a little too good to be true.",
         fine,
+    ),
+    "How to go on": (
+        "Two epochs more from the weights of `flagship-8x8-second`. Measured on 5,000 training images kept apart, "
+        "though not from what these weights had been trained on before. What the flagship does last was chosen by this "
+        "table.",
+        further,
     ),
     "Learning rates": (
         "Measured on 5,000 training images kept apart; the test images played no part. The best of each way trains the "

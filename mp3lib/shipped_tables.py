@@ -39,33 +39,53 @@ def classifiers(results: str | Path) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def from_scratch(results: str | Path, name: str) -> str:
-    """Top-1 after each stage of a classifier and of its twin that began with random weights.
+ARMS = {  # how the runs are named beside those of a classifier
+    "from MP3": "classifier{}",
+    "from scratch": "scratch{}",
+    "from MP3, without position embeddings": "classifier{}-nopos",
+    "from scratch, without": "scratch{}-nopos",
+}
 
-    The runs of classifier-NAME have their twins in scratch-NAME.
+
+def from_scratch(results: str | Path, name: str) -> str:
+    """Top-1 after each stage of a classifier, and of its twins: from random weights, without position embeddings.
+
+    The runs of classifier-NAME have theirs in those that ``ARMS`` names.
     """
-    lines, settings = [], []
+    found: list[list[dict | None]] = []
+    lines = []
     for stage, run in stages(results, name):
-        pair = [Path(results) / "runs" / each for each in (stage, stage.replace("classifier", "scratch", 1))]
-        if pair[0] == pair[1] or not all((folder / "metrics.jsonl").exists() for folder in pair):
-            continue
-        both = [read_metrics(folder)[-1] for folder in pair]
-        if both[0]["epoch"] == both[1]["epoch"] == run["settings"]["epochs"]:
-            named = f"`{stage}` and `{pair[1].name}`, {both[0]['epoch']} epochs"
-            lines.append([named, *(f"{line['test_top1']:.1%}" for line in both)])
-            settings.append([read_run(folder)["settings"] for folder in pair])
+        arms = [ended(results, arm.format(stage.removeprefix("classifier"))) for arm in ARMS.values()]
+        if stage.startswith("classifier") and arms[0] and any(arms[1:]):
+            found.append(arms)
+            told = f"`{stage}`, {run['settings']['epochs']} epochs"
+            lines.append([told, *(f"{arm['test_top1']:.1%}" if arm else "" for arm in arms)])
     if not lines:
         return ""
-    rates, precisions = (
-        " against ".join(", ".join(dict.fromkeys(f"{s[setting]}" for s in arm)) for arm in zip(*settings, strict=True))
-        for setting in ("lr", "precision")
-    )
+    used = [column for column in range(len(ARMS)) if any(arms[column] for arms in found)]
+    head = ["top-1 on test images after", *ARMS]
+    table = grid([[line[0], *(line[1 + column] for column in used)] for line in (head, *lines)])
+
+    def over_stages(setting: str) -> str:
+        values = [dict.fromkeys(str(arms[column][setting]) for arms in found if arms[column]) for column in used]
+        return " / ".join(", ".join(each) for each in values)
+
     told = (
         "One stage after the other, the same epochs and augmentation, tested on pictures of the stage's size (6x6: 24 "
-        f"pixels, 8x8: 32); highest learning rates {rates}; {precisions}. The epochs of MP3 are not counted; what "
-        "counting them does, a smaller model's *equal epochs in all* show. One seed, so no spread is known."
+        f"pixels, 8x8: 32). Arm by arm: highest learning rates {over_stages('lr')}; precision "
+        f"{over_stages('precision')}. The epochs of MP3 are not counted; what counting them does, a smaller model's "
+        "*equal epochs in all* show. One seed, so no spread is known."
     )
-    return f"{grid([['top-1 on test images after', 'from MP3', 'from scratch'], *lines])}\n\n{told}"
+    return f"{table}\n\n{told}"
+
+
+def ended(results: str | Path, name: str) -> dict | None:
+    """The settings of a run and the figures of its last epoch; ``None`` if there are none, or it goes on."""
+    folder = Path(results) / "runs" / name
+    if not (folder / "metrics.jsonl").exists():
+        return None
+    settings, last = read_run(folder)["settings"], read_metrics(folder)[-1]
+    return settings | {"test_top1": last["test_top1"]} if last["epoch"] == settings["epochs"] else None
 
 
 def positions(results: str | Path, only: str | None = None) -> str:

@@ -50,6 +50,15 @@ RECIPES = {  # the variants of the study "fine" in words
     "plain-unflipped": "no image mirrored",
     "plain-wide": "3 layers of dim 192, heads and mlp in proportion, not 6 of 128",
 }
+FURTHER = {  # the variants of the study "further" in words
+    "as-before": "as the ten epochs before: mask ratio .5, batches of 128, learning rate 0.002",
+    "batch-64": "batches of 64, learning rate 0.0014",
+    "lr-0.0007": "learning rate 0.0007",
+    "ratio-0.25": "mask ratio .25",
+    "ratio-0.75": "mask ratio .75",
+    "ratio-drawn": "mask ratio drawn between .25 and .75 for each batch",
+    "uncropped": "no random crops",
+}
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
 HEAD = ("position accuracy (%) at 0", *(f"at {ratio[1:]}" for ratio in RATIOS[1:]), "k-NN (%)", "linear (%)")
@@ -187,6 +196,16 @@ def fine(results: str | Path) -> str:
         "at .25",
         "at 0",
     ]
+    return markdown(results, head, lines)
+
+
+def further(results: str | Path) -> str:
+    lines = []
+    for name in variants(results, "further"):
+        settings = finished(results, f"further/{name}")[0].about["settings"]
+        found = [placed(results, f"further/{name}", ratio, "kept apart") for ratio in ("0.75", "0.5", "0.25", "0.0")]
+        lines.append([f"`{name}`: {FURTHER[name]}", f"{tokens(settings) / 1e6:.1f}", *found])
+    head = ["two epochs more", "million tokens", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
     return markdown(results, head, lines)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -35,6 +35,7 @@ def pretrain(
     weight_decay: float = 0.05,
     optimizer: Literal["muon", "adamw"] = "muon",
     query_fraction: float = 1.0,
+    mask_ratios: tuple[float, float] | None = None,
     crop_area: tuple[float, float] = (0.6, 1.0),
     flip: bool = True,
     transform: Callable[[Tensor], Tensor] | None = None,
@@ -65,6 +66,8 @@ def pretrain(
         weight_decay: of the weight matrices, decoupled; biases and norms have none.
         optimizer: ``muon`` for the matrices inside the transformer with AdamW for the rest, or AdamW for everything.
         query_fraction: share of the hidden patches that are asked, see ``MP3.forward``.
+        mask_ratios: (lowest, highest): every step draws its mask ratio evenly between them, for a model that is to be
+            asked with few and with many patches hidden. Default: always that of ``mp3``.
         crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
         flip: whether half of the images are mirrored left to right; not for digits and letters.
         transform: applied to each batch after that, float (b, c, H, W) in [-1, 1] to the same, see ``mp3lib.cues``.
@@ -94,6 +97,8 @@ def pretrain(
         raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
     if not 0 < query_fraction <= 1:
         raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
+    if mask_ratios and not 0 <= mask_ratios[0] <= mask_ratios[1] < 1:
+        raise ValueError(f"mask_ratios must be (lowest, highest), at least 0 and below 1, got {mask_ratios}")
     settings = {
         "task": "pretrain",
         "epochs": epochs,
@@ -110,14 +115,17 @@ def pretrain(
         "mask_ratio": mp3.masking_ratio,
         "context": mp3.context,
         "data": (about or {}).get("fingerprint"),
-    } | used(ema=ema, unflipped=not flip)
+    } | used(ema=ema, unflipped=not flip, mask_ratios=mask_ratios)
 
     def batch_of(chosen: Tensor, device: torch.device) -> Tensor:
         batch = random_resized_crop(images[chosen].to(device), crop_area, flip)
         return transform(batch) if transform else batch
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
-        return model(batch_of(chosen, device), query_fraction=query_fraction)
+        batch, drawn = batch_of(chosen, device), {}
+        if mask_ratios:
+            drawn["mask_ratio"] = torch.empty(()).uniform_(*mask_ratios).item()
+        return model(batch, query_fraction=query_fraction, **drawn)
 
     def evaluate(mp3: MP3) -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings["batch_size"])
@@ -262,8 +270,8 @@ def own_forward(model: nn.Module) -> Iterator[None]:
             model.forward = prepared
 
 
-def used(**options: float) -> dict[str, float]:
-    """The options that are not 0: a run's settings name a refinement only where it is switched on."""
+def used(**options: Any) -> dict[str, Any]:
+    """The options that are neither 0 nor None: a run's settings name a refinement only where it is switched on."""
     return {name: value for name, value in options.items() if value}
 
 

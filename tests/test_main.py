@@ -16,7 +16,7 @@ from mp3lib.__main__ import COMMANDS, main, parser
 from mp3lib.checkpoint import checkpoints
 from mp3lib.finetune import top1, use_classes
 from mp3lib.mp3 import load_model, load_mp3
-from mp3lib.results import read_metrics
+from mp3lib.results import read_metrics, read_run
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +139,13 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
     assert main(["pretrain", *data, *again]) == 0
     mp3 = load_mp3(tmp_path / "again")
     assert (mp3.vit.image_size, mp3.context, mp3.masking_ratio) == ((8, 8), "frozen", 0.5)
+
+    both = ["--epochs", "1", "--out", str(tmp_path / "drawn"), "--mask-ratio", "0.25", "0.5"]
+    assert main(["pretrain", *data, "--start", str(tmp_path / "mp3"), *both]) == 0
+    assert load_mp3(tmp_path / "drawn").masking_ratio == 0.375
+    assert read_run(tmp_path / "drawn")["settings"]["mask_ratios"] == [0.25, 0.5]
+    assert main(["pretrain", *data, *both, "0.75"]) == 1
+    assert "one ratio, or the lowest and the highest, got [0.25, 0.5, 0.75]" in capsys.readouterr().err
 
     fine = ["--weights", str(tmp_path / "again"), "--size", "16", "--epochs", "20", "--lr", "3e-3", "--no-pos-emb"]
     assert main(["finetune", *data, *fine, "--out", str(tmp_path / "fine"), "--eval-every", "20"]) == 0

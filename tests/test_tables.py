@@ -11,7 +11,7 @@ import pytest
 
 from mp3lib.__main__ import main
 from mp3lib.claims import claims, findings, weigh_claims
-from mp3lib.provenance import the_runs
+from mp3lib.provenance import recipe, the_runs
 from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
 from mp3lib.results import (
     Row,
@@ -33,6 +33,7 @@ from mp3lib.tables import (
     cues,
     fine,
     fractions,
+    further,
     label_counts,
     probes,
     top1,
@@ -74,7 +75,7 @@ def every_run(tmp_path_factory):
     spec.loader.exec_module(studies)
     results = tmp_path_factory.mktemp("results")
     for i, run in enumerate(studies.all_runs().values()):
-        tests = studies.CUES[run.cue].tests if run.cue else ()
+        tests = studies.CUES[run.cue].tests if run.cue else ["kept apart"] * run.kept_apart
         scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
         model = {"vit": {"image_size": run.size, "patch_size": [4, 4] if run.vit else [8, 8]}}
         settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model}
@@ -177,6 +178,12 @@ def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     assert set(lines) == set(RECIPES)  # each in words
 
 
+def test_ways_to_go_on_are_told_in_words(every_run):
+    lines = [line for line in further(every_run).splitlines() if line.startswith("| `")]
+    assert {line.split("`")[1] for line in lines} == set(variants(every_run, "further"))
+    assert "| 0.9 |" in lines[0]  # 45,000 images twice; 8 + 2 of 16 tokens
+
+
 def test_every_cue_is_told_in_words_once(every_run):
     table = cues(every_run)
     assert set(variants(every_run, "cues")) == set(CUES)
@@ -266,7 +273,7 @@ def test_runs_are_told_apart_by_shape_augmentation_and_start(tmp_path):
     for name, settings in {
         "a/x": {"crop_area": [0.6, 1.0], "model": {"vit": {"depth": 6, "patch_norm": False}}},
         "a/y": {"crop_area": [0.6, 1.0], "model": {"vit": {"depth": 6, "patch_norm": True}}},
-        "a/z": {"crop_area": [1.0, 1.0], "model": {"depth": 6}, "unflipped": True},
+        "a/z": {"crop_area": [1.0, 1.0], "model": {"depth": 6}, "unflipped": True, "mask_ratios": [0.2, 0.8]},
     }.items():
         put(tmp_path, name, {}, **settings)
     run = tmp_path / "runs" / "a" / "z" / "seed-0" / "run.json"
@@ -275,8 +282,16 @@ def test_runs_are_told_apart_by_shape_augmentation_and_start(tmp_path):
     assert texts == [
         "patch norm False",
         "",
-        "from `a/x`, crops [1.0, 1.0], unflipped True, change slow, mean mask ratio 0.583",
+        "from `a/x`, crops [1.0, 1.0], unflipped True, change slow, mean mask ratio 0.583, mask ratio drawn between "
+        "[0.2, 0.8]",
     ]
+
+
+def test_a_recipe_in_short():
+    settings = {"task": "pretrain", "optimizer": "muon", "precision": "bf16", "context": "updated", "mask_ratio": 0.5}
+    assert recipe(settings) == "MP3, muon, bf16, context updated, mask ratio 0.5"
+    drawn = settings | {"mask_ratios": [0.25, 0.75], "crop_area": [1.0, 1.0]}
+    assert recipe(drawn) == "MP3, muon, bf16, no crops, context updated, mask ratio 0.25 to 0.75"
 
 
 def test_pixels_stand_beside_frozen_features(tmp_path):
@@ -335,26 +350,35 @@ def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
     assert "position accuracy" not in positions(tmp_path)
 
 
-def test_a_classifier_stands_beside_its_twin_from_random_weights(tmp_path):
+def test_a_classifier_stands_beside_its_twins(tmp_path):
     def trained(name: str, top1: float | None, epochs: int = 3, lr: float = 4e-3, **about) -> None:
         settings = {"task": "finetune", "epochs": 3, "lr": lr, "precision": "bf16"}
         write_json(tmp_path / "runs" / name / "run.json", {"settings": settings, **about})
         if top1:
             write_metrics(tmp_path / "runs" / name / "metrics.jsonl", [{"epoch": epochs, "test_top1": top1}])
 
-    trained("classifier-small", 0.5)
+    def lines() -> list[str]:
+        return [line for line in from_scratch(tmp_path, "classifier-large").splitlines() if line.startswith("| `")]
+
+    trained("pretrained", 0.1)
+    trained("classifier-small", 0.5, weights="results/runs/pretrained")
     trained("classifier-large", 0.6, weights="results/runs/classifier-small")
     assert from_scratch(tmp_path, "classifier-large") == ""
     trained("scratch-small", 0.4, lr=8e-3)
     for unfinished in ({"top1": None}, {"top1": 0.55, "epochs": 2}):
         trained("scratch-large", **unfinished)
-        assert [line for line in from_scratch(tmp_path, "classifier-large").splitlines() if "`" in line] == [
-            "| `classifier-small` and `scratch-small`, 3 epochs | 50.0% | 40.0% |"
-        ]
+        assert lines() == ["| `classifier-small`, 3 epochs | 50.0% | 40.0% |"]
     trained("scratch-large", 0.61)
+    assert lines()[1] == "| `classifier-large`, 3 epochs | 60.0% | 61.0% |"
     told = from_scratch(tmp_path, "classifier-large")
-    assert "| `classifier-large` and `scratch-large`, 3 epochs | 60.0% | 61.0% |" in told
-    assert "highest learning rates 0.004 against 0.008, 0.004; bf16 against bf16." in told
+    assert "rates 0.004 / 0.008, 0.004; precision bf16 / bf16." in told and "position embeddings" not in told
+    trained("scratch-small-nopos", 0.3, lr=1e-2)
+    assert lines() == [
+        "| `classifier-small`, 3 epochs | 50.0% | 40.0% | 30.0% |",
+        "| `classifier-large`, 3 epochs | 60.0% | 61.0% |  |",
+    ]
+    told = from_scratch(tmp_path, "classifier-large")
+    assert "| from MP3 | from scratch | from scratch, without |" in told and "0.008, 0.004 / 0.01;" in told
 
 
 def test_made_part_of_a_readme(tmp_path):

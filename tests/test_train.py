@@ -78,6 +78,26 @@ def test_the_loss_falls():
     assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
 
 
+def test_mask_ratios_are_drawn_for_every_step(tmp_path, uninterrupted):
+    drawn = []
+
+    class Watched(MP3):
+        def forward(self, images, **options):
+            drawn.append(options.get("mask_ratio"))
+            return super().forward(images, **options)
+
+    mp3 = model()
+    mp3.__class__ = Watched
+    pretrain(mp3, IMAGES, **QUICK, mask_ratios=(0.25, 0.75), out=tmp_path)
+    assert len(set(drawn)) == 9 and all(0.25 <= ratio <= 0.75 for ratio in drawn)
+    assert max(drawn) - min(drawn) > 0.2 and not same(weights(mp3), uninterrupted)
+    settings = read_run(tmp_path)["settings"]
+    assert settings["mask_ratios"] == [0.25, 0.75] and settings["mask_ratio"] == mp3.masking_ratio == 0.5
+    for wrong in ((0.75, 0.25), (-0.1, 0.5), (0.5, 1.0)):
+        with pytest.raises(ValueError, match=r"mask_ratios must be \(lowest, highest\)"):
+            pretrain(model(), IMAGES, **QUICK, mask_ratios=wrong)
+
+
 def test_same_seed_same_weights_other_seed_others(uninterrupted):
     again, other = model(), model()
     pretrain(again, IMAGES, **QUICK)

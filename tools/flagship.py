@@ -2,9 +2,9 @@
 
 Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions; fine-tuning on the labels, on pictures of 24 and 32
-pixels; the same from random weights, to compare. A stage's name, or how several begin, trains those alone, and before
-them what they start from, unless its weights are there. Every run is a folder in results/runs; weights and checkpoints
-stay out of git (tools/ship.py puts them there).
+pixels; to compare, the same from random weights, and both without position embeddings for the first two stages. A
+stage's name, or how several begin, trains those alone, and before them what they start from, unless its weights are
+there. Every run is a folder in results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
 
 The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. In the stored runs flagship-8x8,
 classifier-6x6 and classifier-8x8 began with weights that had been shipped, so rounded to half precision.
@@ -24,19 +24,29 @@ RUNS = Path("results/runs")
 COMMON = "--data cifar10 --resume"
 SHAPE = "--patch-size 4 --depth 6 --no-patch-norm"
 MP3 = f"pretrain {COMMON} {SHAPE} --lr 3e-3 --query-fraction 0.25 --eval-every 4"
-MORE = f"pretrain {COMMON} --mask-ratio 0.5 --batch-size 128 --lr 2e-3 --query-fraction 0.25 --eval-every 5"
+MORE = f"pretrain {COMMON} --size 32 --batch-size 128 --query-fraction 0.25"
+HALF = f"{MORE} --mask-ratio 0.5 --lr 2e-3 --eval-every 5"
+LAST = f"{MORE} --crop-area 1 1 --eval-every 6"
 CLASSES = f"finetune {COMMON} --augment 0.2 --label-smoothing 0.1"
+NOPOS = f"{CLASSES} --no-pos-emb"
+ON_24 = "--size 24 --epochs 8 --eval-every 4"
+ON_32 = "--size 32 --lr 3e-3 --eval-every 3"
 STAGES = {
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8-first": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
-    "flagship-8x8": f"{MORE} --size 32 --epochs 10 --start {RUNS}/flagship-8x8-first",
-    "classifier-6x6": f"{CLASSES} --weights {RUNS}/flagship-8x8-first --size 24 --epochs 8 --lr 4e-3 --eval-every 4",
-    "classifier-8x8-first": f"{CLASSES} --weights {RUNS}/classifier-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
-    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-8x8-first --size 32 --epochs 6 --lr 3e-3 --eval-every 3",
-    "scratch-6x6": f"{CLASSES} --weights none {SHAPE} --size 24 --epochs 8 --lr 8e-3 --eval-every 4",
-    "scratch-8x8-first": f"{CLASSES} --weights {RUNS}/scratch-6x6 --size 32 --epochs 3 --lr 3e-3 --eval-every 3",
-    "scratch-8x8": f"{CLASSES} --weights {RUNS}/scratch-8x8-first --size 32 --epochs 6 --lr 3e-3 --eval-every 3",
+    "flagship-8x8-second": f"{HALF} --epochs 10 --start {RUNS}/flagship-8x8-first",
+    "flagship-8x8-third": f"{LAST} --mask-ratio 0.25 --lr 1.5e-3 --epochs 18 --start {RUNS}/flagship-8x8-second",
+    "classifier-6x6": f"{CLASSES} --weights {RUNS}/flagship-8x8-first {ON_24} --lr 4e-3",
+    "classifier-8x8-first": f"{CLASSES} --weights {RUNS}/classifier-6x6 {ON_32} --epochs 3",
+    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-8x8-first {ON_32} --epochs 6",
+    "scratch-6x6": f"{CLASSES} --weights none {SHAPE} {ON_24} --lr 8e-3",
+    "scratch-8x8-first": f"{CLASSES} --weights {RUNS}/scratch-6x6 {ON_32} --epochs 3",
+    "scratch-8x8": f"{CLASSES} --weights {RUNS}/scratch-8x8-first {ON_32} --epochs 6",
+    "classifier-6x6-nopos": f"{NOPOS} --weights {RUNS}/flagship-8x8-first {ON_24} --lr 4e-3",
+    "classifier-8x8-first-nopos": f"{NOPOS} --weights {RUNS}/classifier-6x6-nopos {ON_32} --epochs 3",
+    "scratch-6x6-nopos": f"{NOPOS} --weights none {SHAPE} {ON_24} --lr 8e-3",
+    "scratch-8x8-first-nopos": f"{NOPOS} --weights {RUNS}/scratch-6x6-nopos {ON_32} --epochs 3",
 }
 
 

@@ -9,9 +9,9 @@ results/runs/STUDY/VARIANT/seed-S with settings and log; when it ends, scores.js
 show. Weights and checkpoints stay out of git.
 
 All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine": 8 x 8, 4 pixels,
-depth 6); the first 45,000 training images train, the last 5,000 choose (the study "rates" does), the test images only
-measure (but recipes of "fine" are compared by them). Besides, the study "pixels" trains no network: it probes the
-pixels themselves, for results/evaluations.
+depth 6); the first 45,000 training images train, the last 5,000 choose (the studies "rates" and "further" do), the test
+images only measure (but recipes of "fine" are compared by them). "further" goes on from weights of tools/flagship.py.
+Besides, the study "pixels" trains no network: it probes the pixels themselves, for results/evaluations.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Run(NamedTuple):
     """One training: ``options`` go to ``pretrain`` or ``finetune`` as they are."""
 
     name: str  # STUDY/VARIANT/seed-S
-    start: str | None = None  # the run whose weights this one begins with; None: random ones
+    start: str | None = None  # the run whose weights this one begins with, or a stage's of flagship.py; None: random
     labels: int = 0  # 0: a pretraining; else the number of labelled images
     mask_ratio: float = 0.75
     context: str = "updated"
@@ -64,6 +64,7 @@ class Run(NamedTuple):
     vit: dict = {}  # settings of the ViT that are not those of all runs
     change: Callable | None = None  # change(mp3, steps): of the model, in place; see recipes.py
     probes: bool = True  # of the pretrained features
+    kept_apart: bool = False  # measured on the images that choose, not on test images
     options: dict = {}
 
     @property
@@ -131,6 +132,16 @@ FINE = {  # on a grid of 8 x 8: epochs for each size, mask ratio, settings of th
     "plain-deep": ({32: 3}, 0.75, PLAIN | DEEP, {}),
     "plain-grown": ({16: 4, 24: 2, 32: 1}, 0.75, PLAIN, {}),  # about as long
 }
+FURTHER_FROM = "flagship-8x8-second"
+FURTHER = {  # two epochs more from there: mask ratio, settings of the training
+    "as-before": (0.5, {}),
+    "lr-0.0007": (0.5, {"lr": 7e-4}),
+    "batch-64": (0.5, {"batch_size": 64, "lr": 1.4e-3}),
+    "uncropped": (0.5, {"crop_area": (1.0, 1.0)}),
+    "ratio-0.25": (0.25, {}),
+    "ratio-0.75": (0.75, {}),
+    "ratio-drawn": (0.5, {"mask_ratios": (0.25, 0.75)}),
+}
 
 
 def all_runs() -> dict[str, Run]:
@@ -190,6 +201,10 @@ def all_runs() -> dict[str, Run]:
                 probes=False,
                 options=dict(epochs=epochs, query_fraction=0.25, lr=3e-3, eval_every=0) | options,
             )
+    for name, (mask_ratio, options) in FURTHER.items():
+        options = dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | options
+        run = Run(f"further/{name}/seed-0", FURTHER_FROM, mask_ratio=mask_ratio, probes=False, kept_apart=True)
+        runs[run.name] = run._replace(options=options)
     return runs
 
 
@@ -208,7 +223,9 @@ def train_alone(run: Run, known: dict[str, Run], images) -> None:
     """Train a run unless it is done, and before it the one whose weights it starts from, unless they are there."""
     if done(run):
         return
-    if run.start and not (known[run.start].folder / "model.safetensors").exists():
+    if run.start and not (RUNS / run.start / "model.safetensors").exists():
+        if run.start not in known:
+            raise FileNotFoundError(f"{RUNS / run.start} has no weights: python tools/flagship.py {run.start}")
         if done(known[run.start]):  # a fresh clone has its log, but not its weights
             shutil.rmtree(known[run.start].folder)
         train(known[run.start], known, images)
@@ -227,7 +244,7 @@ def train_alone(run: Run, known: dict[str, Run], images) -> None:
     )
     for checkpoint in run.folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    if run.labels or run.change:  # nothing starts from them, and MP3 does not know the change
+    if run.labels or run.change or run.kept_apart:  # nothing starts from them, and MP3 does not know a change
         (run.folder / "model.safetensors").unlink()
 
 
@@ -246,9 +263,12 @@ def pretext(run: Run, images, settings: dict) -> dict:
         run.change(mp3, run.options["epochs"] * (TRAIN // run.options.get("batch_size", 256)))
     cue = CUES[run.cue] if run.cue else Cue()
     train_images, test_images = images.train.images[:TRAIN], images.test.images
+    if run.kept_apart:
+        test_images = images.train.images[TRAIN:]
     shown = cue.images(train_images) if cue.images else train_images
     pretrain(mp3, shown, transform=cue.transform, **cue.options, **run.options, **settings)
-    scores = {"positions": {"as they are": position_accuracy(mp3, test_images, RATIOS, jigsaw=run.probes)}}
+    where = "kept apart" if run.kept_apart else "as they are"
+    scores = {"positions": {where: position_accuracy(mp3, test_images, RATIOS, jigsaw=run.probes)}}
     for name, made in cue.tests.items():
         torch.manual_seed(0)
         scores["positions"][name] = position_accuracy(mp3, made(test_images), RATIOS, jigsaw=True)
