@@ -16,8 +16,9 @@ def data(args: argparse.Namespace) -> dict:
     if args.action == "fetch":
         images = data.fetch()
         return {"data": images.name, "fingerprint": images.fingerprint}
-    print(data.status() if args.action == "status" else data.clear())
-    return {}
+    told = data.status() if args.action == "status" else data.clear()
+    print(told)
+    return {args.action: told}
 
 
 def the_images(args: argparse.Namespace, vit=None):
@@ -142,14 +143,14 @@ def probe(args: argparse.Namespace) -> dict:
 
     from . import ViT
     from .finetune import frozen_features, knn_top1, linear_top1, load_vit
-    from .results import write_json
+    from .results import versions, write_json
 
     vit = load_vit(args.weights)
     images = the_images(args, vit)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)
     control = ViT(**vit._hub_mixin_config)
-    figures = {"folder": args.weights, "fingerprint": images.fingerprint}
+    figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
     for name, model in (("weights", vit), ("random init", control)):
         x, z = (frozen_features(model, part, pos_emb=not args.no_pos_emb) for part in (train, test))
         knn = knn_top1(x, labels, z, images.test.labels)
@@ -163,13 +164,13 @@ def probe(args: argparse.Namespace) -> dict:
 
 def evaluate(args: argparse.Namespace) -> dict:
     from .mp3 import MP3, load_model
-    from .results import write_json
+    from .results import versions, write_json
 
     model = load_model(args.weights)
     told, vit = (positions, model.vit) if isinstance(model, MP3) else (top1, model)
     images = the_images(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
-    figures |= told(args, images, model)
+    figures |= told(args, images, model) | {"versions": versions()}
     if args.out:
         write_json(args.out, figures)
     return figures

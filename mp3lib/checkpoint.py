@@ -33,7 +33,8 @@ def open_run(
     folder: Path, settings: dict, about: dict | None, accelerator: Accelerator, resume: bool
 ) -> tuple[list[dict], int]:
     """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done."""
-    new = not (folder / "run.json").exists()
+    begun = checkpoints(folder) or (folder / "metrics.jsonl").exists()
+    new = not (folder / "run.json").exists() or (resume and not begun)
     accelerator.wait_for_everyone()  # all have looked before one of them writes
     if new:
         if accelerator.is_main_process:
@@ -68,9 +69,7 @@ def open_run(
     if unreadable:
         told = "; ".join(f"{name}: {why}" for name, why in unreadable)
         raise ValueError(f"no checkpoint in {folder} can be read ({told}). Remove {folder} to start anew")
-    if (folder / "metrics.jsonl").exists():
-        raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
-    return [], 0
+    raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
 
 
 def checkpoints(folder: Path) -> list[Path]:

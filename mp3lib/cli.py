@@ -7,6 +7,7 @@ from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 MASK_RATIO, CONTEXT = 0.75, "updated"  # of a new MP3
+JSON_HELP = "print the figures as a last line of JSON"
 SHAPE = {  # of a new ViT: default, letter, help
     "patch_size": (8, "P", "side of a patch in pixels"),
     "dim": (128, "D", "features of a token, a multiple of 4"),
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="where the images are: show, fetch or remove them", description=data_help())
     data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
+    data.add_argument("--json", action="store_true", help=JSON_HELP)
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         help="side, or height and width (default: that of the weights, else 32)",
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
-    common.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
+    common.add_argument("--json", action="store_true", help=JSON_HELP)
 
     shape = argparse.ArgumentParser(add_help=False)
     for name, (default, metavar, text) in SHAPE.items():
@@ -55,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
     run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
     run.add_argument("--batch-size", type=whole, default=256, metavar="B", help="images a step, over all processes")
-    run.add_argument("--lr", type=float, help="highest learning rate; without it one that suits the optimizer")
+    run.add_argument(
+        "--lr", type=float, help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it)"
+    )
     run.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="of the matrices, decoupled")
     run.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
     run.add_argument(
@@ -119,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="write every table anew from results/: README.md, results/README.md")
     table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
+    table.add_argument("--json", action="store_true", help=JSON_HELP)
     return top
 
 

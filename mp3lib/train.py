@@ -90,7 +90,7 @@ def pretrain(
 
     Raises:
         ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
-        FloatingPointError: if the loss is no longer finite; the last good checkpoint is kept, and named.
+        FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
         OSError: if a checkpoint cannot be written, for one because the disk is full; the one before is kept.
     """
     if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
@@ -223,12 +223,13 @@ def fit(
                 bar.update()
             losses = accelerator.reduce(torch.stack(values).float(), "mean").cpu()
             mean = losses.mean().item()
-            if not math.isfinite(mean):
+            if not (math.isfinite(mean) and all(p.isfinite().all() for p in model.parameters())):
+                what = "weights are no longer finite" if math.isfinite(mean) else f"loss became {mean}"
                 good = checkpoints(folder) if folder else []
                 if not losses[0].isfinite():  # what the newest checkpoint holds is no longer good
                     good = good[1:]
                 raise FloatingPointError(
-                    f"the loss became {mean} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
+                    f"the {what} in epoch {epoch + 1} (lr {settings['lr']}, {settings['precision']}). "
                     "Start anew with a lower learning rate or in float32"
                     + (", in another folder" if folder else "")
                     + (f"; the last good weights, to begin with, are in {good[0]}." if good else ".")

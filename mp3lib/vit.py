@@ -10,6 +10,7 @@ from typing import NamedTuple
 from einops import rearrange
 from einops.layers.torch import Rearrange
 from huggingface_hub import PyTorchModelHubMixin
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .attention import Transformer
@@ -24,12 +25,22 @@ class Features(NamedTuple):
 
 
 class SavedModel(PyTorchModelHubMixin):
-    """``save_pretrained`` and ``from_pretrained`` (Hugging Face hub mixin), strict, and silent when it succeeds."""
+    """``save_pretrained`` and ``from_pretrained`` (Hugging Face hub mixin), strict, and silent when it succeeds.
+
+    Raises:
+        ValueError: if the weights cannot be read, or are not of the shape that ``config.json`` tells.
+    """
 
     @classmethod
     def _from_pretrained(cls, **kwargs):
-        with contextlib.redirect_stdout(io.StringIO()):
-            return super()._from_pretrained(**kwargs | {"strict": True})
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                return super()._from_pretrained(**kwargs | {"strict": True})
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(
+                f"model.safetensors in {kwargs['model_id']} cannot be read, or does not fit the config.json beside it "
+                f"({' '.join(str(error).split())[:200]}): take both from one run"
+            ) from error
 
 
 class ViT(nn.Module, SavedModel):

@@ -116,6 +116,36 @@ def test_a_classifier_is_evaluated_by_its_classes(tmp_path, capsys):
     assert "three tells 3 classes, scenes has 10" in capsys.readouterr().err
 
 
+def test_weights_that_do_not_fit_or_are_cut_off_say_so(tmp_path, capsys):
+    vit = ViT(num_classes=10, image_size=32, patch_size=8, dim=16, depth=1, heads=1, mlp_dim=16)
+    vit.save_pretrained(tmp_path / "whole")
+    for name in ("cut", "other"):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+    file = tmp_path / "cut" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    config = tmp_path / "other" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dim": 32}))
+    for name in ("cut", "other"):
+        for command in (["evaluate"], ["probe"], ["finetune", "--out", str(tmp_path / "out")]):
+            assert main([*command, "--weights", str(tmp_path / name), "--data", "scenes"]) == 1
+            told = capsys.readouterr().err
+            assert f"ValueError: model.safetensors in {tmp_path / name} cannot be read, or does not fit" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_command_tells_json(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path))
+    for command in (["data", "status"], ["data", "clear"], ["table", "--check"]):
+        capsys.readouterr()
+        code = main([*command, "--json"])
+        assert command[0] == "table" or isinstance(
+            json.loads(capsys.readouterr().out.splitlines()[-1])[command[1]], str
+        )
+        assert code == 0
+    for name, command in next(action for action in parser()._actions if action.choices).choices.items():
+        assert "--json" in command._option_string_actions, name
+
+
 def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsys):
     for number in range(40):
         (folder := tmp_path / "mine" / f"class {number % 2}").mkdir(parents=True, exist_ok=True)

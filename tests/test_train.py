@@ -273,6 +273,31 @@ def test_weights_that_gave_no_finite_loss_are_not_called_good(first_bad, kept, t
     assert str(told.value).endswith(f"are in {tmp_path / kept}." if kept else "in another folder.")
 
 
+def test_weights_that_are_not_finite_are_not_kept_though_every_loss_was(tmp_path, monkeypatch):
+    forward, calls = MP3.forward, []
+
+    def broken(self, *args, **kwargs):
+        calls.append(1)
+        nothing = self.mlp_head[1].bias.sum() * 0  # whose root has no gradient
+        return forward(self, *args, **kwargs) + (nothing.sqrt() if len(calls) == 6 else 0)
+
+    monkeypatch.setattr(MP3, "forward", broken)
+    with pytest.raises(FloatingPointError, match="the weights are no longer finite in epoch 2 .* are in .*-00000003"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000003"]
+    assert all(p.isfinite().all() for p in load_mp3(tmp_path / "checkpoint-00000003").parameters())
+
+
+def test_a_run_killed_before_its_first_checkpoint_may_begin_with_other_settings(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(MP3, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    with pytest.raises(ValueError, match="already holds a run"):
+        pretrain(model(), IMAGES, **QUICK | {"lr": 1e-3}, out=tmp_path)
+    pretrain(model(), IMAGES, **QUICK | {"lr": 1e-3}, out=tmp_path, resume=True)
+    assert read_run(tmp_path)["settings"]["lr"] == 1e-3 and len(read_metrics(tmp_path)) == 3
+
+
 def test_a_model_is_trained_again_in_the_precision_asked_for(tmp_path, monkeypatch):
     forward, found = MP3.forward, []
 
