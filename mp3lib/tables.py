@@ -42,6 +42,8 @@ RECIPES = {  # the variants of the study "fine" in words
     "plain-crop-0.3": "random crops keep 30% of the image or more, not 60%",
     "plain-deep": "11 layers of dim 96, heads and mlp in proportion, not 6 of 128",
     "plain-grown": "first smaller images: 4 x 4 and 6 x 6 patches of 4 pixels",
+    "plain-lr-0.0015": "learning rate 0.0015, not 0.003",
+    "plain-lr-0.006": "learning rate 0.006, not 0.003",
     "plain-qk-norm": "queries and keys of equal length (QK-norm)",
     "plain-ratio-0.5": "mask ratio .5, not .75",
     "plain-rising-ratio": "the mask ratio rises from .25 to .75 in the first two thirds",
@@ -52,12 +54,20 @@ RECIPES = {  # the variants of the study "fine" in words
 }
 FURTHER = {  # the variants of the study "further" in words
     "as-before": "as the ten epochs before: mask ratio .5, batches of 128, learning rate 0.002",
-    "batch-64": "batches of 64, learning rate 0.0014",
     "lr-0.0007": "learning rate 0.0007",
     "ratio-0.25": "mask ratio .25",
-    "ratio-0.75": "mask ratio .75",
     "ratio-drawn": "mask ratio drawn between .25 and .75 for each batch",
     "uncropped": "no random crops",
+}
+REGULARISED = {  # the variants of the study "regularised" in words
+    "augment": "geometry and colours distorted, strength .5",
+    "drop-path": "layers left out, the last one in every tenth image (stochastic depth)",
+    "ema": "moving average of the weights, decay .99",
+    "erase": "a box painted over in every fourth image (random erasing)",
+    "label-smoothing": "a tenth of the probability spread evenly",
+    "layer-decay": "each layer learns at .75 of the rate of the one above",
+    "mix": "every second batch under MixUp or CutMix",
+    "together": "all of them",
 }
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
@@ -197,6 +207,19 @@ def fine(results: str | Path) -> str:
         "at 0",
     ]
     return markdown(results, head, lines)
+
+
+def regularised(results: str | Path) -> str:
+    """The study's variants are NAME-pos; beside them the same training with nothing added, of the same seeds."""
+    told = {
+        f"regularised/{name}": f"`{name[:-4]}`: {REGULARISED[name[:-4]]}" for name in variants(results, "regularised")
+    }
+    seeds = {run.seed for variant in told for run in finished(results, variant)}
+    lines = []
+    for variant, text in ({"labels/mp3-5000-pos": "nothing"} | told if told else {}).items():
+        found = [row(results, variant, f"{part}_top1") for part in ("validation", "test")]
+        lines.append([text, *(Row(variant, {s: r.by_seed[s] for s in seeds & {*r.seeds}}) for r in found)])
+    return markdown(results, ["added", "validation top-1 (%)", "test top-1 (%)"], lines)
 
 
 def further(results: str | Path) -> str:

@@ -29,6 +29,7 @@ from mp3lib.shipped_tables import classifiers, from_scratch, positions
 from mp3lib.tables import (
     CUES,
     RECIPES,
+    REGULARISED,
     costs,
     cues,
     fine,
@@ -36,6 +37,7 @@ from mp3lib.tables import (
     further,
     label_counts,
     probes,
+    regularised,
     top1,
 )
 
@@ -182,6 +184,14 @@ def test_ways_to_go_on_are_told_in_words(every_run):
     lines = [line for line in further(every_run).splitlines() if line.startswith("| `")]
     assert {line.split("`")[1] for line in lines} == set(variants(every_run, "further"))
     assert "| 0.9 |" in lines[0]  # 45,000 images twice; 8 + 2 of 16 tokens
+
+
+def test_regularisation_stands_beside_the_same_seeds_without(every_run):
+    lines = [line for line in regularised(every_run).splitlines() if line.startswith("|")]
+    assert lines[2].startswith("| nothing | ") and len(lines) == 3 + len(REGULARISED)
+    assert [line.split("`")[1] for line in lines[3:]] == [*REGULARISED]
+    assert "±" not in "".join(lines) and "(n" not in "".join(lines)  # one seed each
+    assert regularised(every_run / "nowhere") == ""
 
 
 def test_every_cue_is_told_in_words_once(every_run):

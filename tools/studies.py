@@ -119,6 +119,8 @@ FINE = {  # on a grid of 8 x 8: epochs for each size, mask ratio, settings of th
     "adamw": ({32: 3}, 0.75, {}, {"optimizer": "adamw", "lr": 1.5e-3}),
     "muon": ({32: 3}, 0.75, {}, {}),
     "plain": ({32: 3}, 0.75, PLAIN, {}),
+    "plain-lr-0.0015": ({32: 3}, 0.75, PLAIN, {"lr": 1.5e-3}),
+    "plain-lr-0.006": ({32: 3}, 0.75, PLAIN, {"lr": 6e-3}),
     "plain-ratio-0.5": ({32: 3}, 0.5, PLAIN, {}),
     "plain-4-heads": ({32: 3}, 0.75, PLAIN | {"heads": 4, "dim_head": 32}, {}),
     "plain-batch-128": ({32: 3}, 0.75, PLAIN, {"batch_size": 128, "lr": 2e-3}),
@@ -132,14 +134,22 @@ FINE = {  # on a grid of 8 x 8: epochs for each size, mask ratio, settings of th
     "plain-deep": ({32: 3}, 0.75, PLAIN | DEEP, {}),
     "plain-grown": ({16: 4, 24: 2, 32: 1}, 0.75, PLAIN, {}),  # about as long
 }
+REGULARISED = {  # 5,000 labels, the same as "labels/mp3-5000-pos" but for this
+    "augment": {"augment": 0.5},
+    "drop-path": {"drop_path": 0.1},
+    "ema": {"ema": 0.99},
+    "erase": {"erase": 0.25},
+    "label-smoothing": {"label_smoothing": 0.1},
+    "layer-decay": {"layer_decay": 0.75},
+    "mix": {"mix": 0.5},
+}
+REGULARISED["together"] = {name: value for options in REGULARISED.values() for name, value in options.items()}
 FURTHER_FROM = "flagship-8x8-second"
 FURTHER = {  # two epochs more from there: mask ratio, settings of the training
     "as-before": (0.5, {}),
     "lr-0.0007": (0.5, {"lr": 7e-4}),
-    "batch-64": (0.5, {"batch_size": 64, "lr": 1.4e-3}),
     "uncropped": (0.5, {"crop_area": (1.0, 1.0)}),
     "ratio-0.25": (0.25, {}),
-    "ratio-0.75": (0.75, {}),
     "ratio-drawn": (0.5, {"mask_ratios": (0.25, 0.75)}),
 }
 
@@ -186,6 +196,8 @@ def all_runs() -> dict[str, Run]:
         longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
         for epochs, start in longer.items():  # ten are in "labels"
             labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+    for name, options in REGULARISED.items():
+        labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **options)
     for name, (stages, mask_ratio, vit, options, *change) in FINE.items():
         run = None
         for size, epochs in stages.items():
