@@ -10,6 +10,19 @@ from .markdown import grid
 from .provenance import stages, training
 from .results import read_metrics, read_run
 
+# position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
+PUBLISHED = {"0.0": None, "0.25": 0.73, "0.5": 0.63, "0.75": 0.35, "0.9": 0.10}
+CUES = {  # of tools/cues.py, in words
+    "as they are": "nothing changed",
+    "gap": "1 pixel along the border of every patch painted grey",
+    "hole": "as many pixels in the middle of every patch",
+    "grey": "colour taken away",
+    "flat": "every patch made equally bright, of equal contrast",
+    "boxes": "of every picture a box of its own, 60 % of its area, enlarged to the whole",
+    "jpeg": "compressed as JPEG, quality 75",
+    "jpeg, moved": "the same, the compression's grid moved by 4 pixels",
+}
+
 
 def evaluations(results: str | Path, measure: str) -> list[tuple[str, dict, dict]]:
     """Name, figures and settings of each shipped model with such figures, from ``evaluations/NAME.json``."""
@@ -110,4 +123,30 @@ def positions(results: str | Path, only: str | None = None) -> str:
             f"{training(results, name)} The same figures: "
             f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
         ]
+    return "\n\n".join(parts)
+
+
+def published(results: str | Path) -> str:
+    """Position accuracy of the flagship beside a published curve; "" where it is not evaluated."""
+    found = {name: figures["positions"] for name, figures, _ in evaluations(results, "positions")}
+    if "flagship-8x8" not in found:
+        return ""
+    lines = [
+        [ratio, "" if theirs is None else f"{theirs:.0%}", f"{found['flagship-8x8'][ratio]['accuracy']:.1%}"]
+        for ratio, theirs in PUBLISHED.items()
+    ]
+    return grid([["hidden from attention", "published, CIFAR-100", "`flagship-8x8`, CIFAR-10"], *lines])
+
+
+def by_cue(results: str | Path) -> str:
+    """Position accuracy of shipped models on test images that lack a cue, from ``cues/NAME.json``."""
+    parts = []
+    for path in sorted((Path(results) / "cues").glob("*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        ratios = next(iter(figures["cues"].values()))
+        head = [f"`{path.stem}`, test images", *(f"with {float(ratio):.0%} hidden" for ratio in ratios)]
+        lines = [[CUES[cue], *(f"{share:.1%}" for share in told.values())] for cue, told in figures["cues"].items()]
+        lines.append(["*chance*", *[f"{figures['chance']:.1%}"] * len(ratios)])
+        about = f"The first {figures['images']:,} test images of {figures['data']}, pixels `{figures['fingerprint']}`"
+        parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python tools/cues.py {path.stem}`.")
     return "\n\n".join(parts)

@@ -25,7 +25,7 @@ from mp3lib.results import (
     write_json,
     write_metrics,
 )
-from mp3lib.shipped_tables import classifiers, from_scratch, positions
+from mp3lib.shipped_tables import by_cue, classifiers, from_scratch, positions, published
 from mp3lib.tables import (
     CUES,
     RECIPES,
@@ -389,6 +389,25 @@ def test_a_classifier_stands_beside_its_twins(tmp_path):
     ]
     told = from_scratch(tmp_path, "classifier-large")
     assert "| from MP3 | from scratch | from scratch, without |" in told and "0.008, 0.004 / 0.01;" in told
+
+
+def test_the_flagship_stands_beside_the_published_curve(tmp_path):
+    assert published(tmp_path) == ""
+    scores = {ratio: {"accuracy": 0.5} for ratio in ("0.0", "0.25", "0.5", "0.75", "0.9", "0.95")}
+    write_json(tmp_path / "evaluations" / "flagship-8x8.json", {"positions": scores})
+    put(tmp_path, "a/b", {})
+    shutil.copytree(tmp_path / "runs" / "a" / "b" / "seed-0", tmp_path / "runs" / "flagship-8x8")
+    assert "| 0.25 | 73% | 50.0% |" in published(tmp_path) and "| 0.0 |  | 50.0% |" in published(tmp_path)
+
+
+def test_cues_of_a_shipped_model(tmp_path):
+    assert by_cue(tmp_path) == ""
+    cues = {"as they are": {"0.0": 0.4, "0.75": 0.2}, "grey": {"0.0": 0.3, "0.75": 0.1}}
+    about = {"images": 2000, "data": "cifar10", "fingerprint": "f", "chance": 1 / 16}
+    write_json(tmp_path / "cues" / "mine.json", about | {"cues": cues})
+    told = by_cue(tmp_path)
+    assert "| `mine`, test images | with 0% hidden | with 75% hidden |" in told
+    assert "| colour taken away | 30.0% | 10.0% |" in told and "| *chance* | 6.2% | 6.2% |" in told
 
 
 def test_made_part_of_a_readme(tmp_path):
