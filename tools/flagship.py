@@ -6,8 +6,9 @@ pixels; to compare, the same from random weights, and both without position embe
 stage's name, or how several begin, trains those alone, and before them what they start from, unless its weights are
 there. Every run is a folder in results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
 
-The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. In the stored runs flagship-8x8,
-classifier-6x6 and classifier-8x8 began with weights that had been shipped, so rounded to half precision.
+The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. The stored runs
+flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with weights that had been shipped, so
+rounded to half precision.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from filelock import FileLock
 
 from mp3lib.__main__ import main
 
@@ -62,6 +65,13 @@ def chosen(args: Sequence[str]) -> list[str]:
 
 
 def train(name: str) -> None:
+    """Train a stage unless it is trained; where another process does so, wait for that one to end."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with FileLock(RUNS / f".{name}.lock"):
+        train_alone(name)
+
+
+def train_alone(name: str) -> None:
     """Train a stage unless its weights are there, and before it the one that it starts from."""
     folder, command = RUNS / name, STAGES[name].split()
     if (folder / "model.safetensors").exists():
