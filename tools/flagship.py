@@ -7,8 +7,8 @@ stage's name, or how several begin, trains those alone, and before them what the
 there. Every run is a folder in results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
 
 The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. The stored runs
-flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with weights that had been shipped, so
-rounded to half precision.
+flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with weights that had been shipped,
+so rounded to half precision.
 """
 
 from __future__ import annotations
