@@ -40,6 +40,7 @@ STAGES = {
     "flagship-8x8-first": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
     "flagship-8x8-second": f"{HALF} --epochs 10 --start {RUNS}/flagship-8x8-first",
     "flagship-8x8-third": f"{LAST} --mask-ratio 0.25 --lr 1.5e-3 --epochs 18 --start {RUNS}/flagship-8x8-second",
+    "flagship-8x8": f"{LAST} --mask-ratio 0.25 0.75 --lr 1e-3 --epochs 14 --start {RUNS}/flagship-8x8-third",
     "classifier-6x6": f"{CLASSES} --weights {RUNS}/flagship-8x8-first {ON_24} --lr 4e-3",
     "classifier-8x8-first": f"{CLASSES} --weights {RUNS}/classifier-6x6 {ON_32} --epochs 3",
     "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-8x8-first {ON_32} --epochs 6",
