@@ -398,6 +398,7 @@ def test_the_flagship_stands_beside_the_published_curve(tmp_path):
     put(tmp_path, "a/b", {})
     shutil.copytree(tmp_path / "runs" / "a" / "b" / "seed-0", tmp_path / "runs" / "flagship-8x8")
     assert "| 0.25 | 73% | 50.0% |" in published(tmp_path) and "| 0.0 |  | 50.0% |" in published(tmp_path)
+    assert "The flagship saw 5 epochs" in published(tmp_path)
 
 
 def test_cues_of_a_shipped_model(tmp_path):
