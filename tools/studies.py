@@ -121,6 +121,9 @@ FINE = {  # on a grid of 8 x 8: epochs for each size, mask ratio, settings of th
     "plain": ({32: 3}, 0.75, PLAIN, {}),
     "plain-lr-0.0015": ({32: 3}, 0.75, PLAIN, {"lr": 1.5e-3}),
     "plain-lr-0.006": ({32: 3}, 0.75, PLAIN, {"lr": 6e-3}),
+    "plain-frozen": ({32: 3}, 0.75, PLAIN, {"context": "frozen"}),
+    "plain-ratio-0.25": ({32: 3}, 0.25, PLAIN, {}),
+    "plain-ratio-0.9": ({32: 3}, 0.9, PLAIN, {}),
     "plain-ratio-0.5": ({32: 3}, 0.5, PLAIN, {}),
     "plain-4-heads": ({32: 3}, 0.75, PLAIN | {"heads": 4, "dim_head": 32}, {}),
     "plain-batch-128": ({32: 3}, 0.75, PLAIN, {"batch_size": 128, "lr": 2e-3}),
@@ -199,7 +202,8 @@ def all_runs() -> dict[str, Run]:
     for name, options in REGULARISED.items():
         labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **options)
     for name, (stages, mask_ratio, vit, options, *change) in FINE.items():
-        run = None
+        run, context = None, options.get("context", "updated")
+        options = {option: value for option, value in options.items() if option != "context"}
         for size, epochs in stages.items():
             run = add(
                 "fine",
@@ -207,6 +211,7 @@ def all_runs() -> dict[str, Run]:
                 0,
                 run,
                 mask_ratio=mask_ratio,
+                context=context,
                 size=size,
                 vit=dict(patch_size=4, depth=6) | vit,
                 change=change[0] if change else None,
