@@ -41,7 +41,7 @@ MOMENTS = ("start", "step", "checkpoint", "end")
 EPOCHS, BATCH = 4, 64
 COMMON = {"epochs": EPOCHS, "batch_size": BATCH, "precision": "float32", "eval_every": 2, "ema": 0.9, "progress": False}
 OPTIONS = {
-    "pretrain": COMMON | {"query_fraction": 0.5},
+    "pretrain": COMMON | {"query_fraction": 0.5, "mask_ratios": (0.25, 0.75)},
     "finetune": COMMON
     | {"augment": 0.5, "erase": 0.25, "mix": 0.5, "label_smoothing": 0.1, "drop_path": 0.1, "layer_decay": 0.8},
 }
