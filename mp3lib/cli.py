@@ -7,7 +7,6 @@ from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 MASK_RATIO, CONTEXT = 0.75, "updated"  # of a new MP3
-JSON_HELP = "print the figures as a last line of JSON"
 SHAPE = {  # of a new ViT: default, letter, help
     "patch_size": (8, "P", "side of a patch in pixels"),
     "dim": (128, "D", "features of a token, a multiple of 4"),
@@ -30,11 +29,15 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    data = commands.add_parser("data", help="where the images are: show, fetch or remove them", description=data_help())
-    data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
-    data.add_argument("--json", action="store_true", help=JSON_HELP)
+    figures = argparse.ArgumentParser(add_help=False)
+    figures.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
 
-    common = argparse.ArgumentParser(add_help=False)
+    data = commands.add_parser(
+        "data", parents=[figures], help="where the images are: show, fetch or remove them", description=data_help()
+    )
+    data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
+
+    common = argparse.ArgumentParser(add_help=False, parents=[figures])
     common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
     common.add_argument(
         "--size",
@@ -44,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
         help="side, or height and width (default: that of the weights, else 32)",
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
-    common.add_argument("--json", action="store_true", help=JSON_HELP)
 
     shape = argparse.ArgumentParser(add_help=False)
     for name, (default, metavar, text) in SHAPE.items():
@@ -121,9 +123,10 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
 
-    table = commands.add_parser("table", help="write every table anew from results/: README.md, results/README.md")
+    table = commands.add_parser(
+        "table", parents=[figures], help="write every table anew from results/: README.md, results/README.md"
+    )
     table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
-    table.add_argument("--json", action="store_true", help=JSON_HELP)
     return top
 
 

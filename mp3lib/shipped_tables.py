@@ -9,18 +9,14 @@ from pathlib import Path
 from .markdown import grid
 from .provenance import stages, training
 from .results import read_metrics, read_run
+from .tables import CUES
 
 # position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
 PUBLISHED = {"0.0": None, "0.25": 0.73, "0.5": 0.63, "0.75": 0.35, "0.9": 0.10}
-CUES = {  # of tools/cues.py, in words
+TESTED = CUES | {  # by tools/cues.py, in words
     "as they are": "nothing changed",
-    "gap": "1 pixel along the border of every patch painted grey",
-    "hole": "as many pixels in the middle of every patch",
-    "grey": "colour taken away",
-    "flat": "every patch made equally bright, of equal contrast",
     "boxes": "of every picture a box of its own, 60 % of its area, enlarged to the whole",
-    "jpeg": "compressed as JPEG, quality 75",
-    "jpeg, moved": "the same, the compression's grid moved by 4 pixels",
+    "jpeg-moved": "as `jpeg`, the compression's grid moved by 4 pixels",
 }
 
 
@@ -98,7 +94,8 @@ def ended(results: str | Path, name: str) -> dict | None:
     if not (folder / "metrics.jsonl").exists():
         return None
     settings, last = read_run(folder)["settings"], read_metrics(folder)[-1]
-    return settings | {"test_top1": last["test_top1"]} if last["epoch"] == settings["epochs"] else None
+    tested = last["epoch"] == settings["epochs"] and "test_top1" in last
+    return settings | {"test_top1": last["test_top1"]} if tested else None
 
 
 def positions(results: str | Path, only: str | None = None) -> str:
@@ -147,7 +144,10 @@ def by_cue(results: str | Path) -> str:
         figures = json.loads(path.read_text(encoding="utf-8"))
         ratios = next(iter(figures["cues"].values()))
         head = [f"`{path.stem}`, test images", *(f"with {float(ratio):.0%} hidden" for ratio in ratios)]
-        lines = [[CUES[cue], *(f"{share:.1%}" for share in told.values())] for cue, told in figures["cues"].items()]
+        lines = [
+            [f"`{cue}`: {TESTED[cue]}" if cue in CUES else TESTED[cue], *(f"{share:.1%}" for share in told.values())]
+            for cue, told in figures["cues"].items()
+        ]
         lines.append(["*chance*", *[f"{figures['chance']:.1%}"] * len(ratios)])
         about = f"The first {figures['images']:,} test images of {figures['data']}, pixels `{figures['fingerprint']}`"
         parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python tools/cues.py {path.stem}`.")

@@ -214,12 +214,13 @@ def fine(results: str | Path) -> str:
 
 def regularised(results: str | Path) -> str:
     """The study's variants are NAME-pos; beside them the same training with nothing added, of the same seeds."""
-    told = {
-        f"regularised/{name}": f"`{name[:-4]}`: {REGULARISED[name[:-4]]}" for name in variants(results, "regularised")
-    }
+    names = [name.removesuffix("-pos") for name in variants(results, "regularised")]
+    if not names:
+        return ""
+    told = {f"regularised/{name}-pos": f"`{name}`: {REGULARISED[name]}" for name in names}
     seeds = {run.seed for variant in told for run in finished(results, variant)}
     lines = []
-    for variant, text in ({"labels/mp3-5000-pos": "nothing"} | told if told else {}).items():
+    for variant, text in {"labels/mp3-5000-pos": "nothing", **told}.items():
         found = [row(results, variant, f"{part}_top1") for part in ("validation", "test")]
         lines.append([text, *(Row(variant, {s: r.by_seed[s] for s in seeds & {*r.seeds}}) for r in found)])
     return markdown(results, ["added", "validation top-1 (%)", "test top-1 (%)"], lines)

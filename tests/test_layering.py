@@ -31,7 +31,7 @@ ALLOWED = {
     "markdown": {"results"},
     "provenance": {"markdown", "results"},
     "tables": {"markdown", "results"},
-    "shipped_tables": {"markdown", "provenance", "results"},
+    "shipped_tables": {"markdown", "provenance", "results", "tables"},
     "claims": {"markdown", "results", "tables"},
     "report": {"claims", "markdown", "provenance", "shipped_tables", "tables"},
     "arrays": set(),

@@ -408,7 +408,7 @@ def test_cues_of_a_shipped_model(tmp_path):
     write_json(tmp_path / "cues" / "mine.json", about | {"cues": cues})
     told = by_cue(tmp_path)
     assert "| `mine`, test images | with 0% hidden | with 75% hidden |" in told
-    assert "| colour taken away | 30.0% | 10.0% |" in told and "| *chance* | 6.2% | 6.2% |" in told
+    assert "| `grey`: colour taken away | 30.0% | 10.0% |" in told and "| *chance* | 6.2% | 6.2% |" in told
 
 
 def test_made_part_of_a_readme(tmp_path):

@@ -289,8 +289,11 @@ def test_weights_that_are_not_finite_are_not_kept_though_every_loss_was(tmp_path
 
 
 def test_a_run_killed_before_its_first_checkpoint_may_begin_with_other_settings(tmp_path, monkeypatch):
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(MP3, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(MP3, "forward", killed)
         pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     with pytest.raises(ValueError, match="already holds a run"):
         pretrain(model(), IMAGES, **QUICK | {"lr": 1e-3}, out=tmp_path)

@@ -35,13 +35,13 @@ def main(name: str) -> None:
     shown = images.test.images[:IMAGES]
     without = {
         "as they are": lambda x: x,
-        "gap": partial(changed, transform=partial(gap, patch_size=mp3.vit.patch_size)),
-        "hole": partial(changed, transform=partial(hole, patch_size=mp3.vit.patch_size)),
+        "gap-1": partial(changed, transform=partial(gap, patch_size=mp3.vit.patch_size)),
+        "hole-1": partial(changed, transform=partial(hole, patch_size=mp3.vit.patch_size)),
         "grey": partial(changed, transform=grey),
         "flat": partial(changed, transform=partial(flat, patch_size=mp3.vit.patch_size)),
         "boxes": boxes,
         "jpeg": jpeg,
-        "jpeg, moved": partial(jpeg, shift=4),
+        "jpeg-moved": partial(jpeg, shift=4),
     }
     cues = {
         cue: {str(ratio): s["accuracy"] for ratio, s in position_accuracy(mp3, change(shown), RATIOS).items()}

@@ -202,8 +202,8 @@ def all_runs() -> dict[str, Run]:
     for name, options in REGULARISED.items():
         labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **options)
     for name, (stages, mask_ratio, vit, options, *change) in FINE.items():
-        run, context = None, options.get("context", "updated")
-        options = {option: value for option, value in options.items() if option != "context"}
+        run, options = None, dict(options)
+        context = options.pop("context", "updated")
         for size, epochs in stages.items():
             run = add(
                 "fine",
@@ -219,9 +219,14 @@ def all_runs() -> dict[str, Run]:
                 options=dict(epochs=epochs, query_fraction=0.25, lr=3e-3, eval_every=0) | options,
             )
     for name, (mask_ratio, options) in FURTHER.items():
-        options = dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | options
-        run = Run(f"further/{name}/seed-0", FURTHER_FROM, mask_ratio=mask_ratio, probes=False, kept_apart=True)
-        runs[run.name] = run._replace(options=options)
+        runs[f"further/{name}/seed-0"] = Run(
+            f"further/{name}/seed-0",
+            FURTHER_FROM,
+            mask_ratio=mask_ratio,
+            probes=False,
+            kept_apart=True,
+            options=dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | options,
+        )
     return runs
 
 
