@@ -14,8 +14,7 @@ import torch
 from throughput import BATCH, MODEL, RATIO, SMALL
 
 from mp3lib import MP3, ViT
-from mp3lib.machine import keep_memory
-from mp3lib.optimizers import make_optimizers
+from mp3lib.train import keep_memory, make_optimizers
 
 SETTINGS = {"optimizer": "muon", "lr": 2e-3, "weight_decay": 0.05}
 

@@ -1,38 +1,40 @@
 """Masked position prediction (MP3) for vision transformers, in parts small enough to read.
 
+``model`` is the network, ``data`` the images, ``train`` pretraining and fine-tuning, ``evaluate`` accuracy and probes,
+``plots`` and ``widgets`` the figures, ``export`` other libraries' formats, ``checks`` the checkers of the exercises.
 The names below are loaded when they are first used, so ``import mp3lib`` itself costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:  # so that editors can follow the names
-    from .attention import Attention as Attention
-    from .attention import FeedForward as FeedForward
-    from .attention import Transformer as Transformer
-    from .attention import record_attention as record_attention
     from .budgets import budget as budget
     from .data import load_images as load_images
-    from .mp3 import MP3 as MP3
-    from .mp3 import sample_context as sample_context
-    from .posemb import posemb_sincos_2d as posemb_sincos_2d
-    from .shipped import load_shipped as load_shipped
-    from .vit import ViT as ViT
+    from .model import MP3 as MP3
+    from .model import Attention as Attention
+    from .model import FeedForward as FeedForward
+    from .model import Transformer as Transformer
+    from .model import ViT as ViT
+    from .model import load_shipped as load_shipped
+    from .model import posemb_sincos_2d as posemb_sincos_2d
+    from .model import record_attention as record_attention
+    from .model import sample_context as sample_context
 
 _HOME = {
-    "Attention": "attention",
-    "FeedForward": "attention",
-    "MP3": "mp3",
-    "Transformer": "attention",
-    "ViT": "vit",
+    "Attention": "model",
+    "FeedForward": "model",
+    "MP3": "model",
+    "Transformer": "model",
+    "ViT": "model",
     "budget": "budgets",
     "load_images": "data",
-    "load_shipped": "shipped",
-    "posemb_sincos_2d": "posemb",
-    "record_attention": "attention",
-    "sample_context": "mp3",
+    "load_shipped": "model",
+    "posemb_sincos_2d": "model",
+    "record_attention": "model",
+    "sample_context": "model",
 }
 
 __all__ = [*_HOME]

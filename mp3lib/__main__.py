@@ -10,20 +10,20 @@ from pathlib import Path
 from .cli import CONTEXT, MASK_RATIO, SHAPE, option, parser
 
 
-def data(args: argparse.Namespace) -> dict:
-    from . import data
+def run_data(args: argparse.Namespace) -> dict:
+    from .data import cache_status, clear_cache, fetch_cifar10
 
     if args.action == "fetch":
-        images = data.fetch()
+        images = fetch_cifar10()
         return {"data": images.name, "fingerprint": images.fingerprint}
-    told = data.status() if args.action == "status" else data.clear()
-    print(told)
-    return {args.action: told}
+    text = cache_status() if args.action == "status" else clear_cache()
+    print(text)
+    return {args.action: text}
 
 
-def the_images(args: argparse.Namespace, vit=None):
+def images_of(args: argparse.Namespace, vit=None):
     """The images, of ``--size``; without it of the size that the ViT of given weights was trained on, or else 32."""
-    from . import load_images
+    from .data import load_images
 
     size = args.size or list(vit.image_size if vit else [32])
     if len(size) > 2:
@@ -32,9 +32,10 @@ def the_images(args: argparse.Namespace, vit=None):
 
 
 def new_vit(args: argparse.Namespace, images):
+    """A ViT with random weights, of the shape that the options name, for these images."""
     import torch
 
-    from . import ViT
+    from .model import ViT
 
     torch.manual_seed(args.seed)
     return ViT(
@@ -47,8 +48,8 @@ def new_vit(args: argparse.Namespace, images):
 
 
 def check_shape(args: argparse.Namespace, vit) -> None:
-    """Weights come with their shape: an option that names another one is an error, not a wish."""
-    has = vit._hub_mixin_config | {"patch_size": vit.patch_size[0]}
+    """Refuse options that name another shape than that of the given weights."""
+    has = vit.config | {"patch_size": vit.patch_size[0]}
     asked = {name: getattr(args, name) for name in SHAPE}
     wrong = [f"{option(n)} {value} (theirs: {has[n]})" for n, value in asked.items() if value not in (None, has[n])]
     if args.no_patch_norm and vit.patch_norm:
@@ -57,7 +58,8 @@ def check_shape(args: argparse.Namespace, vit) -> None:
         raise ValueError(f"the weights are of another shape than {', '.join(wrong)}: leave that out")
 
 
-def run_settings(args: argparse.Namespace, images) -> dict:
+def run_options(args: argparse.Namespace, images) -> dict:
+    """The arguments that ``pretrain`` and ``finetune`` have in common."""
     names = (
         "epochs",
         "batch_size",
@@ -72,53 +74,53 @@ def run_settings(args: argparse.Namespace, images) -> dict:
         "resume",
     )
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
-    settings = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
-    return settings | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}
+    options = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
+    return options | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}
 
 
-def pretrain(args: argparse.Namespace) -> dict:
-    from . import MP3
-    from .mp3 import load_mp3, with_image_size
+def run_pretrain(args: argparse.Namespace) -> dict:
+    from .model import MP3, load_mp3, with_image_size
     from .train import pretrain
 
     ratios = args.mask_ratio or []
     if len(ratios) > 2:
         raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
-    ratio = sum(ratios) / len(ratios) if ratios else None  # that of the model, and the mean of those drawn
+    ratio = sum(ratios) / len(ratios) if ratios else None  # of two, the mean becomes the model's own ratio
     start = load_mp3(args.start) if args.start else None
-    images = the_images(args, start and start.vit)
-    settings = run_settings(args, images) | {"mask_ratios": tuple(ratios) if len(ratios) == 2 else None}
+    images = images_of(args, start and start.vit)
+    options = run_options(args, images) | {"mask_ratios": tuple(ratios) if len(ratios) == 2 else None}
     if start:
         check_shape(args, start.vit)
         mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)
-        settings["about"]["start"] = Path(args.start).as_posix()
+        options["about"]["start"] = Path(args.start).as_posix()
     else:
         mp3 = MP3(new_vit(args, images), MASK_RATIO if ratio is None else ratio, args.context or CONTEXT)
-    lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **settings)
+    lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **options)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]
 
 
-def finetune(args: argparse.Namespace) -> dict:
+def run_finetune(args: argparse.Namespace) -> dict:
     import torch
 
-    from .finetune import finetune, use_classes
-    from .mp3 import MP3, load_model
+    from .model import MP3, load_model, use_classes
+    from .train import finetune
 
     start = None if args.weights == "none" else load_model(args.weights)
     body = start.vit if isinstance(start, MP3) else start
-    images = the_images(args, body)
+    images = images_of(args, body)
     if body is None:
         vit = new_vit(args, images)
+        vit.classes = images.classes
     else:
         check_shape(args, body)
         torch.manual_seed(args.seed)
-        vit = use_classes(body, len(images.classes), tuple(images.train.images.shape[2:]))
-        if body is start and body.linear_head[1].out_features == len(images.classes):
+        vit = use_classes(body, images.classes, tuple(images.train.images.shape[2:]))
+        if body is start and body.classes in (None, images.classes) and body.num_classes == len(images.classes):
             vit.linear_head.load_state_dict(body.linear_head.state_dict())
-            print(f"{args.weights} tells as many classes already: its head is kept")
-    settings = run_settings(args, images)
-    settings["about"]["weights"] = Path(args.weights).as_posix()
+            print(f"{args.weights} already tells these classes apart: its head is kept")
+    options = run_options(args, images)
+    options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}
     lines = finetune(
         vit,
         images.train.images[: args.limit],
@@ -131,25 +133,25 @@ def finetune(args: argparse.Namespace) -> dict:
         label_smoothing=args.label_smoothing,
         drop_path=args.drop_path,
         eval_labels=images.test.labels,
-        **settings,
+        **options,
     )
     top1 = f", top-1 {lines[-1]['test_top1']:.4f}" if "test_top1" in lines[-1] else ""
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}{top1}")
     return lines[-1]
 
 
-def probe(args: argparse.Namespace) -> dict:
+def run_probe(args: argparse.Namespace) -> dict:
     import torch
 
-    from . import ViT
-    from .finetune import frozen_features, knn_top1, linear_top1, load_vit
-    from .results import versions, write_json
+    from .evaluate import frozen_features, knn_top1, linear_top1
+    from .model import ViT, load_vit
+    from .train.run_folder import versions, write_json
 
     vit = load_vit(args.weights)
-    images = the_images(args, vit)
+    images = images_of(args, vit)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)
-    control = ViT(**vit._hub_mixin_config)
+    control = ViT(**vit.config)
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
     for name, model in (("weights", vit), ("random init", control)):
         x, z = (frozen_features(model, part, pos_emb=not args.no_pos_emb) for part in (train, test))
@@ -162,36 +164,35 @@ def probe(args: argparse.Namespace) -> dict:
     return figures
 
 
-def evaluate(args: argparse.Namespace) -> dict:
-    from .mp3 import MP3, load_model
-    from .results import versions, write_json
+def run_evaluate(args: argparse.Namespace) -> dict:
+    from .model import MP3, load_model
+    from .train.run_folder import versions, write_json
 
     model = load_model(args.weights)
-    told, vit = (positions, model.vit) if isinstance(model, MP3) else (top1, model)
-    images = the_images(args, vit)
+    measure, vit = (measure_positions, model.vit) if isinstance(model, MP3) else (measure_top1, model)
+    images = images_of(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
-    figures |= told(args, images, model) | {"versions": versions()}
+    figures |= measure(args, images, model) | {"versions": versions()}
     if args.out:
         write_json(args.out, figures)
     return figures
 
 
-def top1(args: argparse.Namespace, images, vit) -> dict:
-    """Of a classifier: the share of test images that it names right, of all and of each class."""
-    from .finetune import top1
-    from .results import read_run
+def measure_top1(args: argparse.Namespace, images, vit) -> dict:
+    """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
+    from .evaluate import top1_accuracy
+    from .train import read_run
 
     pos_emb = not args.no_pos_emb
     folder = Path(args.weights)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
-    if (run / "run.json").exists():  # it knows how it was trained
+    if (run / "run.json").exists():  # it says whether position embeddings were used in training
         pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
-    if (classes := vit.linear_head[1].out_features) != len(images.classes):
-        raise ValueError(f"{args.weights} tells {classes} classes, {images.name} has {len(images.classes)}")
     test, by_class = images.test, {}
+    labels = labels_for(vit, images, args.weights)
     for label, name in enumerate(images.classes):
         if (chosen := test.labels == label).any():
-            share = top1(vit, test.images[chosen], test.labels[chosen], pos_emb=pos_emb)
+            share = top1_accuracy(vit, test.images[chosen], labels[chosen], pos_emb=pos_emb)
             by_class[name] = {"images": int(chosen.sum()), "top1": share}
             print(f"{name:>12} {share:8.4f}")
     right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
@@ -199,7 +200,30 @@ def top1(args: argparse.Namespace, images, vit) -> dict:
     return {"top1": right / len(test), "pos_emb": pos_emb, "classes": by_class}
 
 
-def positions(args: argparse.Namespace, images, mp3) -> dict:
+def labels_for(vit, images, weights: str):
+    """The labels of the test images in the numbering of the classifier, which may know its classes by name.
+
+    Raises:
+        ValueError: if the images have classes that the classifier does not have.
+    """
+    import torch
+
+    if vit.classes is None:
+        if vit.num_classes != len(images.classes):
+            raise ValueError(
+                f"{weights} tells {vit.num_classes} classes apart, whose names it does not hold; "
+                f"{images.name} has {len(images.classes)}: {', '.join(images.classes[:10])}"
+            )
+        return images.test.labels
+    if unknown := [name for name in images.classes if name not in vit.classes]:
+        raise ValueError(
+            f"{weights} does not have {', '.join(unknown[:10])} among its classes ({', '.join(vit.classes[:10])}), "
+            f"so it cannot be evaluated on {images.name}: fine-tune it on these classes first"
+        )
+    return torch.tensor([vit.classes.index(name) for name in images.classes])[images.test.labels]
+
+
+def measure_positions(args: argparse.Namespace, images, mp3) -> dict:
     """Of a pretrained model: position accuracy by mask ratio, beside the patch-only floor and chance."""
     from .evaluate import patch_only_floor, position_accuracy
 
@@ -225,34 +249,18 @@ def positions(args: argparse.Namespace, images, mp3) -> dict:
     }
 
 
-def table(args: argparse.Namespace) -> dict:
-    from .report import made_files
-    from .results import write_text
-
-    root = Path(__file__).resolve().parents[1]
-    files = made_files(root)
-    old = {path: path.read_text(encoding="utf-8") if path.exists() else None for path in files}
-    changed = [str(path.relative_to(root)) for path in files if files[path] != old[path]]
-    if args.check and changed:
-        raise ValueError(f"{', '.join(changed)} differ from what results/ say; python -m mp3lib table writes them anew")
-    for path, text in () if args.check else files.items():
-        write_text(path, text)
-    return {"changed": changed}
-
-
 COMMANDS = {
-    "data": data,
-    "pretrain": pretrain,
-    "finetune": finetune,
-    "probe": probe,
-    "evaluate": evaluate,
-    "table": table,
+    "data": run_data,
+    "pretrain": run_pretrain,
+    "finetune": run_finetune,
+    "probe": run_probe,
+    "evaluate": run_evaluate,
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    from .data import DataUnavailable  # after the arguments: --help need not wait for PyTorch
+    from .data import DataUnavailable  # after the arguments, so that --help need not wait for PyTorch
 
     try:
         figures = COMMANDS[args.command](args)

@@ -1,4 +1,4 @@
-"""What the command line takes: commands, options and their help. No import of ours, so that --help comes at once."""
+"""The options of the command line and their help. It imports nothing of ours, so that --help comes at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE = {  # of a new ViT: default, letter, help
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Tells defaults, but not that the default of an optional thing is nothing."""
+    """Shows the default of an option, but not where the default is nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False) else super()._get_help_string(action)
@@ -67,8 +67,15 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--ema", type=float, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
     )
-    run.add_argument("--crop-area", type=float, nargs=2, default=(0.6, 1.0), metavar=("LOW", "HIGH"), help="kept part")
-    run.add_argument("--no-flip", action="store_true", help="never mirror images: for digits and letters")
+    run.add_argument(
+        "--crop-area",
+        type=float,
+        nargs=2,
+        default=(0.6, 1.0),
+        metavar=("LOW", "HIGH"),
+        help="share of an image's area that a random crop keeps",
+    )
+    run.add_argument("--no-flip", action="store_true", help="do not mirror images; for digits and letters")
     run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
     run.add_argument("--seed", type=int, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
@@ -77,15 +84,17 @@ def parser() -> argparse.ArgumentParser:
     pre = commands.add_parser(
         "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
     )
-    told = "(default: that of --start, else {})"
-    ratio = f"fraction hidden from attention; two: drawn between them for each batch {told.format(MASK_RATIO)}"
+    default = "(default: that of --start, else {})"
+    ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format(MASK_RATIO)}"
     pre.add_argument("--mask-ratio", type=float, nargs="+", metavar="R", help=ratio)
-    context = f"updated as in the paper, or frozen as in vit_pytorch {told.format(CONTEXT)}"
+    context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(CONTEXT)}"
     pre.add_argument("--context", choices=("updated", "frozen"), help=context)
     pre.add_argument(
         "--start", metavar="DIR", help="begin with these weights, pretrained on any size; they give the model's shape"
     )
-    pre.add_argument("--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches asked")
+    pre.add_argument(
+        "--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches that give queries"
+    )
 
     weights = "folder with config.json and model.safetensors"
     fine = commands.add_parser(
@@ -93,17 +102,33 @@ def parser() -> argparse.ArgumentParser:
     )
     fine.add_argument("--weights", required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
     fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
-    fine.add_argument("--layer-decay", type=float, default=1.0, metavar="D", help="rate of a layer to that above it")
+    fine.add_argument(
+        "--layer-decay",
+        type=float,
+        default=1.0,
+        metavar="D",
+        help="learning rate of a layer, relative to the layer above",
+    )
     fine.add_argument(
         "--augment", type=float, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
     )
-    fine.add_argument("--erase", type=float, default=0.0, metavar="P", help="share of images with a box painted over")
-    fine.add_argument("--mix", type=float, default=0.0, metavar="P", help="share of batches under MixUp or CutMix")
+    fine.add_argument(
+        "--erase", type=float, default=0.0, metavar="P", help="probability that a box of an image is painted over"
+    )
+    fine.add_argument(
+        "--mix", type=float, default=0.0, metavar="P", help="probability that a batch is mixed, by MixUp or CutMix"
+    )
     fine.add_argument("--label-smoothing", type=float, default=0.0, metavar="S", help="probability spread evenly")
-    fine.add_argument("--drop-path", type=float, default=0.0, metavar="P", help="how often the last layer is left out")
+    fine.add_argument(
+        "--drop-path",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="probability that the last layer is left out for an image",
+    )
 
     probe = commands.add_parser(
-        "probe", parents=[common], formatter_class=Help, help="what frozen features know: k-NN and linear top-1"
+        "probe", parents=[common], formatter_class=Help, help="k-NN and linear top-1 accuracy of frozen features"
     )
     probe.add_argument("--weights", required=True, metavar="DIR", help=weights)
     probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
@@ -118,15 +143,14 @@ def parser() -> argparse.ArgumentParser:
     )
     test.add_argument("--weights", required=True, metavar="DIR", help=weights)
     test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
-    test.add_argument("--no-pos-emb", action="store_true", help="leave them out, as a run of its own does by itself")
+    test.add_argument(
+        "--no-pos-emb",
+        action="store_true",
+        help="leave the position embeddings out (a run folder trained without them does so by itself)",
+    )
     test.add_argument("--seed", type=int, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
-
-    table = commands.add_parser(
-        "table", parents=[figures], help="write every table anew from results/: README.md, results/README.md"
-    )
-    table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
     return top
 
 

@@ -33,17 +33,7 @@ def slider(label: str, low: int, high: int, value: int, step: int = 1, *, every_
     )
 
 
-def float_slider(
-    label: str, low: float, high: float, value: float, step: float, *, fmt=".2f", every_step: bool = False
-):
-    """A control for real numbers from low to high in steps. fmt: of the number beside it."""
-    return ipywidgets.FloatSlider(
-        value, min=low, max=high, step=step, description=label, style=_WIDE, layout=_ROOM, readout_format=fmt,
-        continuous_update=every_step,
-    )  # fmt: skip
-
-
-def choice(label: str, options: Iterable | Mapping, value=None):
+def dropdown(label: str, options: Iterable | Mapping, value=None):
     """A drop-down list. options: values, or label -> value; value: the first one chosen (default: the first listed)."""
     options = list(options.items()) if isinstance(options, Mapping) else list(options)
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
@@ -56,8 +46,8 @@ def choice(label: str, options: Iterable | Mapping, value=None):
     )
 
 
-def steps(label: str, options: Iterable | Mapping, value=None, *, every_step: bool = False):
-    """A slider over listed values, such as powers of ten. Arguments as `choice`."""
+def selection_slider(label: str, options: Iterable | Mapping, value=None, *, every_step: bool = False):
+    """A slider over listed values, such as powers of ten. Arguments as in `dropdown`."""
     options = list(options.items()) if isinstance(options, Mapping) else list(options)
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     return ipywidgets.SelectionSlider(
@@ -67,7 +57,7 @@ def steps(label: str, options: Iterable | Mapping, value=None, *, every_step: bo
 
 
 class Upload(ipywidgets.FileUpload):
-    """A button for a file; `draw` gets `start` until there is one, then what `read` made of its bytes. See `upload`."""
+    """A button for a file: `draw` gets `start` first, then what `read` made of the file. See `file_upload`."""
 
     def __init__(self, label: str, read: Callable[[bytes], object], start):
         super().__init__(description=label, layout={"width": "auto"}, tooltip=f"{label}: choose a file")
@@ -88,7 +78,7 @@ class Upload(ipywidgets.FileUpload):
         return self._outcome
 
 
-def upload(label: str, read: Callable[[bytes], object] = bytes, start=None) -> Upload:
+def file_upload(label: str, read: Callable[[bytes], object] = bytes, start=None) -> Upload:
     """A control that takes a file from the reader's disk; its bytes go to the kernel and nowhere else.
 
     read: makes of the bytes what `draw` gets (called once a file); where it raises a ValueError, its sentence is shown

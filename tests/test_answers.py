@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib import MP3, ViT, answers
-from mp3lib.attention import attention_rollout
+from mp3lib import MP3, ViT, plots
 from mp3lib.evaluate import assign
+from mp3lib.model import attention_rollout
 
 RNG = np.random.default_rng(0)
 # (image (height, width), patch (height, width)): square, wide with square patches, tall, patches that are not square
@@ -28,7 +28,7 @@ def drawn(shape, patch, heads=2, depth=2, k=3):
     places, order, query = assign(said.logits)[0], said.loss[0].argsort(), n - 1
     five = [0, 1, n // 2, n - 2, n - 1]
     return {
-        "one patch": answers.heat_over_image(
+        "one patch": plots.heat_over_image(
             images[0],
             patch,
             chances[0, query],
@@ -40,15 +40,15 @@ def drawn(shape, patch, heads=2, depth=2, k=3):
             size=2.4,
             level=0.1,
         ),
-        "five": answers.heat_over_image(
+        "five": plots.heat_over_image(
             images[0], patch, chances[0, five], five, five, titles=["a patch"] * 5, vmax=1, size=1
         ),
-        "two pictures": answers.heat_over_image(images, patch, chances.amax(-1), [0, 1], [1, 0], [context, context]),
-        "attention": answers.attention_by_layer(
+        "two pictures": plots.heat_over_image(images, patch, chances.amax(-1), [0, 1], [1, 0], [context, context]),
+        "attention": plots.attention_by_layer(
             images[0], patch, said.attn[:, 0, :, query], context, query, rollout[0, query], "A finding"
         ),
-        "no rollout": answers.attention_by_layer(images[0], patch, said.attn[:, 0, :, 0], context, 0),
-    } | {f"step {i}": answers.jigsaw_step(images[0], patch, places, order, i, order, "x") for i in (0, 1, n // 2, n)}
+        "no rollout": plots.attention_by_layer(images[0], patch, said.attn[:, 0, :, 0], context, 0),
+    } | {f"step {i}": plots.jigsaw_step(images[0], patch, places, order, i, order, "x") for i in (0, 1, n // 2, n)}
 
 
 @pytest.mark.parametrize("shape, patch", SHAPES)
@@ -76,23 +76,23 @@ IMAGE = RNG.integers(0, 256, (3, 16, 24), dtype=np.uint8)
 
 def test_heats_are_the_numbers_given_and_blank_where_there_is_none():
     heats = np.array([[0.1, 0.2, np.nan, 0.4, 0.0, 0.3], [1, 0, 0, 0, 0, 0]])
-    shown = [a for a in painted(answers.heat_over_image(IMAGE, 8, heats, numbers=True, size=2)) if a.shape == (2, 3)]
+    shown = [a for a in painted(plots.heat_over_image(IMAGE, 8, heats, numbers=True, size=2)) if a.shape == (2, 3)]
     assert np.array_equal(np.ma.filled(shown[0], np.nan).astype(float).round(6), heats[0].reshape(2, 3), equal_nan=True)
     assert (shown[1] == heats[1].reshape(2, 3)).all()
 
 
 def test_numbers_are_written_in_per_cent_and_only_where_there_is_one(monkeypatch):
     written = []
-    path_of = answers.number_path
-    monkeypatch.setattr(answers, "number_path", lambda text: written.append(text) or path_of(text))
+    path_of = attention.number_path
+    monkeypatch.setattr(attention, "number_path", lambda text: written.append(text) or path_of(text))
     heats = np.array([[0.1, 0.2, np.nan, 0.4, 0.0, 1.0]])
-    with_numbers = answers.heat_over_image(IMAGE, 8, heats, numbers=True, size=2)
+    with_numbers = plots.heat_over_image(IMAGE, 8, heats, numbers=True, size=2)
     assert written == ["10", "20", "40", "0", "100"]
-    assert with_numbers.png() != answers.heat_over_image(IMAGE, 8, heats, size=2).png()
+    assert with_numbers.png() != plots.heat_over_image(IMAGE, 8, heats, size=2).png()
     width, height = np.ptp(path_of("100").vertices, axis=0)
     assert 1.5 < width < 2.2 and 0.6 < height < 0.9  # three digits, of a font of size 1
     written.clear()
-    answers.heat_over_image(IMAGE, 8, heats, numbers=True, size=0.4)
+    plots.heat_over_image(IMAGE, 8, heats, numbers=True, size=0.4)
     assert written == []  # too small to be read
 
 
@@ -105,14 +105,14 @@ def test_hidden_patches_cannot_be_seen_but_the_one_asked_can():
     def same(draw):
         return draw(IMAGE).png() == draw(other).png()
 
-    assert same(lambda image: answers.attention_by_layer(image, 8, weights, [0, 1], 2))
-    assert not same(lambda image: answers.attention_by_layer(image, 8, weights, [0, 1], 4))
-    assert not same(lambda image: answers.attention_by_layer(image, 8, weights, [0, 4], 2))
+    assert same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 1], 2))
+    assert not same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 1], 4))
+    assert not same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 4], 2))
 
 
 def test_own_share_is_left_out_of_the_rollout_and_the_rest_has_its_own_range():
     rollout = [0.1, 0.05, 0.0, 0.85, 0.0, 0.0]
-    fig = answers.attention_by_layer(IMAGE, 8, np.full((2, 1, 3), 1 / 3), [0, 1, 3], 3, rollout)
+    fig = plots.attention_by_layer(IMAGE, 8, np.full((2, 1, 3), 1 / 3), [0, 1, 3], 3, rollout)
     heats = [image for image in fig.axes[0].images if np.asarray(image.get_array()).shape == (2, 3)]
     assert len(heats) == 3
     shown = np.ma.filled(heats[-1].get_array().astype(float), np.nan)
@@ -124,15 +124,15 @@ def test_own_share_is_left_out_of_the_rollout_and_the_rest_has_its_own_range():
 def test_jigsaw_counts_and_lays_pieces_one_by_one():
     placed, order = np.array([1, 0, 2, 3, 4, 5]), np.array([2, 0, 1, 3, 4, 5])
     for step, right in ((0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (6, 4)):
-        fig = answers.jigsaw_step(IMAGE, 8, placed, order, step)
+        fig = plots.jigsaw_step(IMAGE, 8, placed, order, step)
         texts = [text.get_text() for text in fig.axes[0].texts]
         assert {f"{6 - step} pieces left", f"{step} laid", f"{right} of {step} are right"} <= set(texts)
-    whole = painted(answers.jigsaw_step(IMAGE, 8, np.arange(6), order, 6))
+    whole = painted(plots.jigsaw_step(IMAGE, 8, np.arange(6), order, 6))
     assert all((picture == IMAGE.transpose(1, 2, 0)).all() for picture in whole)
 
 
 def test_jigsaw_when_two_pieces_claim_one_place():
-    fig = answers.jigsaw_step(IMAGE, 8, [0, 0, 0, 3, 3, 5], np.arange(6), 6)
+    fig = plots.jigsaw_step(IMAGE, 8, [0, 0, 0, 3, 3, 5], np.arange(6), 6)
     assert "3 of 6 are right" in [text.get_text() for text in fig.axes[0].texts]
     so_far = painted(fig)[1]
     assert (so_far[:8, :8] == IMAGE.transpose(1, 2, 0)[:8, 16:]).all()  # patch 2 came last
@@ -141,14 +141,14 @@ def test_jigsaw_when_two_pieces_claim_one_place():
 @pytest.mark.parametrize(
     "draw, message",
     [
-        (lambda: answers.heat_over_image(IMAGE, 8, np.zeros((2, 5))), r"heats has shape \(2, 5\); expected \(m, 6\)"),
-        (lambda: answers.heat_over_image([IMAGE] * 3, 8, np.zeros((2, 6))), "got 3 images and 2 heats"),
-        (lambda: answers.heat_over_image(IMAGE, 8, np.zeros(6), marks=[6]), "marks holds 6"),
-        (lambda: answers.attention_by_layer(IMAGE, 8, np.zeros((2, 3)), [0, 1, 2], 0), r"expected \(depth, heads, 3\)"),
-        (lambda: answers.attention_by_layer(IMAGE, 8, np.zeros((1, 1, 1)), [0], 9), "query holds 9"),
-        (lambda: answers.attention_by_layer(IMAGE, 8, np.ones((1, 1, 1)), [0], 1, np.ones(5)), "rollout has shape"),
-        (lambda: answers.jigsaw_step(IMAGE, 8, range(6), range(6), 7), "step is 7; expected 0 to 6"),
-        (lambda: answers.jigsaw_step(IMAGE, 8, range(5), range(6), 1), "placed has length 5"),
+        (lambda: plots.heat_over_image(IMAGE, 8, np.zeros((2, 5))), r"heats has shape \(2, 5\); expected \(m, 6\)"),
+        (lambda: plots.heat_over_image([IMAGE] * 3, 8, np.zeros((2, 6))), "got 3 images and 2 heats"),
+        (lambda: plots.heat_over_image(IMAGE, 8, np.zeros(6), marks=[6]), "marks holds 6"),
+        (lambda: plots.attention_by_layer(IMAGE, 8, np.zeros((2, 3)), [0, 1, 2], 0), r"expected \(depth, heads, 3\)"),
+        (lambda: plots.attention_by_layer(IMAGE, 8, np.zeros((1, 1, 1)), [0], 9), "query holds 9"),
+        (lambda: plots.attention_by_layer(IMAGE, 8, np.ones((1, 1, 1)), [0], 1, np.ones(5)), "rollout has shape"),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 7), "step is 7; expected 0 to 6"),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(5), range(6), 1), "placed has length 5"),
     ],
 )
 def test_refuses(draw, message):

@@ -5,15 +5,8 @@ import math
 import pytest
 import torch
 
-from mp3lib.augment import (
-    _distortions,
-    _recolour,
-    _resample,
-    random_boxes,
-    random_resized_crop,
-    strong_augment,
-    to_float,
-)
+from mp3lib.data import random_resized_crop, strong_augment, to_float
+from mp3lib.data.augment import _distortions, _recolour, _resample, random_boxes
 
 
 def seeded(seed: int = 0) -> torch.Generator:

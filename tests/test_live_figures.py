@@ -13,7 +13,7 @@ from lab_page import hatched_cells
 from nbclient.exceptions import CellExecutionError
 
 from mp3lib import plots
-from mp3lib.widgets import choice, float_slider, patch_picker, png, slider, steps, upload
+from mp3lib.widgets import dropdown, file_upload, float_slider, patch_picker, png, selection_slider, slider
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -87,7 +87,7 @@ import warnings
 import numpy as np
 from matplotlib.figure import Figure
 from mp3lib import plots
-from mp3lib.widgets import live, slider, upload
+from mp3lib.widgets import file_upload, live, slider
 
 image = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
 shown = {"last": 0}
@@ -141,7 +141,7 @@ def test_broken_callbacks_are_caught(tmp_path):
 def test_deaf_controls_and_careless_uploads_are_caught(tmp_path):
     deaf = "one = live(lambda k: cells(k), alt='cells', k=slider('hidden', 0, 8, 0))\none.redraw = lambda: None\none"
     upload = "def read(data):\n    return len(data)\ndef draw_photo(photo):\n    return cells(photo % 17)\n"
-    upload += "live(draw_photo, alt='cells', photo=upload('photo', read, 0))"
+    upload += "live(draw_photo, alt='cells', photo=file_upload('photo', read, 0))"
     with LiveNotebook(write(tmp_path / "deaf.ipynb", SETUP, deaf, upload)) as notebook:
         complaints = notebook.ask("moves")["complaints"]
     assert "<lambda> moved by k = 8 to k=8: nothing was drawn" in complaints
@@ -161,11 +161,11 @@ def test_ranges_reach_both_ends():
     assert live_figures.range_of(slider("k", 1, 4, 2)) == [1, 2, 3, 4]
     assert live_figures.range_of(slider("k", 0, 8, 0, step=3)) == [0, 3, 6, 8]
     assert live_figures.range_of(float_slider("k", 0.0, 1.0, 0.5, 0.25)) == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert live_figures.range_of(choice("k", {"a": 1, "b": 2})) == [1, 2]
-    assert live_figures.range_of(steps("k", [1, 10, 100])) == [1, 10, 100]
+    assert live_figures.range_of(dropdown("k", {"a": 1, "b": 2})) == [1, 2]
+    assert live_figures.range_of(selection_slider("k", [1, 10, 100])) == [1, 10, 100]
     assert live_figures.range_of(ipywidgets.Checkbox()) == [False, True]
     assert live_figures.range_of(patch_picker("k", (2, 3))) == [0, 1, 2, 3, 4, 5]
-    assert live_figures.range_of(upload("photo"))[0] == ()
+    assert live_figures.range_of(file_upload("photo"))[0] == ()
     with pytest.raises(TypeError, match="the range of a Text is not known"):
         live_figures.range_of(ipywidgets.Text())
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
-from mp3lib.checkpoint import checkpoints
-from mp3lib.finetune import top1, use_classes
-from mp3lib.mp3 import load_model, load_mp3
-from mp3lib.results import read_metrics, read_run
+from mp3lib.evaluate import top1_accuracy
+from mp3lib.model import load_model, load_mp3, use_classes
+from mp3lib.train import read_metrics, read_run
+from mp3lib.train.checkpoint import checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def alone(tmp_path, monkeypatch):
     """No data but what a test gives, and no way to download any."""
     monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MP3_DATA", raising=False)
-    monkeypatch.setattr("mp3lib.download.chain", lambda: [])
+    monkeypatch.setattr("mp3lib.data.download.chain", lambda: [])
 
 
 def test_data_fetch_without_any_source_says_what_to_do(capsys):
@@ -108,7 +108,7 @@ def test_a_classifier_is_evaluated_by_its_classes(tmp_path, capsys):
     vit.save_pretrained(tmp_path / "ten")
     assert main(["evaluate", "--weights", str(tmp_path / "ten"), "--data", "scenes", "--json", "--no-pos-emb"]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert figures["top1"] == pytest.approx(top1(vit, images.test.images, images.test.labels, pos_emb=False))
+    assert figures["top1"] == pytest.approx(top1_accuracy(vit, images.test.images, images.test.labels, pos_emb=False))
     assert sum(c["images"] for c in figures["classes"].values()) == figures["images"] == len(images.test)
     assert tuple(figures["classes"]) == images.classes and figures["pos_emb"] is False
     use_classes(vit, 3).save_pretrained(tmp_path / "three")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mp3lib import MP3, ViT, sample_context
-from mp3lib.mp3 import with_image_size
+from mp3lib.model import with_image_size
 
 BOTH = pytest.mark.parametrize("context", ["frozen", "updated"])
 

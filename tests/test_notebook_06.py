@@ -7,9 +7,10 @@ import torch
 from notebook_code import definitions
 
 from mp3lib import ViT
-from mp3lib.augment import to_float
-from mp3lib.finetune import finetune, knn_top1, linear_top1
-from mp3lib.optimizers import layer_scale
+from mp3lib.data import to_float
+from mp3lib.evaluate import knn_top1, linear_top1
+from mp3lib.train import finetune
+from mp3lib.train.optimizers import layer_scale
 
 NOTEBOOK = definitions("06")
 DRAW = torch.Generator().manual_seed(0)

@@ -11,8 +11,8 @@ import torch
 from notebook_code import NOTEBOOKS, definitions
 
 from mp3lib import MP3, ViT
-from mp3lib.attention import attention_rollout
 from mp3lib.evaluate import assign, sinkhorn
+from mp3lib.model import attention_rollout
 
 nb = definitions("07")
 

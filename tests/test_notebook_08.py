@@ -5,7 +5,7 @@ import torch
 from notebook_code import definitions
 
 from mp3lib import MP3, ViT, cues, sample_context
-from mp3lib.augment import to_float
+from mp3lib.data import to_float
 
 nb = definitions("08")
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]

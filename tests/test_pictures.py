@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib import pictures
-from mp3lib.pictures import read_picture
+from mp3lib.data import decode
+from mp3lib.data import read_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -202,5 +202,5 @@ def test_size_is_checked():
 def test_folders_are_decoded_as_before():
     """Without `careful` alpha is dropped, not painted white: data sets stay what they were."""
     image = Image.new("RGBA", (8, 8), (200, 10, 20, 0))
-    assert pictures.decode(saved(image, "PNG"), (8, 8))[0][:, 0, 0].tolist() == [200, 10, 20]
+    assert decode.decode(saved(image, "PNG"), (8, 8))[0][:, 0, 0].tolist() == [200, 10, 20]
     assert read_picture(saved(image, "PNG"), 8)[:, 0, 0].tolist() == [255] * 3

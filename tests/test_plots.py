@@ -37,9 +37,9 @@ FIGURES = {
     "patch_grid": lambda: plots.patch_grid(SQUARE, 8, HIDDEN, True, "A longer finding, in two lines", mark=3),
     "patch_grid, wide": lambda: plots.patch_grid(WIDE, (4, 12), numbers=True, title="Not square"),
     "mask_strip": lambda: plots.mask_strip([WIDE, WIDE], 8, RNG.random((5, 12)) < 0.5, ["a mask"] * 5, "x"),
-    "boards": lambda: plots.boards([SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1),
-    "maps": lambda: plots.maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
-    "map": lambda: plots.maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
+    "boards": lambda: plots.jigsaw_boards([SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1),
+    "maps": lambda: plots.heat_maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
+    "map": lambda: plots.heat_maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
     "matrix": lambda: plots.matrix(WEIGHTS, "A finding", "key", "query", 0, 1, annotate=True, label="attention"),
     "matrix, named": lambda: plots.matrix(np.eye(9), "x", "p", "t", row_labels=["name"] * 9, col_labels=["class"] * 9),
     "matrix, large": lambda: plots.matrix(RNG.normal(size=(64, 64)), "A finding", "patch", "patch"),
@@ -51,7 +51,7 @@ FIGURES = {
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
     "attention, a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, size=1, result=SQUARE),
-    "maps with room": lambda: plots.maps(np.eye(4), marks=[0], beside=2.0),
+    "maps with room": lambda: plots.heat_maps(np.eye(4), marks=[0], beside=2.0),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
 
@@ -147,11 +147,11 @@ def test_reassemble_is_indexing_of_patches():
         (lambda: plots.image_grid([]), "expected at least one"),
         (lambda: plots.image_grid([SQUARE], ["a", "b"]), "got 2 texts; expected 1"),
         (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9))), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
-        (lambda: plots.boards([SQUARE], 8, wrong=[[True] * 15]), "wrong has length 15; expected 16"),
-        (lambda: plots.boards([SQUARE] * 2, 8, empty=[[True] * 32]), "empty has flags for 1 pictures; expected 2"),
+        (lambda: plots.jigsaw_boards([SQUARE], 8, wrong=[[True] * 15]), "wrong has length 15; expected 16"),
+        (lambda: plots.jigsaw_boards([SQUARE] * 2, 8, empty=[[True] * 32]), "empty has flags for 1 pictures; expected 2"),
         (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=WIDE), "sizes"),
-        (lambda: plots.maps(np.ones(4)), r"values has shape \(4,\)"),
-        (lambda: plots.maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
+        (lambda: plots.heat_maps(np.ones(4)), r"values has shape \(4,\)"),
+        (lambda: plots.heat_maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
         (lambda: plots.matrix(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.matrix(np.eye(3), row_labels=["a"]), "got 1 texts; expected 3"),
         (lambda: plots.curves({"line": ([1, 2], [1, 2, 3])}), "'line' has 2 x values"),
@@ -244,7 +244,7 @@ def test_boards_frame_wrong_places_and_hatch_empty_ones():
     wrong, empty = np.zeros((5, 12), bool), np.zeros((5, 12), bool)
     wrong[4, 10] = empty[1, 0] = True
     five = [other_pixels_in(WIDE, [i], 8) for i in range(5)]
-    fig = plots.boards(five, (8, 8), list("abcde"), wrong, list(torch.from_numpy(empty)), columns=3, title="Five")
+    fig = plots.jigsaw_boards(five, (8, 8), list("abcde"), wrong, list(torch.from_numpy(empty)), columns=3, title="Five")
     shown = painted(fig)
     assert all((one == plots.to_picture(image)).all() for one, image in zip(shown, five, strict=True))
     [frame] = [p for p in fig.axes[0].patches if p.get_linewidth() == 2]
@@ -254,9 +254,9 @@ def test_boards_frame_wrong_places_and_hatch_empty_ones():
     assert left + column * cell < x0 < x1 < left + (column + 1) * cell
     assert top + row * cell < y0 < y1 < top + (row + 1) * cell
     secret = [five[0], other_pixels_in(five[1], [0], 8), *five[2:]]
-    again = plots.boards(secret, (8, 8), list("abcde"), wrong, empty, columns=3, title="Five")
+    again = plots.jigsaw_boards(secret, (8, 8), list("abcde"), wrong, empty, columns=3, title="Five")
     assert again.png() == fig.png()  # an empty place shows nothing
-    assert plots.boards(five, (8, 8), list("abcde"), None, empty, columns=3, title="Five").png() != fig.png()
+    assert plots.jigsaw_boards(five, (8, 8), list("abcde"), None, empty, columns=3, title="Five").png() != fig.png()
 
 
 def test_a_result_is_shown_whole_after_the_heads():
@@ -272,11 +272,11 @@ def test_a_result_is_shown_whole_after_the_heads():
 
 def test_maps_share_one_range():
     values = RNG.random((3, 4, 4))
-    fig = plots.maps(values, vmin=0, vmax=2)
+    fig = plots.heat_maps(values, vmin=0, vmax=2)
     assert {image.get_clim() for image in fig.axes[0].images} == {(0, 2)}
     assert all((shown == value).all() for shown, value in zip(painted(fig), values, strict=False))
-    assert plots.maps(np.zeros((2, 2))).png()  # a constant, and nothing but NaN, can be drawn
-    assert plots.maps(np.full((2, 2), np.nan)).png()
+    assert plots.heat_maps(np.zeros((2, 2))).png()  # a constant, and nothing but NaN, can be drawn
+    assert plots.heat_maps(np.full((2, 2), np.nan)).png()
 
 
 def test_bars_show_means_and_curves_name_every_line_apart():

@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from recipes import qk_norm, rising_ratio, smoothed
 
 from mp3lib import MP3, ViT
-from mp3lib.attention import Attention
+from mp3lib.model import Attention
 from mp3lib.train import pretrain
-from recipes import qk_norm, rising_ratio, smoothed
 
 IMAGES = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

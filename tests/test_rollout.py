@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mp3lib import MP3, ViT
-from mp3lib.attention import attention_rollout
+from mp3lib.model import attention_rollout
 
 
 def weights(depth=3, b=2, h=2, n=6, k=6):

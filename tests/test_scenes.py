@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mp3lib.scenes import CLASSES, make_scenes
+from mp3lib.data.scenes import CLASSES, make_scenes
 
 
 @pytest.fixture(scope="module")

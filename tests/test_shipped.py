@@ -10,8 +10,9 @@ import torch
 
 from mp3lib import MP3, data, load_shipped
 from mp3lib.evaluate import position_accuracy
-from mp3lib.results import read_metrics, read_run
-from mp3lib.shipped import FOLDER, shipped_names, student_of
+from mp3lib.model import shipped_names, student_of
+from mp3lib.model.shipped import FOLDER
+from mp3lib.train import read_metrics, read_run
 
 EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
 

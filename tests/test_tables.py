@@ -8,37 +8,28 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mp3lib.tables import top1
 
 from mp3lib.__main__ import main
-from mp3lib.claims import claims, findings, weigh_claims
-from mp3lib.provenance import recipe, the_runs
-from mp3lib.report import BEGIN, END, SECTIONS, made_files, report, with_tables
-from mp3lib.results import (
-    Row,
-    difference,
-    finished,
-    history,
-    read_run,
-    row,
-    variants,
-    verdict,
-    write_json,
-    write_metrics,
-)
-from mp3lib.shipped_tables import by_cue, classifiers, from_scratch, positions, published
-from mp3lib.tables import (
+from mp3lib.data import cues
+from mp3lib.train import read_run
+from mp3lib.train.run_folder import write_json, write_metrics
+from studies.claims import claims, findings, weigh_claims
+from studies.pages import BEGIN, END, SECTIONS, made_files, report, with_tables
+from studies.provenance import recipe, the_runs
+from studies.runs import Row, difference, finished, history, row, variants, verdict
+from studies.shipped_tables import by_cue, classifiers, from_scratch, positions, published
+from studies.tables import (
     CUES,
     RECIPES,
     REGULARISED,
     costs,
-    cues,
     fine,
     fractions,
     further,
     label_counts,
     probes,
     regularised,
-    top1,
 )
 
 ROOT = Path(__file__).resolve().parents[1]

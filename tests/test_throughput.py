@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
-from mp3lib.results import read_jsonl
+from mp3lib.train.run_folder import read_jsonl
 
 FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "throughput.py"
 

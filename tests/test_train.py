@@ -21,13 +21,20 @@ import torch
 
 import mp3lib.train as train
 from mp3lib import MP3, ViT
-from mp3lib.checkpoint import checkpoints, open_run
 from mp3lib.evaluate import position_accuracy
-from mp3lib.machine import keep_memory, resolve_precision
-from mp3lib.mp3 import load_mp3
-from mp3lib.optimizers import Float32Muon, make_optimizers, moving_average, orthogonalised, warmup_cosine
-from mp3lib.results import machines, read_metrics, read_run
-from mp3lib.train import pretrain
+from mp3lib.model import load_mp3
+from mp3lib.train import (
+    keep_memory,
+    make_optimizers,
+    pretrain,
+    read_metrics,
+    read_run,
+    resolve_precision,
+    warmup_cosine,
+)
+from mp3lib.train.checkpoint import checkpoints, open_run
+from mp3lib.train.optimizers import Float32Muon, moving_average, orthogonalised
+from mp3lib.train.run_folder import machines
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -334,9 +341,9 @@ def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
     assert machines(run) == [run["versions"]]
     shutil.rmtree(checkpoints(tmp_path)[0])
     moved = run["versions"] | {"cpu": "another"}
-    monkeypatch.setattr("mp3lib.checkpoint.versions", lambda: moved)
+    monkeypatch.setattr("mp3lib.train.checkpoint.versions", lambda: moved)
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
-    monkeypatch.setattr("mp3lib.checkpoint.versions", lambda: moved | {"torch": "newer"})
+    monkeypatch.setattr("mp3lib.train.checkpoint.versions", lambda: moved | {"torch": "newer"})
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)  # nothing is left to do there
     assert read_run(tmp_path) == run | {"resumed": [{"step": 6, "versions": moved}]}
     assert machines(read_run(tmp_path)) == [run["versions"], moved]

@@ -12,7 +12,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from mp3lib import plots
-from mp3lib.widgets import LiveFigure, choice, float_slider, live, patch_picker, png, slider, steps, upload
+from mp3lib.widgets import (
+    LiveFigure,
+    dropdown,
+    file_upload,
+    float_slider,
+    live,
+    patch_picker,
+    png,
+    selection_slider,
+    slider,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
 
@@ -20,7 +30,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
 def draw(percent, gain=1.0, shown="pixels"):
     hidden = np.arange(16) < round(16 * percent / 100)
     if shown == "map":
-        return plots.maps(gain * np.arange(16).reshape(4, 4), vmin=0, vmax=32, hidden=[hidden])
+        return plots.heat_maps(gain * np.arange(16).reshape(4, 4), vmin=0, vmax=32, hidden=[hidden])
     return plots.patch_grid(IMAGE, 4, hidden=hidden, title=f"{16 - hidden.sum()} of 16 patches")
 
 
@@ -36,7 +46,7 @@ def broken(k):
 
 def test_the_picture_is_what_draw_draws_at_both_ends_of_every_control():
     live_figure = make(
-        gain=float_slider("gain", 0, 2, 1, 0.5), shown=choice("shown", {"the pixels": "pixels", "a map": "map"})
+        gain=float_slider("gain", 0, 2, 1, 0.5), shown=dropdown("shown", {"the pixels": "pixels", "a map": "map"})
     )
     controls = live_figure.controls
     assert live_figure.draw_count == 1
@@ -91,7 +101,7 @@ def test_what_is_stored():
 
 
 def test_no_output_widget_and_every_control_has_its_whole_label():
-    live_figure = make(shown=steps("shown", ["pixels", "map"]))
+    live_figure = make(shown=selection_slider("shown", ["pixels", "map"]))
     every = [live_figure, *live_figure.children, *live_figure.children[0].children]
     assert not any(isinstance(widget, ipywidgets.Output) for widget in every)
     for control in live_figure.controls.values():
@@ -105,10 +115,10 @@ def test_no_output_widget_and_every_control_has_its_whole_label():
     [
         (slider("n", 1, 9, 4, step=2), 4),
         (float_slider("t", 0.5, 2, 1.5, 0.5), 1.5),
-        (choice("c", ["a", "b"]), "a"),
-        (choice("c", {"first": 10, "second": 20}, 20), 20),
-        (steps("s", {"1": 1, "10": 10}, 10), 10),
-        (steps("s", [1, 10, 100]), 1),
+        (dropdown("c", ["a", "b"]), "a"),
+        (dropdown("c", {"first": 10, "second": 20}, 20), 20),
+        (selection_slider("s", {"1": 1, "10": 10}, 10), 10),
+        (selection_slider("s", [1, 10, 100]), 1),
     ],
 )
 def test_controls(control, value):
@@ -185,7 +195,9 @@ def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
     def draw_length(number, gain):
         return plots.patch_grid(np.full((3, 8, 8), min(number * gain, 255), np.uint8), 4)
 
-    live_figure = live(draw_length, alt="x", number=upload("your file", read, start=3), gain=slider("gain", 1, 9, 2))
+    live_figure = live(
+        draw_length, alt="x", number=file_upload("your file", read, start=3), gain=slider("gain", 1, 9, 2)
+    )
     file, gain = live_figure.controls.values()
     assert live_figure.values() == {"number": 3, "gain": 2} and not reads
     choose(file, b"12345")
@@ -208,13 +220,13 @@ def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
 
 
 def test_a_bug_in_reading_a_file_is_told_as_a_bug():
-    live_figure = live(lambda x: plots.figure()[0], alt="x", x=upload("file", lambda data: [][1]))
+    live_figure = live(lambda x: plots.figure()[0], alt="x", x=file_upload("file", lambda data: [][1]))
     choose(live_figure.controls["x"], b"1")
     assert isinstance(live_figure.last_error, IndexError) and "IndexError" in live_figure.message.value
 
 
 def test_a_files_bytes_without_a_reader():
-    control = upload("your file")
+    control = file_upload("your file")
     assert control.result() is None and control.description == "your file" and not control.multiple
     choose(control, b"abc")
     assert control.result() == b"abc"

@@ -117,7 +117,7 @@ async def run_class(path: Path, number: int) -> dict:
 
 
 def machine() -> dict:
-    from mp3lib.results import cpu_name
+    from mp3lib.train.run_folder import cpu_name
 
     return {
         "date": datetime.date.today().isoformat(),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..vit import ViT
+from ..model.vit import ViT
 from .compare import must
 from .harness import Watched, checker, numbers, seeded
 

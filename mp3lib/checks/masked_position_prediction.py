@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..attention import Transformer
+from ..model.attention import Transformer
 from .harness import Watched, checker, numbers, seeded
 
 

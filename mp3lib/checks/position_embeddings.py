@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..posemb import posemb_sincos_2d
+from ..model.posemb import posemb_sincos_2d
 from .compare import must
 from .harness import Watched, checker, numbers
 

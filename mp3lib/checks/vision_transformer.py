@@ -6,7 +6,7 @@ import math
 import torch
 from torch import nn
 
-from ..vit import ViT
+from ..model.vit import ViT
 from .compare import must
 from .harness import Watched, checker, numbers, seeded
 

@@ -1,0 +1,254 @@
+"""Images for the notebooks and for training: CIFAR-10 from wherever it is, the embedded `scenes`, your own folders.
+
+    images = load_images("auto")
+    images.train.images        # (50000, 3, 32, 32) uint8
+    images.test.labels         # (10000,) int64
+
+Where things are looked for, and the cache, are set by two environment variables: ``MP3_DATA`` (a path to data, or
+``scenes``) and ``MP3_CACHE`` (a folder; by default the platform's cache folder of the user).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import cache, decode, download, formats, scenes
+from .formats import CIFAR10_CLASSES
+
+CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
+_JPEG = (
+    "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
+    "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
+)
+CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
+
+
+class DataUnavailable(RuntimeError):
+    """CIFAR-10 is neither here nor to be had; the message lists what was tried and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """``images`` (N, 3, H, W) uint8 and ``labels`` (N,) int64, on the CPU."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Split(images={tuple(self.images.shape)} uint8, labels={tuple(self.labels.shape)} int64)"
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A data set: two splits, the names of the classes in the order of the labels, and where the pixels are from."""
+
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    source: str  # where the pixels were first taken from
+    fingerprint: str  # the same for the same set of images and labels, in whatever order they came
+    name: str  # "cifar10", "scenes" or the name of the reader's folder
+    notes: tuple[str, ...] = ()  # what is wrong with it, if anything; load_images warns of each
+
+
+def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int, int] = 32) -> Images:
+    """Load images and print one line, beginning with ``data:``, that says which and from where.
+
+    ``name_or_path`` is
+
+    - ``"cifar10"``: from ``$MP3_DATA`` if it is set, else the cache, else downloaded into it (lossless, 50,000 training
+      and 10,000 test images); ``DataUnavailable`` when all of that fails;
+    - ``"auto"``: the same, but ``scenes`` instead of the error;
+    - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
+    - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
+      one place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
+      Hugging Face parquet files.
+
+    Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and
+    resized.
+    Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. What looks like
+    CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in place, come with a warning.
+    Raises ``ValueError`` for a path without images.
+    """
+    return _load(name_or_path, size, retry=False)
+
+
+def fetch_cifar10() -> Images:
+    """Like ``load_images("cifar10")``, but try the network even if it failed a moment ago."""
+    return _load("cifar10", 32, retry=True)
+
+
+def _load(name_or_path, size, retry: bool) -> Images:
+    height, width = (size, size) if isinstance(size, int) else size
+    if height < 1 or width < 1:
+        raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
+    place = name_or_path
+    if name_or_path in ("auto", "cifar10"):
+        place = os.environ.get("MP3_DATA") or name_or_path
+    if place in ("auto", "cifar10", "scenes"):
+        images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
+    else:
+        images, where = _from_path(Path(place).expanduser(), (height, width))
+    if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
+        images, where = _resized(images, (height, width)), f"{where}, resized to {height} x {width} pixels"
+    title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
+    known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
+    print(f"data: {title}, {len(images.train):,} + {len(images.test):,} images{known}, {where}", flush=True)
+    return images
+
+
+def _scenes() -> tuple[Images, str]:
+    (train, train_labels), (test, test_labels) = scenes.make_scenes()
+    arrays = decode.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
+    return _to_images(arrays, "drawn by mp3lib", "scenes"), "drawn by mp3lib"
+
+
+def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
+    file = cache.folder() / "cifar10.safetensors"
+    found = _from_cache(file, CIFAR10_FINGERPRINT)
+    if isinstance(found, Images):
+        return found, f"from {cache.short(file)}"
+    tried = [(f"cache {cache.short(file)}", found)]
+    when = ""
+    if not retry and (recent := cache.recent_failure()) is not None:
+        when = f" {recent[0]} min ago (python -m mp3lib data fetch tries again now)"
+        tried += recent[1]
+    else:
+        for link in download.chain():
+            try:
+                images = _download(link)
+            except (download.LinkFailed, ValueError) as error:
+                tried.append((link.name, " ".join(str(error).split())))
+                continue
+            unsaved = _to_cache(images, file, CIFAR10_FINGERPRINT)
+            cache.forget_failure()
+            damaged = "" if found == "empty" else f" (the copy there was {found})"
+            return images, f"from {link.name}, " + (unsaved or f"now in {cache.short(file)}") + damaged
+        cache.remember_failure(tried[1:])
+    if or_scenes:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in tried[1:])
+        images, where = _scenes()
+        return images, f"{where}, because CIFAR-10 could not be had{when}: {reasons}"
+    listed = "\n".join(f"  - {name}: {reason}" for name, reason in tried)
+    raise DataUnavailable(
+        f"CIFAR-10 could not be had. Tried{when}:\n{listed}\n"
+        f"What to do: get {download.OFFICIAL_URL} by any means and set MP3_DATA to where it is; or set "
+        'MP3_DATA=scenes, or call load_images("auto"), for the embedded images; or try again with '
+        "python -m mp3lib data fetch"
+    )
+
+
+def _resized(images: Images, size: tuple[int, int]) -> Images:
+    train, test = (
+        Split(torch.stack([decode.fit_pixels(image, size) for image in split.images]), split.labels)
+        for split in (images.train, images.test)
+    )
+    return replace(images, train=train, test=test, fingerprint=fingerprint(train, test))
+
+
+def _download(link: download.Link) -> Images:
+    with download.temporary_folder(cache.folder()) as folder:
+        images = _to_images(formats.read(download.fetch(link, Path(folder))), link.name, "cifar10")
+    if images.fingerprint != CIFAR10_FINGERPRINT:
+        raise download.LinkFailed(f"other pixels than CIFAR-10's (fingerprint {images.fingerprint})")
+    return images
+
+
+def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
+    if not path.exists():
+        names = "neither a name (auto, cifar10, scenes) nor a path to something"
+        raise ValueError(f"{path} is {names}. Accepted: {formats.ACCEPTED}")
+    path = path.resolve()
+    key = cache.state(path, size)
+    file = cache.folder() / f"images-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.safetensors"
+    images = _from_cache(file, key)
+    if not isinstance(images, Images):
+        arrays = formats.read(path, size)
+        like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
+        images = _to_images(arrays, str(path), "cifar10" if like_cifar10 else path.name.split(".")[0])
+        if images.train.images.nbytes < CACHE_LIMIT:
+            _to_cache(images, file, key)
+    for note in images.notes:
+        warnings.warn(f"{path}: {note}", stacklevel=4)
+    return images, f"from {cache.short(path)}"
+
+
+def _to_images(arrays: decode.Arrays, source: str, name: str) -> Images:
+    train = Split(torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels))
+    test = Split(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
+    digits = fingerprint(train, test)
+    notes = tuple(arrays.notes)
+    if digits != CIFAR10_FINGERPRINT and name != "scenes":
+        if arrays.jpeg or decode.jpeg_grid(arrays.train_images) > 1.04:
+            notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
+        elif name == "cifar10":
+            notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
+    return Images(train, test, arrays.classes, source, digits, name, notes)
+
+
+def fingerprint(train: Split, test: Split) -> str:
+    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order."""
+    whole = hashlib.sha256()
+    for split in (train, test):
+        rows = np.ascontiguousarray(split.images.numpy()).reshape(len(split), -1)
+        pairs = zip(rows, split.labels.tolist(), strict=True)
+        digests = [hashlib.blake2b(row, digest_size=16, salt=b"%d" % label).digest() for row, label in pairs]
+        whole.update(repr(tuple(split.images.shape)).encode())
+        whole.update(b"".join(sorted(digests)))
+    return whole.hexdigest()[:32]
+
+
+def _from_cache(file: Path, key: str | None = None) -> Images | str:
+    found = cache.read(file, key)
+    if isinstance(found, str):
+        return found
+    tensors, about = found
+    train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
+    classes = tuple(json.loads(about["classes"]))
+    notes = tuple(json.loads(about["notes"]))
+    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+
+
+def _to_cache(images: Images, file: Path, key: str) -> str:
+    tensors = {"train_images": images.train.images, "train_labels": images.train.labels}
+    tensors |= {"test_images": images.test.images, "test_labels": images.test.labels}
+    about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
+    about |= {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
+    return cache.write(file, key, tensors, about)
+
+
+def cache_status() -> str:
+    """What is in the cache and where ``load_images("cifar10")`` would look, as text. Touches no network."""
+    lines = [f"MP3_DATA  {os.environ.get('MP3_DATA') or 'not set'}", f"cache     {cache.short(cache.folder())}"]
+    for file in cache.ours():
+        found = _from_cache(file) if file.suffix == ".safetensors" else "left over from a download"
+        if isinstance(found, Images):
+            known = ", lossless CIFAR-10" if found.fingerprint == CIFAR10_FINGERPRINT else ""
+            about = f"{len(found.train):,} + {len(found.test):,} images{known}, from {found.source}"
+            lines.append(f"  {file.name}  {file.stat().st_size / 1e6:.0f} MB, {about}, fingerprint {found.fingerprint}")
+        elif file.suffix != ".json":
+            lines.append(f"  {file.name}  {found}")
+    if not os.environ.get("MP3_DATA") and not (cache.folder() / "cifar10.safetensors").exists():
+        lines.append('  no CIFAR-10: load_images("cifar10") would download it (139 to 170 MB)')
+    if (recent := cache.recent_failure()) is not None:
+        lines.append(f"  the download failed {recent[0]} min ago; python -m mp3lib data fetch tries again at once")
+    return "\n".join(lines)
+
+
+def clear_cache() -> str:
+    """Remove what this library put into the cache, and nothing else; returns what was removed, as text."""
+    removed = cache.ours()
+    for path in removed:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return "\n".join(f"removed {cache.short(path)}" for path in removed) or f"nothing in {cache.short(cache.folder())}"

@@ -1,0 +1,36 @@
+"""The network, a file a subject: position embeddings (``posemb``), attention and the transformer (``attention``),
+attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``), masked position prediction (``mp3``),
+saved models (``saving``, ``loading``), and the weights that come with the library (``shipped``).
+"""
+
+from .attention import Attention, FeedForward, Transformer
+from .attention_maps import attention_rollout, record_attention
+from .loading import load_model, load_mp3, load_vit, use_classes, with_image_size
+from .mp3 import MP3, Prediction, sample_context
+from .posemb import posemb_sincos_2d
+from .saving import save_model
+from .shipped import load_shipped, shipped_names, student_of
+from .vit import Features, ViT
+
+__all__ = [
+    "MP3",
+    "Attention",
+    "Features",
+    "FeedForward",
+    "Prediction",
+    "Transformer",
+    "ViT",
+    "attention_rollout",
+    "load_model",
+    "load_mp3",
+    "load_shipped",
+    "load_vit",
+    "posemb_sincos_2d",
+    "record_attention",
+    "sample_context",
+    "save_model",
+    "shipped_names",
+    "student_of",
+    "use_classes",
+    "with_image_size",
+]

@@ -1,0 +1,124 @@
+"""What may a patch look at? Attention over a context, feed-forward layers, and the transformer made of both."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+
+class FeedForward(nn.Module):
+    """Change each token by itself: LayerNorm, a wider layer, GELU, and back. (b, n, d) -> (b, n, d)."""
+
+    def __init__(self, dim: int, hidden_dim: int, dropout: float = 0.0):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, hidden_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_dim, dim),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+class Attention(nn.Module):
+    """Multi-head attention: every token of ``x`` gives a query, the tokens of the context give keys and values.
+
+    Args:
+        dim: features of a token, d.
+        heads: number of heads, h.
+        dim_head: features of a query, key or value in one head; ``heads * dim_head`` need not equal ``dim``.
+        dropout: probability, on the attention weights and on the output.
+
+    Source: Vaswani et al. 2017, section 3.2; the context as in MP3 (Zhai et al. 2022, figure 1).
+    """
+
+    def __init__(self, dim: int, heads: int = 8, dim_head: int = 64, dropout: float = 0.0):
+        super().__init__()
+        self.heads = heads
+        self.scale = dim_head**-0.5
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(dim)
+        self.to_q = nn.Linear(dim, heads * dim_head, bias=False)
+        self.to_kv = nn.Linear(dim, heads * dim_head * 2, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(heads * dim_head, dim), nn.Dropout(dropout))
+
+    def queries_keys_values(self, x: Tensor, context: Tensor | None, num_context: int | None) -> list[Tensor]:
+        """(b, h, n, dim_head) queries and (b, h, k, dim_head) keys and values; arguments as in ``forward``."""
+        if context is not None and num_context is not None:
+            raise ValueError("give either context or num_context, not both")
+        if num_context is not None and not 0 < num_context <= x.shape[1]:
+            raise ValueError(f"num_context must be from 1 to the number of tokens ({x.shape[1]}), got {num_context}")
+        x = self.norm(x)
+        context = self.norm(context) if context is not None else x[:, :num_context]
+        qkv = (self.to_q(x), *self.to_kv(context).chunk(2, dim=-1))
+        return [rearrange(t, "b n (h d) -> b h n d", h=self.heads) for t in qkv]
+
+    def weights(self, x: Tensor, context: Tensor | None = None, num_context: int | None = None) -> Tensor:
+        """Attention weights (b, h, n, k), each row summing to 1, before dropout; arguments as in ``forward``."""
+        q, k, _ = self.queries_keys_values(x, context, num_context)
+        return (torch.einsum("b h n d, b h k d -> b h n k", q, k) * self.scale).softmax(dim=-1)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, num_context: int | None = None) -> Tensor:
+        """Mix the values of the context for every token.
+
+        Args:
+            x: tokens (b, n, d).
+            context: tokens (b, k, d) that give keys and values; default: ``x`` itself (self-attention).
+            num_context: instead of ``context``: the first ``num_context`` tokens of ``x`` give keys and values.
+
+        Returns:
+            (b, n, d), to be added to ``x``.
+
+        Raises:
+            ValueError: if both kinds of context are given, or ``num_context`` is not within 1 to n.
+        """
+        q, k, v = self.queries_keys_values(x, context, num_context)
+        if explicit_is_faster(q) or (self.training and self.dropout.p > 0):
+            scores = torch.einsum("b h n d, b h k d -> b h n k", q, k) * self.scale
+            out = torch.einsum("b h n k, b h k d -> b h n d", self.dropout(scores.softmax(dim=-1)), v)
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        return self.to_out(rearrange(out, "b h n d -> b n (h d)"))
+
+
+def explicit_is_faster(q: Tensor) -> bool:
+    """Whether two matrix products beat the fused kernel: measured on CPUs, in bf16 they do, in float32 they do not."""
+    return q.device.type == "cpu" and q.dtype == torch.bfloat16
+
+
+class Transformer(nn.Module):
+    """``depth`` rounds of attention and feed-forward, each added to the tokens.
+
+    Args as in ``Attention`` and ``FeedForward`` (``mlp_dim`` is the hidden size of the latter).
+    """
+
+    def __init__(self, dim: int, depth: int, heads: int, dim_head: int, mlp_dim: int, dropout: float = 0.0):
+        super().__init__()
+        self.heads, self.dim_head, self.mlp_dim, self.dropout = heads, dim_head, mlp_dim, dropout
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                [
+                    Attention(dim, heads=heads, dim_head=dim_head, dropout=dropout),
+                    FeedForward(dim, mlp_dim, dropout=dropout),
+                ]
+            )
+            for _ in range(depth)
+        )
+
+    def forward(self, x: Tensor, context: Tensor | None = None, num_context: int | None = None) -> Tensor:
+        """(b, n, d) -> (b, n, d).
+
+        With ``context`` (b, k, d) the keys and values of every layer come from these same tokens, which no layer
+        changes. With ``num_context`` they come from the first ``num_context`` tokens of ``x`` as the layer before has
+        left them. With neither, they come from all tokens.
+        """
+        for attention, feed_forward in self.layers:
+            x = attention(x, context=context, num_context=num_context) + x
+            x = feed_forward(x) + x
+        return x

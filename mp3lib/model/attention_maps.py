@@ -1,0 +1,82 @@
+"""Attention maps: record the attention weights of a model, and follow them through all layers (rollout)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Attention
+
+
+@contextmanager
+def record_attention(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the attention weights of every ``Attention`` inside ``model``, layer by layer, call by call.
+
+    The weights are computed a second time beside the forward pass, which itself takes its usual path::
+
+        with record_attention(vit) as layers:
+            vit(images)
+        layers[0].shape  # (b, h, n, k): batch, heads, queries, keys
+
+    Yields:
+        a list that each forward call of each ``Attention`` appends one detached tensor to.
+
+    Raises:
+        ValueError: if ``model`` holds no ``Attention``.
+    """
+    modules = [m for m in model.modules() if isinstance(m, Attention)]
+    if not modules:
+        raise ValueError(f"{type(model).__name__} holds no mp3lib Attention to record")
+    layers: list[Tensor] = []
+
+    def keep(module: Attention, args: tuple, kwargs: dict, output: Tensor) -> None:
+        with torch.no_grad():
+            layers.append(module.weights(*args, **kwargs))
+
+    hooks = [m.register_forward_hook(keep, with_kwargs=True) for m in modules]
+    try:
+        yield layers
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) -> Tensor:
+    """How much of each patch ends up in each token after all layers, if attention were all that mixes them.
+
+    Heads are averaged, and half of every token is taken to come over the residual path: layer by layer
+    ``rollout = 0.5 * rollout + 0.5 * attention @ rollout``. Adapted to a context: what is outside of it receives no
+    attention, so its column is empty but for the diagonal, a token's own pixels. What the values hold and what the
+    feed-forward layers do is left out: a rough picture of who could have told whom, not an explanation.
+
+    Args:
+        attn: weights (depth, b, h, n, k), as ``MP3.predict(..., with_attention=True)`` gives them.
+        context: int64 (b, k), or (k,) for all images: the patch that each of the k columns stands for.
+        frozen: whether every layer reads the raw context (``MP3(context="frozen")``) instead of the updated one.
+
+    Returns:
+        (b, n, n): row i is token i's shares of all patches, from 0 to 1, summing to 1.
+
+    Raises:
+        ValueError: if the shapes do not fit, or ``context`` holds something else than patch indices.
+
+    Source: Abnar & Zuidema 2020, *Quantifying Attention Flow in Transformers*, arXiv 2005.00928, section 3.
+    """
+    if attn.ndim != 5 or not attn.shape[0]:
+        raise ValueError(f"attn must have the shape (depth, b, h, n, k), got {tuple(attn.shape)}")
+    _, b, _, n, k = attn.shape
+    context = torch.as_tensor(context, device=attn.device)
+    if context.shape not in ((k,), (b, k)):
+        raise ValueError(f"context must have the shape ({k},) or ({b}, {k}), got {tuple(context.shape)}")
+    if context.min() < 0 or context.max() >= n:
+        raise ValueError(f"context indices must be 0 to {n - 1}, got {context.min()} to {context.max()}")
+    columns = context.expand(b, k)[:, None].expand(b, n, k)
+    pixels = torch.eye(n, dtype=attn.dtype, device=attn.device).expand(b, n, n)  # before the first layer
+    rollout = pixels
+    for layer in attn.mean(dim=2):
+        mixing = torch.zeros_like(pixels).scatter(2, columns, layer)
+        rollout = 0.5 * rollout + 0.5 * mixing @ (pixels if frozen else rollout)
+    return rollout

@@ -1,0 +1,108 @@
+"""Load a saved model, and adapt it: other classes, other image sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from .mp3 import MP3
+from .vit import ViT
+
+
+def load_model(folder: str | Path) -> MP3 | ViT:
+    """The model in a folder that one was saved to: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
+
+    Raises:
+        FileNotFoundError: if there is no ``config.json``.
+    """
+    config = Path(folder) / "config.json"
+    if not config.exists():
+        raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
+    kind = MP3 if "vit" in json.loads(config.read_text(encoding="utf-8")) else ViT
+    return kind.from_pretrained(folder)
+
+
+def load_mp3(folder: str | Path) -> MP3:
+    """The ``MP3`` in a folder such as the run folder of a pretraining.
+
+    Raises:
+        FileNotFoundError: if there is no ``config.json``.
+        ValueError: if it is that of a ViT.
+    """
+    model = load_model(folder)
+    if isinstance(model, ViT):
+        raise ValueError(f"{folder} holds a ViT without a position classifier: give the folder of a pretraining")
+    return model
+
+
+def with_image_size(
+    mp3: MP3,
+    image_size: int | Sequence[int],
+    masking_ratio: float | None = None,
+    context: Literal["frozen", "updated"] | None = None,
+) -> MP3:
+    """The same model for images of another size: a copy whose position classifier is interpolated to the other grid.
+
+    Every layer stays as it is, because no layer depends on the number of patches. So a model can learn on small
+    images, which is fast, and go on with more positions. The classifier's weights (n, d) and biases (n,) are resized
+    bilinearly, like an image of the grid with d + 1 channels.
+
+    Args:
+        mp3: the model; its ViT is copied, not shared.
+        image_size: height and width in pixels, an int or a pair, which the patch size has to divide.
+        masking_ratio, context: of the copy, as in ``MP3``; default: those of ``mp3``.
+
+    Returns:
+        the copy, on the same device and in the same mode.
+
+    Raises:
+        ValueError: if the patch size does not divide ``image_size``, or the masking ratio hides none of its patches.
+    """
+    vit = ViT(**mp3.vit.config | {"image_size": image_size})
+    vit.load_state_dict(mp3.vit.state_dict())
+    ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio
+    new = MP3(vit, ratio, context or mp3.context).train(mp3.training)
+    new.to(mp3.mlp_head[1].weight)  # device and dtype
+    new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
+    old, resized = mp3.mlp_head[1], new.mlp_head[1]
+    with torch.no_grad():
+        grid = torch.cat((old.weight, old.bias[:, None]), dim=1).T.unflatten(1, mp3.vit.grid)
+        grid = F.interpolate(grid[None], size=vit.grid, mode="bilinear", align_corners=False)[0].flatten(1).T
+        resized.weight.copy_(grid[:, :-1])
+        resized.bias.copy_(grid[:, -1])
+    return new
+
+
+def load_vit(folder: str | Path) -> ViT:
+    """The ViT in a folder that a ``ViT`` or an ``MP3`` was saved to, such as a run folder.
+
+    Raises:
+        FileNotFoundError: if there is no ``config.json``.
+    """
+    model = load_model(folder)
+    return model if isinstance(model, ViT) else model.vit
+
+
+def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequence[int] | None = None) -> ViT:
+    """The same ViT, sharing its weights, with a fresh head for other classes.
+
+    Args:
+        vit: the model; it keeps its own head.
+        classes: the number of classes, or their names in the order of the labels.
+        image_size: of the images that it is going to be trained on, kept in its configuration; default: as before.
+
+    Returns:
+        a ViT in the mode of ``vit``, with the head on the same device and of the same dtype.
+    """
+    names = None if isinstance(classes, int) else tuple(classes)
+    number = classes if isinstance(classes, int) else len(classes)
+    size = {"image_size": image_size} if image_size else {}
+    fresh = ViT(**vit.config | {"num_classes": number, "classes": names} | size)
+    fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
+    fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
+    return fresh.train(vit.training)

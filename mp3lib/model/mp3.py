@@ -1,0 +1,231 @@
+"""Masked position prediction: hide most patches from attention, and let every patch predict where it belongs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention_maps import record_attention
+from .saving import SavedModel
+from .vit import ViT
+
+
+def sample_context(
+    batch: int,
+    num_patches: int,
+    mask_ratio: float,
+    *,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Draw, for every image, which patches are the context and which are hidden from attention.
+
+    Args:
+        batch: number of images, b.
+        num_patches: number of patches of an image, n.
+        mask_ratio: the fraction hidden, 0 <= mask_ratio < 1; ``int(mask_ratio * n)`` patches are hidden.
+        generator: source of randomness; default: the global one of ``device``.
+        device: of the result; default: the generator's, or the CPU.
+
+    Returns:
+        context (b, k) and hidden (b, n - k): int64 patch indices, in random order, together a permutation of 0 … n-1.
+
+    Raises:
+        ValueError: if ``mask_ratio`` is outside [0, 1).
+    """
+    if not 0 <= mask_ratio < 1:
+        raise ValueError(f"mask_ratio must be at least 0 and below 1 (one patch has to stay), got {mask_ratio}")
+    draw_on = generator.device if generator is not None else device
+    shuffled = torch.rand(batch, num_patches, generator=generator, device=draw_on).argsort(dim=-1).to(device or draw_on)
+    num_hidden = int(mask_ratio * num_patches)
+    return shuffled[:, num_hidden:], shuffled[:, :num_hidden]
+
+
+class Prediction(NamedTuple):
+    """What ``MP3.predict`` returns, patches in row-major order."""
+
+    logits: Tensor
+    """(b, n, n): for each patch a score for each position."""
+    labels: Tensor
+    """(b, n) int64: the true positions, 0 … n-1."""
+    context: Tensor
+    """(b, k) int64: the patches that gave keys and values."""
+    loss: Tensor
+    """(b, n): cross-entropy of each patch, in nats; chance is ln n."""
+    attn: Tensor | None
+    """(depth, b, h, n, k): attention weights, columns in the order of ``context``; None unless asked for."""
+
+
+class MP3(nn.Module, SavedModel):
+    """Pretraining head and loss around a ``ViT``; a drop-in for ``vit_pytorch.mp3.MP3``.
+
+    No patch gets a position embedding. A random subset of the patches is the context: it alone gives keys and values.
+    All patches give queries, and the last features of each patch are classified into one of the n positions.
+
+    Args:
+        vit: the model to pretrain; its weights are shared, not copied.
+        masking_ratio: fraction of patches that are *not* context, 0 < masking_ratio < 1, hiding at least one patch.
+        context: where keys and values come from. ``"frozen"``: in every layer from the raw embeddings of the context
+            patches, as in ``vit_pytorch``. ``"updated"``: from the context patches as the layer before has left them,
+            as in the paper.
+
+    Raises:
+        ValueError: for a ratio out of range or too small to hide a patch, or another word for ``context``.
+
+    Source: Zhai et al. 2022, *Position Prediction as an Effective Pretraining Strategy*, arXiv 2207.07611.
+    """
+
+    def __init__(self, vit: ViT, masking_ratio: float, context: Literal["frozen", "updated"] = "frozen"):
+        super().__init__()
+        n = vit.num_patches
+        if not 0 < masking_ratio < 1:
+            raise ValueError(f"masking_ratio must lie between 0 and 1, both excluded, got {masking_ratio}")
+        if int(masking_ratio * n) == 0:
+            raise ValueError(f"masking_ratio {masking_ratio} hides none of {n} patches; use at least {1 / n:.4g}")
+        if context not in ("frozen", "updated"):
+            raise ValueError(f'context must be "frozen" or "updated", got {context!r}')
+        self.vit = vit
+        self.masking_ratio = masking_ratio
+        self.context = context
+        self.mlp_head = nn.Sequential(nn.LayerNorm(vit.dim), nn.Linear(vit.dim, n))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments of the constructor that make this model as it is now, the ViT as its own ``config``."""
+        return {"vit": self.vit.config, "masking_ratio": self.masking_ratio, "context": self.context}
+
+    @classmethod
+    def decoded(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return config | {"vit": ViT.from_config(config["vit"])}
+
+    def forward(
+        self,
+        images: Tensor,
+        query_fraction: float = 1.0,
+        *,
+        mask_ratio: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Mean cross-entropy over all patches of float images (b, c, H, W), under a freshly drawn context.
+
+        Args:
+            images: (b, c, H, W), of the size that the ViT was made for.
+            query_fraction: share of the hidden patches that give queries, 0 < query_fraction <= 1. Queries do not
+                depend on each other, so a random share gives an unbiased estimate of the full loss for less work.
+            mask_ratio: fraction hidden, 0 <= mask_ratio < 1; default: ``masking_ratio``.
+            generator: source of the context; default: the global one.
+
+        Returns:
+            scalar, in nats; chance is ln n.
+        """
+        if not 0 < query_fraction <= 1:
+            raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
+        tokens = self.embed(images)
+        b, n, _ = tokens.shape
+        ratio = self.masking_ratio if mask_ratio is None else mask_ratio
+        context, hidden = sample_context(b, n, ratio, generator=generator, device=tokens.device)
+        queried = hidden[:, : max(1, round(query_fraction * hidden.shape[1]))]  # hidden is in random order already
+        if queried.shape[1] == hidden.shape[1]:
+            # frozen context: any order will do, and row-major order draws dropout as the reference does
+            all_patches = torch.arange(n, device=tokens.device).expand(b, n)
+            queries = all_patches if self.context == "frozen" else torch.cat((context, hidden), dim=1)
+            logits = self.position_logits(tokens, queries, context)
+            return F.cross_entropy(logits.flatten(0, 1), queries.flatten())
+        queries, k = torch.cat((context, queried), dim=1), context.shape[1]
+        logits = self.position_logits(tokens, queries, context)
+        loss = F.cross_entropy(logits.flatten(0, 1), queries.flatten(), reduction="none").view_as(queries)
+        return (loss[:, :k].mean() * k + loss[:, k:].mean() * (n - k)) / n
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: Tensor,
+        context: Tensor | None = None,
+        *,
+        mask_ratio: float | None = None,
+        generator: torch.Generator | None = None,
+        with_attention: bool = False,
+    ) -> Prediction:
+        """Predict the position of each patch, without gradients and without changing the training mode.
+
+        Args:
+            images: float (b, c, H, W), of the size that the ViT was made for.
+            context: int64 patch indices (k,) for all images or (b, k), each image's without repetition; default: drawn.
+            mask_ratio: fraction hidden when the context is drawn, 0 <= mask_ratio < 1; default: the training ratio.
+            generator: source of the drawn context.
+            with_attention: also return the attention weights of all layers and heads.
+
+        Raises:
+            ValueError: for images of another size, or a context that is empty, repeated or out of range.
+        """
+        tokens = self.embed(images)
+        b, n, _ = tokens.shape
+        if context is None:
+            ratio = self.masking_ratio if mask_ratio is None else mask_ratio
+            context, _ = sample_context(b, n, ratio, generator=generator, device=tokens.device)
+        elif mask_ratio is not None or generator is not None:
+            raise ValueError("give either a context, or mask_ratio and generator to draw one")
+        context = check_context(context, b, n).to(tokens.device)
+
+        is_context = torch.zeros(b, n, dtype=torch.bool, device=tokens.device).scatter_(1, context, True)
+        others = (~is_context).nonzero()[:, 1].view(b, -1)
+        queries = torch.cat((context, others), dim=1)
+        back = queries.argsort(dim=1)  # from [context, others] to row-major order
+        attn = None
+        if with_attention:
+            with record_attention(self.vit.transformer) as layers:
+                logits = self.position_logits(tokens, queries, context)
+            attn = torch.stack(layers)
+            attn = attn.gather(3, back[None, :, None, :, None].expand_as(attn))
+        else:
+            logits = self.position_logits(tokens, queries, context)
+        logits = logits.gather(1, back[:, :, None].expand(-1, -1, n)).float()
+        labels = torch.arange(n, device=tokens.device).expand(b, n)
+        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(b, n)
+        return Prediction(logits, labels, context, loss, attn)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Tokens (b, n, d) without position embeddings; ``ValueError`` unless the images fit the n positions."""
+        if images.ndim == 4 and tuple(images.shape[2:]) != self.vit.image_size:
+            raise ValueError(
+                f"images are {tuple(images.shape[2:])} pixels, but the position classifier was made for "
+                f"{self.vit.image_size}: resize the images or build the ViT with image_size={tuple(images.shape[2:])}"
+            )
+        return self.vit.embed(images, pos_emb=False)
+
+    def position_logits(self, tokens: Tensor, queries: Tensor, context: Tensor) -> Tensor:
+        """Logits (b, m, n) of the patches ``queries`` (b, m), which attend to the patches ``context`` (b, k).
+
+        With an updated context the first k queries must be the context itself.
+        """
+        x = take(tokens, queries)
+        if self.context == "frozen":
+            x = self.vit.transformer(x, context=take(tokens, context))
+        else:
+            x = self.vit.transformer(x, num_context=context.shape[1])
+        return self.mlp_head(x)
+
+
+def take(tokens: Tensor, indices: Tensor) -> Tensor:
+    """The tokens (b, m, d) at ``indices`` (b, m) of each image's tokens (b, n, d)."""
+    return tokens.gather(1, indices[:, :, None].expand(-1, -1, tokens.shape[2]))
+
+
+def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:
+    """(b, k) int64 from (k,) or (b, k) indices; ``ValueError`` if empty, repeated, out of range or of another shape."""
+    context = torch.as_tensor(context)
+    if context.is_floating_point() or context.dtype == torch.bool:
+        raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
+    if context.ndim == 1:
+        context = context.expand(batch, -1)
+    if context.ndim != 2 or context.shape[0] != batch or context.shape[1] == 0:
+        raise ValueError(f"context must have the shape (k,) or ({batch}, k) with k > 0, got {tuple(context.shape)}")
+    if context.min() < 0 or context.max() >= num_patches:
+        raise ValueError(f"context indices must be 0 to {num_patches - 1}, got {context.min()} to {context.max()}")
+    in_order = context.sort(dim=1).values
+    if (in_order[:, 1:] == in_order[:, :-1]).any():
+        raise ValueError("context names a patch twice")
+    return context.long()

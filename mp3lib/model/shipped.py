@@ -1,0 +1,37 @@
+"""The trained models that come with the library, in ``mp3lib/weights``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .loading import load_model
+from .mp3 import MP3
+from .vit import ViT
+
+STUDENTS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
+
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def shipped_names() -> list[str]:
+    """The names that ``load_shipped`` knows; each is a folder with weights, configuration, log and settings."""
+    return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
+
+
+def student_of(name: str) -> str:
+    """The name of the weights to begin with on ``load_images(...)``'s images ``name``: a ViT on a grid of 4 x 4."""
+    return STUDENTS.get(name, "student-4x4")
+
+
+def load_shipped(name: str) -> MP3 | ViT:
+    """A trained model in eval mode, float32 (stored in half precision).
+
+    An ``MP3`` such as ``"student-4x4"``, or a ``ViT`` that tells CIFAR-10's classes, ``"classifier-8x8"``.
+
+    Raises:
+        ValueError: for a name that is not there, naming those that are.
+    """
+    if name not in shipped_names():
+        raise ValueError(f"mp3lib comes with no weights named {name!r}; there are: {', '.join(shipped_names())}")
+    return load_model(FOLDER / name).eval()

@@ -1,0 +1,127 @@
+"""Figures of images, patches, masks and heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from .patches import check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
+from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint
+from .theme import DPI, HATCH, inches_of, styled
+
+
+@styled
+def image_grid(
+    images: ArrayLike,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    title: str | None = None,
+    size: float = 1.0,
+) -> Figure:
+    """Pictures side by side. images: (b, 3, H, W) or a list of images of one size; size: inches of a longer side."""
+    pictures = to_pictures(images)
+    sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size)
+    for picture, box in zip(pictures, sheet.boxes, strict=True):
+        sheet.picture(picture, box)
+    return sheet.fig
+
+
+@styled
+def patch_grid(
+    image: ArrayLike, patch_size, hidden=None, numbers: bool = False, title: str | None = None, mark: int | None = None,
+    ax=None, size: float = 2.6,
+) -> Figure:  # fmt: skip
+    """One image with the lines of its patches.
+
+    image: see `to_picture`; patch_size: int or (height, width) in pixels; hidden: (n,) bool, these are hatched;
+    numbers: print each patch's index; mark: index of a patch to outline; ax: draw there, in pixels, instead of on a new
+    figure; size: inches of the longer side. Raises ValueError if the patches do not divide the image.
+    """
+    picture = to_picture(image)
+    _, (rows, cols) = cut(picture, patch_size)
+    if ax is None:
+        sheet = Sheet(1, picture.shape, 1, None, title, size)
+        ax, box = sheet.ax, sheet.boxes[0]
+        sheet.picture(picture, box)
+    else:
+        box = (0, 0, picture.shape[1], picture.shape[0])
+        paint(ax, picture, box)
+        ax.set(xlim=(0, box[2]), ylim=(box[3], 0), aspect="equal", title=title or "")
+        ax.set_axis_off()
+    cells = cells_of(box, rows, cols)
+    draw_grid(ax, cells, None if hidden is None else check_flags(hidden, rows * cols))
+    if numbers:
+        inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / DPI  # of a unit of the axes
+        points = min(10, 0.42 * 72 * (cells[0, 2:] * inch).min())
+        middles, chip = (
+            cells[:, :2] + cells[:, 2:] / 2,
+            (inches_of("0" * len(str(rows * cols - 1)), points) + 0.07, points / 55),
+        )
+        chips = np.hstack([middles - chip / inch / 2, np.broadcast_to(chip / inch, middles.shape)])
+        draw_boxes(ax, chips, "none", 0, facecolor="#000000a0")
+        for i, (x, y) in enumerate(middles):
+            ax.text(x, y, str(i), ha="center", va="center_baseline", fontsize=points, color="white")
+    if mark is not None:
+        outline(ax, cells[check_indices([mark], rows * cols, "mark")])
+    return ax.figure
+
+
+@styled
+def mask_strip(
+    images: ArrayLike, patch_size, hiddens: ArrayLike, titles: Sequence[str] | None = None, title: str | None = None,
+    size: float = 1.0,
+) -> Figure:  # fmt: skip
+    """One row an image, one column a mask: what a mask slider shows, for a page without a kernel.
+
+    images: (r, 3, H, W) or a list; hiddens: (c, n) bool, or (r, c, n) where each row has its own; titles: c texts.
+    """
+    pictures, hiddens = to_pictures(images), to_numpy(hiddens).astype(bool)
+    _, (rows, cols) = cut(pictures[0], patch_size)
+    if hiddens.ndim == 2:
+        hiddens = np.broadcast_to(hiddens, (len(pictures), *hiddens.shape))
+    if hiddens.ndim != 3 or hiddens.shape[::2] != (len(pictures), rows * cols):
+        raise ValueError(f"hiddens has shape {hiddens.shape}; expected ({len(pictures)}, masks, {rows * cols})")
+    columns = hiddens.shape[1]
+    if titles is not None:
+        titles = check_texts(titles, columns) + [""] * (len(pictures) - 1) * columns
+    sheet = Sheet(len(pictures) * columns, pictures[0].shape, columns, titles, title, size)
+    for i, box in enumerate(sheet.boxes):
+        sheet.picture(pictures[i // columns], box)
+    draw_grid(sheet.ax, sheet.cells(rows, cols), hiddens.reshape(-1, rows * cols), 0.5)
+    return sheet.fig
+
+
+@styled
+def heat_maps(
+    values: ArrayLike, titles: Sequence[str] | None = None, columns: int = 8, vmin: float | None = None,
+    vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
+    size: float = 1.0, beside: float = 0.0,
+) -> Figure:  # fmt: skip
+    """Heat maps side by side, with one range and one colour bar.
+
+    values: (m, rows, cols) or (rows, cols), NaN is left blank; vmin, vmax: ends of the colours, by default those of the
+    values: give both wherever a slider moves; cmap: by default viridis, or blue-white-red where vmin < 0 < vmax;
+    label: of the colour bar; marks: m cell indices to outline; hidden: (m, rows * cols) bool, hatched; beside: inches
+    kept free at the right, for axes of your own (`fig.add_axes`).
+    """
+    values = to_numpy(values).astype(float)
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3:
+        raise ValueError(f"values has shape {values.shape}; expected (m, rows, cols)")
+    m, rows, cols = values.shape
+    colors = color_range(values, vmin, vmax, cmap)
+    sheet = Sheet(m, (rows, cols), columns, titles, title, size, right=0.7 + beside)
+    draw_boxes(sheet.ax, sheet.boxes, HATCH, 1)
+    for box, value in zip(sheet.boxes, values, strict=True):
+        paint(sheet.ax, value, box, **colors)
+    cells = sheet.cells(rows, cols)
+    if hidden is not None:
+        draw_grid(sheet.ax, cells, check_flags(hidden, m * rows * cols).reshape(m, -1))
+    if marks is not None:
+        marks = check_indices(marks, rows * cols, "marks", length=m)
+        outline(sheet.ax, cells[np.arange(m), marks])
+    sheet.colorbar(label, colors)
+    return sheet.fig

@@ -1,0 +1,124 @@
+"""A sheet of small pictures on one axes, and what is drawn on it: pictures, patch borders, outlines."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.image import AxesImage
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
+
+from .patches import check_texts
+from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, Picture, wrap
+
+
+class Sheet:
+    """A figure whose one axes measures inches from the top left, with a box (x, y, w, h) for each small picture.
+
+    One axes for all the pictures draws several times faster than one for each, and needs no layout engine.
+    """
+
+    def __init__(self, count, shape, columns, titles, title, size, left=0.0, right=0.0, bottom=0.0):
+        if not count:
+            raise ValueError("nothing to draw: got 0 pictures")
+        columns, unit, gap = min(columns, count), size / max(shape[:2]), 0.08 if size <= 1.2 else 0.16
+        if unit * DPI > 1:
+            unit = round(unit * DPI) / DPI  # whole screen pixels for each pixel of the picture keep it crisp
+        w, h = shape[1] * unit, shape[0] * unit
+        width = round(max(columns * (w + gap) + gap + left + right, 2.4), 2)
+        title = wrap(title, width - 2 * gap, 10.5) if title else ""
+        texts = [wrap(text, w + gap, 8.5) for text in check_texts(titles or [""] * count, count)]
+        y = gap + (0.18 * (title.count("\n") + 1) + 0.08 if title else 0)
+        self.boxes, self.unit, self.gap = [], unit, gap
+        for start in range(0, count, columns):
+            lines = max(text.count("\n") + 1 if text else 0 for text in texts[start : start + columns])
+            y += 0.15 * lines + 0.05 * bool(lines)
+            self.boxes += [(gap + left + i * (w + gap), y, w, h) for i in range(min(columns, count - start))]
+            y += h + gap
+        self.boxes = [(round(x, 2), round(y, 2), w, h) for x, y, w, h in self.boxes]
+        self.width, self.height = width, round(y + bottom, 2)
+        self.fig = Picture(figsize=(self.width, self.height))
+        self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
+        self.ax.set_axis_off()
+        self.ax.text(gap, gap, title, va="top", fontsize=10.5, fontweight="bold", linespacing=1.15)
+        self.fig.alt = " ".join(title.split())
+        for (x, y, w, _), text in zip(self.boxes, texts, strict=True):
+            self.ax.text(x + w / 2, y - 0.05, text, ha="center", va="bottom", fontsize=8.5)
+
+    def picture(self, picture, box):
+        paint(self.ax, picture, box, interpolation="nearest" if self.unit * DPI >= 1 else "antialiased")
+
+    def cells(self, rows, cols):
+        """(boxes, rows * cols, 4): x, y, w, h of every patch of every picture."""
+        return np.stack([cells_of(box, rows, cols) for box in self.boxes])
+
+    def colorbar(self, label, colors, level=None):
+        """Drawn by hand: an axes for it would take longer than all the rest."""
+        (_, top, w, _), (_, y, _, h) = self.boxes[0], self.boxes[-1]
+        x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 3.4)
+        low, high = colors["vmin"], colors["vmax"]
+        paint(self.ax, np.linspace(high, low, 256)[:, None], (x, top, 0.1, tall), **colors)
+        ticks = MaxNLocator(4 if tall > 0.8 else 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        ticks = ticks[(ticks >= low - 1e-9 * (high - low)) & (ticks <= high + 1e-9 * (high - low))]
+        digits = next(
+            (d for d in range(4) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6 * (high - low))), None
+        )
+        for tick in ticks:
+            text = f"{tick:g}" if digits is None else f"{tick + 0.0:.{digits}f}"
+            spot = (x + 0.14, top + tall * (high - tick) / (high - low))
+            self.ax.text(*spot, text.replace("-", "\N{MINUS SIGN}"), va="center_baseline", fontsize=8, color=MUTED)
+        self.ax.text(x + 0.66, top + tall / 2, label, ha="right", va="center", rotation=90)
+        if level is not None and low <= level <= high:
+            spot = top + tall * (high - level) / (high - low)
+            draw_boxes(self.ax, [(x - 0.02, spot, 0.14, 0)], ORANGE, 2)
+
+
+def color_range(values, vmin, vmax, cmap):
+    finite = values[np.isfinite(values)]
+    vmin = float(finite.min(initial=np.inf) if finite.size else 0) if vmin is None else vmin
+    vmax = float(finite.max(initial=-np.inf) if finite.size else 1) if vmax is None else vmax
+    vmax = vmax if vmax > vmin else vmin + 1
+    return {"vmin": vmin, "vmax": vmax, "cmap": cmap or ("RdBu_r" if vmin < 0 < vmax else "viridis")}
+
+
+def paint(ax, array, box, vmin=None, vmax=None, cmap=None, interpolation="nearest"):
+    """`imshow` without its interest in the limits of the axes, and several times faster."""
+    x, y, w, h = box
+    image = AxesImage(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation=interpolation)
+    image.set_data(array)
+    image.set_clim(vmin, vmax)
+    ax.add_image(image)
+    return image
+
+
+def cells_of(box, rows, cols):
+    """(n, 4): x, y, w, h of each patch."""
+    (x, y, w, h), (r, c) = box, np.divmod(np.arange(rows * cols), cols)
+    one = np.ones(rows * cols)
+    return np.stack([x + c * w / cols, y + r * h / rows, one * w / cols, one * h / rows], 1)
+
+
+def draw_boxes(ax, boxes, edge, width, **options):
+    """Rectangles (m, 4) as one path: drawn, and hatched, at the price of one."""
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
+    boxes = np.asarray(boxes, float).reshape(-1, 1, 4)
+    path = Path((boxes[..., :2] + corners * boxes[..., 2:]).reshape(-1, 2), [1, 2, 2, 2, 79] * len(boxes))
+    ax.add_artist(
+        PathPatch(path, edgecolor=edge, linewidth=width, **{"facecolor": "none", "joinstyle": "miter"} | options)
+    )
+
+
+def draw_grid(ax, cells, hidden=None, width=0.8):
+    if hidden is not None and hidden.any():
+        draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
+    draw_boxes(ax, cells, "white", width)
+
+
+def tick_step(count):
+    """Which of so many ticks to write: every one, second, fourth, eighth ..., at most 12 of them."""
+    return next(step for step in (2**i for i in range(32)) if count <= 12 * step)
+
+
+def outline(ax, cells):
+    draw_boxes(ax, cells, INK, 3.6)
+    draw_boxes(ax, cells, ORANGE, 2)

@@ -1,0 +1,135 @@
+"""Checkpoints: how a run is saved after each epoch, and how a killed run is resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from accelerate import Accelerator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from .run_folder import RunSettings, environment, machines, read_metrics, read_run, versions, write_json, write_metrics
+
+CHECKPOINTS_KEPT = 2
+START_KEYS = ("start", "weights")  # keys of run.json that name the initial weights; they must match on resume
+AVERAGE = "average.safetensors"
+
+
+def keep_own_weights(accelerator: Accelerator, model: nn.Module, average: AveragedModel | None) -> None:
+    """Let checkpoints hold the model's own weights, without the modules around it, and their moving average.
+
+    So a checkpoint is the same whether one process trains or several (DDP), and it holds tensors only: no average is
+    pickled.
+    """
+
+    def save(models: list, weights: list[dict], folder: str) -> None:
+        weights[:] = [model.state_dict()]
+        if average is not None and accelerator.is_main_process:
+            save_file({name: t.contiguous() for name, t in average.state_dict().items()}, Path(folder) / AVERAGE)
+
+    def load(models: list, folder: str) -> None:
+        models[:] = [model]
+        if average is not None:
+            average.load_state_dict(load_file(Path(folder) / AVERAGE))
+
+    accelerator.register_save_state_pre_hook(save)
+    accelerator.register_load_state_pre_hook(load)
+
+
+def open_run(
+    folder: Path, settings: RunSettings, model: dict, about: dict | None, accelerator: Accelerator, resume: bool
+) -> tuple[list[dict], int]:
+    """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done.
+
+    ``model`` is the model's configuration, ``about`` holds further entries of ``run.json``.
+    """
+    begun = checkpoints(folder) or (folder / "metrics.jsonl").exists()
+    new = not (folder / "run.json").exists() or (resume and not begun)
+    accelerator.wait_for_everyone()  # all processes have looked before one of them writes
+    if new:
+        if accelerator.is_main_process:
+            entries = {"settings": settings.as_json() | {"model": model}, **(about or {}), "versions": versions()}
+            write_json(folder / "run.json", entries | environment())
+        accelerator.wait_for_everyone()
+        return [], 0
+    if not resume:
+        raise ValueError(f"{folder} already holds a run: resume it (--resume) or choose another folder")
+    run = read_run(folder)
+    stored = run["settings"] | {name: run.get(name) for name in START_KEYS}
+    starts = {name: (about or {}).get(name) for name in START_KEYS}
+    if different := settings.differences(stored, model=model, **starts):
+        raise ValueError(
+            f"the run in {folder} was started with other settings: {', '.join(different)}. Use those, or another folder"
+        )
+    return newest_state(folder, settings, run, accelerator)
+
+
+def newest_state(folder: Path, settings: RunSettings, run: dict, accelerator: Accelerator) -> tuple[list[dict], int]:
+    """Load the newest checkpoint that can be read; its log and the number of steps done."""
+    unreadable = []
+    for checkpoint in checkpoints(folder):
+        try:
+            accelerator.load_state(str(checkpoint))
+            lines, step = read_metrics(checkpoint), json.loads((checkpoint / "progress.json").read_text())["step"]
+        except Exception as error:  # a damaged file can make the readers raise anything
+            unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
+            continue
+        for name, why in unreadable:
+            accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
+        if accelerator.is_main_process:
+            write_metrics(folder / "metrics.jsonl", lines)  # a run killed after its last checkpoint writes no other
+            if lines[-1]["epoch"] < settings.epochs and (now := versions()) != machines(run)[-1]:
+                resumed = [*run.get("resumed", []), {"step": step, "versions": now}]
+                write_json(folder / "run.json", run | {"resumed": resumed})
+        return lines, step
+    if unreadable:
+        reasons = "; ".join(f"{name}: {why}" for name, why in unreadable)
+        raise ValueError(f"no checkpoint in {folder} can be read ({reasons}). Remove {folder} to start anew")
+    raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run folder, newest first."""
+    return sorted(folder.glob("checkpoint-*[0-9]"), reverse=True)
+
+
+def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: list[dict], config: dict) -> None:
+    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two.
+
+    A checkpoint also holds the model's configuration ``config``, so that another run can begin with its weights. With
+    a moving average these are the weights in training; the average is in a file of its own.
+
+    Raises:
+        OSError: if it cannot be written, for example because the disk is full; the checkpoint before is kept.
+    """
+    final = folder / f"checkpoint-{step:08d}"
+    beside = folder / f".{final.name}"
+    try:
+        if accelerator.is_main_process:
+            shutil.rmtree(beside, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(beside))
+        accelerator.wait_for_everyone()  # the others write their random states into it
+        if accelerator.is_main_process:
+            write_metrics(beside / "metrics.jsonl", lines)
+            write_json(beside / "progress.json", {"step": step})
+            write_json(beside / "config.json", config)
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(beside, final)
+            write_metrics(folder / "metrics.jsonl", lines)
+            for old in checkpoints(folder)[CHECKPOINTS_KEPT:]:
+                shutil.rmtree(old)
+    except (OSError, SafetensorError, RuntimeError) as error:  # PyTorch and safetensors have errors of their own
+        shutil.rmtree(beside, ignore_errors=True)
+        kept = checkpoints(folder)
+        raise OSError(
+            f"the checkpoint of step {step} could not be written to {folder} ({error}). "
+            + (f"{kept[0].name} is kept" if kept else "There is none before it")
+            + ": make room and resume the run."
+        ) from error
+    accelerator.wait_for_everyone()

@@ -1,0 +1,191 @@
+"""Fine-tuning: train a ViT, pretrained or not, on labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..data.augment import strong_augment
+from ..evaluate.probes import top1_accuracy
+from ..model.attention import Attention, FeedForward
+from ..model.vit import ViT
+from .hardware import resolve_precision
+from .loop import fit, random_state_restored
+from .optimizers import highest_rate
+from .run_folder import RunSettings, switched_on
+
+
+def finetune(
+    vit: ViT,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    pos_emb: bool = True,
+    epochs: int = 5,
+    batch_size: int = 256,
+    lr: float | None = None,
+    weight_decay: float = 0.05,
+    optimizer: Literal["muon", "adamw"] = "muon",
+    layer_decay: float = 1.0,
+    crop_area: tuple[float, float] = (0.6, 1.0),
+    flip: bool = True,
+    augment: float = 0.0,
+    erase: float = 0.0,
+    mix: float = 0.0,
+    label_smoothing: float = 0.0,
+    drop_path: float = 0.0,
+    ema: float = 0.0,
+    precision: Literal["auto", "bf16", "float32"] = "auto",
+    seed: int = 0,
+    eval_images: Tensor | None = None,
+    eval_labels: Tensor | None = None,
+    eval_name: str = "test",
+    eval_every: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    about: dict | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """Train a ViT, pretrained or not, to classify images; all its weights are trained, in place.
+
+    Args:
+        vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
+        images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1.
+        pos_emb: add position embeddings to the tokens, which pretraining did not have.
+        epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, precision, seed, eval_every, out,
+            resume, about, progress: as in ``pretrain``.
+        layer_decay: learning rate of each layer, relative to the layer above; 1 for equal rates.
+        augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
+        erase: probability that a box of an image is painted over.
+        mix: probability that a batch is mixed, by MixUp or by CutMix (torchvision), each in half of the cases.
+        label_smoothing: share of the probability spread evenly over the classes.
+        drop_path: probability that the last layer is left out for an image, 0 to below 1; see ``stochastic_depth``.
+        eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log, as ``test_top1``.
+        eval_name: what that entry begins with; ``"validation"`` for a part of the training images.
+
+    Returns:
+        one dict an epoch, as in ``pretrain``.
+
+    Raises:
+        ValueError: for images, labels or settings out of range; and as ``pretrain`` does.
+    """
+    check_labelled(images, labels, vit)
+    if eval_images is not None:
+        check_labelled(eval_images, eval_labels, vit, "eval_")
+    shares = {"augment": augment, "erase": erase, "mix": mix, "label_smoothing": label_smoothing}
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+    if not 0 < layer_decay <= 1:
+        raise ValueError(f"layer_decay must be above 0 and at most 1, got {layer_decay}")
+    settings = RunSettings(
+        task="finetune",
+        epochs=epochs,
+        batch_size=min(batch_size, len(images)),
+        lr=highest_rate(lr, optimizer, muon=1e-3, adamw=5e-4),
+        weight_decay=weight_decay,
+        optimizer=optimizer,
+        precision=resolve_precision(precision),
+        seed=seed,
+        num_images=len(images),
+        layer_decay=layer_decay,
+        ema=ema,
+        options={
+            "pos_emb": pos_emb,
+            "crop_area": crop_area,
+            "mix": mix,
+            "label_smoothing": label_smoothing,
+            "data": (about or {}).get("fingerprint"),
+        }
+        | switched_on(augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip),
+    )
+    mixed = mixup_or_cutmix(vit.num_classes) if mix else None
+
+    def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
+        batch, target = images[chosen].to(device), labels[chosen].to(device)
+        batch = strong_augment(batch, augment, erase, crop_area, flip)
+        if mixed is not None and torch.rand(()) < mix:
+            batch, target = mixed(batch, target)
+        return F.cross_entropy(model(batch, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
+
+    def evaluate(vit: ViT) -> dict:
+        share = top1_accuracy(vit, eval_images, eval_labels, pos_emb=pos_emb, batch_size=settings.batch_size)
+        return {f"{eval_name}_top1": share}
+
+    with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
+        vit.embed(strong_augment(images[:1].to(next(vit.parameters()).device), area=crop_area))
+    with stochastic_depth(vit, drop_path):
+        return fit(
+            vit,
+            loss,
+            settings,
+            evaluate=evaluate if eval_images is not None else None,
+            eval_every=eval_every,
+            out=out,
+            resume=resume,
+            about=about,
+            progress=progress,
+        )
+
+
+@contextmanager
+def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
+    """In training mode, leave out each attention and feed-forward part for some images, drawn anew for each.
+
+    Layer l of L is left out with probability ``rate * l / L``, and counts for more where it stays, so that what it adds
+    is the same on average. Outside of the ``with``, in eval mode and with a rate of 0, the model is as it was.
+
+    Raises:
+        ValueError: for a rate that is not at least 0 and below 1.
+
+    Source: Huang et al. 2016, *Deep Networks with Stochastic Depth*, arXiv 1603.09382.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"drop_path must be at least 0 and below 1, got {rate}")
+
+    def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: float) -> Tensor:
+        from torchvision.ops import stochastic_depth
+
+        return stochastic_depth(output, share, mode="row", training=module.training)
+
+    hooks = []
+    if rate:
+        parts = [m for m in model.modules() if isinstance(m, (Attention, FeedForward))]  # two in each layer
+        for i, part in enumerate(parts):
+            share = rate * (i // 2 + 1) / (len(parts) // 2)
+            hooks.append(part.register_forward_hook(partial(leave_out, share=share)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def mixup_or_cutmix(num_classes: int) -> nn.Module:
+    """MixUp (arXiv 1710.09412) or CutMix (arXiv 1905.04899), drawn anew for each batch."""
+    from torchvision.transforms import v2
+
+    return v2.RandomChoice([v2.MixUp(num_classes=num_classes), v2.CutMix(num_classes=num_classes)])
+
+
+def check_labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -> None:
+    classes = vit.num_classes
+    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
+        raise ValueError(f"{which}images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+    if labels is None:
+        raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},)")
+    if labels.dtype != torch.int64 or labels.shape != (len(images),):
+        raise ValueError(f"{which}labels must be int64 ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"{which}labels must be 0 to {classes - 1} for a ViT of {classes} classes, got {labels.min()} to "
+            f"{labels.max()}; "
+            "use_classes(vit, number) gives it a new head"
+        )

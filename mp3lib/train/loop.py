@@ -1,0 +1,219 @@
+"""The training loop that pretraining and fine-tuning share. Read ``fit`` first; its steps follow in order."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from tqdm.auto import tqdm
+
+from ..model.saving import SavedModel, save_model
+from .checkpoint import checkpoints, keep_own_weights, open_run, save_checkpoint
+from .hardware import keep_memory
+from .optimizers import make_optimizers, moving_average, warmup_cosine
+from .run_folder import RunSettings
+
+Loss = Callable[[nn.Module, Tensor, torch.device], Tensor]
+
+
+def fit(
+    model: SavedModel,
+    loss: Loss,
+    settings: RunSettings,
+    *,
+    evaluate: Callable[[nn.Module], dict] | None = None,
+    eval_every: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    about: dict | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """Train ``model`` in place; see ``pretrain`` for ``eval_every`` to ``progress``, the result and the errors.
+
+    Args:
+        model: an ``MP3`` or a ``ViT``.
+        loss: ``loss(model, indices, device)`` is the scalar loss of the images with these int64 indices.
+        settings: what decides the weights; a resumed run must have the same.
+        evaluate: gives further entries for an epoch's line of the log, for the model as it would be saved now.
+    """
+    keep_memory()
+    home = next(model.parameters()).device
+    folder = Path(out).expanduser() if out is not None else None
+    accelerator = new_accelerator()
+    optimizers = make_optimizers(model, settings)
+    average = moving_average(model, settings.ema, accelerator.device) if settings.ema else None
+    keep_own_weights(accelerator, model, average)
+    try:
+        with random_state_restored():
+            step_loss, *optimizers = accelerator.prepare(StepLoss(model, loss, settings.precision), *optimizers)
+            step_loss.train()
+            lines, step = [], 0
+            if folder is not None:
+                lines, step = open_run(folder, settings, model.config, about, accelerator, resume)
+            shown = progress and accelerator.is_main_process
+            with tqdm(total=settings.total_steps, initial=step, unit="step", disable=None if shown else True) as bar:
+                for epoch in range(step // settings.steps_per_epoch, settings.epochs):
+                    started = time.perf_counter()
+                    losses = train_epoch(step_loss, accelerator, optimizers, settings, epoch, model, average, bar)
+                    check_finite(losses, model, settings, epoch, folder)
+                    line = epoch_line(losses, settings, epoch, time.perf_counter() - started)
+                    last = epoch + 1 == settings.epochs
+                    if (
+                        evaluate
+                        and eval_every
+                        and accelerator.is_main_process
+                        and (last or not (epoch + 1) % eval_every)
+                    ):
+                        line |= evaluate(model if average is None else average.module)
+                    lines.append(line)
+                    bar.set_postfix_str(f"loss {line['loss']:.3f}")
+                    if folder is not None:
+                        save_checkpoint(folder, accelerator, line["step"], lines, model.config)
+    finally:
+        model.to(home)  # training may have moved it to a GPU
+    if average is not None:
+        model.load_state_dict(average.module.state_dict())
+    if folder is not None:
+        if accelerator.is_main_process:
+            save_model(folder, model)
+        accelerator.wait_for_everyone()
+    return lines
+
+
+def new_accelerator() -> Accelerator:
+    """An Accelerator for one training. Its precision plays no role: ``StepLoss`` sets that of every step itself.
+
+    Raises:
+        ValueError: where the environment asks for gradient accumulation, which this loop does not have.
+    """
+    # find_unused_parameters: MP3 does not use the ViT's classification head
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    if accelerator.gradient_accumulation_steps != 1:
+        raise ValueError(
+            f"the environment asks for {accelerator.gradient_accumulation_steps} gradient accumulation steps "
+            "(ACCELERATE_GRADIENT_ACCUMULATION_STEPS), which mp3lib's loop does not do: unset it, or set it to 1"
+        )
+    return accelerator
+
+
+class StepLoss(nn.Module):
+    """The model and its loss as one module: what Accelerate prepares for a training, thrown away afterwards.
+
+    Accelerate marks and wraps what it prepares. With this module around it, the model itself stays as it is.
+    """
+
+    def __init__(self, model: nn.Module, loss: Loss, precision: str):
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.precision = precision
+
+    def forward(self, chosen: Tensor, device: torch.device) -> Tensor:
+        def model(*args, **kwargs) -> Tensor:
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                return self.model(*args, **kwargs).float()
+
+        with torch.autocast(device.type, enabled=False):  # whatever a caller has switched on
+            return self.loss(model, chosen, device)
+
+
+def train_epoch(
+    step_loss: nn.Module,
+    accelerator: Accelerator,
+    optimizers: Sequence[torch.optim.Optimizer],
+    settings: RunSettings,
+    epoch: int,
+    model: nn.Module,
+    average: AveragedModel | None,
+    bar: tqdm,
+) -> Tensor:
+    """One pass over the images, in an order that follows from the seed; the loss of every step, (steps,) float32."""
+    draw = torch.Generator().manual_seed(seed_of(settings.seed, epoch=epoch))
+    order = torch.randperm(settings.num_images, generator=draw)
+    step, values = epoch * settings.steps_per_epoch, []
+    for chosen in order.split(settings.batch_size)[: settings.steps_per_epoch]:
+        set_rates(optimizers, settings, step)
+        torch.manual_seed(seed_of(settings.seed, step=step, process=accelerator.process_index))
+        with accelerator.split_between_processes(chosen) as mine:
+            value = step_loss(mine, accelerator.device)
+        accelerator.backward(value)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        if average is not None:
+            average.update_parameters(model)
+        values.append(value.detach())
+        step += 1
+        bar.update()
+    return accelerator.reduce(torch.stack(values).float(), "mean").cpu()
+
+
+def set_rates(optimizers: Sequence[torch.optim.Optimizer], settings: RunSettings, step: int) -> None:
+    """Set the learning rate of every group of weights for this step."""
+    share = warmup_cosine(step, settings.total_steps, settings.steps_per_epoch)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * share
+
+
+def check_finite(losses: Tensor, model: nn.Module, settings: RunSettings, epoch: int, folder: Path | None) -> None:
+    """Raise ``FloatingPointError`` if the loss or a weight is not finite; it names the last good checkpoint."""
+    mean = losses.mean().item()
+    if math.isfinite(mean) and all(p.isfinite().all() for p in model.parameters()):
+        return
+    what = "weights are no longer finite" if math.isfinite(mean) else f"loss became {mean}"
+    good = checkpoints(folder) if folder else []
+    if not losses[0].isfinite():  # then the weights of the newest checkpoint gave this loss
+        good = good[1:]
+    raise FloatingPointError(
+        f"the {what} in epoch {epoch + 1} (lr {settings.lr}, {settings.precision}). "
+        "Start anew with a lower learning rate or in float32"
+        + (", in another folder" if folder else "")
+        + (f"; the last good weights, to begin with, are in {good[0]}." if good else ".")
+    )
+
+
+def epoch_line(losses: Tensor, settings: RunSettings, epoch: int, seconds: float) -> dict:
+    """The entries of an epoch in the log that every run has."""
+    steps = settings.steps_per_epoch
+    step = (epoch + 1) * steps
+    return {
+        "epoch": epoch + 1,
+        "step": step,
+        "loss": losses.mean().item(),
+        "lr": settings.lr * warmup_cosine(step - 1, settings.total_steps, steps),
+        "losses": [round(part.mean().item(), 5) for part in losses.tensor_split(min(10, steps))],
+        "seconds": round(seconds, 2),
+    }
+
+
+@contextmanager
+def random_state_restored() -> Iterator[None]:
+    """Leave the random state of Python, NumPy and PyTorch (CPU, CUDA, MPS) as it was before the ``with``."""
+    python, numpy = random.getstate(), np.random.get_state()
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    try:
+        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
+
+
+def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:
+    """A seed for the order of an epoch, or for all that is random in a step, on one of several processes."""
+    number = 0
+    for part in (seed, epoch, step, process):
+        number = number * 1_000_003 + part
+    return number % 2**63

@@ -1,0 +1,160 @@
+"""Pretraining by masked position prediction."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..data.augment import random_resized_crop
+from ..evaluate.positions import position_accuracy
+from ..model.mp3 import MP3
+from .hardware import resolve_precision
+from .loop import fit, random_state_restored
+from .optimizers import highest_rate
+from .run_folder import RunSettings, switched_on
+
+
+def pretrain(
+    mp3: MP3,
+    images: Tensor,
+    *,
+    epochs: int = 5,
+    batch_size: int = 256,
+    lr: float | None = None,
+    weight_decay: float = 0.05,
+    optimizer: Literal["muon", "adamw"] = "muon",
+    query_fraction: float = 1.0,
+    mask_ratios: tuple[float, float] | None = None,
+    crop_area: tuple[float, float] = (0.6, 1.0),
+    flip: bool = True,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    ema: float = 0.0,
+    precision: Literal["auto", "bf16", "float32"] = "auto",
+    seed: int = 0,
+    eval_images: Tensor | None = None,
+    eval_ratios: Sequence[float] = (0.75, 0.5, 0.0),
+    eval_every: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    about: dict | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """Pretrain a ViT by masked position prediction; ``mp3`` and the ViT inside it are changed in place.
+
+    Every random choice of a step (crops, flips, contexts, dropout) follows from ``seed`` and the number of the step: a
+    run that was killed and resumed ends with the same float32 weights as one that was not, on one processor with one
+    number of threads.
+
+    Args:
+        mp3: the model, with its mask ratio and kind of context.
+        images: uint8 (N, c, H, W).
+        epochs: passes over the images; an incomplete last batch is left out.
+        batch_size: images a step, over all processes together.
+        lr: highest learning rate: warm-up in the first tenth of the steps (at most one epoch), then a cosine to 0.
+            Default: 2e-3 for ``muon``, 1e-3 for ``adamw``.
+        weight_decay: of the weight matrices, decoupled; biases and norms have none.
+        optimizer: ``muon`` for the matrices inside the transformer with AdamW for the rest, or AdamW for everything.
+        query_fraction: share of the hidden patches that give queries; see ``MP3.forward``.
+        mask_ratios: (lowest, highest): every step draws its mask ratio uniformly between them, for a model that is
+            used with few and with many patches hidden. Default: always that of ``mp3``.
+        crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
+        flip: whether half of the images are mirrored left to right; not for digits and letters.
+        transform: applied to each batch after that, from float (b, c, H, W) in [-1, 1] to the same; see
+            ``mp3lib.data.cues``.
+        ema: decay of a moving average of the weights, such as 0.999. The average is then what is tested, saved and
+            left in ``mp3`` (see ``moving_average``). 0 for none.
+        precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
+        seed: of everything random in training. The random state of the caller is left as it was.
+        eval_images: uint8 (M, c, H, W); the log gets the position accuracy on them.
+        eval_ratios: mask ratios of that.
+        eval_every: epochs between evaluations (the last epoch always is one); 0 for never.
+        out: run folder, or None to keep nothing. It ends with ``model.safetensors``, ``config.json``, ``run.json``,
+            ``metrics.jsonl`` and the last two checkpoints.
+        resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none.
+        about: further facts for ``run.json``, such as the data's source and fingerprint.
+        progress: show a progress bar (on a terminal or in a notebook, never in a log file).
+
+    Returns:
+        one dict an epoch: ``epoch, step, loss, lr, seconds``, ``losses`` (ten means within the epoch) and, where
+        evaluated, ``test_accuracy`` and ``test_loss``, each a dict by mask ratio.
+
+    Raises:
+        ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
+        FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
+        OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
+    """
+    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
+        raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+    if not 0 < query_fraction <= 1:
+        raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
+    if mask_ratios and not 0 <= mask_ratios[0] <= mask_ratios[1] < 1:
+        raise ValueError(f"mask_ratios must be (lowest, highest), at least 0 and below 1, got {mask_ratios}")
+    if out is not None and "<lambda>" in (name_of(transform) or ""):
+        raise ValueError(
+            "transform is a lambda, which has no name that run.json could hold, so a resumed run could not tell it "
+            "from another: give it a name with def, or leave out= away"
+        )
+    settings = RunSettings(
+        task="pretrain",
+        epochs=epochs,
+        batch_size=min(batch_size, len(images)),
+        lr=highest_rate(lr, optimizer, muon=2e-3, adamw=1e-3),
+        weight_decay=weight_decay,
+        optimizer=optimizer,
+        precision=resolve_precision(precision),
+        seed=seed,
+        num_images=len(images),
+        ema=ema,
+        options={
+            "query_fraction": query_fraction,
+            "crop_area": crop_area,
+            "transform": name_of(transform),
+            "mask_ratio": mp3.masking_ratio,
+            "context": mp3.context,
+            "data": (about or {}).get("fingerprint"),
+        }
+        | switched_on(unflipped=not flip, mask_ratios=mask_ratios),
+    )
+
+    def batch_of(chosen: Tensor, device: torch.device) -> Tensor:
+        batch = random_resized_crop(images[chosen].to(device), crop_area, flip)
+        return transform(batch) if transform else batch
+
+    def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
+        batch, drawn = batch_of(chosen, device), {}
+        if mask_ratios:
+            drawn["mask_ratio"] = torch.empty(()).uniform_(*mask_ratios).item()
+        return model(batch, query_fraction=query_fraction, **drawn)
+
+    def evaluate(mp3: MP3) -> dict:
+        scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings.batch_size)
+        return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
+
+    with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
+        mp3.embed(batch_of(torch.arange(1), next(mp3.parameters()).device))
+        if eval_images is not None:
+            position_accuracy(mp3, eval_images[:1], eval_ratios)
+    return fit(
+        mp3,
+        loss,
+        settings,
+        evaluate=evaluate if eval_images is not None else None,
+        eval_every=eval_every,
+        out=out,
+        resume=resume,
+        about=about,
+        progress=progress,
+    )
+
+
+def name_of(transform: Callable | None) -> str | None:
+    """How a run's settings name a transform: ``gap(patch_size=(8, 8))`` for ``partial(gap, patch_size=(8, 8))``."""
+    if isinstance(transform, functools.partial):
+        given = [repr(a) for a in transform.args] + [f"{k}={v!r}" for k, v in transform.keywords.items()]
+        return f"{name_of(transform.func)}({', '.join(given)})"
+    return None if transform is None else getattr(transform, "__name__", type(transform).__name__)

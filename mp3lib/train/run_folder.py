@@ -1,0 +1,156 @@
+"""The files of a run folder: run.json (settings, data, versions) and metrics.jsonl (one line an epoch)."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What decides the weights that a run ends with, beside its images; ``run.json`` holds it.
+
+    Raises:
+        ValueError: for a number of epochs or images, a batch size or a learning rate that is not positive.
+    """
+
+    task: Literal["pretrain", "finetune"]
+    epochs: int
+    batch_size: int  # images a step, over all processes together
+    lr: float  # the highest learning rate
+    weight_decay: float
+    optimizer: Literal["muon", "adamw"]
+    precision: Literal["bf16", "float32"]
+    seed: int
+    num_images: int
+    layer_decay: float = 1.0  # learning rate of a layer, relative to the layer above
+    ema: float = 0.0  # decay of the moving average of the weights; 0 for none
+    options: dict[str, Any] = field(default_factory=dict)  # those that only this task has, such as a mask ratio
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "lr", "num_images"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one pass over the images; an incomplete last batch is left out."""
+        return self.num_images // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings and the task's options side by side, as ``run.json`` holds them."""
+        common = asdict(self)
+        return json.loads(json.dumps(common | common.pop("options")))
+
+    def differences(self, stored: dict[str, Any], **more: Any) -> list[str]:
+        """What differs from the settings in a ``run.json``, one sentence each; ``more`` are further entries of now."""
+        usual = {f.name: f.default for f in fields(self) if f.default is not MISSING}
+        now = usual | self.as_json() | more
+        then = usual | stored
+        return [
+            f"{name} {then.get(name)!r} then, {now.get(name)!r} now"
+            for name in sorted({*then, *now})
+            if then.get(name) != now.get(name)
+        ]
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as JSON beside ``path`` and rename it into place, so that nobody ever reads half a file."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` beside ``path`` and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_metrics(path: Path, lines: Iterable[dict]) -> None:
+    """Write one JSON object a line, atomically."""
+    write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def read_metrics(folder: str | Path) -> list[dict]:
+    """The epochs of a run folder's ``metrics.jsonl``, in order.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run.
+        ValueError: if a line is not JSON, naming file and line.
+    """
+    path = Path(folder) / "metrics.jsonl"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no metrics.jsonl: it is not the folder of a run")
+    return read_jsonl(path)
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    """The objects of a file of JSON lines; ``ValueError`` if a line is not JSON, naming file and line."""
+    lines = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}, line {number} is not JSON: {line[:80]!r}") from error
+    return lines
+
+
+def read_run(folder: str | Path) -> dict:
+    """The settings of a run: the content of its ``run.json``."""
+    path = Path(folder) / "run.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no run.json: it is not the folder of a run")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def versions() -> dict[str, str]:
+    """The machine and the versions that a result depends on."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpu": cpu_name(),
+        "cores": str(os.cpu_count()),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def environment() -> dict[str, dict[str, str]]:
+    """The entry of ``run.json`` that names Accelerate's settings in the environment; nothing where there are none."""
+    found = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("ACCELERATE_", "FSDP_"))}
+    return {"environment": found} if found else {}
+
+
+def machines(about: dict) -> list[dict[str, str]]:
+    """The ``versions`` of a run, by its ``run.json``: those it began with, then those of each machine it moved to."""
+    return [about["versions"], *(later["versions"] for later in about.get("resumed", ()))]
+
+
+def cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def switched_on(**options: Any) -> dict[str, Any]:
+    """The options that are not empty, 0 or None: a run's settings name a refinement only where it is switched on."""
+    return {name: value for name, value in options.items() if value}

@@ -1,0 +1,126 @@
+"""The finished runs of the studies, and their figures over seeds."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..mp3lib.train.run_folder import read_metrics, read_run
+
+
+class Run(NamedTuple):
+    """A finished run: its seed, the contents of ``run.json`` and ``scores.json``, and its folder."""
+
+    seed: int
+    about: dict
+    scores: dict
+    folder: Path
+
+
+class Row(NamedTuple):
+    """One figure of one variant (STUDY/VARIANT) by seed, with its mean and spread; empty where no run has finished."""
+
+    variant: str
+    by_seed: dict[int, float]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.by_seed)
+
+    @property
+    def values(self) -> list[float]:
+        return list(self.by_seed.values())
+
+    @property
+    def n(self) -> int:
+        return len(self.by_seed)
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation over the seeds (divided by n - 1); None for a single seed."""
+        return statistics.stdev(self.values) if self.n > 1 else None
+
+    def text(self, seeds: bool = False) -> str:
+        """Mean and spread in percent, as 64.2 ± 0.4; with their number if ``seeds``; nothing without runs."""
+        if not self.n:
+            return ""
+        spread = ""
+        if self.n > 1:
+            digits = 1 if 100 * self.spread >= 0.05 else 2  # ± 0.0 would look like none
+            spread = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{100 * self.spread:.{digits}f}"
+        return f"{100 * self.mean:.1f}{spread}" + (f" (n = {self.n})" if seeds else "")
+
+
+def finished(results: str | Path, variant: str) -> list[Run]:
+    """The finished runs of STUDY/VARIANT, by seed."""
+    folders = [path.parent for path in (Path(results) / "runs" / variant).glob("seed-*/scores.json")]
+    runs = [
+        Run(int(f.name[5:]), read_run(f), json.loads((f / "scores.json").read_text(encoding="utf-8")), f)
+        for f in folders
+    ]
+    return sorted(runs, key=lambda run: run.seed)
+
+
+def variants(results: str | Path, study: str) -> list[str]:
+    """The variants of a study that have finished runs: numbers in order, names by the alphabet."""
+    names = {path.parts[-3] for path in (Path(results) / "runs" / study).glob("*/seed-*/scores.json")}
+    numbers = r"\d+(?:\.\d+)?"
+    return sorted(names, key=lambda name: re.sub(numbers, lambda found: f"{float(found[0]):012.5f}", name))
+
+
+def row(results: str | Path, variant: str, *where: str) -> Row:
+    """One figure over the seeds of a variant; ``row(results, "pretraining/10-epochs", "weights", "knn")``.
+
+    Raises:
+        ValueError: if a finished run has no such figure.
+    """
+    by_seed = {}
+    for run in finished(results, variant):
+        value: Any = run.scores
+        for name in where:
+            if name not in value:
+                raise ValueError(f"{run.folder}/scores.json has no {' / '.join(where)}, only {', '.join(value)}")
+            value = value[name]
+        by_seed[run.seed] = value
+    return Row(variant, by_seed)
+
+
+def top1(results: str | Path, variant: str) -> Row:
+    """Top-1 on the test images, of a variant trained on labels."""
+    return row(results, variant, "test_top1")
+
+
+def history(results: str | Path, variant: str, name: str) -> tuple[list[int], list[list[float]]]:
+    """What the logs of a variant hold under ``name``: epochs (points,), values (seeds, points); both may be empty."""
+    logs = [
+        [(line["epoch"], line[name]) for line in read_metrics(run.folder) if name in line]
+        for run in finished(results, variant)
+    ]
+    return [epoch for epoch, _ in logs[0]] if logs else [], [[value for _, value in log] for log in logs]
+
+
+def difference(better: Row, worse: Row) -> Row:
+    """What ``better`` is ahead by, seed by seed: runs of one seed share their labelled images and their batches."""
+    both = [seed for seed in better.seeds if seed in worse.by_seed]
+    return Row(
+        f"{better.variant} - {worse.variant}", {seed: better.by_seed[seed] - worse.by_seed[seed] for seed in both}
+    )
+
+
+THRESHOLD = 2.5  # spreads: at three seeds t = 4.3, which chance passes in about 5 of 100 cases (1 spread: in 22)
+
+
+def verdict(ahead: Row) -> str:
+    """Does a difference exceed ``THRESHOLD`` spreads? "yes", "no", "no: the opposite"; one seed is not judged."""
+    if ahead.n < 2:
+        return "one seed: not judged" if ahead.n else ""
+    if abs(ahead.mean) <= THRESHOLD * ahead.spread:
+        return "no"
+    return "yes" if ahead.mean > 0 else "no: the opposite"

@@ -1,0 +1,156 @@
+"""The tables of the shipped models: how often their positions or classes are right, and how they were trained."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from ..mp3lib.train.run_folder import read_metrics, read_run
+from .markdown import grid
+from .provenance import stages, training
+from .tables import CUES
+
+# position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
+PUBLISHED = {"0.0": None, "0.25": 0.73, "0.5": 0.63, "0.75": 0.35, "0.9": 0.10}
+
+
+TESTED = CUES | {  # by tools/cues.py, in words
+    "as they are": "nothing changed",
+    "boxes": "of every picture a box of its own, 60 % of its area, enlarged to the whole",
+    "jpeg-moved": "as `jpeg`, the compression's grid moved by 4 pixels",
+}
+
+
+def evaluations(results: str | Path, measure: str) -> list[tuple[str, dict, dict]]:
+    """Name, figures and settings of each shipped model with such figures, from ``evaluations/NAME.json``."""
+    paths = sorted((Path(results) / "evaluations").glob("*.json"))
+    found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return [(name, f, read_run(Path(results) / "runs" / name)) for name, f in found if measure in f]
+
+
+def classifiers(results: str | Path) -> str:
+    """Top-1 of the shipped classifiers, and of the classes that each tells best and worst."""
+    parts = []
+    for name, figures, run in evaluations(results, "top1"):
+        by_class = sorted(figures["classes"], key=lambda c: figures["classes"][c]["top1"])
+        shares = [f"{c} {figures['classes'][c]['top1']:.1%}" for c in by_class]
+        parts += [
+            grid(
+                [
+                    ["classifier", "top-1", "classes told best", "and worst"],
+                    [f"`{name}`", f"{figures['top1']:.1%}", ", ".join(shares[:-4:-1]), ", ".join(shares[:3])],
+                ]
+            ),
+            f"On {figures['images']:,} test images of {run['data']}, {'with' if figures['pos_emb'] else 'without'} "
+            f"position embeddings. {training(results, name)} The same figures: "
+            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+            from_scratch(results, name),
+        ]
+    return "\n\n".join(filter(None, parts))
+
+
+ARMS = {  # how the runs are named beside those of a classifier
+    "from MP3": "classifier{}",
+    "from scratch": "scratch{}",
+    "from MP3, without position embeddings": "classifier{}-nopos",
+    "from scratch, without": "scratch{}-nopos",
+}
+
+
+def from_scratch(results: str | Path, name: str) -> str:
+    """Top-1 after each stage of a classifier, and of its twins: from random weights, without position embeddings.
+
+    The runs of classifier-NAME have theirs in those that ``ARMS`` names.
+    """
+    found: list[list[dict | None]] = []
+    lines = []
+    for stage, run in stages(results, name):
+        arms = [ended(results, arm.format(stage.removeprefix("classifier"))) for arm in ARMS.values()]
+        if stage.startswith("classifier") and arms[0] and any(arms[1:]):
+            found.append(arms)
+            told = f"`{stage}`, {run['settings']['epochs']} epochs"
+            lines.append([told, *(f"{arm['test_top1']:.1%}" if arm else "" for arm in arms)])
+    if not lines:
+        return ""
+    used = [column for column in range(len(ARMS)) if any(arms[column] for arms in found)]
+    head = ["top-1 on test images after", *ARMS]
+    table = grid([[line[0], *(line[1 + column] for column in used)] for line in (head, *lines)])
+
+    def over_stages(setting: str) -> str:
+        values = [dict.fromkeys(str(arms[column][setting]) for arms in found if arms[column]) for column in used]
+        return " / ".join(", ".join(each) for each in values)
+
+    told = (
+        "One stage after the other, the same epochs and augmentation, tested on pictures of the stage's size (6x6: 24 "
+        f"pixels, 8x8: 32). Arm by arm: highest learning rates {over_stages('lr')}; precision "
+        f"{over_stages('precision')}. The epochs of MP3 are not counted; what counting them does, a smaller model's "
+        "*equal epochs in all* show. One seed, so no spread is known."
+    )
+    return f"{table}\n\n{told}"
+
+
+def ended(results: str | Path, name: str) -> dict | None:
+    """The settings of a run and the figures of its last epoch; ``None`` if there are none, or it goes on."""
+    folder = Path(results) / "runs" / name
+    if not (folder / "metrics.jsonl").exists():
+        return None
+    settings, last = read_run(folder)["settings"], read_metrics(folder)[-1]
+    tested = last["epoch"] == settings["epochs"] and "test_top1" in last
+    return settings | {"test_top1": last["test_top1"]} if tested else None
+
+
+def positions(results: str | Path, only: str | None = None) -> str:
+    """Position accuracy of the shipped models, or of one of them."""
+    parts = []
+    for name, figures, run in evaluations(results, "positions"):
+        if only not in (None, name):
+            continue
+        floor, n = figures["patch_only"], round(1 / figures["chance"])
+        lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
+        lines[0] += ["whole pictures right", "loss (nats)"]
+        for ratio, s in figures["positions"].items():
+            hidden = int(float(ratio) * n)
+            shares = [f"{s[measure]:.1%}" for measure in ("accuracy", "jigsaw", "whole")]
+            lines.append([f"{hidden} of {n}", str(n - hidden), *shares, f"{s['loss']:.3f}"])
+        alone = f"*one patch alone, {floor['epochs']} epochs*"
+        lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
+        lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
+        parts += [
+            f"`{name}`: position accuracy on {figures['images']:,} test images of {run['data']}",
+            grid(lines),
+            f"{training(results, name)} The same figures: "
+            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+        ]
+    return "\n\n".join(parts)
+
+
+def published(results: str | Path) -> str:
+    """Position accuracy of the flagship beside a published curve; "" where it is not evaluated."""
+    found = {name: figures["positions"] for name, figures, _ in evaluations(results, "positions")}
+    if "flagship-8x8" not in found:
+        return ""
+    lines = [
+        [ratio, "" if theirs is None else f"{theirs:.0%}", f"{found['flagship-8x8'][ratio]['accuracy']:.1%}"]
+        for ratio, theirs in PUBLISHED.items()
+    ]
+    epochs = sum(run["settings"]["epochs"] for _, run in stages(results, "flagship-8x8"))
+    table = grid([["hidden from attention", "published, CIFAR-100", "`flagship-8x8`, CIFAR-10"], *lines])
+    return f"{table}\n\nThe flagship saw {epochs} epochs, those on smaller pictures among them."
+
+
+def by_cue(results: str | Path) -> str:
+    """Position accuracy of shipped models on test images that lack a cue, from ``cues/NAME.json``."""
+    parts = []
+    for path in sorted((Path(results) / "cues").glob("*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        ratios = next(iter(figures["cues"].values()))
+        head = [f"`{path.stem}`, test images", *(f"with {float(ratio):.0%} hidden" for ratio in ratios)]
+        lines = [
+            [f"`{cue}`: {TESTED[cue]}" if cue in CUES else TESTED[cue], *(f"{share:.1%}" for share in told.values())]
+            for cue, told in figures["cues"].items()
+        ]
+        lines.append(["*chance*", *[f"{figures['chance']:.1%}"] * len(ratios)])
+        about = f"The first {figures['images']:,} test images of {figures['data']}, pixels `{figures['fingerprint']}`"
+        parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python tools/cues.py {path.stem}`.")
+    return "\n\n".join(parts)
