@@ -10,8 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib.data import decode
-from mp3lib.data import read_picture
+from mp3lib.data import decode, read_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -13,6 +13,9 @@ from typing import Any
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError
 
+# PyTorch and safetensors have errors of their own for a full disk.
+WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
+
 
 class SavedModel(PyTorchModelHubMixin):
     """``save_pretrained`` and ``from_pretrained`` of the Hugging Face hub mixin, with a configuration of our own.
@@ -43,7 +46,7 @@ class SavedModel(PyTorchModelHubMixin):
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options):
-        # Of ``options``, those named in the constructor come from config.json or from the caller.
+        # The mixin's place for loading a subclass. Options named in the constructor come from config.json.
         arguments = inspect.signature(cls.__init__).parameters
         config = {name: options.pop(name) for name in list(options) if name in arguments}
         required = [name for name, a in arguments.items() if name != "self" and a.default is inspect.Parameter.empty]
@@ -76,7 +79,7 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
         model.save_pretrained(beside)
         for name in ("model.safetensors", "config.json"):
             os.replace(beside / name, folder / name)
-    except Exception as error:
+    except WRITE_ERRORS as error:
         raise OSError(f"the weights could not be written to {folder} ({error}): make room and try again") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

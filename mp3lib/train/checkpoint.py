@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 from accelerate import Accelerator
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..model.saving import WRITE_ERRORS
 from .run_folder import RunSettings, environment, machines, read_metrics, read_run, versions, write_json, write_metrics
 
 CHECKPOINTS_KEPT = 2
@@ -124,7 +124,7 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, step: int, lines: li
             write_metrics(folder / "metrics.jsonl", lines)
             for old in checkpoints(folder)[CHECKPOINTS_KEPT:]:
                 shutil.rmtree(old)
-    except (OSError, SafetensorError, RuntimeError) as error:  # PyTorch and safetensors have errors of their own
+    except WRITE_ERRORS as error:
         shutil.rmtree(beside, ignore_errors=True)
         kept = checkpoints(folder)
         raise OSError(

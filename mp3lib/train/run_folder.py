@@ -47,20 +47,24 @@ class RunSettings:
         return self.epochs * self.steps_per_epoch
 
     def as_json(self) -> dict[str, Any]:
-        """The settings and the task's options side by side, as ``run.json`` holds them."""
+        """The settings and the task's options side by side, as ``run.json`` holds them; usual values are left out."""
         common = asdict(self)
-        return json.loads(json.dumps(common | common.pop("options")))
+        options = common.pop("options")
+        named = {name: value for name, value in common.items() if name not in USUAL or value != USUAL[name]}
+        return json.loads(json.dumps(named | options))
 
     def differences(self, stored: dict[str, Any], **more: Any) -> list[str]:
         """What differs from the settings in a ``run.json``, one sentence each; ``more`` are further entries of now."""
-        usual = {f.name: f.default for f in fields(self) if f.default is not MISSING}
-        now = usual | self.as_json() | more
-        then = usual | stored
+        now = USUAL | self.as_json() | more
+        then = USUAL | stored
         return [
             f"{name} {then.get(name)!r} then, {now.get(name)!r} now"
             for name in sorted({*then, *now})
             if then.get(name) != now.get(name)
         ]
+
+
+USUAL = {f.name: f.default for f in fields(RunSettings) if f.default is not MISSING}
 
 
 def write_json(path: Path, content: Any) -> None:
