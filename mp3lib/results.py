@@ -36,5 +36,6 @@ def _installed(name: str) -> Path | None:
         files = metadata.files("mp3lib") or []
     except metadata.PackageNotFoundError:
         return None
-    found = [file for file in files if file.as_posix().endswith(f"share/mp3lib/results/{name}")]
-    return Path(found[0].locate()) if found else None
+    found = [Path(file.locate()) for file in files if file.as_posix().endswith(f"share/mp3lib/results/{name}")]
+    found.append(CLONE.parent / "share" / "mp3lib" / "results" / name)  # pip install --target
+    return next((path for path in found if path.exists()), None)
