@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
-import mp3lib.finetune
 import pytest
 import torch
 
+import mp3lib.train.finetuning as finetuning
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, top1_accuracy
 from mp3lib.model import load_vit, use_classes
-from mp3lib.train import finetune, make_optimizers, read_metrics, read_run
+from mp3lib.train import RunSettings, finetune, make_optimizers, read_metrics, read_run
 from mp3lib.train.finetuning import stochastic_depth
 from mp3lib.train.optimizers import layer_scale
 
@@ -75,13 +75,13 @@ def test_a_run_with_everything_switched_on_resumes_to_the_same_bits(optimizer, t
     settings = QUICK | EVERYTHING | {"epochs": 3, "optimizer": optimizer}
     whole = model()
     finetune(whole, IMAGES, LABELS, **settings)
-    with interrupted(mp3lib.finetune, "strong_augment", 7):
+    with interrupted(finetuning, "strong_augment", 7):
         finetune(model(), IMAGES, LABELS, out=tmp_path, **settings)
     resumed = model()
     finetune(resumed, IMAGES, LABELS, out=tmp_path, resume=True, **settings)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), load_vit(tmp_path).parameters(), strict=True))
-    with pytest.raises(ValueError, match=r"other settings: drop_path 0.2 then, None now, ema 0.9 then, None now"):
+    with pytest.raises(ValueError, match=r"other settings: drop_path 0.2 then, None now, ema 0.9 then, 0.0 now"):
         finetune(model(), IMAGES, LABELS, out=tmp_path, resume=True, **(settings | {"drop_path": 0, "ema": 0}))
 
 
@@ -109,7 +109,10 @@ def test_stochastic_depth_drops_whole_images_and_keeps_the_mean():
 
 def test_layers_learn_more_slowly_the_lower_they_are():
     vit = model()
-    settings = {"optimizer": "muon", "lr": 1.0, "weight_decay": 0.1, "layer_decay": 0.5, "precision": "float32"}
+    settings = RunSettings(
+        task="finetune", epochs=1, batch_size=4, lr=1.0, weight_decay=0.1, optimizer="muon", precision="float32",
+        seed=0, num_images=8, layer_decay=0.5,
+    )  # fmt: skip
     rates = {id(p): g["lr"] for o in make_optimizers(vit, settings) for g in o.param_groups for p in g["params"]}
     by_name = {name: rates[id(p)] for name, p in vit.named_parameters()}
     assert by_name["linear_head.1.weight"] == 1.0

@@ -113,7 +113,36 @@ def test_a_classifier_is_evaluated_by_its_classes(tmp_path, capsys):
     assert tuple(figures["classes"]) == images.classes and figures["pos_emb"] is False
     use_classes(vit, 3).save_pretrained(tmp_path / "three")
     assert main(["evaluate", "--weights", str(tmp_path / "three"), "--data", "scenes"]) == 1
-    assert "three tells 3 classes, scenes has 10" in capsys.readouterr().err
+    assert (
+        "three tells 3 classes apart, whose names it does not hold; scenes has 10: balloon" in capsys.readouterr().err
+    )
+
+
+def test_classes_are_compared_by_name(tmp_path, capsys):
+    def pictures(name: str, classes: dict[str, int]) -> str:
+        for label, brightness in classes.items():
+            for number in range(20):
+                (folder := tmp_path / name / label).mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (16, 16), (brightness, 99, number)).save(folder / f"{number}.png")
+        return str(tmp_path / name)
+
+    def evaluated(data: str) -> tuple[int, str, str]:
+        code = main(["evaluate", "--data", data, "--weights", str(tmp_path / "run"), "--json"])
+        return code, *capsys.readouterr()
+
+    shape = "--patch-size 4 --dim 16 --depth 1 --heads 1 --mlp-dim 16 --precision float32 --size 16".split()
+    fine = [*shape, "--epochs", "20", "--batch-size", "12", "--lr", "3e-3", "--eval-every", "0", "--weights", "none"]
+    three = pictures("three", {"a": 0, "b": 120, "c": 250})
+    assert main(["finetune", "--data", three, *fine, "--out", str(tmp_path / "run")]) == 0
+    assert load_model(tmp_path / "run").classes == ("a", "b", "c")
+    assert read_run(tmp_path / "run")["classes"] == ["a", "b", "c"]
+    capsys.readouterr()
+    code, out, _ = evaluated(three)
+    assert code == 0 and json.loads(out.splitlines()[-1])["top1"] == 1.0
+    code, out, _ = evaluated(pictures("two", {"b": 120, "c": 250}))  # fewer classes, with other numbers
+    assert code == 0 and json.loads(out.splitlines()[-1])["top1"] == 1.0
+    code, _, err = evaluated(pictures("other", {"b": 120, "c": 250, "d": 0}))
+    assert code == 1 and "does not have d among its classes (a, b, c)" in err
 
 
 def test_weights_that_do_not_fit_or_are_cut_off_say_so(tmp_path, capsys):
@@ -138,7 +167,6 @@ def test_every_command_tells_json(capsys, tmp_path, monkeypatch):
     for command, key in (
         (["data", "status"], "status"),
         (["data", "clear"], "clear"),
-        (["table", "--check"], "changed"),
     ):
         capsys.readouterr()
         assert main([*command, "--json"]) == 0

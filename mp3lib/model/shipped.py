@@ -11,7 +11,7 @@ from .vit import ViT
 STUDENTS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
 
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
 
 def shipped_names() -> list[str]:

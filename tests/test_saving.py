@@ -1,0 +1,83 @@
+"""What is saved is what the object is now, and what does not fit is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from mp3lib import MP3, ViT
+from mp3lib.model import load_model, use_classes
+from mp3lib.model.saving import SavedModel
+
+SHAPE = dict(num_classes=3, image_size=(8, 16), patch_size=4, dim=16, depth=2, heads=2, dim_head=8, mlp_dim=24)
+
+
+def vit(**other) -> ViT:
+    torch.manual_seed(0)
+    return ViT(**SHAPE | other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"image_size": 8, "patch_size": (4, 8), "channels": 1},
+        {"dropout": 0.25, "patch_norm": False},
+        {"classes": ("cat", "dog", "fish")},
+        {"depth": 0},
+    ],
+)
+def test_the_configuration_makes_the_same_model(other, tmp_path):
+    first = vit(**other)
+    assert json.loads(json.dumps(first.config)) == first.config
+    second = ViT.from_config(first.config)
+    second.load_state_dict(first.state_dict())
+    assert second.config == first.config and second.classes == first.classes
+    first.save_pretrained(tmp_path)
+    third = ViT.from_pretrained(tmp_path)
+    images = torch.randn(2, first.channels, *first.image_size)
+    assert torch.equal(third.eval()(images), first.eval()(images))
+    assert json.loads((tmp_path / "config.json").read_text()) == first.config
+
+
+def test_changes_after_the_making_are_saved(tmp_path):
+    mp3 = MP3(vit(), 0.75, "frozen")
+    mp3.masking_ratio, mp3.context = 0.5, "updated"
+    mp3.vit = use_classes(mp3.vit, ["cat", "dog"])
+    mp3.save_pretrained(tmp_path)
+    again = load_model(tmp_path)
+    assert isinstance(again, MP3) and again.masking_ratio == 0.5 and again.context == "updated"
+    assert again.vit.num_classes == 2 and again.vit.classes == ("cat", "dog")
+    for name, tensor in mp3.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_a_folder_of_the_other_kind_is_refused_with_the_right_call(tmp_path):
+    MP3(vit(), 0.5).save_pretrained(tmp_path / "mp3")
+    vit().save_pretrained(tmp_path / "vit")
+    with pytest.raises(ValueError, match="mp3 holds no ViT: its config.json has no num_classes.*load_model"):
+        ViT.from_pretrained(tmp_path / "mp3")
+    with pytest.raises(ValueError, match="vit holds no MP3: its config.json has no vit, masking_ratio.*load_model"):
+        MP3.from_pretrained(tmp_path / "vit")
+
+
+def test_a_new_head_keeps_the_mode_of_the_model():
+    for training in (True, False):
+        fresh = use_classes(vit().train(training), 5)
+        assert {m.training for m in fresh.modules()} == {training}
+
+
+def test_class_names_must_be_as_many_as_classes():
+    with pytest.raises(ValueError, match="classes holds 2 names for 3 classes: .'a', 'b'."):
+        vit(classes=["a", "b"])
+
+
+def test_annotations_as_strings_do_no_harm():
+    """The hub mixin looks at the annotations of the constructor; mp3lib does not depend on what it finds there."""
+    code = "from mp3lib.model import mp3; assert mp3.annotations.compiler_flag"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert issubclass(MP3, SavedModel) and MP3.from_config(MP3(vit(), 0.5).config).vit.config == vit().config
