@@ -1,4 +1,5 @@
 # Two commands are enough: `make lab` and `make test`. Each sets up what it needs; the second call sets up nothing again.
+# tools/setup.py lists their steps, and does the same on systems without make: python tools/setup.py lab
 
 VENV ?= .venv
 # extra flags for JupyterLab, e.g. make lab LAB_ARGS="--no-browser --port 8899"
@@ -8,35 +9,36 @@ STUDIES ?=
 BENCH_ARGS ?=
 # how many tests run at once, each of a file or a notebook of its own (conftest.py gives each one thread)
 WORKERS ?= auto
+export VENV WORKERS
 python = $(VENV)/bin/python
-pytest = $(python) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
+# PYTHON names the interpreter to make the environment with, e.g. make setup PYTHON=python3.12
+steps = $(or $(PYTHON),python3) tools/setup.py
 
 .PHONY: help lab test setup data lint check notebooks site train bench format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-17s%s\n", $$1, $$2 }'
 
-lab: setup data ## set up what is missing and open JupyterLab on the notebooks
-	@$(python) tools/lab.py $(LAB_ARGS)
+lab: ## set up what is missing and open JupyterLab on the notebooks
+	@$(steps) lab $(LAB_ARGS)
 
-test: setup data lint ## set up what is missing and run everything that continuous integration runs
-	@$(python) tools/browser.py --install || true # without one the tests in a browser are left out, and fail in CI
-	$(pytest) tests
-	$(pytest) --nbval notebooks/
+test: ## set up what is missing and run everything that continuous integration runs
+	@$(steps) test
 
 setup: ## create .venv and install into it
-	@sh tools/setup.sh $(VENV)
+	@$(steps) setup
 
-data: setup ## bring CIFAR-10 into the cache
-	@$(python) -m mp3lib data fetch || \
-		echo "Without CIFAR-10 the notebooks use the embedded scenes."
+data: ## bring CIFAR-10 into the cache
+	@$(steps) data
 
-lint: setup ## ruff: rules and format, notebooks included
-	@$(python) -m ruff check . || { echo "Some of it mends itself: $(python) -m ruff check --fix ."; exit 1; }
-	@$(python) -m ruff format --check . || { echo "To format: make format"; exit 1; }
+lint: ## ruff: rules and format, notebooks included
+	@$(steps) lint
 
-train: setup data ## train what the tables show; goes on where it was stopped (hours; tools/studies.py --list)
-	$(python) tools/studies.py $(STUDIES)
+check: ## lint and the fast tests, in about two minutes
+	@$(steps) check
+
+train: setup data ## train what the tables show; goes on where it was stopped (hours; python -m studies train --list)
+	$(python) -m studies train $(STUDIES)
 
 bench: setup data ## measure training speed beside vit_pytorch.mp3, and how fast the sliders are; on a quiet machine
 	$(python) benchmarks/throughput.py $(BENCH_ARGS)
@@ -44,9 +46,6 @@ bench: setup data ## measure training speed beside vit_pytorch.mp3, and how fast
 
 format: setup ## write every file in the format that lint asks for
 	@$(python) -m ruff format .
-
-check: setup lint ## lint and the fast tests, in about two minutes
-	$(pytest) tests -m "not slow" -q
 
 notebooks: setup data ## run every notebook from top to bottom and store its outputs
 	$(python) tools/execute.py notebooks/*.ipynb

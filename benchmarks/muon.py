@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 from throughput import BATCH, MODEL, RATIO, SMALL
 
 from mp3lib import MP3, ViT
-from mp3lib.train import keep_memory, make_optimizers
+from mp3lib.train import RunSettings, keep_memory, make_optimizers
 
-SETTINGS = {"optimizer": "muon", "lr": 2e-3, "weight_decay": 0.05}
+SETTINGS = RunSettings(
+    task="pretrain",
+    epochs=1,
+    batch_size=BATCH,
+    lr=2e-3,
+    weight_decay=0.05,
+    optimizer="muon",
+    precision="float32",
+    seed=0,
+    num_images=BATCH,
+)
 
 
 def seconds(model: dict, query_fraction: float, rounds: int = 5) -> list[dict[str, tuple[float, float]]]:
@@ -24,7 +35,7 @@ def seconds(model: dict, query_fraction: float, rounds: int = 5) -> list[dict[st
     images, kinds = torch.randn(BATCH, 3, 32, 32), {}
     for precision in ("bf16", "float32"):
         mp3 = MP3(ViT(**model), RATIO, "updated")
-        kinds[precision] = mp3, make_optimizers(mp3, SETTINGS | {"precision": precision})
+        kinds[precision] = mp3, make_optimizers(mp3, replace(SETTINGS, precision=precision))
     measured = []
     for _ in range(rounds + 1):  # the first one warms up
         measured.append({})

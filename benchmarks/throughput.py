@@ -9,7 +9,7 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
                          the hardware has it, Muon, context updated, every patch asked
     library, quarter     the same with query_fraction 0.25: a quarter of the hidden patches are asked
     library, float32     with the reference's precision, model (frozen), optimizer (AdamW) and crops; what differs is
-                         the code, and that mp3lib.train keeps freed memory (mp3lib/machine.py)
+                         the code, and that mp3lib.train keeps freed memory (mp3lib/train/hardware.py)
     ..., bf16            both under bf16 autocast, else the same; where the hardware has it
 
 Each round begins with another line, so that none is always the first. A GPU is left alone.

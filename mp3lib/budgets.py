@@ -1,4 +1,4 @@
-"""How much computing a reader has: one environment variable, read here and nowhere else."""
+"""The compute budget: one environment variable, ``MP3_BUDGET``, which is read only here."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ BUDGETS = ("smoke", "laptop", "full")
 
 
 def budget(*, smoke: T, laptop: T, full: T) -> T:
-    """The one of three settings that ``$MP3_BUDGET`` names; ``laptop`` when it is not set.
+    """Return one of three settings: the one that ``$MP3_BUDGET`` names, or ``laptop`` if it is not set.
 
-    ``smoke`` only shows that everything runs, ``laptop`` learns something in about a minute on two cores, ``full`` is
-    for a GPU or a night.
+    Args:
+        smoke: a setting that only checks that everything runs.
+        laptop: a setting that trains for about a minute on two CPU cores.
+        full: a setting for a GPU, or for a night on a CPU.
 
     Raises:
-        ValueError: if ``$MP3_BUDGET`` is another word.
+        ValueError: if ``$MP3_BUDGET`` has another value.
     """
     name = os.environ.get("MP3_BUDGET") or "laptop"
     if name not in BUDGETS:

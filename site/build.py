@@ -3,10 +3,16 @@
     python site/build.py [OUT]            OUT/index.html; by default site/_build/html
 
 Nothing is executed and nothing is fetched: formulas become SVG here (see mathematics.py), and no page asks another host
-for anything. The sources are laid out in OUT/../source first, where Sphinx reads them. A warning is an error.
+for anything. A warning is an error. Everything is laid out and built in OUT/../source; where that succeeded, OUT is
+replaced. Neither folder is deleted unless an earlier build has made it.
 """
 
+from __future__ import annotations
+
+import argparse
+import ast
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -14,10 +20,12 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 SITE = Path(__file__).resolve().parent
 ROOT = SITE.parent
+MARK = ".made-by-site-build"  # a file in every folder that a build may delete
 LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 
@@ -96,16 +104,27 @@ def lay_out_notebook(path: Path, source: Path) -> None:
 # --- the library ------------------------------------------------------------------------------------------------------
 
 
+INTERNAL = {"cli", "luma"}  # modules beside the packages that nobody is meant to import
+
+
 def modules() -> list[str]:
-    """The modules of the library whose names do not begin with an underscore."""
-    files = sorted((ROOT / "mp3lib").rglob("*.py"))
-    parts = [file.relative_to(ROOT).with_suffix("").parts for file in files]
-    parts = [p[:-1] if p[-1] == "__init__" else p for p in parts]
-    return [".".join(p) for p in parts if len(p) > 1 and not any(x.startswith("_") for x in p)]
+    """What has a page: the packages, by their faces, the modules beside them, and the modules that a face exports."""
+    names = [path.name.removesuffix(".py") for path in (ROOT / "mp3lib").iterdir()]
+    names = [f"mp3lib.{name}" for name in names if name.isidentifier() and name[0] != "_" and name not in INTERNAL]
+    names = [name for name in names if importlib.util.find_spec(name).origin]  # mp3lib/weights holds no code
+    for name in list(names):
+        face = importlib.import_module(name)
+        exported = [getattr(face, each) for each in getattr(face, "__all__", ())]
+        names += [each.__name__ for each in exported if inspect.ismodule(each)]
+    return sorted(names)
 
 
 def heading(text: str, mark: str = "=") -> list[str]:
     return [text, mark * len(text), ""]
+
+
+def first_paragraph(module: types.ModuleType) -> str:
+    return " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
 
 
 def lay_out_reference(folder: Path) -> None:
@@ -113,21 +132,64 @@ def lay_out_reference(folder: Path) -> None:
     import mp3lib
 
     folder.mkdir()
-    index = heading("The library, module by module")
+    index = heading("The library, package by package")
     index += ["The names in this table are also in ``mp3lib`` itself: ``from mp3lib import MP3, ViT``.", ""]
     index += [".. list-table::", "   :widths: auto", ""]
     index += [f"   * - :py:obj:`{n} <mp3lib.{home}.{n}>`\n     - ``mp3lib.{home}``" for n, home in mp3lib._HOME.items()]
     index.append("")
     for name in modules():
-        first = " ".join((inspect.getdoc(importlib.import_module(name)) or "").split("\n\n")[0].split())
-        index += [f":doc:`{name} <{name}>`", f"   {escape(first)}", ""]
-        page = [*heading(name), f".. automodule:: {name}", "   :members:", "   :member-order: bysource", ""]
+        module = importlib.import_module(name)
+        index += [f":doc:`{name} <{name}>`", f"   {escape(first_paragraph(module))}", ""]
+        if hasattr(module, "__path__"):
+            page = face_page(module)
+        else:
+            page = [*heading(name), f".. automodule:: {name}", "   :members:", "   :member-order: bysource", ""]
         (folder / f"{name}.rst").write_text("\n".join(page), encoding="utf-8")
     index += [":doc:`python -m mp3lib <command-line>`", "   The command line.", ""]
     index += [".. toctree::", "   :hidden:", "", *[f"   {name.partition('.')[2]} <{name}>" for name in modules()]]
     index += ["   command-line"]
     (folder / "index.rst").write_text("\n".join(index) + "\n", encoding="utf-8")
     (folder / "command-line.rst").write_text("\n".join(command_line()) + "\n", encoding="utf-8")
+
+
+def face_page(face: types.ModuleType) -> list[str]:
+    """The page of a package: each name that its face exports, under the first sentence of the file that it is from."""
+    homes = origins(face)
+    lines = [*heading(face.__name__), f".. automodule:: {face.__name__}", "   :no-members:", ""]
+    for home in dict.fromkeys(homes.values()):
+        module = importlib.import_module(home)
+        file = home.removeprefix(face.__name__ + ".")
+        lines += heading(f"In {file}", "-") + [escape(first_paragraph(module)), ""]
+        names = [name for name, where in homes.items() if where == home]
+        for name in sorted(names, key=lambda name: position(module, name)):
+            value = getattr(face, name)
+            if inspect.ismodule(value):
+                lines += [f"It has a page of its own: :doc:`{value.__name__}`.", ""]
+                continue
+            kind = "class" if inspect.isclass(value) else "function" if callable(value) else "data"
+            members = ["   :members:", "   :member-order: bysource"] if kind == "class" else []
+            lines += [f".. auto{kind}:: {face.__name__}.{name}", *members, ""]
+    return lines
+
+
+def origins(face: types.ModuleType) -> dict[str, str]:
+    """For each name that a face exports the module that it is from, in the order in which the face imports them."""
+    homes = {}
+    for node in ast.parse(inspect.getsource(face)).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for alias in node.names:
+                module = node.module or alias.name  # from . import cues
+                homes[alias.asname or alias.name] = f"{face.__name__}.{module}"
+    return {name: homes[name] for name in homes if name in face.__all__}
+
+
+def position(module: types.ModuleType, name: str) -> int:
+    """The line of a module in which a name is defined; names that it only imports come last."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node]
+        if name in {getattr(target, "id", getattr(target, "name", None)) for target in targets}:
+            return node.lineno
+    return sys.maxsize
 
 
 def escape(text: str) -> str:
@@ -138,9 +200,7 @@ def escape(text: str) -> str:
 
 def command_line() -> list[str]:
     """What ``--help`` says, for each command."""
-    import argparse
-
-    from mp3lib.__main__ import parser
+    from mp3lib.cli import parser
 
     os.environ["COLUMNS"] = "88"
     top = parser()
@@ -169,20 +229,43 @@ def lay_out(source: Path) -> None:
     lay_out_reference(source / "api")
 
 
-def main(out: Path) -> int:
+def complaint(folder: Path) -> str:
+    """Why a folder may not be deleted and made anew; "" where it may."""
+    if not folder.exists() or folder.is_dir() and ((folder / MARK).exists() or not any(folder.iterdir())):
+        return ""
+    kind = f"is not empty and has no file {MARK}" if folder.is_dir() else "is a file"
+    return f"{folder} {kind}: it was not made by site/build.py, so it stays. Name another OUT, or delete it yourself."
+
+
+def make_anew(folder: Path) -> None:
+    """Empty a folder but for the mark that lets a later build delete it."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+
+
+def build(out: Path) -> int:
+    """Build the site in ``out``; the exit status."""
     sys.path[:0] = [str(ROOT), str(SITE)]
     source = out.parent / "source"
-    for folder in (source, out):
-        shutil.rmtree(folder, ignore_errors=True)
+    problems = [complaint(out), complaint(source)] if out != source else ["OUT cannot be named source: name another."]
+    if any(problems):
+        print(*filter(None, problems), sep="\n", file=sys.stderr)
+        return 1
+    make_anew(source)
     try:
         lay_out(source)
     except ImportError as error:
         print(f"The site needs what `pip install -e '.[site]'` installs: {error}", file=sys.stderr)
         return 1
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-E", "-d"]
-    command += [str(out.parent / "doctrees"), "-c", str(SITE), str(source), str(out)]
+    built = source / ".built" / "html"
+    command += [str(source / ".built" / "doctrees"), "-c", str(SITE), str(source), str(built)]
     code = subprocess.run(command).returncode
     if code == 0:
+        make_anew(out)
+        shutil.copytree(built, out, dirs_exist_ok=True)
         # pictures that a page names in HTML of its own, such as the README's <picture>: Sphinx leaves them out
         shutil.copytree(ROOT / "assets", out / "assets", dirs_exist_ok=True)
         print(f"{len(list(out.rglob('*.html')))} pages, {size(out):.1f} MB: {out / 'index.html'}")
@@ -193,5 +276,11 @@ def size(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", nargs="?", type=Path, default=SITE / "_build" / "html", metavar="OUT")
+    return build(parser.parse_args(arguments).out.resolve())
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else SITE / "_build" / "html").resolve()))
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ project = "mp3lib"
 html_title = "Masked position prediction"
 copyright = "the mp3lib authors, MIT license"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathematics"]
-exclude_patterns = ["README.md", "as-stored"]
+exclude_patterns = ["README.md", "as-stored", ".built"]
 root_doc = "index"
 
 # notebooks are shown as they are stored

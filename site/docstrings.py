@@ -68,6 +68,11 @@ def setup(app) -> dict:
         """What a class has from elsewhere is not ours to explain."""
         return True if getattr(obj, "__module__", None) and not obj.__module__.startswith("mp3lib") else None
 
+    def name_aliases(app, what, name, obj, options, signature, returns) -> tuple[str | None, str | None]:
+        """Sphinx writes ``ArrayLike | None`` with its own class for names that it does not look up."""
+        return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returns))
+
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", name_aliases)
     app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

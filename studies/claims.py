@@ -40,10 +40,17 @@ def weigh_claims(results: str | Path) -> list[Claim]:
         for setting, (mp3, scratch) in settings.items():
             rows = top1(results, f"{mp3}-{ours}"), top1(results, f"{scratch}-{theirs}")
             ahead = difference(*rows)
-            both = [Row(row.variant, {seed: row.by_seed[seed] for seed in ahead.seeds}) for row in rows]
             if ahead.n:
-                found.append(Claim(claim, setting, *both, ahead))
+                found.append(Claim(claim, setting, *(row.only({*ahead.seeds}) for row in rows), ahead))
     return found
+
+
+def seeds_of_claims(results: str | Path) -> list[dict]:
+    """The claims as JSON can hold them: how much MP3 is ahead for each seed, and the verdict."""
+    return [
+        {"claim": t.claim, "setting": t.setting, "ahead": t.ahead.values, "verdict": verdict(t.ahead)}
+        for t in weigh_claims(results)
+    ]
 
 
 def claims(results: str | Path) -> str:

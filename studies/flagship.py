@@ -1,10 +1,9 @@
-"""Train the 8 x 8 flagship and its classifier on CIFAR-10: python tools/flagship.py [STAGE ...]
+"""Train the 8 x 8 flagship and its classifier on CIFAR-10, stage by stage.
 
-Commands one after the other, each of which goes on where it was stopped: MP3 on pictures of 16, 24 and 32 pixels, whose
-4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions; fine-tuning on the labels, on pictures of 24 and 32
-pixels; to compare, the same from random weights, and both without position embeddings for the first two stages. A
-stage's name, or how several begin, trains those alone, and before them what they start from, unless its weights are
-there. Every run is a folder in results/runs; weights and checkpoints stay out of git (tools/ship.py puts them there).
+Each stage is a command of mp3lib, which goes on where it was stopped: MP3 on images of 16, 24 and 32 pixels, whose
+4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions; then fine-tuning on the labels, on images of 24 and 32
+pixels. For comparison, the same fine-tuning from random weights, and the first two stages of both without position
+embeddings. Every stage is a folder in results/runs. Its weights stay out of git; ``python -m studies ship`` adds them.
 
 The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. The stored runs
 flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with weights that had been shipped,
@@ -14,16 +13,17 @@ so rounded to half precision.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
-from mp3lib.__main__ import main
+from mp3lib.__main__ import main as command_line
 
-RUNS = Path("results/runs")
+from .runs import ROOT, log_kept
+
+RUNS = Path("results/runs")  # run.json names the runs that a stage starts from by this path
 COMMON = "--data cifar10 --resume"
 SHAPE = "--patch-size 4 --depth 6 --no-patch-norm"
 MP3 = f"pretrain {COMMON} {SHAPE} --lr 3e-3 --query-fraction 0.25 --eval-every 4"
@@ -54,19 +54,31 @@ STAGES = {
 }
 
 
-def chosen(args: Sequence[str]) -> list[str]:
-    """The stages named so or beginning so, in order; without arguments all; ``ValueError`` where one finds none."""
+def main(names: Sequence[str]) -> None:
+    """Train the stages that ``names`` choose; see ``chosen``."""
+    stages = chosen(names)
+    os.chdir(ROOT)
+    for stage in stages:
+        train(stage)
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The stages of these names, or whose names begin so, in order; without names all of them.
+
+    Raises:
+        ValueError: if a name finds none.
+    """
     found: set[str] = set()
-    for arg in args or [""]:
-        named = [arg] if arg in STAGES else [name for name in STAGES if name.startswith(arg)]
+    for name in names or [""]:
+        named = [name] if name in STAGES else [stage for stage in STAGES if stage.startswith(name)]
         if not named:
-            raise ValueError(f"no stage is named or begins with {arg}; there are {', '.join(STAGES)}")
+            raise ValueError(f"no stage is named or begins with {name}; there are {', '.join(STAGES)}")
         found.update(named)
-    return [name for name in STAGES if name in found]
+    return [stage for stage in STAGES if stage in found]
 
 
 def train(name: str) -> None:
-    """Train a stage unless it is trained; where another process does so, wait for that one to end."""
+    """Train a stage unless it is trained; if another process trains it, wait for that one to end."""
     RUNS.mkdir(parents=True, exist_ok=True)
     with FileLock(RUNS / f".{name}.lock"):
         train_alone(name)
@@ -81,18 +93,7 @@ def train_alone(name: str) -> None:
     for option in ("--start", "--weights"):
         if option in command and (before := Path(command[command.index(option) + 1]).name) in STAGES:
             train(before)
-    if not [*folder.glob("checkpoint-*")]:  # a clone has the log, but neither weights nor checkpoints
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"{name}: python -m mp3lib {' '.join(command)} --out {folder}", flush=True)
-    if code := main([*command, "--out", str(folder)]):
-        sys.exit(code)
-
-
-if __name__ == "__main__":
-    os.chdir(Path(__file__).resolve().parents[1])
-    try:
-        stages = chosen(sys.argv[1:])
-    except ValueError as error:
-        sys.exit(str(error))
-    for stage in stages:
-        train(stage)
+    with log_kept(folder):
+        print(f"{name}: python -m mp3lib {' '.join(command)} --out {folder}", flush=True)
+        if code := command_line([*command, "--out", str(folder)]):
+            sys.exit(code)

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .runs import Row, Run, finished
+from .runs import FinishedRun, Row, finished
 
 THE_RUNS = "results/README.md, The runs"  # where settings, data and machines stand
-
-
 SETTINGS = {  # of runs, in words
     "num_images": "{:,} training images",
     "epochs": "{} epochs",
@@ -55,7 +53,7 @@ def note(results: str | Path, rows: Sequence[Row]) -> str:
     """Seeds and precision of the runs behind rows, and where the rest of what they are stands."""
     seeds_of: dict[str, set[int]] = {}  # by variant: those that the rows have
     for row in rows:
-        for name in row.variant.split(" - "):
+        for name in row.variants:
             seeds_of.setdefault(name, set()).update(row.seeds)
     runs = [run for name, seeds in seeds_of.items() for run in finished(results, name) if run.seed in seeds]
     numbers = sorted({run.seed for run in runs})
@@ -67,7 +65,7 @@ def note(results: str | Path, rows: Sequence[Row]) -> str:
     return f"{parts}. Settings, data, machines: {THE_RUNS}."
 
 
-def settings_of(runs: Sequence[Run], names: Iterable[str] = SETTINGS) -> list[str]:
+def settings_of(runs: Sequence[FinishedRun], names: Iterable[str] = SETTINGS) -> list[str]:
     """The settings of runs in words; where they differ, by seed if that tells them apart: bf16 (seed 0) or float32."""
     parts = []
     for name in names:

@@ -7,7 +7,8 @@ import string
 from collections import Counter
 from pathlib import Path, PurePath
 
-from ..mp3lib.train.run_folder import machines, read_run
+from mp3lib.train.run_folder import machines, read_run
+
 from .markdown import SETTINGS, grid, machine, settings_of
 from .runs import finished, variants
 
@@ -63,6 +64,8 @@ def features(about: dict) -> dict[str, str]:
     model = settings.get("model", {})
     start = about.get("start")
     known = settings | model | model.get("vit", {}) | about | {"start": start and f"`{start.rsplit('/', 1)[0]}`"}
+    if isinstance(sides := known.get("patch_size"), list) and len({*sides}) == 1:  # older runs give both sides
+        known["patch_size"] = sides[0]
     if known.get("patch_norm"):  # the rule, which runs from before there was a choice do not name
         del known["patch_norm"]
     return {

@@ -1,20 +1,29 @@
-"""Changes to MP3 that the study "fine" of tools/studies.py tries. None is an option of mp3lib so far."""
+"""Changes to MP3 that the study "fine" tries. Each gives the model to train, which shares the weights of the given one.
+
+None of them is an option of mp3lib so far.
+"""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mp3lib import MP3
 from mp3lib.model import Attention, sample_context
 
 
 class QKNorm(Attention):
-    """Attention whose queries and keys have length sqrt(dim_head) each: what counts is their angle.
+    """Attention whose queries and keys have length sqrt(dim_head) each: only their angle counts.
 
     Source: Henry et al. 2020, *Query-Key Normalization for Transformers*, arXiv 2010.04245, here without its gain.
     """
+
+    def __init__(self, attention: Attention):
+        nn.Module.__init__(self)  # the layers are those of ``attention``: none is made, so none is drawn
+        self.heads, self.scale = attention.heads, attention.scale
+        for name, layer in attention.named_children():
+            self.add_module(name, layer)
 
     def queries_keys_values(self, x: Tensor, context: Tensor | None, num_context: int | None) -> list[Tensor]:
         q, k, v = super().queries_keys_values(x, context, num_context)
@@ -22,10 +31,16 @@ class QKNorm(Attention):
 
 
 class Scheduled(MP3):
-    """Knows which ``share`` of its training is over; the count of steps is saved and loaded with the weights."""
+    """An MP3 that knows which ``share`` of its ``total`` steps is over; the count is saved with the weights."""
 
-    total: int
     step: Tensor
+
+    def __init__(self, mp3: MP3, total: int):
+        with torch.random.fork_rng(devices=[]):  # the head made here is replaced: its random numbers must not count
+            super().__init__(mp3.vit, mp3.masking_ratio, mp3.context)
+        self.mlp_head = mp3.mlp_head
+        self.total = total
+        self.register_buffer("step", torch.tensor(0))
 
     @property
     def share(self) -> float:
@@ -64,22 +79,15 @@ class Smoothed(Scheduled):
         return (loss[:, :k].mean() * k + loss[:, k:].mean() * (n - k)) / n
 
 
-def qk_norm(mp3: MP3, total: int) -> None:
-    for module in mp3.modules():
-        if isinstance(module, Attention):
-            module.__class__ = QKNorm
+def qk_norm(mp3: MP3, total: int) -> MP3:
+    for layer in mp3.vit.transformer.layers:
+        layer[0] = QKNorm(layer[0])
+    return mp3
 
 
-def rising_ratio(mp3: MP3, total: int) -> None:
-    scheduled(mp3, total, RisingRatio)
+def rising_ratio(mp3: MP3, total: int) -> MP3:
+    return RisingRatio(mp3, total)
 
 
-def smoothed(mp3: MP3, total: int) -> None:
-    scheduled(mp3, total, Smoothed)
-
-
-def scheduled(mp3: MP3, total: int, kind: type[Scheduled]) -> None:
-    """Turn ``mp3`` into one of that kind, for a training of ``total`` steps."""
-    mp3.__class__ = kind
-    mp3.total = total
-    mp3.register_buffer("step", torch.tensor(0))
+def smoothed(mp3: MP3, total: int) -> MP3:
+    return Smoothed(mp3, total)

@@ -1,17 +1,24 @@
-"""The finished runs of the studies, and their figures over seeds."""
+"""Finished runs, their figures over seeds, and the place of a run that is trained again."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..mp3lib.train.run_folder import read_metrics, read_run
+from mp3lib.train.run_folder import read_metrics, read_run
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+THRESHOLD = 2.5  # spreads: at three seeds t = 4.3, which chance passes in about 5 of 100 cases (1 spread: in 22)
 
 
-class Run(NamedTuple):
+class FinishedRun(NamedTuple):
     """A finished run: its seed, the contents of ``run.json`` and ``scores.json``, and its folder."""
 
     seed: int
@@ -21,10 +28,13 @@ class Run(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One figure of one variant (STUDY/VARIANT) by seed, with its mean and spread; empty where no run has finished."""
+    """One figure by seed, with its mean and spread, and the variants (STUDY/VARIANT) whose runs it comes from.
 
-    variant: str
+    A variant without finished runs has no seeds. A difference comes from two variants, a figure of no study from none.
+    """
+
     by_seed: dict[int, float]
+    variants: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -47,6 +57,10 @@ class Row(NamedTuple):
         """The sample standard deviation over the seeds (divided by n - 1); None for a single seed."""
         return statistics.stdev(self.values) if self.n > 1 else None
 
+    def only(self, seeds: set[int]) -> Row:
+        """The same figure of these seeds alone."""
+        return Row({seed: value for seed, value in self.by_seed.items() if seed in seeds}, self.variants)
+
     def text(self, seeds: bool = False) -> str:
         """Mean and spread in percent, as 64.2 ± 0.4; with their number if ``seeds``; nothing without runs."""
         if not self.n:
@@ -58,11 +72,11 @@ class Row(NamedTuple):
         return f"{100 * self.mean:.1f}{spread}" + (f" (n = {self.n})" if seeds else "")
 
 
-def finished(results: str | Path, variant: str) -> list[Run]:
+def finished(results: str | Path, variant: str) -> list[FinishedRun]:
     """The finished runs of STUDY/VARIANT, by seed."""
     folders = [path.parent for path in (Path(results) / "runs" / variant).glob("seed-*/scores.json")]
     runs = [
-        Run(int(f.name[5:]), read_run(f), json.loads((f / "scores.json").read_text(encoding="utf-8")), f)
+        FinishedRun(int(f.name[5:]), read_run(f), json.loads((f / "scores.json").read_text(encoding="utf-8")), f)
         for f in folders
     ]
     return sorted(runs, key=lambda run: run.seed)
@@ -89,7 +103,7 @@ def row(results: str | Path, variant: str, *where: str) -> Row:
                 raise ValueError(f"{run.folder}/scores.json has no {' / '.join(where)}, only {', '.join(value)}")
             value = value[name]
         by_seed[run.seed] = value
-    return Row(variant, by_seed)
+    return Row(by_seed, (variant,))
 
 
 def top1(results: str | Path, variant: str) -> Row:
@@ -109,12 +123,8 @@ def history(results: str | Path, variant: str, name: str) -> tuple[list[int], li
 def difference(better: Row, worse: Row) -> Row:
     """What ``better`` is ahead by, seed by seed: runs of one seed share their labelled images and their batches."""
     both = [seed for seed in better.seeds if seed in worse.by_seed]
-    return Row(
-        f"{better.variant} - {worse.variant}", {seed: better.by_seed[seed] - worse.by_seed[seed] for seed in both}
-    )
-
-
-THRESHOLD = 2.5  # spreads: at three seeds t = 4.3, which chance passes in about 5 of 100 cases (1 spread: in 22)
+    ahead = {seed: better.by_seed[seed] - worse.by_seed[seed] for seed in both}
+    return Row(ahead, (*better.variants, *worse.variants))
 
 
 def verdict(ahead: Row) -> str:
@@ -124,3 +134,20 @@ def verdict(ahead: Row) -> str:
     if abs(ahead.mean) <= THRESHOLD * ahead.spread:
         return "no"
     return "yes" if ahead.mean > 0 else "no: the opposite"
+
+
+@contextmanager
+def log_kept(folder: Path) -> Iterator[None]:
+    """Around a training in ``folder``: an old log there moves to ``.NAME.before`` and is removed at the end.
+
+    A clone has the log of a run, but neither its weights nor its checkpoints, so a training begins anew. If that
+    training is interrupted, the old log is still in ``.NAME.before``. A folder with checkpoints stays where it is.
+    """
+    before = folder.with_name(f".{folder.name}.before")
+    if folder.exists() and not [*folder.glob("checkpoint-*")]:
+        if before.exists():  # the folder is what a training left that was stopped in its first epoch
+            shutil.rmtree(folder)
+        else:
+            folder.rename(before)
+    yield
+    shutil.rmtree(before, ignore_errors=True)

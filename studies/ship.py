@@ -1,11 +1,12 @@
-"""Put the model of a finished run among the shipped weights, in half precision: python tools/ship.py results/runs/NAME
+"""Add the model of a finished run to the weights that come with the library, in half precision.
 
-The folder mp3lib/weights/NAME then holds model.safetensors (float16), config.json, and the run's run.json and
-metrics.jsonl as its provenance. What the rounding changes is measured and printed.
+The folder mp3lib/weights/NAME then holds model.safetensors (float16) and config.json, and as its provenance the run's
+run.json and metrics.jsonl. The effect of the rounding is measured and printed.
 """
 
+from __future__ import annotations
+
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -18,12 +19,13 @@ from mp3lib.model.shipped import FOLDER
 from mp3lib.train import read_metrics, read_run
 
 
-def main(run: str) -> None:
+def main(run: str | Path) -> None:
+    """Ship the run in the folder ``run``; ``ValueError`` unless it is finished."""
     source = Path(run)
     target = FOLDER / source.name
     last, about = read_metrics(source)[-1], read_run(source)
     if last["epoch"] != (epochs := about["settings"]["epochs"]):
-        sys.exit(f"{run} is not finished: epoch {last['epoch']} of {epochs}")
+        raise ValueError(f"{run} is not finished: epoch {last['epoch']} of {epochs}")
     target.mkdir(parents=True, exist_ok=True)
     tensors = load_file(source / "model.safetensors")
     save_file({name: t.to(torch.float16) for name, t in tensors.items()}, target / "model.safetensors")
@@ -31,15 +33,10 @@ def main(run: str) -> None:
         shutil.copyfile(source / name, target / name)
     for name, folder in (("float32", source), ("float16", target)):
         model = load_model(folder)
-        if isinstance(model, ViT):
-            test = load_images(about["data"], size=model.image_size).test
-            print(
-                name, top1_accuracy(model, test.images[:2000], test.labels[:2000], pos_emb=about["settings"]["pos_emb"])
-            )
+        vit = model if isinstance(model, ViT) else model.vit
+        test = load_images(about["data"], size=vit.image_size).test
+        images, labels = test.images[:2000], test.labels[:2000]
+        if model is vit:
+            print(name, top1_accuracy(vit, images, labels, pos_emb=about["settings"]["pos_emb"]))
         else:
-            test = load_images(about["data"], size=model.vit.image_size).test
-            print(name, position_accuracy(model, test.images[:2000], (0.75, 0.0)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+            print(name, position_accuracy(model, images, (0.75, 0.0)))

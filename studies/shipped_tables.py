@@ -6,16 +6,15 @@ import json
 import math
 from pathlib import Path
 
-from ..mp3lib.train.run_folder import read_metrics, read_run
+from mp3lib.train.run_folder import read_metrics, read_run
+
 from .markdown import grid
+from .plan import CUES
 from .provenance import stages, training
-from .tables import CUES
 
 # position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
 PUBLISHED = {"0.0": None, "0.25": 0.73, "0.5": 0.63, "0.75": 0.35, "0.9": 0.10}
-
-
-TESTED = CUES | {  # by tools/cues.py, in words
+TESTED = {cue: variant.words for cue, variant in CUES.items()} | {  # what cues.py measures, in words
     "as they are": "nothing changed",
     "boxes": "of every picture a box of its own, 60 % of its area, enlarged to the whole",
     "jpeg-moved": "as `jpeg`, the compression's grid moved by 4 pixels",
@@ -125,6 +124,21 @@ def positions(results: str | Path, only: str | None = None) -> str:
     return "\n\n".join(parts)
 
 
+def students(results: str | Path) -> dict[str, dict]:
+    """Of each student: its position accuracy by epoch and mask ratio, and how many images it was shown in all."""
+    found = {}
+    for name, _, run in evaluations(results, "positions"):
+        if name.startswith("student"):
+            tested = [line for line in read_metrics(Path(results) / "runs" / name) if "test_accuracy" in line]
+            accuracy = {
+                ratio: [line["test_accuracy"][ratio] for line in tested] for ratio in tested[0]["test_accuracy"]
+            }
+            passes = run["settings"]["epochs"] * run["settings"]["num_images"]
+            epochs = [line["epoch"] for line in tested]
+            found[name] = {"passes": passes, "epochs": epochs, "test_accuracy": accuracy}
+    return found
+
+
 def published(results: str | Path) -> str:
     """Position accuracy of the flagship beside a published curve; "" where it is not evaluated."""
     found = {name: figures["positions"] for name, figures, _ in evaluations(results, "positions")}
@@ -152,5 +166,5 @@ def by_cue(results: str | Path) -> str:
         ]
         lines.append(["*chance*", *[f"{figures['chance']:.1%}"] * len(ratios)])
         about = f"The first {figures['images']:,} test images of {figures['data']}, pixels `{figures['fingerprint']}`"
-        parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python tools/cues.py {path.stem}`.")
+        parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python -m studies cues {path.stem}`.")
     return "\n\n".join(parts)

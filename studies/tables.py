@@ -1,4 +1,4 @@
-"""Every table of figures in README.md, results/README.md and the notebooks, made from run folders."""
+"""Every table of the studies in README.md, results/README.md and the notebooks, made from run folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 
 from .markdown import grid, markdown, note
-from .runs import Row, finished, row, top1, variants
+from .plan import CUES, FINE, FURTHER, REGULARISED
+from .runs import Row, finished, history, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -17,87 +18,23 @@ PAPER = {
     "MP3, without": ("82.6", "68.2"),
     "MAE, with absolute positions": ("84.5", "73.7"),
 }
-
-
 PLAIN = "ratio/0.75"  # the pretraining of five epochs that others are compared with
-
-
 WITH, WITHOUT = "pos", "nopos"
-
-
-CUES = {  # the variants of the study "cues" in words
-    "flat": "every patch made equally bright, of equal contrast",
-    "gap-1": "1 pixel along the border of every patch painted grey",
-    "gap-2": "2 pixels along the border of every patch painted grey",
-    "grey": "colour taken away",
-    "hole-1": "as many pixels as in `gap-1`, in the middle of every patch",
-    "hole-2": "as many pixels as in `gap-2`, in the middle of every patch",
-    "jpeg": "compressed as JPEG, quality 75",
-    "padded": "padded by 4 pixels, then cropped, without zooming",
-    "plain": "no LayerNorm on the pixels of a patch",
-    "plain-flat": "as `plain`, every patch made equally bright, of equal contrast",
-    "uncropped": "neither cropped nor zoomed",
-    "watermark": "the same faint noise planted in every image",
-}
-
-
-RECIPES = {  # the variants of the study "fine" in words
-    "adamw": "AdamW for everything, learning rate 0.0015",
-    "muon": "Muon for the transformer's matrices, learning rate 0.003",
-    "plain": "as `muon`, no LayerNorm on the pixels of a patch; those below change one thing more",
-    "plain-4-heads": "4 heads of 32 features, not 2 of 64",
-    "plain-batch-128": "batches of 128, not 256; learning rate 0.002",
-    "plain-crop-0.3": "random crops keep 30% of the image or more, not 60%",
-    "plain-deep": "11 layers of dim 96, heads and mlp in proportion, not 6 of 128",
-    "plain-frozen": "context frozen, not updated",
-    "plain-grown": "first smaller images: 4 x 4 and 6 x 6 patches of 4 pixels",
-    "plain-lr-0.0015": "learning rate 0.0015, not 0.003",
-    "plain-lr-0.006": "learning rate 0.006, not 0.003",
-    "plain-qk-norm": "queries and keys of equal length (QK-norm)",
-    "plain-ratio-0.25": "mask ratio .25, not .75",
-    "plain-ratio-0.5": "mask ratio .5, not .75",
-    "plain-ratio-0.9": "mask ratio .9, not .75",
-    "plain-rising-ratio": "the mask ratio rises from .25 to .75 in the first two thirds",
-    "plain-smoothed": "nearby positions count as partly right, within 1 patch at first, within 0 at last (DropPos)",
-    "plain-uncropped": "no random crops",
-    "plain-unflipped": "no image mirrored",
-    "plain-wide": "3 layers of dim 192, heads and mlp in proportion, not 6 of 128",
-}
-
-
-FURTHER = {  # the variants of the study "further" in words
-    "as-before": "as the ten epochs before: mask ratio .5, batches of 128, learning rate 0.002",
-    "lr-0.0007": "learning rate 0.0007",
-    "ratio-0.25": "mask ratio .25",
-    "ratio-drawn": "mask ratio drawn between .25 and .75 for each batch",
-    "uncropped": "no random crops",
-}
-
-
-REGULARISED = {  # the variants of the study "regularised" in words
-    "augment": "geometry and colours distorted, strength .5",
-    "drop-path": "layers left out, the last one in every tenth image (stochastic depth)",
-    "ema": "moving average of the weights, decay .99",
-    "erase": "a box painted over in every fourth image (random erasing)",
-    "label-smoothing": "a tenth of the probability spread evenly",
-    "layer-decay": "each layer learns at .75 of the rate of the one above",
-    "mix": "every second batch under MixUp or CutMix",
-    "together": "all of them",
-}
-
-
 PROBED = " The probes see features with position embeddings."
-
-
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
-
-
 HEAD = ("position accuracy (%) at 0", *(f"at {ratio[1:]}" for ratio in RATIOS[1:]), "k-NN (%)", "linear (%)")
+FALLING = ("position accuracy (%) at .75", "at .5", "at .25", "at 0")
+NOTHING = Row({})
 
 
-def placed(results: str | Path, variant: str, ratio: str, images: str = "as they are") -> Row:
+def placed(results: str | Path, variant: str, ratio: str = "0.75", images: str = "as they are") -> Row:
     """Position accuracy on test images at a mask ratio, of a pretraining."""
     return row(results, variant, "positions", images, ratio, "accuracy")
+
+
+def falling(results: str | Path, variant: str, images: str = "as they are") -> list[Row]:
+    """Position accuracy at the mask ratios that ``FALLING`` names."""
+    return [placed(results, variant, ratio, images) for ratio in ("0.75", "0.5", "0.25", "0.0")]
 
 
 def probed(results: str | Path, variant: str, which: str = "weights") -> list[Row]:
@@ -140,18 +77,36 @@ def fractions(results: str | Path) -> str:
     return markdown(results, head, lines)
 
 
+def seeds_of_fractions(results: str | Path) -> dict[str, dict[str, list[float]]]:
+    """Top-1 on the test images of every seed of the study "labels", by number of labels and variant."""
+    found: dict[str, dict[str, list[float]]] = {str(n): {} for n in label_counts(results)}
+    for variant in variants(results, "labels"):
+        found[variant.split("-")[1]][variant] = top1(results, f"labels/{variant}").values
+    return found
+
+
+def validation_curves(results: str | Path) -> dict[str, dict[str, list]]:
+    """Top-1 on the validation images of every variant of "cost" and "labels": epochs, then values for each seed."""
+    names = [f"{study}/{variant}" for study in ("cost", "labels") for variant in variants(results, study)]
+    curves = {name: history(results, name, "validation_top1") for name in names}
+    return {name: {"epochs": epochs, "top1": values} for name, (epochs, values) in curves.items()}
+
+
 def probes(results: str | Path) -> str:
     found = {"5": PLAIN} | {name.split("-")[0]: f"pretraining/{name}" for name in variants(results, "pretraining")}
     control = next((variant for variant in found.values() if finished(results, variant)), PLAIN)
     lines = [["random init", *probed(results, control, "random init")]]
+
+    def add(name: str, figures: dict) -> None:
+        lines.append([name, *(Row({0: figures[probe]}) for probe in ("knn", "linear"))])
+
     if (file := Path(results) / "evaluations" / "pixels.json").exists():
-        pixels = json.loads(file.read_text(encoding="utf-8"))
-        lines.append(["raw pixels", *(Row("pixels", {0: pixels[probe]}) for probe in ("knn", "linear"))])
+        add("raw pixels", json.loads(file.read_text(encoding="utf-8")))
     lines += [[f"{epochs} epochs of MP3", *probed(results, variant)] for epochs, variant in found.items()]
     for file in sorted((Path(results) / "probes").glob("*.json")):
         figures = json.loads(file.read_text(encoding="utf-8"))
-        for name, told in (("random init", f"random init, as large as `{file.stem}`"), ("weights", f"`{file.stem}`")):
-            lines.append([told, *(Row(file.stem, {0: figures[name][probe]}) for probe in ("knn", "linear"))])
+        add(f"random init, as large as `{file.stem}`", figures["random init"])
+        add(f"`{file.stem}`", figures["weights"])
     table = markdown(results, ["frozen features of", "k-NN top-1 (%)", "linear top-1 (%)"], lines)
     return table and table + PROBED
 
@@ -169,8 +124,8 @@ def ratios(results: str | Path) -> str:
 
 
 def lengths(results: str | Path) -> str:
-    none, random_init = Row("", {}), probed(results, PLAIN, "random init")[1]
-    lines = [["0 (random init)", none, random_init, top1(results, "labels/scratch-5000-pos")]]
+    random_init = probed(results, PLAIN, "random init")[1]
+    lines = [["0 (random init)", NOTHING, random_init, top1(results, "labels/scratch-5000-pos")]]
     for epochs, before, after in (
         ("5", PLAIN, "length/5-epochs-pos"),
         ("10", "pretraining/10-epochs", "labels/mp3-5000-pos"),
@@ -188,11 +143,10 @@ def cues(results: str | Path) -> str:
         code = variant.split("/")[1]
         name = "nothing changed" if variant == PLAIN else f"`{code}`"
         for images in finished(results, variant)[0].scores["positions"] if finished(results, variant) else ():
-            probing = probed(results, variant) if images == "as they are" else [Row("", {})] * 2
-            told = f"{name}: {CUES[code]}" if images == "as they are" and code in CUES else name
-            lines.append(
-                [told, images, *(placed(results, variant, r, images) for r in ("0.75", "0.5", "0.0")), *probing]
-            )
+            untouched = images == "as they are"
+            told = f"{name}: {CUES[code].words}" if untouched and code in CUES else name
+            accuracies = [placed(results, variant, ratio, images) for ratio in ("0.75", "0.5", "0.0")]
+            lines.append([told, images, *accuracies, *(probed(results, variant) if untouched else [NOTHING] * 2)])
     head = ["trained with", "test images", "position accuracy (%) at .75", "at .5", "at 0", "k-NN (%)", "linear (%)"]
     return markdown(results, head, lines)
 
@@ -211,33 +165,20 @@ def fine(results: str | Path) -> str:
         mean = finished(results, f"fine/{name}")[0].about.get("mean_mask_ratio")  # of a ratio that changes
         settings[32] |= {"mask_ratio": mean} if mean else {}
         millions = sum(map(tokens, settings.values())) / 1e6
-        found = [placed(results, f"fine/{name}", ratio) for ratio in ("0.75", "0.5", "0.25", "0.0")]
-        told = f"`{name}`: {RECIPES[name]}" if name in RECIPES else f"`{name}`"
-        lines.append([told, epochs, settings[32]["precision"], f"{millions:.1f}", *found])
-    head = [
-        "recipe",
-        "epochs",
-        "precision",
-        "million tokens",
-        "position accuracy (%) at .75",
-        "at .5",
-        "at .25",
-        "at 0",
-    ]
-    return markdown(results, head, lines)
+        told = f"`{name}`: {FINE[name].words}"
+        lines.append([told, epochs, settings[32]["precision"], f"{millions:.1f}", *falling(results, f"fine/{name}")])
+    return markdown(results, ["recipe", "epochs", "precision", "million tokens", *FALLING], lines)
 
 
 def regularised(results: str | Path) -> str:
     """The study's variants are NAME-pos; beside them the same training with nothing added, of the same seeds."""
     names = [name.removesuffix("-pos") for name in variants(results, "regularised")]
-    if not names:
-        return ""
-    told = {f"regularised/{name}-pos": f"`{name}`: {REGULARISED[name]}" for name in names}
+    told = {f"regularised/{name}-pos": f"`{name}`: {REGULARISED[name].words}" for name in names}
     seeds = {run.seed for variant in told for run in finished(results, variant)}
-    lines = []
-    for variant, text in {"labels/mp3-5000-pos": "nothing", **told}.items():
-        found = [row(results, variant, f"{part}_top1") for part in ("validation", "test")]
-        lines.append([text, *(Row(variant, {s: r.by_seed[s] for s in seeds & {*r.seeds}}) for r in found)])
+    lines = [
+        [text, *(row(results, variant, f"{part}_top1").only(seeds) for part in ("validation", "test"))]
+        for variant, text in {"labels/mp3-5000-pos": "nothing", **told}.items()
+    ]
     return markdown(results, ["added", "validation top-1 (%)", "test top-1 (%)"], lines)
 
 
@@ -245,10 +186,9 @@ def further(results: str | Path) -> str:
     lines = []
     for name in variants(results, "further"):
         settings = finished(results, f"further/{name}")[0].about["settings"]
-        found = [placed(results, f"further/{name}", ratio, "kept apart") for ratio in ("0.75", "0.5", "0.25", "0.0")]
-        lines.append([f"`{name}`: {FURTHER[name]}", f"{tokens(settings) / 1e6:.1f}", *found])
-    head = ["two epochs more", "million tokens", "position accuracy (%) at .75", "at .5", "at .25", "at 0"]
-    return markdown(results, head, lines)
+        accuracies = falling(results, f"further/{name}", "kept apart")
+        lines.append([f"`{name}`: {FURTHER[name].words}", f"{tokens(settings) / 1e6:.1f}", *accuracies])
+    return markdown(results, ["two epochs more", "million tokens", *FALLING], lines)
 
 
 def tokens(settings: dict) -> int:
@@ -266,7 +206,7 @@ def rates(results: str | Path) -> str:
     """The study's variants are START-RATE-pos; chosen is what has the highest top-1 on the validation part."""
     rows = {name: row(results, f"rates/{name}", "validation_top1") for name in variants(results, "rates")}
     tried = sorted({float(name.split("-", 1)[1].removesuffix("-pos")) for name in rows})
-    by_start = [{lr: rows.get(f"{start}-{lr}-pos", Row("", {})) for lr in tried} for start in ("scratch", "mp3")]
+    by_start = [{lr: rows.get(f"{start}-{lr}-pos", NOTHING) for lr in tried} for start in ("scratch", "mp3")]
     best = [max((lr for lr in one if one[lr].n), key=lambda lr: one[lr].mean, default=None) for one in by_start]
     marks = {lr: [name for name, b in zip(("scratch", "MP3"), best, strict=True) if b == lr] for lr in tried}
     lines = [[f"{lr:g}", *(one[lr] for one in by_start), ", ".join(marks[lr])] for lr in tried]
@@ -275,14 +215,13 @@ def rates(results: str | Path) -> str:
 
 def paper(results: str | Path) -> str:
     """The paper's table 3 (``PAPER``) beside ours; its figures stand there without runs of ours, too."""
-    nothing = Row("", {})
     ours = {
         "from scratch, with absolute positions": ("cost/scratch-5-pos", "cost/scratch-15-pos"),
         "from scratch, without": ("cost/scratch-5-nopos", "cost/scratch-15-nopos"),
         "MP3, with absolute positions": ("cost/mp3-10-and-5-pos", "cost/mp3-10-and-5-pos"),
         "MP3, without": ("cost/mp3-10-and-5-nopos", "cost/mp3-10-and-5-nopos"),
     }
-    rows = {name: [top1(results, variant) for variant in ours.get(name, ())] or [nothing] * 2 for name in PAPER}
+    rows = {name: [top1(results, variant) for variant in ours.get(name, ())] or [NOTHING] * 2 for name in PAPER}
     lines = [[name, *PAPER[name], *(one.text() for one in rows[name])] for name in PAPER]
     head = [
         "top-1 (%)",

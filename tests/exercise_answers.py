@@ -1,7 +1,7 @@
-"""Answers to the exercises, right and wrong: a class for each checker, a function for each answer.
+"""Right and wrong answers to the exercises: a class for each checker, and a function for each answer.
 
-The docstring of a function is what the checker has to say of it: "passed", or a part of the sentence about the mistake.
-The solutions themselves stand in the notebooks; ``test_checks.py`` takes them from there.
+The docstring of a function is what its checker must print: "passed", or a part of the sentence about the mistake.
+The solutions of the notebooks are not repeated here; ``test_checks.py`` reads them from the notebooks.
 """
 
 import copy
@@ -67,13 +67,13 @@ class most_alike:
 
     def in_place(codes, place):
         """changes its argument `codes` in place"""
-        asks = codes[place].clone()
+        query = codes[place].clone()
         codes[place] = 0
-        return int((codes @ asks).argmax())
+        return int((codes @ query).argmax())
 
 
 def rotations(right, down, dim, speeds):
-    """A rotation for each hand, in the order sin x, cos x, sin y, cos y."""
+    """One rotation for each pair of sine and cosine; the features are in the order sin x, cos x, sin y, cos y."""
     matrix, hands = torch.zeros(dim, dim), dim // 4
     for first, places in ((0, right), (dim // 2, down)):
         for i in range(hands):
@@ -303,37 +303,37 @@ class attention_masked:
 
 
 class neighbour_scores:
-    def raw_distance(pieces):
+    def raw_distance(patches):
         """passed"""
-        return -torch.cdist(pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1))
+        return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1))
 
-    def dot_product(pieces):
+    def dot_product(patches):
         """passed"""
-        return torch.einsum("n p c, m p c -> n m", pieces[:, :, -1], pieces[:, :, 0])
+        return torch.einsum("n p c, m p c -> n m", patches[:, :, -1], patches[:, :, 0])
 
-    def left(pieces):
+    def left(patches):
         """the neighbour to the left"""
-        return -torch.cdist(pieces[:, :, 0].flatten(1), pieces[:, :, -1].flatten(1))
+        return -torch.cdist(patches[:, :, 0].flatten(1), patches[:, :, -1].flatten(1))
 
-    def rows(pieces):
+    def rows(patches):
         """above or below"""
-        return -torch.cdist(pieces[:, -1].flatten(1), pieces[:, 0].flatten(1))
+        return -torch.cdist(patches[:, -1].flatten(1), patches[:, 0].flatten(1))
 
-    def distance(pieces):
+    def distance(patches):
         """turn its sign"""
-        return torch.cdist(pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1))
+        return torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1))
 
-    def whole_patches(pieces):
+    def whole_patches(patches):
         """finds the patch itself"""
-        return -torch.cdist(pieces.flatten(1), pieces.flatten(1))
+        return -torch.cdist(patches.flatten(1), patches.flatten(1))
 
-    def nothing(pieces):
+    def nothing(patches):
         """expected 40%"""
-        return torch.zeros(len(pieces), len(pieces))
+        return torch.zeros(len(patches), len(patches))
 
-    def one_each(pieces):
+    def one_each(patches):
         """the result has the shape (48,), expected (48, 48)"""
-        return (pieces[:, :, -1] * pieces[:, :, 0]).sum((1, 2))
+        return (patches[:, :, -1] * patches[:, :, 0]).sum((1, 2))
 
 
 # --- 03 · the vision transformer --------------------------------------------------------------------------------------
@@ -871,7 +871,10 @@ class padded_crop:
         """passed"""
         b, c, height, width = images.shape
         y, x = (torch.randint(-pad, pad + 1, (b, 1), generator=generator) for _ in range(2))
-        rows, cols = torch.arange(height) + y, torch.arange(width) + x  # (b, height), (b, width): may lie outside
+        rows, cols = (
+            torch.arange(height) + y,
+            torch.arange(width) + x,
+        )  # (b, height), (b, width): may be outside the image
         inside = ((rows >= 0) & (rows < height))[:, :, None] & ((cols >= 0) & (cols < width))[:, None]
         at = rows.clamp(0, height - 1)[:, :, None] * width + cols.clamp(0, width - 1)[:, None]
         pixels = scale(images).flatten(2).gather(2, at.flatten(1)[:, None].expand(b, c, -1)).view(images.shape)
@@ -1170,7 +1173,7 @@ class count_empty:
         return torch.stack([sum((row != place).all() for place in range(len(row) - 1)) for row in given])
 
 
-def lay(scores):
+def assign_greedily(scores):
     scores, places = scores.clone(), torch.full((len(scores),), -1)
     while scores.isfinite().any():
         patch, place = divmod(int(scores.argmax()), len(scores))
@@ -1203,7 +1206,7 @@ class greedy:
 
     def which_patch(scores):
         """which patch lies in each place"""
-        return lay(scores).argsort()
+        return assign_greedily(scores).argsort()
 
     def hungarian(scores):
         """the best whole arrangement"""
@@ -1211,17 +1214,17 @@ class greedy:
 
     def lowest(scores):
         """takes the lowest"""
-        return lay(-scores)
+        return assign_greedily(-scores)
 
     def in_place(scores):
         """changes its argument `scores` in place"""
-        places = lay(scores)
+        places = assign_greedily(scores)
         scores.fill_(-torch.inf)
         return places
 
     def a_list(scores):
         """it returns a list, expected a tensor"""
-        return lay(scores).tolist()
+        return assign_greedily(scores).tolist()
 
 
 class neighbours_right:

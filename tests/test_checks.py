@@ -1,4 +1,4 @@
-"""The checkers of the exercises: they accept what is right, name what is wrong, and withstand any function."""
+"""The checkers of the exercises: they accept right answers, name mistakes, and are safe with any function."""
 
 import inspect
 import io
@@ -20,8 +20,8 @@ from notebook_code import NOTEBOOKS, cells, definitions, exercises
 from mp3lib import checks
 from mp3lib.checks import harness
 
-BOOK = [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
-EXERCISES = [(name, exercise) for name in BOOK for exercise in exercises(name)]
+NAMES = [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+EXERCISES = [(name, exercise) for name in NAMES for exercise in exercises(name)]
 CHECKERS = {name: getattr(checks, name) for name in checks.__all__}
 ANSWERS = [
     (f"check_{group}", answer)
@@ -31,12 +31,15 @@ ANSWERS = [
     if inspect.isfunction(answer)
 ]
 
-GIVES_A_MODEL = [checks.check_keep_brightness]
+RETURNS_A_MODEL = [checks.check_keep_brightness]
 each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)
 
 
 def said(check, function) -> str:
-    """What a checker prints of a function, without the name; always one line, and nothing else happens."""
+    """What a checker prints about a function, without the name.
+
+    Asserts that it is one line, and that random states and the number of threads are unchanged.
+    """
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads()
     out = io.StringIO()
     with redirect_stdout(out):
@@ -70,20 +73,20 @@ def test_the_stub_is_not_solved_yet(name, exercise):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({name for name, _ in EXERCISES}))
 def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
-    """Each solution in the place of its stub, with all that it does besides: on the scenes, in the smallest budget."""
+    """Run a notebook with its solutions after the stubs, on the data set `scenes` with the smallest budget."""
     monkeypatch.setenv("MP3_BUDGET", "smoke")
     monkeypatch.setenv("MP3_DATA", "scenes")
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     solutions = {exercise.code: exercise for exercise in exercises(name)}
-    book = []
+    solved = []
     for cell in cells(name):
         if cell.cell_type == "code":
             exercise = solutions.get(cell.source)
-            book.append(nbformat.v4.new_code_cell(cell.source))
+            solved.append(nbformat.v4.new_code_cell(cell.source))
             if exercise:
                 check = nbformat.v4.new_code_cell(f"checks.{exercise.check}({exercise.function})")
-                book += [nbformat.v4.new_code_cell(exercise.solution), check]
-    notebook = nbformat.v4.new_notebook(cells=book)
+                solved += [nbformat.v4.new_code_cell(exercise.solution), check]
+    notebook = nbformat.v4.new_notebook(cells=solved)
     resources = {"metadata": {"path": str(NOTEBOOKS)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
     printed = "".join(o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout")
@@ -92,13 +95,13 @@ def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name, answer", ANSWERS, ids=[f"{name}-{answer.__name__}" for name, answer in ANSWERS])
-def test_an_answer_gets_the_sentence_that_fits_it(name, answer):
+def test_an_answer_gets_the_sentence_of_its_docstring(name, answer):
     expected, text = answer.__doc__, said(CHECKERS[name], answer)
     if expected == "passed":
         assert text == "passed"
     else:
         assert text.startswith("not yet: ") and expected in text
-    assert said(CHECKERS[name], answer) == text  # and the same one every time
+    assert said(CHECKERS[name], answer) == text  # and the same sentence every time
 
 
 @each_checker
@@ -113,13 +116,13 @@ def test_at_least_one_other_right_answer_and_four_wrong_ones_are_tried(check):
 
 @cache
 def solution_of(check):
-    """The function of the folded solution, with the notebook's definitions around it."""
+    """The function of the folded solution, defined together with the notebook's own functions."""
     [(name, exercise)] = [(name, exercise) for name, exercise in EXERCISES if exercise.check == check.__name__]
     return exercise.solved(name)[exercise.function]
 
 
 def replaced(result, change):
-    """A result with its tensors (or else its numbers) changed."""
+    """A result with all its tensors and numbers changed."""
     if isinstance(result, torch.Tensor):
         return change(result)
     if isinstance(result, (tuple, list)):
@@ -158,7 +161,7 @@ def test_endless_recursion_gets_a_sentence(check):
 
 
 @each_checker
-def test_nothing_returned(check):
+def test_a_function_that_returns_nothing_is_unsolved_or_lacks_its_return(check):
     assert said(check, lambda *args: None) == "not solved yet"
 
     def forgets(*args):
@@ -176,11 +179,11 @@ def test_any_type_gets_a_sentence(check, thing):
 
 @each_checker
 @pytest.mark.parametrize("thing", [3, 2.5, "text", None, torch.zeros(2)])
-def test_what_is_no_function_gets_a_sentence(check, thing):
+def test_a_value_that_is_no_function_gets_a_sentence(check, thing):
     assert "give the function itself, without calling it" in said(check, thing)
 
 
-@pytest.mark.parametrize("check", [check for check in CHECKERS.values() if check not in GIVES_A_MODEL])
+@pytest.mark.parametrize("check", [check for check in CHECKERS.values() if check not in RETURNS_A_MODEL])
 def test_nan_dtype_device_and_shape_get_a_sentence(check):
     solution = solution_of(check)
     changes = {
@@ -201,7 +204,7 @@ def test_nan_dtype_device_and_shape_get_a_sentence(check):
 def test_changing_an_input_gets_a_sentence(check):
     solution = solution_of(check)
 
-    def spoils(*args):
+    def changes_inputs(*args):
         result = solution(*args)
         for arg in args:
             if isinstance(arg, torch.Tensor):
@@ -217,7 +220,7 @@ def test_changing_an_input_gets_a_sentence(check):
     seen: list = []
     said(check, lambda *args: seen.extend(args))
     if any(isinstance(arg, changeable) for arg in seen):
-        text = said(check, spoils)
+        text = said(check, changes_inputs)
         assert "changes its argument" in text or "the weights have changed" in text
 
 
@@ -230,7 +233,7 @@ def test_drawing_from_the_global_state_gets_a_sentence(check, draw):
         draw()
         return solution(*args)
 
-    if check in GIVES_A_MODEL:  # whose weights may be drawn first
+    if check in RETURNS_A_MODEL:  # a new model's weights may be drawn from the global state
         assert said(check, draws) == "passed"
     else:
         assert "global random state" in said(check, draws)
@@ -248,20 +251,20 @@ def test_an_endless_loop_is_ended(check, in_main_thread, monkeypatch):
             running.append(None)
 
     texts = []
-    ask = threading.Thread(target=lambda: texts.append(harness.verdict(check.__wrapped__, loops)))
+    thread = threading.Thread(target=lambda: texts.append(harness.verdict(check.__wrapped__, loops)))
     if in_main_thread:
-        ask.run()
+        thread.run()
     else:
-        ask.start()
-        ask.join(10)
+        thread.start()
+        thread.join(10)
     assert texts == ["not yet: it was still running after 0.2 seconds: does a loop never end?"]
     assert threading.active_count() <= alive
     steps = len(running)
     time.sleep(0.02)
-    assert len(running) == steps  # it does not run on
+    assert len(running) == steps  # it no longer runs
 
 
-def test_a_loop_that_catches_everything_is_left_behind(monkeypatch):
+def test_a_loop_that_catches_every_exception_does_not_block_the_checker(monkeypatch):
     monkeypatch.setattr(harness, "SECONDS", 0.2)
     free = threading.Event()
 
@@ -278,17 +281,17 @@ def test_a_loop_that_catches_everything_is_left_behind(monkeypatch):
     free.set()
 
 
-def test_a_long_call_into_c_is_left_behind(monkeypatch):
+def test_a_long_call_into_c_does_not_block_the_checker(monkeypatch):
     monkeypatch.setattr(harness, "SECONDS", 0.2)
     assert "still running" in said(checks.check_growth, lambda line: time.sleep(2))
 
 
 def test_a_function_may_print(capsys):
-    def talks(line):
+    def prints(line):
         print("here")
         return line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"]
 
-    checks.check_growth(talks)
+    checks.check_growth(prints)
     assert capsys.readouterr().out == "here\n" * 3 + "growth: passed\n"
 
 
@@ -301,7 +304,7 @@ def test_an_error_of_the_checker_itself_is_not_hidden():
         check_broken(len)
 
 
-def test_values_without_a_known_mistake_are_located():
+def test_the_position_of_the_first_wrong_value_is_named_if_the_mistake_is_unknown():
     right = torch.arange(6.0).view(2, 3)
     wrong = right.clone()
     wrong[1, 2] = 7

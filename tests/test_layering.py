@@ -1,103 +1,178 @@
-"""Who may import whom inside the library: arrows only ever point down."""
+"""Who may import whom: between the packages of the library, and from the notebooks."""
 
 import ast
+import importlib
+import json
+import types
 from pathlib import Path
 
 import pytest
 
-from mp3lib import _HOME
+import mp3lib
 
-LIBRARY = Path(__file__).resolve().parents[1] / "mp3lib"
-MODEL = {"posemb", "attention", "vit", "mp3"}
-DATA = {"augment", "cache", "download", "pictures", "scenes", "sources"}  # what data.py is made of
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = ROOT / "mp3lib"
 
-# each module with those of ours that it may import
+# each package and each module beside them, with those of ours that it may import
 ALLOWED = {
-    "budgets": set(),
-    "posemb": set(),
-    "attention": set(),
-    "vit": {"attention", "posemb"},
-    "mp3": {"attention", "vit"},
-    "augment": set(),
-    "cues": {"augment"},
-    "cache": set(),
-    "download": set(),
-    "painting": set(),
-    "pictures": set(),
-    "scenes": {"painting"},
-    "sources": {"pictures"},
-    "data": DATA,
-    "results": set(),
-    "markdown": {"results"},
-    "provenance": {"markdown", "results"},
-    "tables": {"markdown", "results"},
-    "shipped_tables": {"markdown", "provenance", "results", "tables"},
-    "claims": {"markdown", "results", "tables"},
-    "report": {"claims", "markdown", "provenance", "shipped_tables", "tables"},
-    "arrays": set(),
-    "canvas": {"arrays"},
-    "charts": {"arrays", "canvas"},
-    "puzzles": {"arrays", "canvas"},
-    "plots": {"arrays", "canvas", "charts", "puzzles"},
-    "answers": {"arrays", "canvas"},
+    "model": set(),
+    "data": {"luma"},
+    "plots": {"luma"},
+    "evaluate": {"model", "data"},
+    "train": {"model", "data", "evaluate"},
+    "export": {"model"},
     "widgets": {"plots"},
-    "evaluate": MODEL | {"augment"},
-    "checkpoint": {"results"},
-    "machine": set(),
-    "optimizers": set(),
-    "train": MODEL | {"augment", "checkpoint", "evaluate", "machine", "optimizers"},
-    "shipped": {"mp3", "vit"},
+    "checks": {"model"},
+    "results": set(),
+    "budgets": set(),
+    "luma": set(),
     "cli": set(),
-    "finetune": MODEL | {"augment", "machine", "optimizers", "train"},
-    "checks": MODEL,
 }
 ALLOWED["__main__"] = set(ALLOWED)
 ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used
 
+# what a notebook may import from: whatever else the library has may move
+FACES = ("model", "data", "train", "evaluate", "plots", "widgets", "checks", "export", "results", "budgets")
 
-def name(path: Path) -> str:
-    """The module of a file; all files of a folder in the library count as one, named like the folder."""
-    return path.relative_to(LIBRARY).parts[0].removesuffix(".py") if path.is_relative_to(LIBRARY) else path.stem
+FILES = sorted(LIBRARY.rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
-def imports(path: Path) -> set[str]:
-    """The modules of ours that a file imports, anywhere in it."""
-    found, own_folder = set(), int(path.is_relative_to(LIBRARY) and path.parent != LIBRARY)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            if own_folder and node.level == own_folder:
-                continue
-            inside = node.level > 0 or (node.module or "").split(".")[0] == "mp3lib"
-            module = (node.module or "").removeprefix("mp3lib").strip(".")
-            if inside and module:
-                found.add(module.split(".")[0])
-            elif inside:  # a module of ours, or a public name of mp3lib/__init__.py
-                found |= {_HOME.get(alias.name, alias.name) for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("mp3lib.")}
-            assert "mp3lib" not in {alias.name for alias in node.names}, f"{path.name}: import from the module itself"
+def package(path: Path) -> str:
+    """The package of a file in the library, or its own name where it lies beside the packages."""
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+def modules(tree: ast.AST, path: Path) -> set[str]:
+    """Every module that a file of the library imports, anywhere in it, by its full name."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inside = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join((*inside, *(node.module or "").split("."))).strip(".")
+            # `from mp3lib import x` and `from . import x` name a module, or what mp3lib/__init__.py has from one
+            names = [mp3lib._HOME.get(alias.name, alias.name) for alias in node.names] if module == "mp3lib" else [""]
+            found |= {f"{module}.{name}".strip(".") for name in names}
     return found
 
 
-FILES = [path for path in sorted(LIBRARY.rglob("*.py")) if "__pycache__" not in path.parts]
+def ours(path: Path, text: str | None = None) -> set[str]:
+    """The packages of ours, other than its own, that a file of the library imports."""
+    tree = ast.parse(text if text is not None else path.read_text(encoding="utf-8"))
+    parts = [name.split(".") for name in modules(tree, path)]
+    return {part[1] if len(part) > 1 else part[0] for part in parts if part[0] == "mp3lib"} - {package(path)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_imports_only_what_lies_below(path):
-    assert name(path) in ALLOWED, f"give {path.name} its place in ALLOWED, in {Path(__file__).name}"
-    assert imports(path) <= ALLOWED[name(path)]
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(LIBRARY).as_posix())
+def test_a_package_imports_only_what_it_may(path):
+    assert package(path) in ALLOWED, f"give {package(path)} its line in ALLOWED, in {Path(__file__).name}"
+    assert ours(path) <= ALLOWED[package(path)]
 
 
-def test_arrows_form_no_circle():
+def test_packages_form_no_circle():
     below = {name: set(allowed) for name, allowed in ALLOWED.items() if not name.startswith("__")}
     while leaves := {name for name, allowed in below.items() if not allowed}:
         below = {name: allowed - leaves for name, allowed in below.items() if name not in leaves}
     assert below == {}
 
 
-def test_reading_of_imports(tmp_path):
-    (tmp_path / "x.py").write_text(
-        "import torch\nfrom . import plots\nfrom .vit import ViT\nfrom mp3lib.data import load_images\n"
-        "def f():\n    import mp3lib.train\n    from mp3lib import evaluate, budget\n"
-    )
-    assert imports(tmp_path / "x.py") == {"plots", "vit", "data", "train", "evaluate", "budgets"}
+def test_the_library_imports_nothing_from_around_it():
+    """Neither studies, tools, benchmarks, site and tests nor a script in one of these folders."""
+    folders = {path.parent for path in ROOT.glob("*/*.py")} - {LIBRARY}
+    around = {folder.name for folder in folders if not folder.name.startswith(".")}
+    around |= {path.stem for folder in folders for path in folder.glob("*.py") if path.stem != "__init__"}
+    assert {"studies", "tools", "benchmarks", "plan", "lab"} <= around
+    for path in FILES:
+        found = {name.split(".")[0] for name in modules(ast.parse(path.read_text(encoding="utf-8")), path)}
+        assert found & around == set(), path
+
+
+def test_reading_of_imports():
+    text = """
+import torch, mp3lib.train.loop
+from . import answers
+from .mp3 import MP3
+from .. import plots
+from ..data.load import load_images
+def f():
+    from mp3lib import evaluate, budget
+    from vit_pytorch import mp3
+"""
+    assert ours(LIBRARY / "model" / "x.py", text) == {"train", "plots", "data", "evaluate", "budgets"}
+    assert ours(LIBRARY / "x.py", "from .model import MP3\nfrom . import plots\nimport numpy") == {"model", "plots"}
+    assert "vit_pytorch" in modules(ast.parse(text), LIBRARY / "model" / "x.py")
+
+
+# --- faces ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in FACES if (LIBRARY / name).is_dir()])
+def test_no_public_name_of_a_face_is_that_of_a_submodule(name):
+    """It would mean one thing before the submodule is imported and another thing after."""
+    face = importlib.import_module(f"mp3lib.{name}")
+    exported = {n for n in face.__all__ if not isinstance(getattr(face, n), types.ModuleType)}
+    assert sorted(face.__all__) == sorted(set(face.__all__))
+    assert exported & {path.stem for path in (LIBRARY / name).iterdir()} == set()
+
+
+def complaints(code: str) -> list[str]:
+    """What a notebook's code takes from the library that is not a public name of one of its faces."""
+    found, tree = [], ast.parse(code)
+
+    def check(module: str, names: list[str]) -> None:
+        face = module.partition(".")[2]
+        if module != "mp3lib" and face not in FACES:
+            found.append(module)
+            return
+        loaded = importlib.import_module(module)
+        own = getattr(loaded, "__all__", None) or [
+            name for name, value in vars(loaded).items() if getattr(value, "__module__", None) == module
+        ]
+        public = {*own, *(FACES if module == "mp3lib" else ())}
+        found.extend(f"{module}.{name}" for name in names if name not in public)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "mp3lib":
+                    check(alias.name, [])
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mp3lib":
+            check(node.module, [alias.name for alias in node.names])
+        elif isinstance(node, ast.Attribute) and (chain := dotted(node))[:1] == ["mp3lib"]:
+            module = f"mp3lib.{chain[1]}" if chain[1] in FACES and len(chain) > 2 else "mp3lib"
+            check(module, [chain[2] if module != "mp3lib" else chain[1]])
+    return sorted(set(found))
+
+
+def dotted(node: ast.AST) -> list[str]:
+    """``a.b.c`` as its names; empty where something else than names is in it."""
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value)
+        return [*before, node.attr] if before else []
+    return [node.id] if isinstance(node, ast.Name) else []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_use_public_names_only(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        lines = "".join(cell["source"]).splitlines()
+        code = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+        assert cell["cell_type"] != "code" or complaints(code) == []
+
+
+def test_reading_of_public_names():
+    assert complaints("import mp3lib\nfrom mp3lib import MP3, plots\nfrom mp3lib.data import cues, to_float") == []
+    assert complaints("import mp3lib\nmp3lib.ViT(mp3lib.model.student_of('x').upper())\nx.mp3lib.y") == []
+    assert complaints("from mp3lib.widgets import live, slider\nfrom mp3lib.results import stored") == []
+    assert complaints("from mp3lib.model.shipped import FOLDER\nimport mp3lib.train.loop") == [
+        "mp3lib.model.shipped",
+        "mp3lib.train.loop",
+    ]
+    assert complaints("import mp3lib\nmp3lib.model.mp3.take(t)\nmp3lib.tables") == ["mp3lib.model.mp3", "mp3lib.tables"]
+    assert complaints("from mp3lib.plots import cut\nfrom mp3lib.widgets import Picture") == [
+        "mp3lib.plots.cut",
+        "mp3lib.widgets.Picture",
+    ]

@@ -1,4 +1,4 @@
-"""Every live figure of every notebook: drawn over the whole range of its controls, and moved, in a live kernel."""
+"""Every live figure of every notebook, in a running kernel: drawn over the whole range of its controls, and moved."""
 
 import ast
 import sys
@@ -13,7 +13,7 @@ from lab_page import hatched_cells
 from nbclient.exceptions import CellExecutionError
 
 from mp3lib import plots
-from mp3lib.widgets import dropdown, file_upload, float_slider, patch_picker, png, selection_slider, slider
+from mp3lib.widgets import dropdown, file_upload, patch_picker, png, selection_slider, slider
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import live_figures  # noqa: E402
 from live_figures import LiveNotebook  # noqa: E402
 
-BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LIVE = [path for path in BOOK if live_figures.has_live_figures(path)]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LIVE = [path for path in NOTEBOOKS if live_figures.has_live_figures(path)]
 each_live = pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem)
 
 
@@ -33,7 +33,7 @@ def run(path: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def results(request):
-    """The answers of each notebook's kernel; two run at a time."""
+    """A function of a notebook's path: the results of `run`. Two kernels run at a time."""
     chosen = {item.callspec.params["path"] for item in request.session.items if "results" in item.fixturenames}
     pool = ThreadPoolExecutor(2)
     futures: dict[Path, Future] = {path: pool.submit(run, path) for path in sorted(chosen)}
@@ -45,7 +45,7 @@ def results(request):
 @each_live
 def test_every_figure_is_drawn_over_the_whole_range_of_its_controls(results, path):
     assert results(path)["complaints"] == []
-    assert results(path)["drawn"], "the source makes live figures, the kernel has none"
+    assert results(path)["drawn"], "the source makes live figures, but the kernel has none"
 
 
 @pytest.mark.slow
@@ -57,19 +57,19 @@ def test_every_move_of_a_control_draws_its_picture(results, path):
 
 @pytest.mark.slow
 @each_live
-def test_controls_have_labels_of_their_own(results, path):
+def test_the_controls_of_a_figure_have_different_labels(results, path):
     for figure in results(path)["figures"]:
         labels = [control["label"] for control in figure["controls"].values()]
         assert all(label.strip() for label in labels) and len(set(labels)) == len(labels), figure
 
 
-def test_there_are_live_figures():
+def test_live_figures_are_found_in_at_least_five_notebooks():
     assert len(LIVE) >= 5
 
 
-@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_draw_function_is_used(path):
-    """A `draw_...` that no cell calls and no `live(...)` binds was never seen by anyone."""
+    """Each function `draw_...` is called by a cell or bound by `live(...)`; otherwise no reader sees its figure."""
     code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     trees = [ast.parse("\n".join(x for x in source.splitlines() if x[:1] not in "%!")) for source in code]
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -77,10 +77,10 @@ def test_every_draw_function_is_used(path):
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     assert defined <= used
     calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "live"]
-    assert {call.args[0].id for call in calls} <= defined, "live(draw_..., ...) binds a function of this notebook"
+    assert {call.args[0].id for call in calls} <= defined, "live(draw_..., ...) must bind a function of this notebook"
 
 
-# --- the tests tested -------------------------------------------------------------------------------------------------
+# --- the checks find broken figures -----------------------------------------------------------------------------------
 
 SETUP = """
 import warnings
@@ -138,11 +138,11 @@ def test_broken_callbacks_are_caught(tmp_path):
 
 
 @pytest.mark.slow
-def test_deaf_controls_and_careless_uploads_are_caught(tmp_path):
-    deaf = "one = live(lambda k: cells(k), alt='cells', k=slider('hidden', 0, 8, 0))\none.redraw = lambda: None\none"
+def test_controls_without_effect_and_unchecked_uploads_are_caught(tmp_path):
+    idle = "one = live(lambda k: cells(k), alt='cells', k=slider('hidden', 0, 8, 0))\none.redraw = lambda: None\none"
     upload = "def read(data):\n    return len(data)\ndef draw_photo(photo):\n    return cells(photo % 17)\n"
     upload += "live(draw_photo, alt='cells', photo=file_upload('photo', read, 0))"
-    with LiveNotebook(write(tmp_path / "deaf.ipynb", SETUP, deaf, upload)) as notebook:
+    with LiveNotebook(write(tmp_path / "idle.ipynb", SETUP, idle, upload)) as notebook:
         complaints = notebook.ask("moves")["complaints"]
     assert "<lambda> moved by k = 8 to k=8: nothing was drawn" in complaints
     assert "draw_photo, text.txt uploaded: None instead of a sentence" in complaints
@@ -154,13 +154,14 @@ def test_a_failing_cell_is_raised(tmp_path):
         notebook.ask("figures")
 
 
-# --- its small parts --------------------------------------------------------------------------------------------------
+# --- the functions of tools/live_figures.py ---------------------------------------------------------------------------
 
 
-def test_ranges_reach_both_ends():
+def test_the_range_of_a_control_includes_both_ends():
     assert live_figures.range_of(slider("k", 1, 4, 2)) == [1, 2, 3, 4]
     assert live_figures.range_of(slider("k", 0, 8, 0, step=3)) == [0, 3, 6, 8]
-    assert live_figures.range_of(float_slider("k", 0.0, 1.0, 0.5, 0.25)) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    floats = ipywidgets.FloatSlider(0.5, min=0.0, max=1.0, step=0.25)
+    assert live_figures.range_of(floats) == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert live_figures.range_of(dropdown("k", {"a": 1, "b": 2})) == [1, 2]
     assert live_figures.range_of(selection_slider("k", [1, 10, 100])) == [1, 10, 100]
     assert live_figures.range_of(ipywidgets.Checkbox()) == [False, True]
@@ -170,7 +171,7 @@ def test_ranges_reach_both_ends():
         live_figures.range_of(ipywidgets.Text())
 
 
-def test_settings_hold_ends_corners_and_start():
+def test_settings_include_the_start_and_all_combinations_of_ends():
     settings = live_figures.settings_of({"a": 5, "b": "x"}, {"a": list(range(100)), "b": ["x", "y"]})
     assert settings[0] == {"a": 5, "b": "x"}
     for a in (0, 99):
@@ -181,14 +182,14 @@ def test_settings_hold_ends_corners_and_start():
     assert live_figures.spread(list(range(100)), 3) == [0, 50, 99]
 
 
-def test_idle_controls():
+def test_idle_controls_are_those_that_never_change_the_picture():
     pictures = [({"a": a, "b": b}, f"{a}") for a in (0, 1) for b in (0, 1)]
     assert live_figures.idle_controls(pictures, "ab") == ["b"]
     assert live_figures.idle_controls([*pictures, ({"a": 1, "b": 2}, "other")], "ab") == []
 
 
 @pytest.mark.parametrize("patch_size, n", [(8, 16), (4, 64)])
-def test_hatched_patches_are_counted_from_the_pixels(patch_size, n):
+def test_hatched_cells_counts_hidden_patches_from_the_pixels(patch_size, n):
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
     for hidden in (0, 1, n // 2, n - 1, n):
         flags = np.random.default_rng(1).permuted(np.tile(np.arange(n) < hidden, (2, 3, 1)), axis=2)

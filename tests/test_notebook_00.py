@@ -1,4 +1,4 @@
-"""What the tour shuffles, asks, lays and draws: properties, and every control over its whole range."""
+"""The functions and figures of notebook 00: their properties, and every control over its whole range."""
 
 import inspect
 import json
@@ -15,11 +15,11 @@ from mp3lib.evaluate import assign
 from mp3lib.widgets import png
 
 EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
-COUNT = 24  # pictures that the sliders offer
+COUNT = 24  # images that the sliders offer
 
 
 def notebook_for(network, seed=0):
-    """The notebook's definitions with the values that its cells compute, for this network and random pictures."""
+    """The notebook's functions and the values that its cells compute, for this network and random images."""
     nb = definitions("00")
     rows, cols = network.vit.grid
     n, draw = rows * cols, torch.Generator().manual_seed(seed)
@@ -61,10 +61,10 @@ def any_grid(request):
     return notebook_for(untrained(*sizes[request.param], "frozen" if request.param == "wide" else "updated"))
 
 
-# --- shuffle, ask, put together ---------------------------------------------------------------------------------------
+# --- shuffle, predict, assign -----------------------------------------------------------------------------------------
 
 
-def test_a_shuffle_is_the_librarys(any_grid):
+def test_shuffle_equals_the_library(any_grid):
     nb, picture = any_grid, any_grid["pictures"][0]
     for seed in range(5):
         order = torch.randperm(nb["n"], generator=torch.Generator().manual_seed(seed))
@@ -73,7 +73,7 @@ def test_a_shuffle_is_the_librarys(any_grid):
         assert shuffled.dtype == torch.uint8 and torch.equal(shuffled.permute(1, 2, 0), torch.from_numpy(library))
 
 
-def test_a_shuffle_can_be_undone_and_keeps_the_picture(any_grid):
+def test_a_shuffle_can_be_undone_and_keeps_all_pixels(any_grid):
     nb, picture = any_grid, any_grid["pictures"][1]
     before = picture.clone()
     order = nb["order"]
@@ -86,54 +86,54 @@ def test_a_shuffle_can_be_undone_and_keeps_the_picture(any_grid):
     assert torch.equal(picture, before)
 
 
-def test_the_answer_is_the_librarys_for_any_patches_looked_at(any_grid):
+def test_predictions_equal_the_library_for_any_context(any_grid):
     nb, picture = any_grid, any_grid["pictures"][2]
     for seen in (None, torch.tensor([0]), nb["order"][: nb["n"] // 2], torch.arange(nb["n"])):
-        chances = nb["ask"](picture, seen)
-        assert chances.shape == (nb["n"], nb["n"])
-        torch.testing.assert_close(chances.sum(dim=1), torch.ones(nb["n"]), atol=1e-5, rtol=0)
+        probabilities = nb["ask"](picture, seen)
+        assert probabilities.shape == (nb["n"], nb["n"])
+        torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(nb["n"]), atol=1e-5, rtol=0)
         context = torch.arange(nb["n"]) if seen is None else seen
         library = nb["network"].predict(nb["to_float"](picture[None]), context).logits[0]
-        torch.testing.assert_close(chances, library.softmax(dim=-1), atol=1e-6, rtol=0)
-        assert torch.equal(nb["put_together"](chances), assign(library[None])[0])
+        torch.testing.assert_close(probabilities, library.softmax(dim=-1), atol=1e-6, rtol=0)
+        assert torch.equal(nb["put_together"](probabilities), assign(library[None])[0])
 
 
-def test_the_order_of_the_heap_tells_nothing(any_grid, shipped):
+def test_shuffling_the_input_only_reorders_the_predictions(any_grid, shipped):
     for nb in (any_grid, shipped):
-        heap = nb["shuffle"](nb["pictures"][3], nb["order"])
-        straight = nb["ask"](nb["pictures"][3])
-        torch.testing.assert_close(nb["ask"](heap), straight[nb["order"]], atol=1e-4, rtol=0)
+        shuffled = nb["shuffle"](nb["pictures"][3], nb["order"])
+        in_order = nb["ask"](nb["pictures"][3])
+        torch.testing.assert_close(nb["ask"](shuffled), in_order[nb["order"]], atol=1e-4, rtol=0)
 
 
-def test_put_together_is_sure_of_zeros_and_ties():
+def test_the_assignment_is_right_with_probabilities_of_zero_and_with_ties():
     nb = definitions("00")
     for n in (1, 4, 16):
         order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
-        assert torch.equal(nb["put_together"](torch.eye(n)[order]), order)  # certain, all others impossible
+        assert torch.equal(nb["put_together"](torch.eye(n)[order]), order)  # probabilities of 0 and 1
         assert sorted(nb["put_together"](torch.full((n, n), 1 / n)).tolist()) == list(range(n))
-    wanted = torch.tensor([[0.6, 0.4, 0.0], [0.9, 0.0, 0.1], [0.0, 0.0, 1.0]])  # patches 0 and 1 both want place 0
-    assert nb["put_together"](wanted).tolist() == [1, 0, 2]
+    conflict = torch.tensor([[0.6, 0.4, 0.0], [0.9, 0.0, 0.1], [0.0, 0.0, 1.0]])  # patches 0 and 1 both predict 0
+    assert nb["put_together"](conflict).tolist() == [1, 0, 2]
 
 
-# --- laying the puzzle ------------------------------------------------------------------------------------------------
+# --- placing patches one by one ---------------------------------------------------------------------------------------
 
 
-def test_laying_takes_one_patch_more_each_time_the_surest_first(any_grid):
+def test_each_step_places_one_more_patch_in_order_of_confidence(any_grid):
     nb, n = any_grid, any_grid["n"]
     for number in range(4):
         boards = [nb["lay"](number, count) for count in range(n + 1)]
         assert (boards[0] == -1).all()
         assert torch.equal(boards[n], nb["answers"][number].argsort())
-        turns = []
+        confidences = []
         for before, after in zip(boards[:-1], boards[1:], strict=True):
             [place] = (before != after).nonzero()[:, 0].tolist()
             patch = int(after[place])
             assert before[place] == -1 and nb["answers"][number][patch] == place
-            turns.append(float(nb["sure"][number][patch]))
-        assert turns == sorted(turns, reverse=True)
+            confidences.append(float(nb["sure"][number][patch]))
+        assert confidences == sorted(confidences, reverse=True)
 
 
-def test_wrong_places_leaves_out_the_right_and_the_empty(any_grid):
+def test_wrong_places_leaves_out_right_and_empty_positions(any_grid):
     wrong_places, n = any_grid["wrong_places"], any_grid["n"]
     right = torch.arange(n)
     swapped = right.clone()
@@ -146,7 +146,7 @@ def test_wrong_places_leaves_out_the_right_and_the_empty(any_grid):
 
 
 def slider_ranges(nb):
-    """For each drawing that is bound to sliders: name -> (low, high, value, step), read from the notebook's cells."""
+    """For each figure with sliders: the name of each slider -> (low, high, value, step), read from the notebook."""
     [path] = NOTEBOOKS.glob("00*.ipynb")
     found = {}
     for cell in nbformat.read(path, as_version=4).cells:
@@ -158,13 +158,14 @@ def slider_ranges(nb):
 
 
 def slider_arguments(source, nb):
+    """Name and arguments, without the label, of each slider in the source of a cell."""
     for name, arguments in re.findall(r"^ *(\w+)=slider\((.*)\),$", source, re.MULTILINE):
         listed = re.sub(r'^"[^"]*", |, every_step=True$', "", arguments)
         low, high, value, *step = eval(f"[{listed.replace('step=', '')}]", {"n": nb["n"]})
         yield name, (low, high, value, *step)
 
 
-def test_each_slider_is_found_with_its_drawing(shipped):
+def test_all_sliders_are_found_with_their_figures(shipped):
     ranges = slider_ranges(shipped)
     assert set(ranges) == {"draw_steps", "draw_mask"}
     for name, controls in ranges.items():
@@ -174,8 +175,8 @@ def test_each_slider_is_found_with_its_drawing(shipped):
 
 
 @pytest.mark.parametrize("name", ["draw_steps", "draw_mask"])
-def test_drawings_over_the_whole_range_of_each_control(shipped, name):
-    """Each control moves through its range while the others stay; and all corners."""
+def test_figures_are_drawn_over_the_whole_range_of_each_control(shipped, name):
+    """Each control takes all its values while the others keep theirs; also all combinations of ends."""
     controls = slider_ranges(shipped)[name]
     start = {control: value for control, (_, _, value, _) in controls.items()}
     moves = [start | {control: v} for control, (low, high, _, step) in controls.items()
@@ -183,26 +184,26 @@ def test_drawings_over_the_whole_range_of_each_control(shipped, name):
     (a, (a0, a1, *_)), (b, (b0, b1, *_)) = controls.items()
     moves += [{a: x, b: y} for x in (a0, a1) for y in (b0, b1)]
     seen = {png(shipped[name](**values), small=False) for values in moves}
-    assert len(seen) > 30  # the picture follows its controls
+    assert len(seen) > 30  # the figure follows its controls
     first = shipped[name](**moves[0])
     assert isinstance(first, plots.Picture) and png(first) == png(shipped[name](**moves[0]))
 
 
-def test_drawings_of_any_grid(any_grid):
+def test_figures_are_drawn_for_any_grid(any_grid):
     nb, n = any_grid, any_grid["n"]
     for count in (0, 1, n // 2, n - 1, n):
         right = count - nb["wrong_places"](nb["lay"](5, count)).sum()
         assert nb["draw_steps"](5, count).alt == f"Picture 5: {count} of {n} laid, {right} right"
     for percent in (0, 50, 95):
         assert f" {n - int(percent / 100 * n)} of {n} " in nb["draw_mask"](percent, 5).alt
-    heap = nb["shuffle"](nb["pictures"][0], nb["order"])
-    figure = nb["draw_chances"](heap, nb["ask"](heap), nb["order"])
+    shuffled = nb["shuffle"](nb["pictures"][0], nb["order"])
+    figure = nb["draw_chances"](shuffled, nb["ask"](shuffled), nb["order"])
     small_maps = figure.axes[1].images[0].get_array()
     assert small_maps.shape == (nb["rows"] ** 2, nb["cols"] ** 2) and len(png(figure)) > 1000
 
 
-def test_the_ring_lies_on_the_true_place(any_grid):
-    """With a network that knows all, every ring lies on the one dark cell of its map."""
+def test_the_ring_marks_the_true_position(any_grid):
+    """For perfect predictions, every ring lies on the only dark cell of its heat map."""
     nb = any_grid
     figure = nb["draw_chances"](nb["pictures"][0], torch.eye(nb["n"])[nb["order"]], nb["order"])
     dark = torch.from_numpy(figure.axes[1].images[0].get_array().data).nonzero()  # (n, 2): row, column
@@ -213,8 +214,8 @@ def test_the_ring_lies_on_the_true_place(any_grid):
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_tour_shows_the_measured_numbers():
-    """The title of the bars, as stored, says what results/evaluations says."""
+def test_the_notebook_shows_the_measured_numbers():
+    """The stored title of the bar chart has the numbers of results/evaluations."""
     score = json.loads((EVALUATIONS / "student-4x4.json").read_text())["positions"]["0.0"]
     [path] = NOTEBOOKS.glob("00*.ipynb")
     alts = [

@@ -1,4 +1,4 @@
-"""What notebook 01 builds is what the library holds."""
+"""The functions of notebook 01 equal those of the library."""
 
 import random
 
@@ -15,7 +15,7 @@ def notebook():
 
 
 def random_grids(count: int):
-    """(rows, cols, dim, temperature): squares and others, down to one patch and one hand."""
+    """(rows, cols, dim, temperature): grids of any shape, including one patch, and one pair of sine and cosine."""
     draw = random.Random(0)
     grids = [(1, 1, 4, 10000), (1, 9, 8, 1)]
     for _ in range(count):
@@ -31,7 +31,7 @@ def test_2d_code_equals_the_library(notebook, rows, cols, dim, temperature):
     assert ours.shape == (rows * cols, dim) and ours.dtype == library.dtype
     torch.testing.assert_close(ours, library, rtol=0, atol=1e-6)
     loop = notebook["posemb_sincos_2d_loop"](rows, cols, dim, temperature)
-    torch.testing.assert_close(loop, library, rtol=0, atol=1e-5)  # its angles are computed in double precision
+    torch.testing.assert_close(loop, library, rtol=0, atol=1e-5)  # the loop computes angles in double precision
 
 
 def test_default_temperature_is_the_librarys(notebook):
@@ -49,7 +49,7 @@ def test_1d_code_is_a_row_of_the_librarys(notebook, n, dim, temperature):
 
 
 @pytest.mark.parametrize("places", [-5, 1, 3])
-def test_rotation_leads_from_any_place_to_another(notebook, places):
+def test_rotation_maps_the_code_of_any_position_to_that_of_another(notebook, places):
     hands, temperature, n = 8, 50, 20
     code = posemb_sincos_2d(torch.zeros(1, 1, n, 4 * hands), temperature)[:, : 2 * hands]
     there = code.roll(-places, dims=0)
@@ -59,26 +59,24 @@ def test_rotation_leads_from_any_place_to_another(notebook, places):
         torch.testing.assert_close(turned[keep], there[keep][:, [i, hands + i]], rtol=0, atol=1e-5)
 
 
-def test_attention_in_small_ignores_the_order(notebook):
+def test_mix_ignores_the_order_of_its_tokens(notebook):
     tokens = torch.randint(-5, 6, (7, 3))
     order = torch.randperm(7)
     assert torch.equal(notebook["mix"](tokens[order]), notebook["mix"](tokens)[order])
 
 
-def test_similarity_is_one_with_itself_and_falls_with_the_distance_alone(notebook):
+def test_similarity_is_one_with_itself_and_depends_only_on_the_distance(notebook):
     similarity = notebook["similarity_maps"](10, 64)
     assert similarity.shape == (64, 8, 8)
     torch.testing.assert_close(similarity.flatten(1).diagonal(), torch.ones(64))
-    # two columns right and one row down, from everywhere
+    # the similarity with the patch two columns right and one row down, for all patches that have one
     values = torch.stack([similarity[8 * y + x, y + 1, x + 2] for y in range(7) for x in range(6)])
     torch.testing.assert_close(values, values[:1].expand_as(values), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature, dim, patch", [(1, 4, 0), (100000, 256, 63), (1, 256, 7)])
-def test_slider_draws_at_both_ends_of_its_ranges(notebook, temperature, dim, patch):
+def test_the_figure_is_drawn_at_both_ends_of_its_sliders(notebook, temperature, dim, patch):
     figure = notebook["draw_similarity"](temperature, dim, patch)
     assert isinstance(figure, plots.Picture)
     assert f"Patch {patch} " in figure.alt
-    assert (
-        figure.png() == notebook["draw_similarity"](temperature, dim, patch).png()
-    )  # nothing but its arguments counts
+    assert figure.png() == notebook["draw_similarity"](temperature, dim, patch).png()

@@ -1,4 +1,4 @@
-"""What notebook 02 defines is what the library holds: outputs, gradients and attention weights."""
+"""The modules of notebook 02 equal those of the library: outputs, gradients and attention weights."""
 
 import random
 
@@ -25,13 +25,13 @@ def contexts(dim: int, tokens: int, k: int) -> list[dict]:
 
 
 def assert_same(ours, theirs, x, **context):
-    """Equal outputs, and equal gradients of the input, the context and every parameter, for the same weights."""
+    """Assert equal outputs and equal gradients, of the input, the context and all parameters, for equal weights."""
     theirs.load_state_dict(ours.state_dict(), strict=True)
     results = []
     for module in (ours, theirs):
         leaves = {"x": x.clone().requires_grad_()}
         leaves |= {name: t.clone().requires_grad_() for name, t in context.items() if torch.is_tensor(t)}
-        torch.manual_seed(1)  # dropout, where there is any
+        torch.manual_seed(1)  # for dropout
         out = module(leaves["x"], **context | {name: t for name, t in leaves.items() if name != "x"})
         weight = torch.linspace(-1, 1, out.numel()).view_as(out)
         results.append([out, *torch.autograd.grad((out * weight).sum(), [*leaves.values(), *module.parameters()])])
@@ -41,7 +41,7 @@ def assert_same(ours, theirs, x, **context):
 
 @pytest.fixture(autouse=True)
 def double():
-    """In float64 the fused kernel and the written-out sums differ by nothing that could hide an error."""
+    """Use float64, in which the fused kernel and the explicit sums differ too little to hide an error."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)
     yield
@@ -77,13 +77,10 @@ def test_defaults_are_the_librarys():
 
 
 def test_dropout_is_the_librarys():
-    ours, theirs = (lib(12, depth=2, heads=3, dim_head=4, mlp_dim=20, dropout=0.3) for lib in transformers())
+    config = dict(depth=2, heads=3, dim_head=4, mlp_dim=20, dropout=0.3)
+    ours, theirs = NB["Transformer"](12, **config), mp3lib.Transformer(12, **config)
     assert_same(ours, theirs, torch.randn(2, 6, 12), num_context=4)
     assert_same(ours.eval(), theirs.eval(), torch.randn(2, 6, 12), num_context=4)
-
-
-def transformers():
-    return NB["Transformer"], mp3lib.Transformer
 
 
 @pytest.mark.parametrize(("n", "k", "d"), [(1, 1, 1), (5, 3, 4), (3, 8, 16)])
@@ -108,7 +105,7 @@ def test_loop_and_einsum_have_torchs_gradients(n, k, d):
         torch.testing.assert_close(b, c)
 
 
-def test_softmax_is_torchs_also_for_large_scores():
+def test_softmax_is_torchs_even_for_large_scores():
     for scores in (torch.randn(4, 6), torch.tensor([1000.0, 1001.0]), torch.tensor([-1e30, 0.0])):
         leaf, weight = scores.requires_grad_(), torch.linspace(-1, 1, scores.shape[-1])
         shares = NB["softmax"](leaf), leaf.softmax(dim=-1)
@@ -116,7 +113,7 @@ def test_softmax_is_torchs_also_for_large_scores():
         torch.testing.assert_close(*(torch.autograd.grad((s * weight).sum(), leaf) for s in shares))
 
 
-@pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 2)])  # not k = 1: a product without a sum
+@pytest.mark.parametrize(("n", "k"), [(16, 4), (16, 16), (9, 2)])  # not k = 1, which is a product without a sum
 def test_counted_multiplications_are_pytorchs(n, k):
     layer = NB["Transformer"](dim=12, depth=1, heads=2, dim_head=5, mlp_dim=20)
     with FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""Notebook 03 builds patchify and the ViT: compared with the library on configurations that it does not use itself."""
+"""`patchify` and the ViT of notebook 03 equal those of the library, also for sizes that the notebook does not use."""
 
 import random
 
@@ -7,6 +7,7 @@ import torch
 from notebook_code import definitions
 
 import mp3lib
+from mp3lib.data import to_float
 
 notebook = definitions("03")
 
@@ -26,11 +27,11 @@ for _ in range(4):
 
 
 def make(sizes: dict):
-    """The notebook's and the library's ViT with the same random weights, in eval mode, and images that fit them."""
+    """The ViTs of notebook and library with the same random weights, in eval mode, and random images."""
     torch.manual_seed(0)
     ours, theirs = notebook["ViT"](**sizes), mp3lib.ViT(**sizes)
     with torch.no_grad():
-        for parameter in theirs.parameters():  # norms and biases too, which start as ones and zeros
+        for parameter in theirs.parameters():  # also norms and biases, which start as ones and zeros
             parameter.add_(0.1 * torch.randn_like(parameter))
     ours.load_state_dict(theirs.state_dict())
     theirs.load_state_dict(ours.state_dict())
@@ -67,13 +68,13 @@ def test_vit_defaults_are_the_librarys():
         assert torch.equal(a, b)
 
 
-def test_vit_refuses_patches_that_do_not_divide():
+def test_vit_raises_an_error_for_patches_that_do_not_divide_the_image():
     with pytest.raises(ValueError, match="does not divide"):
         notebook["ViT"](num_classes=2, image_size=(8, 10), patch_size=4, dim=4, depth=1, heads=1, mlp_dim=4)
 
 
 @pytest.mark.parametrize("shape, p", [((2, 3, 32, 32), 8), ((1, 1, 6, 9), 3), ((3, 2, 4, 10), 2), ((1, 3, 5, 5), 1)])
-def test_patchify(shape, p):
+def test_patchify_equals_the_library_and_unpatchify_is_its_inverse(shape, p):
     torch.manual_seed(0)
     images = torch.randn(shape)
     sizes = dict(
@@ -101,7 +102,7 @@ def test_patch_embedding_is_the_librarys():
 
 
 @pytest.mark.parametrize("patch_size, heads, dim_head, depth", [(8, 2, 32, 4), (4, 3, 8, 1), (2, 1, 64, 0)])
-def test_count_by_hand(patch_size, heads, dim_head, depth):
+def test_the_counted_parameters_are_those_of_the_library(patch_size, heads, dim_head, depth):
     sizes = dict(num_classes=7, patch_size=patch_size, dim=24, depth=depth, heads=heads, dim_head=dim_head, mlp_dim=50)
     vit = mp3lib.ViT(image_size=16, channels=2, **sizes)
     counts = notebook["count_by_hand"](channels=2, **sizes)
@@ -111,17 +112,17 @@ def test_count_by_hand(patch_size, heads, dim_head, depth):
     assert counts["head"] == sum(parameter.numel() for parameter in vit.linear_head.parameters())
 
 
-def test_moving_patches():
+def test_moving_patches_keeps_all_patches_and_moves_the_given_number():
     images = torch.randn(2, 3, 32, 32)
     move, patchify = notebook["move"], notebook["patchify"]
     for moved in (0, 1, 2, 7, 16):
         before, after = patchify(images, 8), patchify(move(images, moved), 8)
         changed = (before != after).any(dim=-1).any(dim=0).sum()
         assert changed == (moved if moved > 1 else 0)
-        assert torch.equal(before.sort(dim=1).values, after.sort(dim=1).values)  # no patch lost
+        assert torch.equal(before.sort(dim=1).values, after.sort(dim=1).values)  # no patch is lost
 
 
-def test_schedule_rises_then_falls_to_zero():
+def test_the_learning_rate_rises_then_falls_to_zero():
     share = [notebook["warmup_cosine"](step, 200) for step in range(201)]
     assert 0 < share[0] < 0.1 and max(share) <= 1 and abs(share[-1]) < 1e-9
     top = share.index(max(share))
@@ -129,13 +130,13 @@ def test_schedule_rises_then_falls_to_zero():
     assert share[: top + 1] == sorted(share[: top + 1]) and share[top:] == sorted(share[top:], reverse=True)
 
 
-def test_train_learns_and_leaves_the_images_alone():
+def test_train_learns_and_does_not_change_the_images():
     torch.manual_seed(0)
     labels = torch.arange(200) % 2
     images = (labels[:, None, None, None] * torch.ones(200, 3, 8, 8) * torch.tensor([255, 0, 0])[:, None, None]).byte()
     before = images.clone()
     sizes = dict(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=8, dim_head=8)
-    test = mp3lib.data.to_float(images), labels
+    test = to_float(images), labels
     losses, accuracies = notebook["train"](notebook["ViT"](**sizes), images, labels, test, True, 5, batch_size=20)
     assert len(losses) == 50 and len(accuracies) == 6
     assert losses[-1] < 0.2 < losses[0] and accuracies[-1] == 1.0

@@ -1,4 +1,4 @@
-"""What notebook 04 builds is what the library has, and both are what ``vit_pytorch`` does."""
+"""The functions of notebook 04 equal those of the library, and its frozen context equals ``vit_pytorch``."""
 
 import copy
 import random
@@ -9,6 +9,7 @@ from notebook_code import definitions
 from vit_pytorch import mp3 as reference
 
 import mp3lib
+from mp3lib.model.mp3 import take
 
 nb = definitions("04")
 SHAPES = [((32, 32), (8, 8)), ((16, 32), (8, 8)), ((24, 16), (4, 8)), ((32, 32), (4, 4))]
@@ -49,7 +50,7 @@ def test_the_same_seed_draws_the_same_context(name, batch, n, ratio):
     ours = nb[name](batch, n, ratio, seeded(n))
     theirs = mp3lib.sample_context(batch, n, ratio, generator=seeded(n))
     for a, b in zip(ours, theirs, strict=True):
-        assert torch.equal(a.view_as(b), b)  # the loop's empty lists of hidden patches have the shape (b, 0) too
+        assert torch.equal(a.view_as(b), b)  # without hidden patches, both have no elements
     assert ours[0].shape == (batch, n - int(ratio * n))
 
 
@@ -80,7 +81,7 @@ def test_frozen_is_vit_pytorch(image_size, patch_size):
     theirs.load_state_dict(ours.state_dict(), strict=True)
     images = torch.rand(2, 3, *image_size) * 2 - 1
     losses = []
-    for model in (ours, theirs):  # the reference draws from the global generator only
+    for model in (ours, theirs):  # the reference uses only the global generator
         torch.manual_seed(8)
         losses.append(model(images))
         losses[-1].backward()
@@ -104,31 +105,31 @@ def test_subsampled_loss_and_gradients_are_the_librarys(context, fraction):
     assert_same_gradients(ours, theirs)
 
 
-def test_the_counted_cost_is_what_the_library_spends():
+def test_the_counted_queries_and_pairs_are_those_of_the_library():
     vit = make_vit((32, 32), (4, 4))
     for ratio, fraction in ((0.5, 1.0), (0.75, 0.1), (0.9, 0.5)):
         with mp3lib.record_attention(vit) as layers:
             mp3lib.MP3(vit, ratio, "updated")(torch.zeros(1, 3, 32, 32), fraction)
-        asking, pairs = nb["count"](64, ratio, fraction)
-        assert all(layer.shape[2] == asking and layer.shape[2] * layer.shape[3] == pairs for layer in layers)
+        queries, pairs = nb["count"](64, ratio, fraction)
+        assert all(layer.shape[2] == queries and layer.shape[2] * layer.shape[3] == pairs for layer in layers)
 
 
 @pytest.mark.parametrize("n", [2, 5, 16])
 def test_the_loss_is_the_librarys_prediction_loss(n):
     vit = make_vit((8, 8 * n), (8, 8))
-    answer = mp3lib.MP3(vit, 0.5).predict(torch.rand(3, 3, 8, 8 * n) * 2 - 1)
-    logits = answer.logits.clone().requires_grad_()
-    expected = (answer.logits.softmax(dim=-1) - torch.eye(n)) / (3 * n)  # the gradient of a cross-entropy
+    prediction = mp3lib.MP3(vit, 0.5).predict(torch.rand(3, 3, 8, 8 * n) * 2 - 1)
+    logits = prediction.logits.clone().requires_grad_()
+    expected = (prediction.logits.softmax(dim=-1) - torch.eye(n)) / (3 * n)  # the gradient of a cross-entropy
     for name in ("position_loss", "position_loss_loop"):
         loss = nb[name](logits)
-        torch.testing.assert_close(loss.detach(), answer.loss.mean(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(loss.detach(), prediction.loss.mean(), atol=1e-6, rtol=0)
         torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], expected, atol=1e-6, rtol=0)
 
 
-def test_take_and_its_loop():
+def test_take_and_its_loop_equal_the_library():
     tokens = torch.randn(3, 7, 4, requires_grad=True)
     indices = torch.randint(7, (3, 5))
-    expected = mp3lib.mp3.take(tokens, indices)
+    expected = take(tokens, indices)
     assert torch.equal(expected, torch.stack([tokens[b, indices[b]] for b in range(3)]))
     weight = torch.randn_like(expected)
     for name in ("take", "take_loop"):
@@ -139,7 +140,7 @@ def test_take_and_its_loop():
 
 
 @pytest.mark.parametrize("patch_size", [4, 8])
-def test_the_slider_is_safe_at_every_position(patch_size):
+def test_at_every_position_of_the_slider_some_patches_are_visible(patch_size):
     n = (32 // patch_size) ** 2
     for percent in range(100):
         flags = nb["hidden_flags"](2, n, percent / 100, seed=1)

@@ -1,4 +1,4 @@
-"""What notebook 05 defines, against the library."""
+"""The functions of notebook 05 equal those of the library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IMAGES = torch.randint(0, 256, (50, 3, 8, 16), generator=torch.Generator().manua
 
 
 @pytest.mark.parametrize(("total", "steps_per_epoch"), [(7, 3), (40, 20), (200, 10), (1000, 250)])
-def test_schedule(total, steps_per_epoch):
+def test_the_learning_rate_is_the_librarys(total, steps_per_epoch):
     for step in range(total):
         ours = NOTEBOOK["warmup_cosine_by_hand"](step, total, steps_per_epoch)
         assert ours == warmup_cosine(step, total, steps_per_epoch)
@@ -22,7 +22,7 @@ def test_schedule(total, steps_per_epoch):
 
 @pytest.mark.parametrize(("context", "ratio"), [("updated", 0.5), ("frozen", 0.75)])
 @pytest.mark.parametrize(("epochs", "batch_size", "lr", "seed"), [(1, 50, 1e-3, 0), (3, 16, 5e-3, 4)])
-def test_loop_gives_the_librarys_weights_to_the_last_bit(context, ratio, epochs, batch_size, lr, seed):
+def test_the_loop_gives_the_librarys_weights_bit_by_bit(context, ratio, epochs, batch_size, lr, seed):
     models = []
     for _ in range(2):
         torch.manual_seed(seed)
@@ -38,7 +38,7 @@ def test_loop_gives_the_librarys_weights_to_the_last_bit(context, ratio, epochs,
     assert sum(last) / len(last) == pytest.approx(log[-1]["loss"], abs=1e-5)
 
 
-def test_the_model_is_the_one_that_comes_with_the_library():
+def test_the_model_has_the_settings_of_the_shipped_one():
     ours, shipped = NOTEBOOK["new_model"](), load_shipped("student-4x4")
     ours.load_state_dict(shipped.state_dict(), strict=True)
     images = torch.rand(2, 3, 32, 32) * 2 - 1
@@ -46,6 +46,6 @@ def test_the_model_is_the_one_that_comes_with_the_library():
     assert torch.equal(ours.predict(images, [0, 5]).logits, shipped.predict(images, [0, 5]).logits)
 
 
-def test_another_seed_is_another_model():
+def test_another_seed_gives_another_model():
     one, other = (NOTEBOOK["new_model"](seed).mlp_head[1].weight for seed in (0, 1))
     assert not torch.equal(one, other)

@@ -1,4 +1,4 @@
-"""What notebook 07 builds is what the library has, and its drawings hold over the whole range of every control."""
+"""The functions of notebook 07 equal those of the library, and its figures work over the range of every control."""
 
 import math
 import os
@@ -30,7 +30,7 @@ def test_the_rollout_is_the_librarys(depth, b, h, n, k):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])
-def test_the_best_of_all_arrangements_is_the_hungarian_one(n):
+def test_the_best_of_all_permutations_is_the_hungarian_assignment(n):
     for seed in range(8):
         scores = torch.randn(1, n, n, generator=seeded(seed)).log_softmax(dim=2)
         assert list(nb["assign_loop"](scores[0].tolist())) == assign(scores)[0].tolist()
@@ -38,7 +38,7 @@ def test_the_best_of_all_arrangements_is_the_hungarian_one(n):
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
 @pytest.mark.parametrize("n, rounds", [(2, 1), (5, 3), (16, 40)])
-def test_sinkhorn_by_hand_is_the_librarys(n, rounds, temperature):
+def test_sinkhorn_is_the_librarys(n, rounds, temperature):
     logits = 3 * torch.randn(4, n, n, generator=seeded(n))
     ours = nb["sinkhorn"](logits, temperature, rounds)
     theirs = sinkhorn(logits, temperature=temperature, iterations=rounds, tolerance=0)
@@ -47,19 +47,19 @@ def test_sinkhorn_by_hand_is_the_librarys(n, rounds, temperature):
     torch.testing.assert_close(ours[0], naive, atol=1e-6, rtol=1e-5)
 
 
-def test_rank_correlation_by_hand():
+def test_rank_correlation_equals_values_computed_by_hand():
     nb["n"] = 4
     effect = torch.rand(3, 4, 4, generator=seeded(0))
     assert nb["rank_correlation"](effect, effect.exp()) == pytest.approx(1)
     assert nb["rank_correlation"](effect, -effect) == pytest.approx(-1)
     one, two = torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)
     one[0, :, :], two[0, :, :] = torch.tensor([1.0, 2, 3, 4]), torch.tensor([1.0, 3, 2, 4])
-    # rows 0 and 3 keep two and one swapped neighbours: 1 - 6 * 2 / (3 * 8) = 0.5 each; rows 1 and 2 are in order
+    # without the diagonal, rows 0 and 3 have two swapped ranks: 1 - 6 * 2 / (3 * 8) = 0.5; rows 1 and 2 have none
     assert nb["rank_correlation"](one, two) == pytest.approx((0.5 + 1 + 1 + 0.5) / 4)
 
 
 @pytest.mark.parametrize("rows, cols", [(4, 4), (4, 6), (2, 3)])
-def test_errors_are_counted_by_distance_and_at_the_two_special_places(rows, cols):
+def test_errors_are_counted_by_distance_and_at_the_mirrored_position(rows, cols):
     n = rows * cols
     where = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
     king = (where[:, None] - where).abs().amax(dim=2)
@@ -83,7 +83,7 @@ def test_errors_are_counted_by_distance_and_at_the_two_special_places(rows, cols
 
 
 @pytest.mark.parametrize("rows, cols", [(4, 4), (4, 6), (2, 3), (1, 2)])
-def test_errors_from_the_edge_are_counted_at_the_other_end_and_beside_it(rows, cols):
+def test_errors_of_patches_at_an_edge_are_counted_at_the_opposite_edge_and_next_to_it(rows, cols):
     n = rows * cols
     where = torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
     nb.update(where=where)
@@ -105,7 +105,7 @@ def test_tenths_are_ten_groups_of_equal_size_in_order():
         assert all(row[group == g].max() <= row[group == g + 1].min() for g in range(9))
 
 
-def test_what_moves_when_a_patch_leaves():
+def test_the_effect_of_removing_a_patch_is_the_change_of_the_predictions():
     torch.manual_seed(0)
     mp3 = MP3(
         ViT(num_classes=2, image_size=(8, 16), patch_size=4, dim=16, depth=2, heads=2, mlp_dim=16), 0.5, "updated"
@@ -119,7 +119,7 @@ def test_what_moves_when_a_patch_leaves():
     assert effect.shape == (2, 8, 8) and 0 < effect.max() <= 1
 
 
-def test_the_surest_come_first_and_hungarian_gives_each_place_once():
+def test_solve_assigns_each_position_once_in_order_of_confidence():
     logits = torch.randn(6, 12, 12, generator=seeded(3))
     places, order = nb["solve"](logits)
     assert torch.equal(places.sort(dim=1).values, torch.arange(12).expand(6, 12))
@@ -129,7 +129,7 @@ def test_the_surest_come_first_and_hungarian_gives_each_place_once():
     assert torch.equal(nb["solve"](logits, "each for itself")[0], logits.argmax(-1))
 
 
-# ---- the solutions of the exercises, as the notebook prints them
+# ---- the solutions of the exercises, as printed in the notebook
 
 
 def solutions() -> dict:
@@ -146,7 +146,7 @@ def solutions() -> dict:
     return namespace
 
 
-def test_solutions():
+def test_the_solutions_of_the_exercises_are_right():
     solved = solutions()
     assert solved["count_empty"](torch.tensor([[0, 0, 2], [2, 1, 0], [1, 1, 1]])).tolist() == [1, 0, 2]
     assert solved["greedy"](torch.tensor([[6.0, 5, 1], [9, 2, 1], [4, 4, 4]])).tolist() == [1, 0, 2]
@@ -159,16 +159,17 @@ def test_solutions():
     right = solved["neighbours_right"]
     assert right(here, 3, 4) == 1
     assert right(here.flip(0), 3, 4) == 0
-    shifted = (here // 4) * 4 + (here % 4 + 1) % 4  # one column to the right, the last one in front
+    shifted = (here // 4) * 4 + (here % 4 + 1) % 4  # one column to the right, cyclically
     assert math.isclose(right(shifted, 3, 4), (3 * 2 + 2 * 4) / (3 * 3 + 2 * 4))
 
 
-# ---- every drawing over the whole range of its controls, in a process of its own, for it needs the notebook's data
+# ---- every figure over the whole range of its controls, in a separate process with the data of the notebook
 
 EVERY_VALUE = """
-import itertools, os, sys, time
+import datetime, io, itertools, os, sys
 os.chdir(sys.argv[1])
 import nbformat
+from PIL import Image
 from mp3lib import widgets
 figures = []
 keep = widgets.live
@@ -185,9 +186,9 @@ for live in figures:
         elif isinstance(control, widgets.Upload):
             continue
         else:
-            values = [x[-1] for x in control._options_full] if hasattr(control, "_options_full") else range(
-                control.min, control.max + 1)
-        times, before = [], control.value
+            values = [x[1] if isinstance(x, tuple) else x for x in control.options] if hasattr(
+                control, "options") else range(control.min, control.max + 1)
+        before = control.value
         for value in values:
             control.value = value
             assert live.last_error is None, (name, value, live.last_error)
@@ -196,23 +197,15 @@ for live in figures:
         for control, value in zip([c for c in live.controls.values() if hasattr(c, "max")], ends):
             control.value = value
         assert live.last_error is None
-    costs = []
-    for _ in range(7):
-        start = time.process_time()
-        live.redraw()
-        costs.append(time.process_time() - start)
-    print(f"{live.draw.__name__}: {1000 * sorted(costs)[3]:.0f} ms of processor time a redraw, {live.draw_count} drawn")
 [photo] = [c for live in figures for c in live.controls.values() if isinstance(c, widgets.Upload)]
 [live] = [live for live in figures if photo in live.controls.values()]
 def choose(name, content):
     photo.set_trait("value", ({"name": name, "type": "", "size": len(content), "content": memoryview(content),
-                               "last_modified": __import__("datetime").datetime.now()},))
+                               "last_modified": datetime.datetime.now()},))
 shown = bytes(live.picture.value)
 choose("none.txt", b"no picture at all")
 assert "no picture in a format" in live.message.value and "Traceback" not in live.message.value
 assert bytes(live.picture.value) == shown and isinstance(live.last_error, ValueError)
-import io
-from PIL import Image
 file = io.BytesIO()
 Image.effect_noise((640, 480), 90).save(file, "JPEG")
 choose("noise.jpg", file.getvalue())
@@ -221,11 +214,10 @@ assert live.last_error is None and live.message.value == "" and bytes(live.pictu
 
 
 @pytest.mark.slow
-def test_every_drawing_over_every_value_of_every_control():
+def test_every_figure_is_drawn_at_every_value_of_every_control():
     [path] = NOTEBOOKS.glob("07*.ipynb")
     env = os.environ | {"MP3_BUDGET": "smoke", "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         [sys.executable, "-c", EVERY_VALUE, str(NOTEBOOKS), str(path)], env=env, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    print(result.stdout)

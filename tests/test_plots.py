@@ -1,4 +1,4 @@
-"""The figures: what they show, what they refuse, and that they display once in a kernel."""
+"""The figures: what they show, their errors, and that a kernel displays each figure once."""
 
 import base64
 import io
@@ -29,6 +29,7 @@ def pixels(fig):
 
 
 def painted(fig):
+    """The arrays of all images in a figure, in the order in which they are drawn."""
     return [np.asarray(image.get_array()) for ax in fig.axes for image in ax.images]
 
 
@@ -37,9 +38,11 @@ FIGURES = {
     "patch_grid": lambda: plots.patch_grid(SQUARE, 8, HIDDEN, True, "A longer finding, in two lines", mark=3),
     "patch_grid, wide": lambda: plots.patch_grid(WIDE, (4, 12), numbers=True, title="Not square"),
     "mask_strip": lambda: plots.mask_strip([WIDE, WIDE], 8, RNG.random((5, 12)) < 0.5, ["a mask"] * 5, "x"),
-    "boards": lambda: plots.jigsaw_boards([SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1),
-    "maps": lambda: plots.heat_maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
-    "map": lambda: plots.heat_maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
+    "jigsaw_boards": lambda: plots.jigsaw_boards(
+        [SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1
+    ),
+    "heat_maps": lambda: plots.heat_maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
+    "heat_maps, one": lambda: plots.heat_maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
     "matrix": lambda: plots.matrix(WEIGHTS, "A finding", "key", "query", 0, 1, annotate=True, label="attention"),
     "matrix, named": lambda: plots.matrix(np.eye(9), "x", "p", "t", row_labels=["name"] * 9, col_labels=["class"] * 9),
     "matrix, large": lambda: plots.matrix(RNG.normal(size=(64, 64)), "A finding", "patch", "patch"),
@@ -51,7 +54,7 @@ FIGURES = {
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
     "attention, a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, size=1, result=SQUARE),
-    "maps with room": lambda: plots.heat_maps(np.eye(4), marks=[0], beside=2.0),
+    "heat_maps, room beside": lambda: plots.heat_maps(np.eye(4), marks=[0], beside=2.0),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
 
@@ -61,14 +64,14 @@ def test_every_figure_keeps_its_texts_inside_and_is_small(name):
     fig = FIGURES[name]()
     assert isinstance(fig, Figure)
     data = fig.png()
-    assert len(data) < 130_000 and data[:4] == b"\x89PNG"  # the images here are noise: real ones take a third of it
+    assert len(data) < 130_000 and data[:4] == b"\x89PNG"  # noise; photographs take a third of this
     width, height = Image.open(io.BytesIO(data)).size
     assert width <= 960
-    box = fig.get_tightbbox()  # of all that is visible, in inches
+    box = fig.get_tightbbox()  # of everything visible, in inches
     assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width / 100 + 0.02 and box.y1 < height / 100 + 0.02
 
 
-def test_same_input_same_bytes_and_photographs_are_stored_exactly():
+def test_the_same_input_gives_the_same_bytes_and_photographs_keep_their_pixels():
     draw = FIGURES["predicted, wide"]
     assert draw().png() == draw().png()
     exact = np.asarray(Image.open(io.BytesIO(draw().png(small=False))))
@@ -95,7 +98,7 @@ def test_the_style_does_not_leak():
 # ---- to_picture, reassemble
 
 
-def test_to_picture_forms():
+def test_to_picture_accepts_every_form():
     hwc = SQUARE.transpose(1, 2, 0)
     for form in (SQUARE, hwc, torch.from_numpy(SQUARE), SQUARE.astype(np.int64), SQUARE / 127.5 - 1, SQUARE.tolist()):
         assert (plots.to_picture(form) == hwc).all()
@@ -118,12 +121,12 @@ def test_to_picture_forms():
         (np.full((3, 4, 4), -1), "from -1 to -1; expected 0 to 255"),
     ],
 )
-def test_to_picture_refuses(image, message):
+def test_to_picture_raises_an_error_for_other_shapes_and_ranges(image, message):
     with pytest.raises(ValueError, match=message):
         plots.to_picture(image)
 
 
-def test_reassemble_is_indexing_of_patches():
+def test_reassemble_reorders_patches():
     order = RNG.permutation(8)
     shuffled = plots.reassemble(WIDE, (8, 12), order)
     for place, patch in enumerate(order):
@@ -148,7 +151,10 @@ def test_reassemble_is_indexing_of_patches():
         (lambda: plots.image_grid([SQUARE], ["a", "b"]), "got 2 texts; expected 1"),
         (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9))), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
         (lambda: plots.jigsaw_boards([SQUARE], 8, wrong=[[True] * 15]), "wrong has length 15; expected 16"),
-        (lambda: plots.jigsaw_boards([SQUARE] * 2, 8, empty=[[True] * 32]), "empty has flags for 1 pictures; expected 2"),
+        (
+            lambda: plots.jigsaw_boards([SQUARE] * 2, 8, empty=[[True] * 32]),
+            "empty has flags for 1 pictures; expected 2",
+        ),
         (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=WIDE), "sizes"),
         (lambda: plots.heat_maps(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.heat_maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
@@ -162,7 +168,7 @@ def test_reassemble_is_indexing_of_patches():
         (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 16), "query holds 16"),
     ],
 )
-def test_what_is_refused(call, message):
+def test_bad_arguments_raise_an_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -171,7 +177,7 @@ def test_what_is_refused(call, message):
 
 
 def other_pixels_in(image, patches, side):
-    """The same image, except in the given patches."""
+    """A copy of the image with other pixels in the given patches."""
     changed = image.copy()
     for i in patches:
         r, c = divmod(int(i), image.shape[2] // side)
@@ -181,35 +187,35 @@ def other_pixels_in(image, patches, side):
 
 def test_hidden_patches_show_nothing_of_the_image_and_the_others_do():
     hidden = np.flatnonzero(HIDDEN)
-    asking = hidden[0]
-    for draw, secret in [
+    query = hidden[0]
+    for draw, unseen in [
         (lambda image: plots.patch_grid(image, 8, HIDDEN), hidden),
         (lambda image: plots.mask_strip([image], 8, [HIDDEN, HIDDEN]), hidden),
-        (lambda image: plots.attention_over_image(image, 8, WEIGHTS, CONTEXT, asking), hidden[1:]),
+        (lambda image: plots.attention_over_image(image, 8, WEIGHTS, CONTEXT, query), hidden[1:]),
     ]:
-        assert draw(SQUARE).png() == draw(other_pixels_in(SQUARE, secret, 8)).png()
+        assert draw(SQUARE).png() == draw(other_pixels_in(SQUARE, unseen, 8)).png()
         assert draw(SQUARE).png() != draw(other_pixels_in(SQUARE, CONTEXT[:1], 8)).png()
 
 
-def test_hidden_patches_of_a_picture_that_is_not_square():
+def test_hidden_patches_of_an_image_that_is_not_square():
     flags = np.isin(np.arange(12), [1, 2, 7, 11])
-    secret = other_pixels_in(WIDE, [1, 2, 7, 11], 8)
+    changed = other_pixels_in(WIDE, [1, 2, 7, 11], 8)
     for draw in (
         lambda image: plots.patch_grid(image, 8, flags),
         lambda image: plots.mask_strip([image], 8, [flags, flags]),
         lambda image: plots.attention_over_image(image, 8, np.ones((2, 8)) / 8, np.flatnonzero(~flags), 0),
     ):
-        assert draw(WIDE).png() == draw(secret).png()
+        assert draw(WIDE).png() == draw(changed).png()
 
 
 def test_hidden_patches_are_where_they_should_be():
     black = np.zeros((3, 16, 24), np.uint8)
     fig = plots.patch_grid(black, 8, hidden=[True, False, False, False, False, True], size=2.4)
-    shown = pixels(fig)[16:176, 16:256].reshape(2, 80, 3, 80, 3).mean((1, 3, 4))  # 16 pixels of margin, 10 a pixel
+    shown = pixels(fig)[16:176, 16:256].reshape(2, 80, 3, 80, 3).mean((1, 3, 4))  # margin 16; 10 pixels for each
     assert ((shown > 150) == [[True, False, False], [False, False, True]]).all()
 
 
-def test_pictures_are_painted_as_they_are():
+def test_images_are_drawn_unchanged():
     assert (painted(plots.image_grid([SQUARE]))[0] == plots.to_picture(SQUARE)).all()
     first = painted(plots.predicted_positions(SQUARE, 8, range(16)))
     assert (
@@ -217,7 +223,7 @@ def test_pictures_are_painted_as_they_are():
     )
 
 
-def test_predicted_positions_averages_claims_and_counts():
+def test_predicted_positions_averages_patches_at_one_position_and_counts_right_ones():
     image = np.zeros((3, 16, 16), np.uint8)
     image[:, :8, :8], image[:, :8, 8:] = 100, 50
     fig = plots.predicted_positions(image, 8, [3, 3, 2, 1])
@@ -232,19 +238,21 @@ def test_predicted_positions_averages_claims_and_counts():
 
 
 def test_attention_does_not_depend_on_the_order_of_the_context():
-    turn = RNG.permutation(5)
+    order = RNG.permutation(5)
     one = plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7)
-    two = plots.attention_over_image(SQUARE, 8, WEIGHTS[:, turn], np.array(CONTEXT)[turn], 7)
+    two = plots.attention_over_image(SQUARE, 8, WEIGHTS[:, order], np.array(CONTEXT)[order], 7)
     assert one.png() == two.png()
     heat = painted(one)[2].reshape(-1)
     assert np.allclose(heat[CONTEXT], WEIGHTS[0])
 
 
-def test_boards_frame_wrong_places_and_hatch_empty_ones():
+def test_jigsaw_boards_frame_wrong_positions_and_hatch_empty_ones():
     wrong, empty = np.zeros((5, 12), bool), np.zeros((5, 12), bool)
     wrong[4, 10] = empty[1, 0] = True
     five = [other_pixels_in(WIDE, [i], 8) for i in range(5)]
-    fig = plots.jigsaw_boards(five, (8, 8), list("abcde"), wrong, list(torch.from_numpy(empty)), columns=3, title="Five")
+    fig = plots.jigsaw_boards(
+        five, (8, 8), list("abcde"), wrong, list(torch.from_numpy(empty)), columns=3, title="Five"
+    )
     shown = painted(fig)
     assert all((one == plots.to_picture(image)).all() for one, image in zip(shown, five, strict=True))
     [frame] = [p for p in fig.axes[0].patches if p.get_linewidth() == 2]
@@ -253,33 +261,33 @@ def test_boards_frame_wrong_places_and_hatch_empty_ones():
     cell, row, column = (right - left) / 6, 10 // 6, 10 % 6
     assert left + column * cell < x0 < x1 < left + (column + 1) * cell
     assert top + row * cell < y0 < y1 < top + (row + 1) * cell
-    secret = [five[0], other_pixels_in(five[1], [0], 8), *five[2:]]
-    again = plots.jigsaw_boards(secret, (8, 8), list("abcde"), wrong, empty, columns=3, title="Five")
-    assert again.png() == fig.png()  # an empty place shows nothing
+    changed = [five[0], other_pixels_in(five[1], [0], 8), *five[2:]]
+    again = plots.jigsaw_boards(changed, (8, 8), list("abcde"), wrong, empty, columns=3, title="Five")
+    assert again.png() == fig.png()  # an empty position shows nothing of the image
     assert plots.jigsaw_boards(five, (8, 8), list("abcde"), None, empty, columns=3, title="Five").png() != fig.png()
 
 
-def test_a_result_is_shown_whole_after_the_heads():
+def test_a_result_is_drawn_after_the_heads_without_hatching():
     other = RNG.integers(0, 256, (3, 32, 32)).astype(np.uint8)
     draw = partial(plots.attention_over_image, SQUARE, 8, WEIGHTS, CONTEXT, 7, titles=list("abcd"))
     fig = draw(result=other)
     shown = painted(fig)
     assert sum((one == plots.to_picture(other)).all() for one in shown if one.shape == (32, 32, 3)) == 1
-    for patch in np.setdiff1d(np.arange(16), CONTEXT):  # nothing of it is hatched
+    for patch in np.setdiff1d(np.arange(16), CONTEXT):  # all patches of the result show
         changed = other_pixels_in(other, [patch], 8)
         assert draw(result=changed).png() != fig.png()
 
 
-def test_maps_share_one_range():
+def test_heat_maps_share_one_colour_range():
     values = RNG.random((3, 4, 4))
     fig = plots.heat_maps(values, vmin=0, vmax=2)
     assert {image.get_clim() for image in fig.axes[0].images} == {(0, 2)}
     assert all((shown == value).all() for shown, value in zip(painted(fig), values, strict=False))
-    assert plots.heat_maps(np.zeros((2, 2))).png()  # a constant, and nothing but NaN, can be drawn
+    assert plots.heat_maps(np.zeros((2, 2))).png()  # constant values and NaN alone are no error
     assert plots.heat_maps(np.full((2, 2), np.nan)).png()
 
 
-def test_bars_show_means_and_curves_name_every_line_apart():
+def test_bars_show_means_and_names_of_curves_do_not_overlap():
     fig = plots.bars({"a": [1, 2], "b": torch.tensor(4.0)}, levels={"chance": 3}, highlight="a")
     assert [bar.get_width() for bar in fig.axes[0].patches] == [1.5, 4]
     assert [text.get_text() for text in fig.axes[0].texts] == ["1.50", "4.00", "chance"]
@@ -289,7 +297,7 @@ def test_bars_show_means_and_curves_name_every_line_apart():
     assert len(boxes) == 9 and all(low.y1 <= high.y0 + 2 for low, high in zip(boxes, boxes[1:], strict=False))
 
 
-def test_curves_take_colours_and_name_a_line_that_ends_early_where_it_ends():
+def test_curves_use_given_colours_and_name_a_short_line_at_its_end():
     lines = {"short": ([0, 4], [1, 2]), "long": ([0, 9], [1, 3])}
     fig = plots.curves(lines, levels={"chance": 0, "floor": 1}, colors={"long": plots.GREEN, "floor": plots.GREEN})
     drawn = [line.get_color() for line in fig.axes[0].lines]
@@ -306,7 +314,7 @@ def test_margins_in_inches_need_no_layout_engine():
     assert np.isclose(6 * (x1 - x0 - w0), 0.9) and np.isclose(w1, 2 * w0)
 
 
-def test_patch_grid_on_axes_of_ones_own():
+def test_patch_grid_draws_on_given_axes():
     fig, (left, right) = plots.figure(6, 3, columns=2, title="Two")
     assert plots.patch_grid(SQUARE, 8, ax=left, numbers=True, title="one") is fig
     plots.patch_grid(WIDE, 8, ax=right, hidden=np.ones(12))

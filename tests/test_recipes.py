@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from recipes import qk_norm, rising_ratio, smoothed
 
 from mp3lib import MP3, ViT
 from mp3lib.model import Attention
 from mp3lib.train import pretrain
+from studies.recipes import qk_norm, rising_ratio, smoothed
 
 IMAGES = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -23,9 +23,19 @@ def loss_of(mp3: MP3, **options) -> torch.Tensor:
     return mp3(IMAGES.float() / 127.5 - 1, **options)
 
 
+@pytest.mark.parametrize("change", [qk_norm, rising_ratio, smoothed])
+def test_a_change_shares_the_weights_and_draws_no_random_numbers(change):
+    mp3 = small_mp3()
+    before, state = dict(mp3.named_parameters()), torch.get_rng_state()
+    changed = change(mp3, 10)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [name for name, _ in changed.named_parameters()] == [*before]  # in the order of the optimizer
+    assert all(parameter is before[name] for name, parameter in changed.named_parameters())
+    assert changed.config == mp3.config
+
+
 def test_qk_norm_makes_queries_and_keys_equally_long_and_leaves_the_values():
-    mp3, changed = small_mp3(), small_mp3()
-    qk_norm(changed, 10)
+    mp3, changed = small_mp3(), qk_norm(small_mp3(), 10)
     assert changed.state_dict().keys() == mp3.state_dict().keys()
     x = torch.randn(2, 5, 16)
     for layer, other in zip(changed.modules(), mp3.modules(), strict=True):
@@ -37,8 +47,7 @@ def test_qk_norm_makes_queries_and_keys_equally_long_and_leaves_the_values():
 
 
 def test_the_mask_ratio_rises_and_stays_and_has_the_mean_that_the_table_counts_with():
-    mp3 = small_mp3()
-    rising_ratio(mp3, 300)
+    mp3 = rising_ratio(small_mp3(), 300)
     seen = []
     for _ in range(300):
         loss_of(mp3)
@@ -48,8 +57,7 @@ def test_the_mask_ratio_rises_and_stays_and_has_the_mean_that_the_table_counts_w
 
 
 def test_smoothing_begins_with_neighbours_partly_right_and_ends_as_the_usual_loss():
-    mp3, changed = small_mp3(), small_mp3()
-    smoothed(changed, 2)
+    mp3, changed = small_mp3(), smoothed(small_mp3(), 2)
     first, _, last = (loss_of(changed, query_fraction=1.0).item() for _ in range(3))
     assert last == pytest.approx(loss_of(mp3, query_fraction=1.0).item(), rel=1e-5)
 
@@ -66,8 +74,7 @@ def test_smoothing_begins_with_neighbours_partly_right_and_ends_as_the_usual_los
 @pytest.mark.parametrize("change", [rising_ratio, smoothed])
 def test_a_schedule_goes_on_where_a_killed_run_was(tmp_path, change):
     def trained(epochs_before_kill: int | None) -> dict:
-        mp3 = small_mp3()
-        change(mp3, 4)
+        mp3 = change(small_mp3(), 4)
         options = dict(epochs=4, batch_size=4, query_fraction=0.5, precision="float32", out=tmp_path / str(change))
         if epochs_before_kill is None:
             pretrain(mp3, IMAGES, **options | {"out": None})
@@ -83,8 +90,7 @@ def test_a_schedule_goes_on_where_a_killed_run_was(tmp_path, change):
 
         with pytest.raises(KeyboardInterrupt):
             pretrain(mp3, IMAGES, **options, transform=killed)
-        again = small_mp3()
-        change(again, 4)
+        again = change(small_mp3(), 4)
         pretrain(again, IMAGES, **options, transform=killed, resume=True)
         return again.state_dict()
 

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import importlib
 import importlib.util
 import inspect
 import json
@@ -122,8 +123,23 @@ def test_every_notebook_document_and_module_has_a_page(site):
     pages = set(names(site))
     assert {f"notebooks/{path.stem}.html" for path in BOOK} <= pages
     assert {f"{path.stem}.html" for path in ROOT.glob("*.md")} - {"README.html"} | {"index.html"} <= pages
-    modules = [path for path in (ROOT / "mp3lib").glob("[a-z]*.py")]
-    assert {f"api/mp3lib.{path.stem}.html" for path in modules} | {"api/command-line.html"} <= pages
+    packages = [path.parent.name for path in (ROOT / "mp3lib").glob("*/__init__.py")]
+    listed = {f"mp3lib.{name}" for name in [*packages, "widgets", "results", "budgets", "data.cues"]}
+    assert {f"api/{name}.html" for name in listed} | {"api/command-line.html", "api/index.html"} == {
+        page for page in pages if page.startswith("api/")
+    }
+
+
+def test_the_page_of_a_package_shows_what_its_face_exports(site):
+    """Every name of every face, once, and no other function or class of its files."""
+    for path in (ROOT / "mp3lib").glob("*/__init__.py"):
+        name = f"mp3lib.{path.parent.name}"
+        face = importlib.import_module(name)
+        page = (site / "api" / f"{name}.html").read_text(encoding="utf-8")
+        shown = re.findall(rf'<dt class="sig sig-object py" id="{re.escape(name)}\.(\w+)"', page)
+        exported = [each for each in face.__all__ if not inspect.ismodule(getattr(face, each))]
+        assert sorted(shown) == sorted(exported), name
+        assert "ForwardRef" not in page
 
 
 def test_links_inside_the_site_lead_somewhere(site):
@@ -174,6 +190,52 @@ def test_a_formula_that_cannot_be_drawn_is_refused():
     for wrong in (r"\unheardof{x}", r"\left( x"):
         with pytest.raises(Exception):  # noqa: B017 - of the parser or ours: the page reports either
             mathematics.svg(wrong, inline=True)
+
+
+def test_a_build_deletes_only_what_a_build_has_made(tmp_path, monkeypatch, capsys):
+    tool = load("site", "build")
+    status = 0
+
+    def sphinx(command: list[str]) -> subprocess.CompletedProcess:
+        Path(command[-1]).mkdir(parents=True)
+        (Path(command[-1]) / "index.html").touch()
+        return subprocess.CompletedProcess(command, status)
+
+    monkeypatch.setattr(tool, "lay_out", lambda source: (source / "index.md").touch())
+    monkeypatch.setattr(tool.subprocess, "run", sphinx)
+    mine, out = tmp_path / "mine", tmp_path / "site" / "html"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years")
+    assert tool.main([str(mine)]) == 1
+    said = capsys.readouterr().err
+    assert f"{mine} is not empty and has no file {tool.MARK}: it was not made by site/build.py, so it stays" in said
+    assert (mine / "thesis.txt").read_text() == "years" and not (tmp_path / "source").exists()
+
+    assert tool.main([str(out)]) == 0
+    (out / "old.html").touch()
+    status = 2
+    assert tool.main([str(out)]) == 2 and (out / "old.html").exists(), "a build that failed leaves the old site"
+    status = 0
+    assert tool.main([str(out)]) == 0 and not (out / "old.html").exists() and (out / "index.html").exists()
+    assert sorted(path.name for path in out.parent.iterdir()) == ["html", "source"], "nothing else beside it"
+
+    (out.parent / "source" / tool.MARK).unlink()
+    (out / "old.html").touch()
+    assert tool.main([str(out)]) == 1 and "source is not empty" in capsys.readouterr().err
+    assert (out / "old.html").exists() and (out.parent / "source" / "index.md").exists(), "neither is touched"
+
+    assert tool.main([str(mine / "thesis.txt")]) == 1 and "is a file" in capsys.readouterr().err
+    assert tool.main([str(tmp_path / "source")]) == 1 and "cannot be named source" in capsys.readouterr().err
+    empty = tmp_path / "other" / "empty"
+    empty.mkdir(parents=True)
+    assert tool.main([str(empty)]) == 0 and (empty / tool.MARK).exists(), "an empty folder is as good as none"
+
+
+def test_help_is_no_folder(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, str(ROOT / "site" / "build.py"), "--help"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert answer.returncode == 0 and "usage:" in answer.stdout and [*tmp_path.iterdir()] == []
 
 
 def test_links_are_turned_to_what_the_site_has(tmp_path):
@@ -239,7 +301,7 @@ def test_search_finds_context(tab):
     page.get_by_text("Search finished").wait_for()
     found = page.locator("#search-results").inner_text()
     assert "What is left to learn when positions are the answer?" in found
-    assert "mp3lib.mp3" in found and tab.wrong == []
+    assert "mp3lib.model" in found and tab.wrong == []
 
 
 def test_folded_solutions_open(tab):

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-from mp3lib.tables import top1
 
-from mp3lib.__main__ import main
-from mp3lib.data import cues
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import write_json, write_metrics
+from studies.__main__ import main
 from studies.claims import claims, findings, weigh_claims
-from studies.pages import BEGIN, END, SECTIONS, made_files, report, with_tables
+from studies.pages import BEGIN, END, SECTIONS, SHOWN, made_files, report, with_tables
+from studies.plan import CUES, FINE, FURTHER, REGULARISED, all_runs
 from studies.provenance import recipe, the_runs
-from studies.runs import Row, difference, finished, history, row, variants, verdict
+from studies.recipes import RisingRatio, rising_ratio
+from studies.runs import Row, difference, finished, history, row, top1, variants, verdict
 from studies.shipped_tables import by_cue, classifiers, from_scratch, positions, published
-from studies.tables import (
-    CUES,
-    RECIPES,
-    REGULARISED,
-    costs,
-    fine,
-    fractions,
-    further,
-    label_counts,
-    probes,
-    regularised,
-)
+from studies.tables import costs, cues, fine, fractions, further, label_counts, probes, regularised
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = {"cores": "2", "cpu": "a CPU", "torch": "2.0.1+cpu", "python": "3.11.1"}
@@ -62,53 +50,51 @@ def supervised(value: float) -> dict:
 
 @pytest.fixture(scope="module")
 def every_run(tmp_path_factory):
-    """Results in which every run of tools/studies.py has finished, each with figures of its own."""
-    spec = importlib.util.spec_from_file_location("studies", ROOT / "tools" / "studies.py")
-    studies = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(studies)
+    """Results in which every run of the plan has finished, each with figures of its own."""
     results = tmp_path_factory.mktemp("results")
-    for i, run in enumerate(studies.all_runs().values()):
-        tests = studies.CUES[run.cue].tests if run.cue else ["kept apart"] * run.kept_apart
+    for i, run in enumerate(all_runs().values()):
+        tests = [*run.cue.tests, *["kept apart"] * run.kept_apart]
         scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
         model = {"vit": {"image_size": run.size, "patch_size": [4, 4] if run.vit else [8, 8]}}
         settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model}
         settings |= {"precision": "float32"} | run.options
         put(results, run.name.rsplit("/", 1)[0], scores, run.seed, **settings)
-        if run.change is studies.rising_ratio:
+        if run.change is rising_ratio:
             file = results / "runs" / run.name / "run.json"
-            write_json(file, json.loads(file.read_text()) | {"mean_mask_ratio": studies.RisingRatio.mean})
+            write_json(file, json.loads(file.read_text()) | {"mean_mask_ratio": RisingRatio.mean})
     return results
 
 
 def test_mean_and_sample_standard_deviation():
-    several = Row("a/b", {0: 0.1, 1: 0.2, 2: 0.6})
+    several = Row({0: 0.1, 1: 0.2, 2: 0.6})
     assert (several.n, several.seeds, several.mean) == (3, (0, 1, 2), pytest.approx(0.3))
     assert several.spread == pytest.approx(0.07**0.5)  # (0.04 + 0.01 + 0.09) / (3 - 1)
     assert (
         several.text() == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5"
         and several.text(seeds=True) == "30.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}26.5 (n = 3)"
     )
-    assert Row("a/b", {0: 0.2501, 1: 0.2504}).text() == "25.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.02"
-    assert Row("a/b", {1: 0.25}).spread is None and Row("a/b", {1: 0.25}).text() == "25.0"
-    assert Row("a/b", {}).text() == ""
+    assert Row({0: 0.2501, 1: 0.2504}).text() == "25.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.02"
+    assert Row({1: 0.25}).spread is None and Row({1: 0.25}).text() == "25.0"
+    assert Row({}).text() == ""
 
 
 def test_differences_pair_seeds_and_verdicts_weigh_them_against_their_spread():
-    first, second = Row("a", {0: 0.5, 1: 0.7, 2: 0.9, 3: 0.1}), Row("b", {2: 0.8, 1: 0.6, 0: 0.39})
+    first, second = Row({0: 0.5, 1: 0.7, 2: 0.9, 3: 0.1}, ("a",)), Row({2: 0.8, 1: 0.6, 0: 0.39}, ("b",))
     ahead = difference(first, second)
-    assert ahead.seeds == (0, 1, 2) and ahead.mean == pytest.approx(0.31 / 3) and ahead.spread < 0.01
+    assert ahead.seeds == (0, 1, 2) and ahead.variants == ("a", "b")
+    assert ahead.mean == pytest.approx(0.31 / 3) and ahead.spread < 0.01
     assert verdict(ahead) == "yes" and verdict(difference(second, first)) == "no: the opposite"
-    assert verdict(Row("", {0: 0.1, 1: -0.02})) == "no"
-    assert verdict(Row("", {0: 0.01, 1: 0.02, 2: 0.03})) == "no"  # twice its spread: too often chance
-    assert verdict(Row("", {0: 0.02, 1: 0.03, 2: 0.04})) == "yes"
-    assert verdict(Row("", {0: 0.1})) == "one seed: not judged" and verdict(Row("", {})) == ""
+    assert verdict(Row({0: 0.1, 1: -0.02})) == "no"
+    assert verdict(Row({0: 0.01, 1: 0.02, 2: 0.03})) == "no"  # twice its spread: too often chance
+    assert verdict(Row({0: 0.02, 1: 0.03, 2: 0.04})) == "yes"
+    assert verdict(Row({0: 0.1})) == "one seed: not judged" and verdict(Row({})) == ""
 
 
 def test_only_finished_runs_count(tmp_path):
     put(tmp_path, "cost/scratch-5-pos", supervised(0.5))
     put(tmp_path, "cost/scratch-5-pos", supervised(0.6), seed=10)
     put(tmp_path, "cost/scratch-5-pos", supervised(0.7), seed=2)
-    assert top1(tmp_path, "cost/scratch-5-pos") == Row("cost/scratch-5-pos", {0: 0.5, 2: 0.7, 10: 0.6})
+    assert top1(tmp_path, "cost/scratch-5-pos") == Row({0: 0.5, 2: 0.7, 10: 0.6}, ("cost/scratch-5-pos",))
     (tmp_path / "runs/cost/scratch-5-pos/seed-2/scores.json").unlink()
     assert [run.seed for run in finished(tmp_path, "cost/scratch-5-pos")] == [0, 10]
     with pytest.raises(ValueError, match="has no nonsense, only test_top1, validation_top1"):
@@ -153,7 +139,7 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
         return finished(results, variant)
 
     for module in ("markdown", "tables"):
-        monkeypatch.setattr(f"mp3lib.{module}.finished", told)  # by the notes below tables, too
+        monkeypatch.setattr(f"studies.{module}.finished", told)  # by the notes below tables, too
     headings = [line[3:] for line in report(every_run).splitlines() if line.startswith("## ")]
     assert headings == [t for t in SECTIONS if "shipped" not in t]  # those are made from evaluations/
     there = {str(path.parents[1].relative_to(every_run / "runs")) for path in every_run.glob("runs/*/*/*/scores.json")}
@@ -168,12 +154,13 @@ def test_a_grown_grid_is_told_with_all_its_stages(every_run):
     stages = "4 at 16 pixels, 2 at 24 pixels, 1 at 32 pixels"  # 4 + 3, 9 + 7, 16 + 12 tokens
     assert f"| {stages} | float32 | 4.0 |" in lines["plain-grown"]
     assert "plain-grown-16px" not in lines
-    assert set(lines) == set(RECIPES)  # each in words
+    assert set(lines) == set(FINE)  # each in words
 
 
 def test_ways_to_go_on_are_told_in_words(every_run):
     lines = [line for line in further(every_run).splitlines() if line.startswith("| `")]
     assert {line.split("`")[1] for line in lines} == set(variants(every_run, "further"))
+    assert set(FURTHER) == set(variants(every_run, "further"))
     assert "| 0.9 |" in lines[0]  # 45,000 images twice; 8 + 2 of 16 tokens
 
 
@@ -188,7 +175,7 @@ def test_regularisation_stands_beside_the_same_seeds_without(every_run):
 def test_every_cue_is_told_in_words_once(every_run):
     table = cues(every_run)
     assert set(variants(every_run, "cues")) == set(CUES)
-    assert [table.count(f"| `{name}`: {words} | as they are |") for name, words in CUES.items()] == [1] * len(CUES)
+    assert [table.count(f"| `{name}`: {cue.words} | as they are |") for name, cue in CUES.items()] == [1] * len(CUES)
 
 
 def test_label_fractions_and_claims(every_run):
@@ -204,7 +191,8 @@ def test_label_fractions_and_claims(every_run):
     tested = weigh_claims(every_run)
     assert len(tested) == 15 and all(t.ahead.n == 3 for t in tested)
     few = next(t for t in tested if t.claim.startswith("2") and t.setting.startswith("500 "))
-    assert (few.mp3.variant, few.scratch.variant) == ("labels/mp3-500-nopos", "labels/scratch-500-pos")
+    assert few.mp3.variants + few.scratch.variants == ("labels/mp3-500-nopos", "labels/scratch-500-pos")
+    assert few.ahead.variants == few.mp3.variants + few.scratch.variants
     assert few.ahead.mean == pytest.approx(few.mp3.mean - few.scratch.mean)
     assert claims(every_run).count("| yes |") == sum(verdict(t.ahead) == "yes" for t in tested)
 
@@ -394,9 +382,9 @@ def test_the_flagship_stands_beside_the_published_curve(tmp_path):
 
 def test_cues_of_a_shipped_model(tmp_path):
     assert by_cue(tmp_path) == ""
-    cues = {"as they are": {"0.0": 0.4, "0.75": 0.2}, "grey": {"0.0": 0.3, "0.75": 0.1}}
+    accuracies = {"as they are": {"0.0": 0.4, "0.75": 0.2}, "grey": {"0.0": 0.3, "0.75": 0.1}}
     about = {"images": 2000, "data": "cifar10", "fingerprint": "f", "chance": 1 / 16}
-    write_json(tmp_path / "cues" / "mine.json", about | {"cues": cues})
+    write_json(tmp_path / "cues" / "mine.json", about | {"cues": accuracies})
     told = by_cue(tmp_path)
     assert "| `mine`, test images | with 0% hidden | with 75% hidden |" in told
     assert "| `grey`: colour taken away | 30.0% | 10.0% |" in told and "| *chance* | 6.2% | 6.2% |" in told
@@ -414,16 +402,16 @@ def test_made_part_of_a_readme(tmp_path):
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A copy of README.md and results/ that ``python -m mp3lib table`` takes for its own."""
+    """A copy of README.md and results/ that ``python -m studies table`` takes for its own."""
     ignored = shutil.ignore_patterns("checkpoint-*", "*.safetensors", "notebooks.jsonl")
     shutil.copytree(ROOT / "results", tmp_path / "results", ignore=ignored)
     shutil.copy(ROOT / "README.md", tmp_path)
-    monkeypatch.setattr("mp3lib.__main__.__file__", str(tmp_path / "mp3lib" / "__main__.py"))
+    monkeypatch.setattr("studies.runs.ROOT", tmp_path)
     return tmp_path
 
 
 def test_a_changed_figure_is_found(clone, capsys):
-    """In a log, in the README, in results/README.md: each time the check fails, and ``table`` mends it."""
+    """In a log, in the README, in results/README.md or results/shown: the check fails, and ``table`` mends it."""
     assert main(["table"]) == 0 and main(["table", "--check"]) == 0
     log = clone / "results" / "evaluations" / "student-4x4.json"
     figures = json.loads(log.read_text())
@@ -432,9 +420,14 @@ def test_a_changed_figure_is_found(clone, capsys):
     assert main(["table", "--check"]) == 1
     assert "README.md, results/README.md differ from what results/ say" in capsys.readouterr().err
     assert main(["table"]) == 0 and main(["table", "--check"]) == 0
-    for name in ("README.md", "results/README.md"):
+    in_both = "| 4 of 16 | 12 | 46.7%", "| 4 of 16 | 12 | 47.7%"
+    for name, figures in {
+        "README.md": in_both,
+        "results/README.md": in_both,
+        "results/shown/few_labels.md": ("38.6", "38.7"),
+    }.items():
         text = (clone / name).read_text()
-        (clone / name).write_text(text.replace("| 4 of 16 | 12 | 46.7%", "| 4 of 16 | 12 | 47.7%"))
+        (clone / name).write_text(text.replace(*figures))
         assert text != (clone / name).read_text() and main(["table", "--check"]) == 1
         assert capsys.readouterr().err.startswith(f"ValueError: {name} differ")
         (clone / name).write_text(text)
@@ -450,4 +443,6 @@ def test_the_files_say_what_the_results_say():
         for path, text in made_files(ROOT).items()
         if path.read_text(encoding="utf-8") != text
     ]
-    assert different == [], "write them anew: python -m mp3lib table"
+    assert different == [], "write them anew: python -m studies table"
+    shown = {path.name for path in (ROOT / "results" / "shown").iterdir()}
+    assert shown == set(SHOWN)

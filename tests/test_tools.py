@@ -6,15 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import nbformat
 import pytest
-from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-from mp3lib.cli import parser
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -225,55 +221,3 @@ def test_a_skip_needs_a_listed_reason(project):
         assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
         for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
             assert f"tests/{place}\n" in answer.stdout
-
-
-def test_a_run_that_another_process_trains_is_waited_for(tmp_path, monkeypatch):
-    studies = load_tool("studies")
-    monkeypatch.setattr(studies, "RUNS", tmp_path)
-    run, begun = studies.all_runs()["ratio/0.75/seed-0"], threading.Event()
-    monkeypatch.setattr(studies, "train_alone", lambda *_: begun.set())
-    with FileLock(tmp_path / "ratio" / "0.75" / ".seed-0.lock"):
-        waiting = threading.Thread(target=studies.train, args=(run, {}, None))
-        waiting.start()
-        assert not begun.wait(0.3)
-    waiting.join(5)
-    assert begun.is_set()
-
-
-def test_commands_of_the_flagship_are_understood_and_follow_each_other():
-    flagship = load_tool("flagship")
-    there: set[str] = set()
-    for name, command in flagship.STAGES.items():
-        args = parser().parse_args([*command.split(), "--out", str(flagship.RUNS / name)])
-        before = getattr(args, "start", None) or getattr(args, "weights", None)
-        assert before in (None, "none", *there)
-        there.add(str(args.out))
-    assert flagship.chosen([]) == [*flagship.STAGES]
-    assert flagship.chosen(["scratch-6x6", "classifier-8x8"]) == ["classifier-8x8", "scratch-6x6"]
-    assert flagship.chosen(["scratch", "flagship-4"])[:2] == ["flagship-4x4", "scratch-6x6"]
-    with pytest.raises(ValueError, match="begins with flag-ship; there are flagship-4x4"):
-        flagship.chosen(["scratch", "flag-ship"])
-
-
-def test_a_stage_of_the_flagship_trains_what_it_starts_from_and_keeps_what_is_there(tmp_path, monkeypatch):
-    flagship = load_tool("flagship")
-    stages = {"a": "pretrain", "b": "pretrain --start runs/a", "c": "finetune --weights runs/b"}
-    monkeypatch.setattr(flagship, "STAGES", stages)
-    monkeypatch.setattr(flagship, "RUNS", tmp_path)
-    trained = []
-
-    def main(args: list[str]) -> int:
-        folder = Path(args[-1])
-        trained.append((folder.name, sorted(path.name for path in folder.glob("*"))))
-        folder.mkdir(exist_ok=True)
-        (folder / "model.safetensors").touch()
-        return 0
-
-    monkeypatch.setattr(flagship, "main", main)
-    for name, file in {"a": "model.safetensors", "b": "run.json", "c": "checkpoint-7"}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / file).touch()
-    flagship.train("c")
-    assert trained == [("b", []), ("c", ["checkpoint-7"])]  # b's log alone is of no use, c goes on, a is done
-    flagship.train("c")
-    assert len(trained) == 2

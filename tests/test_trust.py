@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -265,8 +266,10 @@ class Canary:
 def test_no_file_of_a_run_is_unpickled_freely(tmp_path):
     """Every file of a run folder and of its checkpoints is replaced by a pickle that leaves a trace when it runs."""
     pretrain(model(), IMAGES, **QUICK, ema=0.9, out=tmp_path / "run")
+    _, older = checkpoints(tmp_path / "run")
+    shutil.rmtree(older)
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file() and path.name != ".lock"]
-    assert len(files) > 10
+    assert len(files) > 8
     for number, path in enumerate(files):
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(tmp_path / "run", copy)
@@ -274,14 +277,10 @@ def test_no_file_of_a_run_is_unpickled_freely(tmp_path):
         target.write_bytes(pickle.dumps(Canary(tmp_path / "touched")))
         torch.save(Canary(tmp_path / "touched"), copy / "pytorch_model.bin")
         (checkpoints(copy)[0] / "custom_checkpoint_0.pkl").write_bytes(target.read_bytes())
-        for use in (
-            lambda: pretrain(model(), IMAGES, **QUICK, ema=0.9, out=copy, resume=True),
-            lambda: load_model(copy),
-        ):
-            try:
-                use()
-            except (ValueError, OSError):
-                pass
+        with contextlib.suppress(ValueError, OSError):
+            pretrain(model(), IMAGES, **QUICK, ema=0.9, out=copy, resume=True)
+        with contextlib.suppress(ValueError, OSError):
+            load_model(copy)
         assert not (tmp_path / "touched").exists(), path.name
         shutil.rmtree(copy)
 

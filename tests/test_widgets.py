@@ -1,4 +1,4 @@
-"""Live figures: the picture follows the controls, errors are seen, and a page without a kernel has a picture."""
+"""Live figures: the picture follows the controls, errors are shown, and a page without a kernel has a picture."""
 
 import base64
 import datetime
@@ -16,7 +16,6 @@ from mp3lib.widgets import (
     LiveFigure,
     dropdown,
     file_upload,
-    float_slider,
     live,
     patch_picker,
     png,
@@ -38,26 +37,25 @@ def make(**more):
     return live(draw, alt="A picture that loses its patches", percent=slider("hidden in %", 0, 100, 75, step=5), **more)
 
 
-def broken(k):
+def draw_or_fail(k):
     if k > 2:
         raise IndexError(f"index {k} is <out> of bounds")
     return plots.patch_grid(IMAGE, 4, mark=k)
 
 
 def test_the_picture_is_what_draw_draws_at_both_ends_of_every_control():
-    live_figure = make(
-        gain=float_slider("gain", 0, 2, 1, 0.5), shown=dropdown("shown", {"the pixels": "pixels", "a map": "map"})
-    )
+    shown = dropdown("shown", {"the pixels": "pixels", "a map": "map"})
+    live_figure = make(gain=slider("gain", 0, 2, 1), shown=shown)
     controls = live_figure.controls
     assert live_figure.draw_count == 1
     seen = set()
-    for percent, gain, shown in itertools.product((0, 100), (0.0, 2.0), ("pixels", "map")):
+    for percent, gain, shown in itertools.product((0, 100), (0, 2), ("pixels", "map")):
         controls["percent"].value, controls["gain"].value, controls["shown"].value = percent, gain, shown
         assert live_figure.values() == {"percent": percent, "gain": gain, "shown": shown}
         assert live_figure.last_error is None
         assert bytes(live_figure.picture.value) == png(draw(percent, gain, shown), small=False)
         seen.add(bytes(live_figure.picture.value))
-    assert len(seen) == 5  # the gain changes the map alone, and not one that is wholly hidden
+    assert len(seen) == 5  # the gain changes only the map, and only where it is not hidden
 
 
 def test_one_move_is_one_drawing():
@@ -67,28 +65,28 @@ def test_one_move_is_one_drawing():
     assert live_figure.draw_count == 2
 
 
-def test_an_error_is_shown_kept_and_forgotten():
-    live_figure = live(broken, alt="x", k=slider("patch", 0, 3, 0))
+def test_an_error_is_shown_and_removed_by_the_next_good_redraw():
+    live_figure = live(draw_or_fail, alt="x", k=slider("patch", 0, 3, 0))
     before = bytes(live_figure.picture.value)
     live_figure.controls["k"].value = 3
     assert isinstance(live_figure.last_error, IndexError)
     assert "could not be drawn" in live_figure.message.value and "role='alert'" in live_figure.message.value
     assert "IndexError: index 3 is &lt;out&gt; of bounds" in live_figure.message.value
-    assert "<code>broken</code>" in live_figure.message.value
+    assert "<code>draw_or_fail</code>" in live_figure.message.value
     assert bytes(live_figure.picture.value) == before
     live_figure.controls["k"].value = 2
     assert live_figure.last_error is None and live_figure.message.value == ""
-    assert bytes(live_figure.picture.value) == png(broken(2), small=False)
+    assert bytes(live_figure.picture.value) == png(draw_or_fail(2), small=False)
 
 
 def test_the_first_error_is_raised():
     with pytest.raises(IndexError, match="index 3"):
-        live(broken, alt="x", k=slider("patch", 0, 3, 3))
+        live(draw_or_fail, alt="x", k=slider("patch", 0, 3, 3))
     with pytest.raises(TypeError, match="returned NoneType; expected a matplotlib Figure"):
         live(lambda k: None, alt="x", k=slider("patch", 0, 3, 3))
 
 
-def test_what_is_stored():
+def test_the_stored_output_has_a_constant_text_a_png_and_alt_text():
     live_figure = make()
     data, metadata = live_figure._repr_mimebundle_()
     assert data["text/plain"] == "[live figure: percent]"
@@ -100,7 +98,7 @@ def test_what_is_stored():
     assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(draw(0))
 
 
-def test_no_output_widget_and_every_control_has_its_whole_label():
+def test_there_is_no_output_widget_and_labels_are_never_cut_off():
     live_figure = make(shown=selection_slider("shown", ["pixels", "map"]))
     every = [live_figure, *live_figure.children, *live_figure.children[0].children]
     assert not any(isinstance(widget, ipywidgets.Output) for widget in every)
@@ -114,14 +112,13 @@ def test_no_output_widget_and_every_control_has_its_whole_label():
     "control, value",
     [
         (slider("n", 1, 9, 4, step=2), 4),
-        (float_slider("t", 0.5, 2, 1.5, 0.5), 1.5),
         (dropdown("c", ["a", "b"]), "a"),
         (dropdown("c", {"first": 10, "second": 20}, 20), 20),
         (selection_slider("s", {"1": 1, "10": 10}, 10), 10),
         (selection_slider("s", [1, 10, 100]), 1),
     ],
 )
-def test_controls(control, value):
+def test_controls_start_at_their_value_and_work_in_a_live_figure(control, value):
     assert control.value == value
     assert getattr(control, "continuous_update", False) is False
     assert isinstance(live(lambda v: plots.figure()[0], alt="x", v=control), LiveFigure)
@@ -138,7 +135,7 @@ def draw_mark(k):
     return plots.patch_grid(IMAGE[:, :, :12], 4, mark=k)  # a grid of 4 x 3
 
 
-def test_a_patch_is_picked_by_slider_button_or_code_and_drawn_once():
+def test_a_patch_is_picked_by_slider_button_or_code_with_one_redraw():
     live_figure = live(draw_mark, alt="One patch", k=patch_picker("patch", (4, 3), 5))
     picker = live_figure.controls["k"]
     assert (picker.row.value, picker.column.value) == (1, 2) and picked(live_figure)
@@ -158,32 +155,32 @@ def test_a_patch_is_picked_by_slider_button_or_code_and_drawn_once():
         move()
         assert picker.value == patch and (picker.row.value, picker.column.value) == divmod(patch, 3)
         assert pressed() == [patch] and live_figure.draw_count == turn and picked(live_figure)
-    picker.buttons[0].value = False  # a second click on the same: it stays
+    picker.buttons[0].value = False  # a second click on the same button releases it: it is pressed again
     assert picker.value == 0 and pressed() == [0] and live_figure.draw_count == 5
 
 
-def test_every_patch_has_its_button_with_words():
+def test_every_patch_has_a_button_with_its_number_and_a_tooltip():
     picker = patch_picker("patch", (2, 3))
     assert [button.description for button in picker.buttons] == [str(i) for i in range(6)]
     assert picker.buttons[5].tooltip == "row 1, column 2"
     assert (picker.row.description, picker.column.description) == ("patch: row", "patch: column")
-    assert (picker.row.max, picker.column.max) == (1, 2) and "mp3-pick" in picker._dom_classes
+    assert (picker.row.max, picker.column.max) == (1, 2)
     single = patch_picker("patch", (1, 5), 4)
     assert single.row.disabled and single.row.value == 0 and single.column.value == 4
     with pytest.raises(ValueError, match="patch 6 is not on a grid of 2 x 3: 0 to 5"):
         patch_picker("patch", (2, 3), 6)
 
 
-# ---- a file of the reader's
+# ---- a file from the reader
 
 
 def choose(control, content, name="file"):
-    """What the browser does when a file was chosen."""
-    about = {"name": name, "type": "", "size": len(content), "last_modified": datetime.datetime.now()}
-    control.set_trait("value", ({**about, "content": memoryview(content)},))
+    """Set the value of an upload as the browser does after a file was chosen."""
+    description = {"name": name, "type": "", "size": len(content), "last_modified": datetime.datetime.now()}
+    control.set_trait("value", ({**description, "content": memoryview(content)},))
 
 
-def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
+def test_a_file_is_read_once_and_an_unusable_file_gives_a_plain_message():
     reads = []
 
     def read(data):
@@ -209,7 +206,7 @@ def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
     assert isinstance(live_figure.last_error, ValueError)
     assert "The file is &lt;bad&gt;." in live_figure.message.value and "role='alert'" in live_figure.message.value
     assert "ValueError" not in live_figure.message.value and "line" not in live_figure.message.value.split(">", 1)[1]
-    assert bytes(live_figure.picture.value) == png(draw_length(5, 7), small=False)  # the last one stays
+    assert bytes(live_figure.picture.value) == png(draw_length(5, 7), small=False)  # the last picture stays
     gain.value = 8
     assert len(reads) == 2 and "The file is" in live_figure.message.value
     choose(file, b"123")
@@ -219,20 +216,20 @@ def test_a_file_is_read_once_and_its_refusal_is_a_plain_sentence():
     assert live_figure.values()["number"] == 3
 
 
-def test_a_bug_in_reading_a_file_is_told_as_a_bug():
+def test_an_unexpected_error_in_reading_a_file_is_shown_with_its_type():
     live_figure = live(lambda x: plots.figure()[0], alt="x", x=file_upload("file", lambda data: [][1]))
     choose(live_figure.controls["x"], b"1")
     assert isinstance(live_figure.last_error, IndexError) and "IndexError" in live_figure.message.value
 
 
-def test_a_files_bytes_without_a_reader():
+def test_without_a_read_function_the_value_is_the_bytes_of_the_file():
     control = file_upload("your file")
     assert control.result() is None and control.description == "your file" and not control.multiple
     choose(control, b"abc")
     assert control.result() == b"abc"
 
 
-def test_any_matplotlib_figure_will_do():
+def test_draw_may_return_any_matplotlib_figure():
     def plain(k):
         fig = Figure(figsize=(1, 1))
         fig.add_subplot().plot([0, k])
@@ -243,8 +240,8 @@ def test_any_matplotlib_figure_will_do():
     assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(plain(1))
 
 
-def test_in_a_kernel():
-    """As a reader uses it: one output, moved by its controls, nothing else printed, errors included."""
+def test_in_a_kernel_there_is_one_output_and_controls_redraw_it():
+    """Neither redraws nor errors add an output to a cell."""
     cells = [
         "import numpy as np\nfrom mp3lib import plots\nfrom mp3lib.widgets import live, png, slider",
         "def draw(k):\n    return plots.patch_grid(np.zeros((3, 8, 8)), 4, mark=k)",

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from setup import replace_process
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -65,7 +67,7 @@ def main() -> None:
     )
     print(*messages, sep="\n", end="\n" if messages else "")
     print("Starting", shlex.join(["jupyter", "lab", *command[3:]]), "(Ctrl-C twice ends it)", flush=True)
-    os.execv(command[0], command)
+    sys.exit(replace_process(command))
 
 
 if __name__ == "__main__":

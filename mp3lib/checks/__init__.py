@@ -1,11 +1,11 @@
-"""Checkers for the exercises of the notebooks: each prints one line, "passed" or the likely mistake by name.
+"""Checkers for the exercises of the notebooks. Each prints one line: "passed", or the likely mistake.
 
-``checks.check_move(move)`` calls the reader's function on small inputs. Whatever the function does, it never raises,
-gives up after ten seconds, and leaves the global random state as it was. One file for the exercises of each notebook;
-``harness`` calls, ``compare`` compares.
+``checks.check_move(move)`` calls the reader's function on small inputs. A checker never raises, whatever the function
+does. It stops after ten seconds, and restores the global random state. There is one file for the exercises of each
+notebook; ``harness`` calls the reader's function, and ``compare`` compares its results.
 """
 
-from .attending import check_attention_masked, check_neighbour_scores, check_sharpened
+from .attention import check_attention_masked, check_neighbour_scores, check_sharpened
 from .finetuning import check_equal_epochs, check_freeze_below, check_nearest_mean
 from .masked_position_prediction import check_paint, check_run_layers, check_soft_labels
 from .position_embeddings import check_most_alike, check_move, check_random_codes

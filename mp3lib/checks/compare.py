@@ -1,4 +1,4 @@
-"""What a reader's function gave back: compared with the right answer, and with the wrong ones known by name."""
+"""Compare the result of a reader's function with the right result, and with those of known mistakes."""
 
 from __future__ import annotations
 
@@ -12,72 +12,85 @@ from torch import Tensor
 
 
 class Finding(Exception):
-    """What is to be said of the reader's function."""
+    """The end of a check. Its text is the sentence that the reader sees."""
 
 
 def must(condition: bool, mistake: str, likely: Mapping[str, bool] | None = None) -> None:
-    """Unless ``condition`` holds, say the first of the ``likely`` mistakes that was made, else ``mistake``."""
+    """End the check with a ``Finding`` unless ``condition`` holds.
+
+    Its text is the first of the ``likely`` mistakes whose value is True, otherwise ``mistake``.
+    """
     if not condition:
         raise Finding(next((name for name, made in (likely or {}).items() if made), mistake))
 
 
-class Answer:
-    """What a call returned."""
+class Result:
+    """The value that a call returned; ``call`` describes the call in words."""
 
     def __init__(self, value, call: str):
         self.value, self.call = value, call
 
     def must_be(self, right, mistakes: Mapping[str, object] | None = None) -> None:
-        """Accept ``right`` (a tensor, a number or a tuple of them); a value of ``mistakes`` is named by its key."""
-        value = fitted(self.value, right)
-        if agree(value, right):
+        """End the check with a ``Finding`` unless the value equals ``right``: a tensor, a number, or a tuple of these.
+
+        mistakes: sentence -> the result of this mistake. If the value equals one, the ``Finding`` is its sentence.
+        """
+        value = converted(self.value, right)
+        if close_to(value, right):
             return
         for mistake, wrong in (mistakes or {}).items():
-            must(not agree(value, wrong, strict=False), mistake)
+            must(not close_to(value, wrong, strict=False), mistake)
         raise Finding(difference(value, right, self.call))
 
     def tensor(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-        """The answer, which must be a tensor of this shape and dtype, without NaN; its values are free."""
+        """The value, which must be a tensor of this shape and dtype with finite elements."""
         right = torch.zeros(shape, dtype=dtype)
-        value = fitted(self.value, right)
+        value = converted(self.value, right)
         if not (value.shape == right.shape and value.dtype == right.dtype and finite(value)):
             raise Finding(difference(value, right, self.call))
         return value
 
-    def a(self, kind: type):
-        """The answer, which must be of this type."""
-        must(isinstance(self.value, kind), f"it returns {named(self.value)}, expected {article(kind.__name__)}")
+    def of_type(self, kind: type):
+        """The value, which must be of this type."""
+        must(isinstance(self.value, kind), f"it returns {type_name(self.value)}, expected {article(kind.__name__)}")
         return self.value
 
 
-def fitted(value, right):
-    """``value`` as far as its types and devices are those of ``right``; numbers come out of their tensors."""
+def converted(value, right):
+    """``value`` prepared for the comparison with ``right``: tensors detached, one-element tensors as numbers.
+
+    Raises a ``Finding`` if its type or device is not that of ``right``.
+    """
     if isinstance(right, tuple):
-        must(isinstance(value, (tuple, list)), f"it returns {named(value)}, expected {len(right)} values")
+        must(isinstance(value, (tuple, list)), f"it returns {type_name(value)}, expected {len(right)} values")
         must(len(value) == len(right), f"it returns {len(value)} values, expected {len(right)}")
-        return tuple(fitted(v, r) for v, r in zip(value, right, strict=True))
+        return tuple(converted(v, r) for v, r in zip(value, right, strict=True))
     if isinstance(right, Tensor):
-        must(isinstance(value, Tensor), f"it returns {named(value)}, expected a tensor")
+        must(isinstance(value, Tensor), f"it returns {type_name(value)}, expected a tensor")
         must(value.device == right.device, f"the result is on the device {value.device}, the input on {right.device}")
-        must(value.layout == right.layout and not value.is_complex(), f"it returns {named(value)} of {value.dtype}")
+        must(value.layout == right.layout and not value.is_complex(), f"it returns {type_name(value)} of {value.dtype}")
         return value.detach()
     if isinstance(value, (Tensor, np.ndarray, np.generic)) and math.prod(value.shape) == 1:
         must(not (isinstance(value, Tensor) and value.is_meta), "the result is on the device meta, without a value")
         value = value.item()
     kind = "a whole number" if isinstance(right, int) else "a number"
-    must(isinstance(value, numbers.Real) and not isinstance(value, bool), f"it returns {named(value)}, expected {kind}")
+    must(
+        isinstance(value, numbers.Real) and not isinstance(value, bool),
+        f"it returns {type_name(value)}, expected {kind}",
+    )
     return value
 
 
 def finite(value) -> bool:
+    """Whether a tensor or number contains neither NaN nor infinity."""
     return bool(torch.as_tensor(value).isfinite().all())
 
 
-def agree(value, right, strict: bool = True) -> bool:
-    """Equal but for rounding; ``strict`` also in dtype, and in being a whole number."""
+def close_to(value, right, strict: bool = True) -> bool:
+    """Whether two results are equal up to rounding; with ``strict``, also in dtype and in being whole numbers."""
     if isinstance(right, tuple) or isinstance(value, tuple):
         both = isinstance(right, tuple) and isinstance(value, tuple) and len(value) == len(right)
-        return both and all(agree(v, r, strict) for v, r in zip(value, right, strict=True))
+        return both and all(close_to(v, r, strict) for v, r in zip(value, right, strict=True))
     if strict and isinstance(right, int) and not isinstance(value, numbers.Integral):
         return False
     if strict and isinstance(right, Tensor) and value.dtype != right.dtype:
@@ -87,9 +100,9 @@ def agree(value, right, strict: bool = True) -> bool:
 
 
 def difference(value, right, call: str) -> str:
-    """How a wrong value differs from the right one, where no mistake is known by name."""
+    """A sentence on how a wrong value differs from the right one, for mistakes that are not on the list."""
     if isinstance(right, tuple):
-        place = next(i for i, (v, r) in enumerate(zip(value, right, strict=True)) if not agree(v, r))
+        place = next(i for i, (v, r) in enumerate(zip(value, right, strict=True)) if not close_to(v, r))
         return f"of the values that it returns, number {place + 1}: {difference(value[place], right[place], call)}"
     if not isinstance(right, Tensor):
         if isinstance(right, int) and not isinstance(value, numbers.Integral):
@@ -107,17 +120,18 @@ def difference(value, right, call: str) -> str:
 
 
 def article(name: str) -> str:
+    """``name`` with "a" or "an" before it."""
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def named(value) -> str:
-    """``value`` by its type: "a tensor (2, 3)", "a list"."""
+def type_name(value) -> str:
+    """The type of ``value`` in words: "a tensor (2, 3)", "a list"."""
     if isinstance(value, Tensor):
         return f"a tensor {tuple(value.shape)}"
     return article(type(value).__name__)
 
 
-def listed(args: tuple) -> str:
-    """The arguments of a call, in a few words."""
-    shown = [repr(arg) if isinstance(arg, (int, float, str, bool)) else named(arg) for arg in args]
+def list_arguments(args: tuple) -> str:
+    """The arguments of a call in a few words: "a tensor (2, 3) and 4"."""
+    shown = [repr(arg) if isinstance(arg, (int, float, str, bool)) else type_name(arg) for arg in args]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: equal cost, a probe of class means, and how much has to move."""
+"""Exercises of notebook 06: training at equal cost, a probe of class means, and freezing the lower layers."""
 
 import copy
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ..model.vit import ViT
 from .compare import must
-from .harness import Watched, checker, numbers, seeded
+from .harness import SafeFunction, checker, randn, seeded
 
 
 @checker
-def check_equal_epochs(your_function: Watched) -> None:
-    """As many whole epochs from scratch as pretraining and fine-tuning together cost in passes over pictures."""
+def check_equal_epochs(your_function: SafeFunction) -> None:
+    """The number of whole epochs from scratch that process as many images as pretraining and fine-tuning together."""
     for labelled, epochs, unlabelled, pretraining_epochs in (
         (300, 8, 1000, 5),
         (5000, 15, 50_000, 10),
@@ -35,52 +35,52 @@ def check_equal_epochs(your_function: Watched) -> None:
 
 
 @checker
-def check_nearest_mean(your_function: Watched) -> None:
-    """The class whose mean of features of length 1 has the largest cosine with the question."""
+def check_nearest_mean(your_function: SafeFunction) -> None:
+    """The class whose mean of normalized training features has the largest cosine similarity with the test feature."""
     classes, d = 4, 6
-    centres = numbers(classes, d, seed=3)
-    labels = torch.tensor([2, 0, 3, 1] * 10 + [2] * 9)  # the first to come is not class 0, and one has more
-    loudness = numbers(len(labels), 1, seed=1).exp() * (1 + 3 * (labels[:, None] == 1))
-    train = (centres[labels] + (1 + labels[:, None]) * 0.5 * numbers(len(labels), d, seed=2)) * loudness
-    test = centres.repeat(25, 1) + 1.2 * numbers(25 * classes, d, seed=4)
-    unit, asked = F.normalize(train, dim=1), F.normalize(test, dim=1)
+    centres = randn(classes, d, seed=3)
+    labels = torch.tensor([2, 0, 3, 1] * 10 + [2] * 9)  # label 2 comes first, and class 2 has more images
+    scale = randn(len(labels), 1, seed=1).exp() * (1 + 3 * (labels[:, None] == 1))
+    train = (centres[labels] + (1 + labels[:, None]) * 0.5 * randn(len(labels), d, seed=2)) * scale
+    test = centres.repeat(25, 1) + 1.2 * randn(25 * classes, d, seed=4)
+    unit, queries = F.normalize(train, dim=1), F.normalize(test, dim=1)
 
     def means(features: Tensor) -> Tensor:
         return torch.stack([features[labels == label].mean(dim=0) for label in range(classes)])
 
-    cosine = asked @ F.normalize(means(unit), dim=1).T
+    cosine = queries @ F.normalize(means(unit), dim=1).T
     first_seen = torch.tensor([2, 0, 3, 1])
     sums = torch.stack([unit[labels == label].sum(dim=0) for label in range(classes)])
     mistakes = {
         "it returns the cosines: answer with the class of the largest": cosine,
         "it answers with the class that is least alike": cosine.argmin(dim=1),
         "the means are not of length 1 again: scale them, or a class of scattered features loses": (
-            (asked @ means(unit).T).argmax(dim=1)
+            (queries @ means(unit).T).argmax(dim=1)
         ),
-        "these are sums, not means: a class with more pictures wins": (asked @ sums.T).argmax(dim=1),
+        "these are sums, not means: a class with more pictures wins": (queries @ sums.T).argmax(dim=1),
         "the training features are not of length 1: a loud picture counts more": (
-            (asked @ F.normalize(means(train), dim=1).T).argmax(dim=1)
+            (queries @ F.normalize(means(train), dim=1).T).argmax(dim=1)
         ),
         "nothing is scaled to length 1": (test @ means(train).T).argmax(dim=1),
         "each picture has length 1, not each feature: normalize along dim=1": (
             (F.normalize(test, dim=0) @ F.normalize(means(F.normalize(train, dim=0)), dim=1).T).argmax(dim=1)
         ),
         "the classes are numbered as they come: class c is label c": first_seen.argsort()[cosine.argmax(dim=1)],
-        "this is the nearest picture, not the nearest mean": labels[(asked @ unit.T).argmax(dim=1)],
+        "this is the nearest picture, not the nearest mean": labels[(queries @ unit.T).argmax(dim=1)],
     }
     your_function(train, labels, test).must_be(cosine.argmax(dim=1), mistakes)
 
 
 @checker
-def check_freeze_below(your_function: Watched) -> None:
-    """The patch embedding and the lowest layers stand still; what is left to train is counted number by number."""
-    made = seeded(
+def check_freeze_below(your_function: SafeFunction) -> None:
+    """Freezes the patch embedding and the lowest layers, and returns the number of parameters left to train."""
+    original = seeded(
         lambda: ViT(num_classes=3, image_size=8, patch_size=4, dim=8, depth=3, heads=1, dim_head=4, mlp_dim=8)
     )
-    everything = sum(p.numel() for p in made.parameters())
+    everything = sum(p.numel() for p in original.parameters())
     for layers in (2, 0, 3, 1):
-        vit = copy.deepcopy(made)
-        answer = your_function.may(change=True)(vit, layers)
+        vit = copy.deepcopy(original)
+        result = your_function.allow(change=True)(vit, layers)
         below = [vit.to_patch_embedding, *vit.transformer.layers[:layers]] if layers else []
         right = {p for part in below for p in part.parameters()}
         frozen = {p for p in vit.parameters() if not p.requires_grad}
@@ -102,12 +102,12 @@ def check_freeze_below(your_function: Watched) -> None:
             <= right | set(vit.linear_head.parameters()),
         }
         must(frozen == right, f"with {layers} layers the wrong parameters are frozen", mistakes)
-        untouched = zip(vit.parameters(), made.parameters(), strict=True)
-        must(all(torch.equal(a, b) for a, b in untouched), "the weights have changed: freezing leaves them as they are")
+        pairs = zip(vit.parameters(), original.parameters(), strict=True)
+        must(all(torch.equal(a, b) for a, b in pairs), "the weights have changed: freezing leaves them as they are")
         left = everything - sum(p.numel() for p in right)
         counts = {
             "this is how many are frozen: how many are left to train?": everything - left,
             "tensors are counted, not the numbers in them: numel()": sum(p.requires_grad for p in vit.parameters()),
             "all parameters are counted, the frozen ones too": everything,
         }
-        answer.must_be(left, counts)
+        result.must_be(left, counts)

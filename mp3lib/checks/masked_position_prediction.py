@@ -1,17 +1,17 @@
-"""Exercises of notebook 04: a patch in one colour, labels that forgive, and a context between frozen and updated."""
+"""Exercises of notebook 04: paint a patch, soft labels, and a context that is updated in some layers only."""
 
 import torch
 from torch import Tensor
 
 from ..model.attention import Transformer
-from .harness import Watched, checker, numbers, seeded
+from .harness import SafeFunction, checker, randn, seeded
 
 
 @checker
-def check_paint(your_function: Watched) -> None:
-    """Patch number ``patch``, counted row by row from 0, in one value in every image and channel; the rest stays."""
+def check_paint(your_function: SafeFunction) -> None:
+    """Sets one patch, counted row by row from 0, to one value in every image and channel; all other pixels stay."""
     for rows, cols, p, patch in ((3, 4, 4, 6), (3, 2, 8, 3), (4, 4, 2, 7)):
-        images = numbers(2, 3, rows * p, cols * p)
+        images = randn(2, 3, rows * p, cols * p)
 
         def painted(row: int, col: int, b=slice(None), c=slice(None), scale: int = p, p=p, images=images) -> Tensor:
             copy = images.clone()
@@ -34,8 +34,8 @@ def check_paint(your_function: Watched) -> None:
 
 
 @checker
-def check_soft_labels(your_function: Watched) -> None:
-    """Row i falls with the squared distance from position i, and sums to 1."""
+def check_soft_labels(your_function: SafeFunction) -> None:
+    """Soft labels: row i decreases with the squared distance from position i, and sums to 1."""
     for rows, cols, sigma in ((4, 8, 1.0), (3, 2, 0.7), (5, 4, 2.0)):
         place = torch.arange(rows * cols)
 
@@ -66,18 +66,18 @@ def check_soft_labels(your_function: Watched) -> None:
 
 
 @checker
-def check_run_layers(your_function: Watched) -> None:
-    """At layers 0, every, 2 * every, … the first k tokens are read anew; until then all layers read the old ones."""
+def check_run_layers(your_function: SafeFunction) -> None:
+    """Layers whose context is renewed before layers 0, every, 2 * every, ..., from the first k tokens."""
     layers = seeded(lambda: Transformer(dim=8, depth=5, heads=2, dim_head=4, mlp_dim=12)).layers
-    x, k = numbers(2, 6, 8), 3
+    x, k = randn(2, 6, 8), 3
 
-    def run(reads, attend: bool = True, think: bool = True, plus: int = 1) -> Tensor:
-        """The layers, with the context that ``reads(i, x, old)`` gives."""
+    def run(context_of, with_attention: bool = True, with_feed_forward: bool = True, residual: int = 1) -> Tensor:
+        """The output of the layers, where ``context_of(i, tokens, old_context)`` is the context of layer i."""
         now, context = x, x[:, :k]
         for i, (attention, feed_forward) in enumerate(layers):
-            context = reads(i, now, context)
-            now = attention(now, context=context) + plus * now if attend else now
-            now = feed_forward(now) + plus * now if think else now
+            context = context_of(i, now, context)
+            now = attention(now, context=context) + residual * now if with_attention else now
+            now = feed_forward(now) + residual * now if with_feed_forward else now
         return now
 
     for every in (3, 2, 1, 4):
@@ -106,8 +106,8 @@ def check_run_layers(your_function: Watched) -> None:
             "the context is the first k tokens, not the last": (
                 run(lambda i, now, old, every=every: now[:, -k:] if i % every == 0 else old)
             ),
-            "both parts of a layer are added to the tokens: + x is missing": run(renewed, plus=0),
-            "the feed-forward part is missing": run(renewed, think=False),
-            "the attention is missing": run(renewed, attend=False),
+            "both parts of a layer are added to the tokens: + x is missing": run(renewed, residual=0),
+            "the feed-forward part is missing": run(renewed, with_feed_forward=False),
+            "the attention is missing": run(renewed, with_attention=False),
         }
         your_function(layers, x, k, every).must_be(run(renewed).detach(), mistakes)

@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: which place is most alike, from any place to another, codes without an order."""
+"""Exercises of notebook 01: the most similar position, a matrix that shifts positions, and random codes."""
 
 import math
 
@@ -8,20 +8,20 @@ from torch import Tensor
 
 from ..model.posemb import posemb_sincos_2d
 from .compare import must
-from .harness import Watched, checker, numbers
+from .harness import SafeFunction, checker, randn
 
 
 @checker
-def check_most_alike(your_function: Watched) -> None:
-    """Of the other places, the one whose code has the largest dot product with that of ``place``."""
+def check_most_alike(your_function: SafeFunction) -> None:
+    """The position, other than ``place`` itself, whose code has the largest dot product with the code of ``place``."""
     hand = torch.stack((torch.arange(30.0).sin(), torch.arange(30.0).cos()), dim=1)
-    for codes in (hand, F.normalize(numbers(12, 6))):
+    for codes in (hand, F.normalize(randn(12, 6))):
         for place in (0, 4, 11):
             products = codes @ codes[place]
             others = products.clone()
             others[place] = -math.inf
             right = int(others.argmax())
-            itself = "it leaves out place 0 always, not `place`"  # for place 0 all was right then
+            itself = "it leaves out place 0 always, not `place`"  # for place 0 the result was right
             if place == 0:
                 itself = "it names the place itself, which is always most like itself: leave it out"
             mistakes = {
@@ -31,16 +31,19 @@ def check_most_alike(your_function: Watched) -> None:
                 "with the place taken out, all later places move up by one: correct the index": right - 1,
                 "it names the next place, whatever the codes are": place + 1,
             }
-            answer = your_function(codes, place)
-            answer.must_be(right, mistakes)
-            answer.a(int)
-    opposed = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-0.6, 0.8]])  # all others are negative
+            result = your_function(codes, place)
+            result.must_be(right, mistakes)
+            result.of_type(int)
+    opposed = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-0.6, 0.8]])  # place 0 has only negative products
     zero = "a product of 0 still wins where all others are negative: give the place itself minus infinity"
     your_function(opposed, 0).must_be(2, {zero: 0})
 
 
 def turns(right: float, down: float, omega: Tensor) -> Tensor:
-    """One rotation per hand: by ``right * omega`` for the hands of x, by ``down * omega`` for those of y."""
+    """The right matrix: one rotation for each pair of sine and cosine (a "hand" in the notebook).
+
+    The angles are ``right * omega`` for the pairs of x, and ``down * omega`` for those of y.
+    """
 
     def rotation(angles: Tensor) -> Tensor:  # all sines, then all cosines
         sin, cos = angles.sin().diag(), angles.cos().diag()
@@ -50,8 +53,8 @@ def turns(right: float, down: float, omega: Tensor) -> Tensor:
 
 
 @checker
-def check_move(your_function: Watched) -> None:
-    """One matrix leads from every patch's code to that of the patch so many columns to the right and rows down."""
+def check_move(your_function: SafeFunction) -> None:
+    """A matrix that maps the code of every patch to that of the patch ``right`` columns and ``down`` rows away."""
     for right, down, dim, temperature in ((2, 1, 16, 100), (1, 3, 12, 10), (-1, 2, 24, 1000), (0, 0, 8, 10)):
         grid = posemb_sincos_2d(torch.zeros(1, 12, 12, dim), temperature).view(12, 12, dim)
         matrix = your_function(right, down, dim, temperature).tensor((dim, dim))
@@ -88,8 +91,8 @@ def check_move(your_function: Watched) -> None:
 
 
 @checker
-def check_random_codes(your_function: Watched) -> None:
-    """Each feature of each place is -1 or +1, drawn by itself from the generator."""
+def check_random_codes(your_function: SafeFunction) -> None:
+    """Codes whose features are -1 or +1, each drawn independently from the generator."""
 
     def draw(seed: int) -> Tensor:
         return your_function(200, 64, torch.Generator().manual_seed(seed)).tensor((200, 64))

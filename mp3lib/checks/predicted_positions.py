@@ -1,39 +1,39 @@
-"""Exercises of notebook 07: places that nobody claims, a greedy jigsaw, and neighbours that stay neighbours."""
+"""Exercises of notebook 07: positions without a patch, a greedy jigsaw, and pairs of neighbours that stay together."""
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from .harness import Watched, checker, numbers
+from .harness import SafeFunction, checker, randn
 
 
 @checker
-def check_count_empty(your_function: Watched) -> None:
-    """In each picture, the places from 0 to n - 1 that no patch claims."""
+def check_count_empty(your_function: SafeFunction) -> None:
+    """For each image, the number of positions from 0 to n - 1 that are predicted for no patch."""
     draw = torch.Generator().manual_seed(0)
     for b, n in ((5, 9), (3, 16), (1, 4)):
         given = torch.randint(0, n, (b, n), generator=draw)
-        given[0].clamp_(max=n - 2)  # nobody in the last place
-        claims = torch.stack([row.bincount(minlength=n) for row in given])  # (b, n)
-        empty = (claims == 0).sum(dim=1)
+        given[0].clamp_(max=n - 2)  # the last position stays empty
+        counts = torch.stack([row.bincount(minlength=n) for row in given])  # (b, n)
+        empty = (counts == 0).sum(dim=1)
         mistakes = {
             "these are the places that are claimed: count those that are not": n - empty,
-            "these are the places claimed more than once": (claims > 1).sum(dim=1),
-            "these are the patches on a place of their own": (claims == 1).sum(dim=1),
+            "these are the places claimed more than once": (counts > 1).sum(dim=1),
+            "these are the patches on a place of their own": (counts == 1).sum(dim=1),
             "these are the patches that are wrong: count places": (given != torch.arange(n)).sum(dim=1),
-            "count in each picture, not along the batch: the places are the columns": (claims == 0).sum(dim=0),
+            "count in each picture, not along the batch: the places are the columns": (counts == 0).sum(dim=0),
             "all pictures are counted together: one number for each": empty.sum(),
             "this is a share: count": empty / n,
-            "places are numbered from 0: the last is n - 1, and may be empty too": (claims[:, :-1] == 0).sum(dim=1),
+            "places are numbered from 0: the last is n - 1, and may be empty too": (counts[:, :-1] == 0).sum(dim=1),
         }
         your_function(given).must_be(empty, mistakes)
 
 
 @checker
-def check_greedy(your_function: Watched) -> None:
-    """Of all patches and places still free, the pair with the highest score comes first."""
+def check_greedy(your_function: SafeFunction) -> None:
+    """Greedy assignment: of all free patches and positions, the pair with the highest score is assigned first."""
 
-    def lay(scores: Tensor, best=torch.argmax) -> Tensor:
+    def assign_greedily(scores: Tensor, best=torch.argmax) -> Tensor:
         left, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
         for _ in range(len(scores)):
             patch, place = divmod(int(best(left)), len(scores))
@@ -49,8 +49,8 @@ def check_greedy(your_function: Watched) -> None:
         return torch.tensor(places)
 
     for n, seed in ((6, 0), (9, 1), (4, 2)):
-        scores = numbers(n, n, seed=seed)
-        right = lay(scores)
+        scores = randn(n, n, seed=seed)
+        right = assign_greedily(scores)
         mistakes = {
             "some places are given twice: a place that is taken is free no more": scores.argmax(dim=1),
             "it goes patch by patch: the highest score of all comes first": row_by_row(scores),
@@ -60,28 +60,28 @@ def check_greedy(your_function: Watched) -> None:
             "this is the best whole arrangement: greedy takes the highest score first, and may do worse": (
                 torch.tensor(linear_sum_assignment(-scores.numpy())[1])
             ),
-            "it takes the lowest scores": lay(scores, torch.argmin),
+            "it takes the lowest scores": assign_greedily(scores, torch.argmin),
             "this is the order of the scores, not places": scores.flatten().argsort(descending=True)[:n],
         }
         your_function(scores).must_be(right, mistakes)
 
 
 @checker
-def check_neighbours_right(your_function: Watched) -> None:
-    """Of the pairs beside or below each other, the share that lies so still, in the same direction."""
+def check_neighbours_right(your_function: SafeFunction) -> None:
+    """The share of pairs of horizontal or vertical neighbours that are still neighbours, in the same direction."""
     for rows, cols, seed in ((3, 4, 0), (5, 3, 1), (4, 4, 2)):
         n = rows * cols
         patch = torch.arange(n)
-        shifted = patch // cols * cols + (patch + 1) % cols  # by one column; the last comes first
+        shifted = patch // cols * cols + (patch + 1) % cols  # by one column, cyclically
         mirrored = patch // cols * cols + cols - 1 - patch % cols
         some = patch.clone()
-        chosen = numbers(n, seed=seed).argsort()[:4]
+        chosen = randn(n, seed=seed).argsort()[:4]
         some[chosen] = some[chosen.roll(1)]
         in_one_line = patch.roll(-1)  # the first of a row becomes the last of the row above
         for places in (shifted, some, mirrored, in_one_line, patch):
 
             def count(places=places, rows=rows, cols=cols, wrap=False, sides=False, straight=True) -> list[int]:
-                """Right pairs beside, right pairs below, all pairs beside, all pairs below."""
+                """The numbers of right horizontal, right vertical, all horizontal and all vertical pairs."""
                 grid = places.view(rows, cols)
                 row, col = grid // cols, grid % cols
                 across, down = col[:, 1:] - col[:, :-1], row[1:] - row[:-1]

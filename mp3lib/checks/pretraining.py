@@ -1,15 +1,15 @@
-"""Exercises of notebook 05: what grows with the context, equal time instead of equal epochs, and a planted leak."""
+"""Exercises of notebook 05: accuracy by size of the context, accuracy after equal time, and a crop that leaks."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compare import Answer, Finding, must
-from .harness import Watched, checker
+from .compare import Finding, Result, must
+from .harness import SafeFunction, checker
 
 
 def logged(seconds: list[float], accuracies: list[float]) -> list[dict]:
-    """A history as ``pretrain`` returns it: one dictionary for each epoch."""
+    """A history in the format of ``pretrain``: one dictionary for each epoch."""
     return [
         {
             "epoch": epoch,
@@ -22,8 +22,8 @@ def logged(seconds: list[float], accuracies: list[float]) -> list[dict]:
     ]
 
 
-def read_from(your_function: Watched, *args) -> Answer:
-    """What it returns; a mask ratio looked up as a number gets a sentence of its own."""
+def read_from(your_function: SafeFunction, *args) -> Result:
+    """Call the function. If it looks up a mask ratio as a number instead of a string, the ``Finding`` says so."""
     try:
         return your_function(*args)
     except Finding as finding:
@@ -32,8 +32,8 @@ def read_from(your_function: Watched, *args) -> Answer:
 
 
 @checker
-def check_growth(your_function: Watched) -> None:
-    """The accuracy with everything visible over that at mask ratio 0.75."""
+def check_growth(your_function: SafeFunction) -> None:
+    """The quotient of the accuracy at mask ratio 0 and that at mask ratio 0.75."""
     for line in logged([10.0, 11.0, 9.0], [0.15, 0.21, 0.3]):
         accuracy, loss = line["test_accuracy"], line["test_loss"]
         hidden, visible = accuracy["0.75"], accuracy["0.0"]
@@ -50,8 +50,8 @@ def check_growth(your_function: Watched) -> None:
 
 
 @checker
-def check_accuracy_after(your_function: Watched) -> None:
-    """The accuracy at mask ratio 0.75 after the last epoch that had ended when so many seconds were over."""
+def check_accuracy_after(your_function: SafeFunction) -> None:
+    """The accuracy at mask ratio 0.75 after the last epoch that ended within the given seconds."""
     history = logged([10.0, 12.0, 8.0, 11.0, 30.0], [0.12, 0.31, 0.25, 0.27, 0.4])
     accuracies = [line["test_accuracy"]["0.75"] for line in history]
     ends = [10.0, 22.0, 30.0, 41.0, 71.0]
@@ -75,8 +75,8 @@ def check_accuracy_after(your_function: Watched) -> None:
 
 
 @checker
-def check_padded_crop(your_function: Watched) -> None:
-    """Each image in [-1, 1], in a frame of black, cut back to its size at a random place of its own."""
+def check_padded_crop(your_function: SafeFunction) -> None:
+    """Images as floats in [-1, 1], padded with black, each cropped to its old size at its own random position."""
     height, width, pad = 6, 4, 1
     pixels = torch.Generator().manual_seed(0)
     images = torch.randint(60, 256, (400, 3, height, width), generator=pixels, dtype=torch.uint8)
@@ -85,7 +85,7 @@ def check_padded_crop(your_function: Watched) -> None:
         return your_function(images, pad, torch.Generator().manual_seed(seed)).tensor((400, 3, height, width))
 
     def places(scaled: Tensor, frame: float) -> Tensor | None:
-        """In which of the 3 x 3 places (row, column) each crop was cut, or None where one fits nowhere."""
+        """The position, (row, column) among 3 x 3, of each crop in the padded image; None if any crop is not found."""
         framed = F.pad(scaled, (pad, pad, pad, pad), value=frame)
         windows = framed.unfold(2, height, 1).unfold(3, width, 1)  # (b, c, 3, 3, height, width)
         fits = (windows - crops[:, :, None, None]).abs().amax(dim=(1, 4, 5)).flatten(1) < 1e-4

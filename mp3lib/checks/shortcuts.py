@@ -1,25 +1,25 @@
-"""Exercises of notebook 08: one channel for all, pixels in another order inside each patch, a lamp from the right."""
+"""Exercises of notebook 08: one channel for all three, shuffled pixels inside patches, and a ramp of brightness."""
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from .harness import Watched, checker, numbers
+from .harness import SafeFunction, checker, randn
 
 
 @checker
-def check_one_channel(your_function: Watched) -> None:
-    """All three channels are the chosen one."""
-    images = numbers(3, 3, 6, 4)
+def check_one_channel(your_function: SafeFunction) -> None:
+    """All three channels are replaced by the chosen one."""
+    images = randn(3, 3, 6, 4)
 
-    def thrice(one: Tensor) -> Tensor:
+    def repeat_channel(one: Tensor) -> Tensor:
         return torch.stack((one, one, one), dim=1)
 
     for channel in (0, 2, 1):
         mistakes = {
             "an axis is lost: the result has three channels, all equal": images[:, channel],
             "there is one channel: the result has three, all equal": images[:, channel : channel + 1],
-            "this is grey, the mean of the channels: take one of them": thrice(images.mean(dim=1)),
+            "this is grey, the mean of the channels: take one of them": repeat_channel(images.mean(dim=1)),
             "the other channels are black: they have to be the chosen one": (
                 images * (torch.arange(3) == channel)[:, None, None]
             ),
@@ -27,29 +27,29 @@ def check_one_channel(your_function: Watched) -> None:
                 images * (torch.arange(3) != channel)[:, None, None]
             ),
             "the first axis is the batch: channels are the second": images[channel].expand(3, -1, -1, -1),
-            "this is always red: use `channel`": thrice(images[:, 0]),
-            "the channels are counted from the end: 0 is red, 2 is blue": thrice(images[:, 2 - channel]),
+            "this is always red: use `channel`": repeat_channel(images[:, 0]),
+            "the channels are counted from the end: 0 is red, 2 is blue": repeat_channel(images[:, 2 - channel]),
             "nothing has changed": images,
         }
-        your_function(images, channel).must_be(thrice(images[:, channel]), mistakes)
+        your_function(images, channel).must_be(repeat_channel(images[:, channel]), mistakes)
 
 
 @checker
-def check_scramble(your_function: Watched) -> None:
-    """Inside each patch pixel i becomes pixel order[i], counted row by row, in all patches and channels alike."""
+def check_scramble(your_function: SafeFunction) -> None:
+    """In every patch and channel, pixel i becomes pixel order[i]; pixels are counted row by row."""
     for (h, w), rows, cols, seed in (((2, 3), 3, 2, 0), ((4, 2), 2, 3, 1), ((2, 2), 1, 4, 2)):
-        images = numbers(2, 3, rows * h, cols * w, seed=seed)
-        order = numbers(h * w, seed=seed + 5).argsort()
+        images = randn(2, 3, rows * h, cols * w, seed=seed)
+        order = randn(h * w, seed=seed + 5).argsort()
         order = order.roll(1) if torch.equal(order, order.argsort()) else order
 
         def moved(cut: str, order: Tensor, h=h, w=w, images=images) -> Tensor:
-            """The pixels of each patch in another order; ``cut`` says how patches are cut and counted."""
+            """The images with reordered pixels; the einops pattern ``cut`` says how patches are cut and counted."""
             pixels = rearrange(images, cut, h=h, w=w)[..., order]
             there, here = cut.split(" -> ")
             return rearrange(pixels, f"{here} -> {there}", h=h, w=w)
 
         usual = "b c (rows h) (cols w) -> b c rows cols (h w)"
-        of_patches = numbers(rows * cols, seed=seed).argsort()
+        of_patches = randn(rows * cols, seed=seed).argsort()
         patches = rearrange(images, "b c (rows h) (cols w) -> b c h w (rows cols)", h=h, w=w)[..., of_patches]
         own = torch.stack([moved(usual, order.roll(c))[:, c] for c in range(3)], dim=1)
         mistakes = {
@@ -70,10 +70,10 @@ def check_scramble(your_function: Watched) -> None:
 
 
 @checker
-def check_ramp(your_function: Watched) -> None:
-    """Brighter by as much as -strength at the left and strength at the right, and no pixel beyond -1 or 1."""
+def check_ramp(your_function: SafeFunction) -> None:
+    """Adds a ramp from -strength at the left to strength at the right, and clamps pixels to [-1, 1]."""
     for (height, width), strength in (((5, 8), 0.5), ((6, 4), 0.25), ((4, 6), 1.0)):
-        images = 0.6 * numbers(2, 3, height, width).clamp(-1.6, 1.6)
+        images = 0.6 * randn(2, 3, height, width).clamp(-1.6, 1.6)
         slope = torch.linspace(-strength, strength, width)
         down = torch.linspace(-strength, strength, height)[:, None]
         mistakes = {

@@ -1,4 +1,4 @@
-"""Exercises of notebook 03: counting parameters, patches that keep their brightness, and how sure a gap is."""
+"""Exercises of notebook 03: counting parameters, patches that keep their brightness, and the error of a difference."""
 
 import copy
 import math
@@ -8,12 +8,15 @@ from torch import nn
 
 from ..model.vit import ViT
 from .compare import must
-from .harness import Watched, checker, numbers, seeded
+from .harness import SafeFunction, checker, randn, seeded
 
 
 @checker
-def check_parameters_saved(your_function: Watched) -> None:
-    """Smaller patches: fewer numbers go into the first LayerNorm (two weights each) and the linear layer (dim each)."""
+def check_parameters_saved(your_function: SafeFunction) -> None:
+    """The number of parameters saved by smaller patches, in the first LayerNorm and the linear layer.
+
+    For each number of a patch, the LayerNorm has two parameters and the linear layer ``dim``.
+    """
     for large, small, channels, dim in ((9, 5, 3, 18), (16, 2, 1, 20), (5, 4, 4, 8)):
         pixels = large**2 - small**2
         fewer, each = pixels * channels, dim + 2
@@ -31,8 +34,8 @@ def check_parameters_saved(your_function: Watched) -> None:
 
 
 @checker
-def check_keep_brightness(your_function: Watched) -> None:
-    """A copy of the ViT without the LayerNorm on raw pixels, and with all its other weights."""
+def check_keep_brightness(your_function: SafeFunction) -> None:
+    """A copy of the ViT with the same weights, but without the LayerNorm on raw pixels."""
     sizes = dict(num_classes=5, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=2, dim_head=8, mlp_dim=24)
     vit = seeded(lambda: ViT(**sizes))
 
@@ -42,15 +45,15 @@ def check_keep_brightness(your_function: Watched) -> None:
             other.to_patch_embedding[place] = nn.Identity()
         return other
 
-    bright = your_function.may(draw=True)(vit).a(nn.Module).eval()
+    bright = your_function.allow(draw=True)(vit).of_type(nn.Module).eval()
     flat = torch.stack([torch.full((3, 8, 12), shade) for shade in (-1.0, 1.0)])
-    black, white = Watched(bright)(flat).tensor((2, 5))
+    black, white = SafeFunction(bright)(flat).tensor((2, 5))
     must(
         not torch.allclose(black, white, atol=1e-3),
         "black and white pictures still give equal logits: the LayerNorm at [1] of to_patch_embedding is in the way",
     )
-    images = numbers(3, 3, 8, 12)
-    logits, right = Watched(bright)(images).tensor((3, 5)), without(1)
+    images = randn(3, 3, 8, 12)
+    logits, right = SafeFunction(bright)(images).tensor((3, 5)), without(1)
     both_gone = torch.allclose(logits, without(1, 3)(images), atol=1e-4)
     must(not both_gone, "the LayerNorm at [3] is gone too: only that at [1] reads raw pixels")
     weights = dict(bright.named_parameters())
@@ -62,11 +65,11 @@ def check_keep_brightness(your_function: Watched) -> None:
 
 
 @checker
-def check_paired_gap(your_function: Watched) -> None:
-    """The mean of the differences seed by seed, and its standard error: their spread over the root of n."""
+def check_paired_gap(your_function: SafeFunction) -> None:
+    """The mean of the differences between runs with equal seeds, and its standard error: their std over sqrt(n)."""
     for n, seed in ((5, 0), (8, 2)):
-        both = 0.02 * numbers(n, seed=seed)  # what a seed does to the two alike
-        with_positions, without = 0.42 + both + 0.004 * numbers(n, seed=seed + 1), 0.39 + both
+        both = 0.02 * randn(n, seed=seed)  # the effect of the seed, which is the same in both
+        with_positions, without = 0.42 + both + 0.004 * randn(n, seed=seed + 1), 0.39 + both
         gaps = with_positions - without
         gap, spread, root = float(gaps.mean()), float(gaps.std()), math.sqrt(n)
         unpaired = math.sqrt(float(with_positions.var() + without.var()) / n)

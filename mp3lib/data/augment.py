@@ -1,8 +1,8 @@
-"""Augmentation of whole batches, on tensors.
+"""Augmentation of batches of images, as tensors.
 
-Crops are never padded: a padded border is recognisable, and a network that has to say where a patch was
-would read its answer off it. ``strong_augment`` can show what lies outside of an image, as copies of its
-border pixels: it is for learning from labels.
+``random_resized_crop`` never pads. A padded border is recognisable, and a network that predicts positions could read
+the position of a patch from it. ``strong_augment`` may move the border of an image into the crop, and fills the area
+outside the image with copies of the border pixels. It is therefore meant for learning from labels.
 """
 
 import math
@@ -13,13 +13,14 @@ from torch import Tensor
 
 from ..luma import LUMA
 
-ASPECT = (3 / 4, 4 / 3)  # width over height of a crop, relative to the image's own
+ASPECT = (3 / 4, 4 / 3)  # range of a crop's width over height, relative to that of the image
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Turn uint8 pixels of any shape into float32 in [-1, 1]: ``x / 127.5 - 1``.
+    """Convert a uint8 tensor of any shape to float32 in [-1, 1]: ``x / 127.5 - 1``.
 
-    Raises ``ValueError`` when ``images`` is not a uint8 tensor.
+    Raises:
+        ValueError: if ``images`` is not a uint8 tensor.
     """
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
@@ -33,15 +34,22 @@ def random_resized_crop(
     flip: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Cut a random box out of each image of a batch and stretch it back to the image's size.
+    """Cut a random box out of each image of a batch, and resize it to the size of the image.
 
-    ``images`` is ``(b, c, h, w)``, uint8 or already float in [-1, 1]; the result is float32 ``(b, c, h, w)``
-    in [-1, 1], on the same device. Every image gets its own box: its share of the image's area is uniform
-    in ``area``, its aspect ratio log-uniform in 3/4 to 4/3 (as far as such a box fits), its place uniform
-    and not tied to whole pixels, and it always lies inside the image. ``flip`` mirrors half of the images
-    left to right. The same ``generator`` state gives the same boxes on every device.
+    Each image gets its own box, which always lies inside the image. Its position is uniform, and is not rounded to
+    whole pixels. Its aspect ratio is log-uniform between 3/4 and 4/3 of the image's, as far as such a box fits.
 
-    Raises ``ValueError`` for another shape, dtype or range.
+    Args:
+        images: (b, c, h, w), uint8 or float in [-1, 1].
+        area: range of the box's share of the image's area, which is uniform.
+        flip: mirror each image left to right with a probability of 1/2.
+        generator: source of the random numbers. The same state gives the same boxes on every device.
+
+    Returns:
+        float32 (b, c, h, w) in [-1, 1], on the device of ``images``.
+
+    Raises:
+        ValueError: for images of another shape, dtype or range, and unless 0 < low <= high <= 1 in ``area``.
     """
     images = _as_float_batch(images)
     return _resample(images, _crop_matrices(len(images), area, flip, generator)).clamp_(-1, 1)
@@ -55,25 +63,35 @@ def strong_augment(
     flip: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """``random_resized_crop``, then two random distortions of each image, then perhaps a hole in it.
+    """``random_resized_crop``, then two random distortions of each image, then random erasing.
 
-    Arguments and result as there. Every image gets one of six changes of its geometry (none, shear along x or y, shift
-    along x or y, rotation), which is folded into the crop so that pixels are interpolated once, and one of eight
-    changes of its colours (none, brightness, colour, contrast, sharpness, posterise, solarise, autocontrast). Each has
-    a magnitude of its own, uniform between none and ``strength`` (0 to 1) times the largest of RandAugment: shear 0.3,
-    shift 45 % of the side, 30 degrees, factors 0.1 to 1.9, 4 of 8 bits. With probability ``erase`` a box of 2 to 33 %
-    of the image is painted in one random colour. With both 0 the result is exactly ``random_resized_crop``'s.
+    Each image gets one of six geometric distortions: none, shear along x or y, shift along x or y, rotation. It is
+    combined with the crop, so that pixels are interpolated only once. Each image also gets one of eight changes of its
+    colours: none, brightness, saturation, contrast, sharpness, posterise, solarise, autocontrast.
 
-    Raises ``ValueError`` for another shape, dtype or range.
+    Args:
+        images, area, flip, generator: as in ``random_resized_crop``.
+        strength: from 0 to 1. Each distortion has its own magnitude, uniform between none and ``strength`` times the
+            largest magnitude of RandAugment: shear 0.3, shift by 45 % of the side, rotation by 30 degrees, factors
+            from 0.1 to 1.9, 4 of 8 bits.
+        erase: probability, from 0 to 1, with which a box of 2 to 33 % of an image is filled with one random colour.
 
-    Sources: RandAugment (arXiv 1909.13719), TrivialAugment (2103.10158, for the uniform magnitudes), random erasing
-    (1708.04896).
+    Returns:
+        float32 (b, c, h, w) in [-1, 1]. With ``strength`` and ``erase`` 0 it equals the result of
+        ``random_resized_crop``.
+
+    Raises:
+        ValueError: as in ``random_resized_crop``, and for a strength or probability outside 0 to 1.
+
+    Sources: RandAugment (arXiv 1909.13719), TrivialAugment (arXiv 2103.10158, for the uniform magnitudes), random
+    erasing (arXiv 1708.04896).
     """
     for name, value in (("strength", strength), ("erase", erase)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must lie between 0 and 1, got {value}")
     images = _as_float_batch(images)
     number, device = len(images), images.device
+    # one matrix for crop and distortion; the random numbers are drawn in an order that must not change
     matrices = _crop_matrices(number, area, flip, generator)
     if strength:
         kinds, levels, sides = _uniform(6, number, generator).view(3, 2, number)
@@ -89,7 +107,10 @@ def strong_augment(
 
 
 def _crop_matrices(number: int, area: tuple[float, float], flip: bool, generator: torch.Generator | None) -> Tensor:
-    """(number, 3, 3): where a random crop takes the pixel at (x, y, 1) from, x and y in [-1, 1]."""
+    """Random crops as matrices (number, 3, 3), which map a pixel of the crop, (x, y, 1), to its source in the image.
+
+    x and y are coordinates in [-1, 1], as in ``torch.nn.functional.affine_grid``.
+    """
     low, high = area
     if not 0 < low <= high <= 1:
         raise ValueError(f"area must be (low, high) with 0 < low <= high <= 1, got {area}")
@@ -103,10 +124,13 @@ def _crop_matrices(number: int, area: tuple[float, float], flip: bool, generator
 
 
 def _distortions(kind: Tensor, level: Tensor, height: int, width: int) -> Tensor:
-    """(b, 3, 3) of the kinds 0 none, 1 shear x, 2 shear y, 3 shift x, 4 shift y, 5 rotate; level (b,) in [-1, 1]."""
-    shear_x, shear_y, shift_x, shift_y, turn = (level * (kind == k) for k in range(1, 6))
-    angle, zero, one = math.pi / 6 * turn, torch.zeros_like(level), torch.ones_like(level)
-    # in pixels the picture turns by the angle, whatever its shape
+    """Geometric distortions as matrices (b, 3, 3), in the coordinates of ``_crop_matrices``.
+
+    kind: (b,), 0 none, 1 shear x, 2 shear y, 3 shift x, 4 shift y, 5 rotate; level: (b,) in [-1, 1].
+    """
+    shear_x, shear_y, shift_x, shift_y, rotation = (level * (kind == k) for k in range(1, 6))
+    angle, zero, one = math.pi / 6 * rotation, torch.zeros_like(level), torch.ones_like(level)
+    # the factors height / width and width / height make it a rotation in pixels, also for images that are not square
     along_x = (0.3 * shear_x - angle.sin()) * (height / width)
     along_y = (0.3 * shear_y + angle.sin()) * (width / height)
     rows = [angle.cos(), along_x, 0.9 * shift_x, along_y, angle.cos(), 0.9 * shift_y, zero, zero, one]
@@ -114,13 +138,16 @@ def _distortions(kind: Tensor, level: Tensor, height: int, width: int) -> Tensor
 
 
 def _resample(images: Tensor, matrices: Tensor) -> Tensor:
-    """Each image (c, h, w) as its matrix (3, 3) sees it; outside lie copies of the border pixels."""
+    """Apply to each image (c, h, w) its matrix (3, 3), bilinearly; outside an image, its border pixels are repeated."""
     grid = F.affine_grid(matrices[:, :2].to(images.device), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _recolour(images: Tensor, kind: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-    """One change of colour for each image (b, c, h, w) in [-1, 1]: kind 0 to 7, level in [0, 1], sign -1 or 1."""
+    """Apply one change of colour to each image.
+
+    images: (b, c, h, w) in [-1, 1]; kind: (b,), 0 to 7; level: (b,) in [0, 1]; sign: (b,), -1 or 1.
+    """
     changed = images.clone()
     for number, change in enumerate((_brighten, _saturate, _contrast, _sharpen, _posterise, _solarise, _stretch), 1):
         chosen = (kind == number).nonzero()[:, 0]
@@ -131,7 +158,7 @@ def _recolour(images: Tensor, kind: Tensor, level: Tensor, sign: Tensor) -> Tens
 
 
 def _away_from(plain: Tensor, x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-    """Blend: factors 0.1 to 1, towards ``plain``, for sign -1; 1 to 1.9, away from it, for sign 1."""
+    """Multiply the difference of ``x`` from ``plain`` by a factor: 1 to 0.1 for sign -1, and 1 to 1.9 for sign 1."""
     return plain + (1 + 0.9 * sign * level) * (x - plain)
 
 
@@ -140,6 +167,7 @@ def _brighten(x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
 
 
 def _grey(x: Tensor) -> Tensor:
+    """The luma of RGB images, or else the mean of the channels: (b, 1, h, w)."""
     weights = x.new_tensor(LUMA) if x.shape[1] == 3 else x.new_full((x.shape[1],), 1 / x.shape[1])
     return torch.einsum("b c h w, c -> b h w", x, weights)[:, None]
 
@@ -157,7 +185,7 @@ def _sharpen(x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
 
 
 def _posterise(x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-    step = 2 ** (4 * level).round()  # so many of the 256 values become one
+    step = 2 ** (4 * level).round()  # this many neighbouring values of 256 become one value
     return torch.where(step > 1, ((x + 1) * (127.5 / step) + 1e-3).floor() * step / 127.5 - 1, x)
 
 
@@ -171,7 +199,7 @@ def _stretch(x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
 
 
 def _erase(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Paint a box of some images in one colour each."""
+    """Fill a box of each image with one random colour, with the given probability."""
     number, channels, height, width = images.shape
     x, y, wide, high = random_boxes(number, (0.02, 0.33), generator, aspect=(0.3, 1 / 0.3))
     happens, *colour = _uniform(1 + channels, number, generator)
@@ -188,24 +216,29 @@ def random_boxes(
     generator: torch.Generator | None = None,
     aspect: tuple[float, float] = ASPECT,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draw boxes in the unit square: centre x, centre y, width, height, each (number,) float32 in [0, 1]."""
+    """Random boxes in the unit square: centre x, centre y, width, height, each float32 (number,) in [0, 1].
+
+    area: range of a box's area, uniform; aspect: range of its width over height, log-uniform as far as the box fits.
+    """
     share, shape, x, y = _uniform(4, number, generator)
     share = area[0] + (area[1] - area[0]) * share
-    # width = sqrt(share * ratio) and height = sqrt(share / ratio) both stay <= 1 for share <= ratio <= 1 / share.
-    narrow = share.clamp(min=aspect[0]).log()
-    wide = (1 / share).clamp(max=aspect[1]).log()
-    ratio = (narrow + (wide - narrow) * shape).exp()
+    # width = sqrt(share * ratio) and height = sqrt(share / ratio) are both <= 1 if share <= ratio <= 1 / share
+    narrowest = share.clamp(min=aspect[0]).log()
+    widest = (1 / share).clamp(max=aspect[1]).log()
+    ratio = (narrowest + (widest - narrowest) * shape).exp()
     width = (share * ratio).sqrt().clamp(max=1)
     height = (share / ratio).sqrt().clamp(max=1)
     return width / 2 + (1 - width) * x, height / 2 + (1 - height) * y, width, height
 
 
 def _uniform(rows: int, number: int, generator: torch.Generator | None) -> Tensor:
+    """Uniform random numbers in [0, 1), (rows, number), on the device of the generator."""
     device = generator.device if generator is not None else "cpu"
     return torch.rand(rows, number, generator=generator, device=device)
 
 
 def _as_float_batch(images: Tensor) -> Tensor:
+    """uint8 or float images (b, c, h, w) as float32 in [-1, 1]. Raises ValueError for all other input."""
     shape = tuple(getattr(images, "shape", ()))
     if not isinstance(images, Tensor) or images.dim() != 4 or 0 in shape:
         raise ValueError(f"images must be a tensor of shape (b, c, h, w), got {shape or type(images).__name__}")

@@ -1,7 +1,8 @@
-"""Cues that could give positions away, each taken from pictures or planted in them.
+"""Cues that could reveal the position of a patch. Each function removes one cue from images, or adds one.
 
-All but ``jpeg`` take and give float images (b, c, H, W) in [-1, 1], so that they fit ``pretrain(transform=...)``.
-``transformed`` applies such a function to uint8 images, for measuring. Notebook 08 builds them and says what each did.
+All functions except ``jpeg`` take and return float images (b, c, H, W) in [-1, 1], and can be passed to
+``pretrain(transform=...)``. ``transformed`` applies such a function to uint8 images, for evaluation. Notebook 08 builds
+these functions and measures their effects.
 """
 
 from __future__ import annotations
@@ -21,26 +22,31 @@ from .augment import to_float
 
 
 def transformed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_size: int = 1000) -> Tensor:
-    """uint8 images (N, c, H, W) as ``transform`` makes them, rounded back to uint8.
+    """Apply ``transform`` to uint8 images, and round the result back to uint8.
 
-    ``transform`` gets float images in [-1, 1], ``batch_size`` at a time; what it gives outside that range is clipped.
+    Args:
+        images: uint8 (N, c, H, W).
+        transform: a function of float images (b, c, H, W) in [-1, 1]. Results outside that range are clipped.
+        batch_size: number of images transformed at a time.
     """
     parts = [transform(to_float(part)).add(1).mul(127.5).round() for part in images.split(batch_size)]
     return torch.cat(parts).clamp(0, 255).to(torch.uint8)
 
 
 def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
-    """Paint ``width`` pixels along the border of every patch grey (0): no edge of a patch continues in the next.
+    """Make the border of every patch grey (0), so that no line continues from one patch to the next.
 
-    It also takes away 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p: ``hole`` is the placebo.
+    This also removes a share of 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p pixels. ``hole`` removes as
+    many pixels elsewhere, and serves as the placebo.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
         patch_size: (height, width) of a patch in pixels.
-        width: of the gap on each side of a patch, in pixels; 0 changes nothing.
+        width: of the grey border inside each side of a patch, in pixels; 0 changes nothing.
 
     Raises:
-        ValueError: if ``width`` is negative, nothing of a patch would be left, or the patches do not divide the images.
+        ValueError: if ``width`` is negative, if no pixel of a patch would be left, or if the patches do not divide the
+            images.
     """
     if width < 0:
         raise ValueError(f"width must be 0 or more pixels, got {width}")
@@ -52,28 +58,31 @@ def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
 
 
 def hole(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
-    """The placebo of ``gap``: paint as many pixels of every patch grey (0), those nearest to its centre.
+    """The placebo of ``gap``: make as many pixels of every patch grey (0), but those nearest to its centre.
 
-    Of pixels equally near the first, row by row, are taken.
+    Among pixels at the same distance, the first ones row by row are chosen.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
         patch_size: (height, width) of a patch in pixels.
-        width: of the gap whose number of pixels is painted; 0 changes nothing.
+        width: of the gap that has the same number of grey pixels; 0 changes nothing.
 
     Raises:
-        ValueError: as ``gap`` does.
+        ValueError: in the same cases as ``gap``.
     """
     h, w = patch_size
-    painted = int((gap(torch.ones(1, 1, h, w), patch_size, width) == 0).sum())
+    count = int((gap(torch.ones(1, 1, h, w), patch_size, width) == 0).sum())
     y, x = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
     keep = torch.ones(h * w, dtype=torch.bool)
-    keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:painted]] = False
+    keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:count]] = False
     return images * repeated(keep.view(h, w).to(images.device), images)
 
 
 def grey(images: Tensor) -> Tensor:
-    """Take the colour away: every channel of float RGB images (b, 3, H, W) becomes the luma (ITU-R BT.601).
+    """Remove the colour: replace every channel by the luma (ITU-R BT.601).
+
+    Args:
+        images: float RGB (b, 3, H, W) in [-1, 1].
 
     Raises:
         ValueError: for another number of channels.
@@ -87,13 +96,13 @@ def grey(images: Tensor) -> Tensor:
 def flat(images: Tensor, patch_size: tuple[int, int], contrast: float = 0.4) -> Tensor:
     """Give every patch the same brightness (mean 0) and the same contrast (standard deviation ``contrast``).
 
-    Mean and deviation are those of all pixels and channels of a patch together. Values beyond [-1, 1] are clipped,
-    which bends both a little; patches that are nearly even (variance about 1e-5) keep a lower contrast.
+    Mean and standard deviation are those of all pixels and channels of a patch together. Values outside [-1, 1] are
+    clipped, which changes both slightly. Nearly uniform patches (variance about 1e-5) get a lower contrast.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
         patch_size: (height, width) of a patch in pixels.
-        contrast: standard deviation, where 1 is from grey to white.
+        contrast: standard deviation; 1 is the difference between grey and white.
 
     Raises:
         ValueError: if the patches do not divide the images.
@@ -111,18 +120,19 @@ def flat(images: Tensor, patch_size: tuple[int, int], contrast: float = 0.4) -> 
 
 
 def padded_crop(images: Tensor, pad: int = 4, mode: Literal["reflect", "constant"] = "reflect") -> Tensor:
-    """The usual CIFAR augmentation: pad by ``pad`` pixels, then cut each image's own box of the old size out.
+    """The usual augmentation of CIFAR-10: pad each image, then cut out a random box of the original size.
 
-    The padding leaves a border that can be recognised; that is what it is here for. Uses the global generator.
+    The padded border is recognisable; here it is the cue. The function uses the global random generator.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
-        pad: pixels on each side, 0 or more; in mode ``reflect`` fewer than the images have.
-        mode: ``reflect`` mirrors the image at its border, ``constant`` paints grey (0).
+        pad: pixels added on each side, at least 0; in mode ``reflect``, less than the height and width of the images.
+        mode: ``reflect`` mirrors the image at its border, ``constant`` fills with grey (0).
     """
     padded = F.pad(images, (pad,) * 4, mode=mode)
     b, _, height, width = images.shape
     top, left = torch.randint(2 * pad + 1, (2, b))
+    # index arrays that broadcast to (b, c, height, width): one box for each image
     rows = (top[:, None] + torch.arange(height))[:, None, :, None]
     columns = (left[:, None] + torch.arange(width))[:, None, None, :]
     channels = torch.arange(images.shape[1])[None, :, None, None]
@@ -130,22 +140,29 @@ def padded_crop(images: Tensor, pad: int = 4, mode: Literal["reflect", "constant
 
 
 def watermark(images: Tensor, strength: float = 0.05) -> Tensor:
-    """Plant a shortcut: add the same faint noise to every image, at most ``strength`` (1 is from grey to white).
+    """Add a shortcut: the same faint noise in every image.
 
-    The noise is uniform, drawn once for each size (c, H, W) from seed 0; sums beyond [-1, 1] are clipped.
+    The noise is uniform in [-1, 1] and always drawn from seed 0, so that it depends only on the size (c, H, W).
+
+    Args:
+        images: float (b, c, H, W) in [-1, 1]. The result is clipped to this range.
+        strength: factor of the noise; 1 is the difference between grey and white.
     """
     noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
     return (images + strength * noise.to(images)).clamp(-1, 1)
 
 
 def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
-    """uint8 images (N, 3, H, W) after JPEG compression with 4:2:0 chroma, as many copies on the web are.
+    """Compress images as JPEG with 4:2:0 chroma subsampling, like many images on the web, and decode them again.
 
     Args:
         images: uint8 (N, 3, H, W).
         quality: of the compression, 1 to 95.
-        shift: pixels by which the pictures lie further down and to the right on the compression grid (8 x 8, for colour
-            16 x 16), which begins at their corner otherwise.
+        shift: pixels by which the images are moved down and to the right relative to the blocks of the compression
+            (8 x 8 pixels, 16 x 16 for colour). With 0 the first block starts at the top left corner of the image.
+
+    Returns:
+        uint8 (N, 3, H, W).
 
     Raises:
         ValueError: for images that are not uint8 with three channels, or a negative ``shift``.
@@ -166,11 +183,12 @@ def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
 
 
 def repeated(patch: Tensor, images: Tensor) -> Tensor:
-    """One patch (h, w) side by side until it covers the images; ``ValueError`` where it does not fit."""
+    """Repeat one patch (h, w) to the size of the images, (H, W). Raises ``ValueError`` if it does not divide them."""
     check_patches(images, tuple(patch.shape))
     return patch.repeat(images.shape[-2] // patch.shape[0], images.shape[-1] // patch.shape[1])
 
 
 def check_patches(images: Tensor, patch_size: tuple[int, int]) -> None:
+    """Raise ``ValueError`` unless the patches divide the images."""
     if images.shape[-2] % patch_size[0] or images.shape[-1] % patch_size[1]:
         raise ValueError(f"patch_size {patch_size} does not divide the images' size {tuple(images.shape[-2:])}")

@@ -21,6 +21,9 @@ from ..paths import expanded
 WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 
+# PyTorch and safetensors have errors of their own for a full disk.
+WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
+
 
 class SavedModel(PyTorchModelHubMixin):
     """``save_pretrained`` and ``from_pretrained`` of the Hugging Face hub mixin, with a configuration of our own.

@@ -1,11 +1,13 @@
-"""Figures: arrays in, a matplotlib `Figure` out. Images, patches, masks and heat maps are in ``images``, attention and
-predicted positions over an image in ``attention``, puzzles in ``jigsaw``, curves, bars and matrices in ``charts``.
-The look is in ``theme``, the sheet of small pictures in ``sheet``, the cutting into patches in ``patches``.
+"""Figures. Each function takes arrays and returns a matplotlib `Figure`.
 
-The same in every figure: the title is the caller's finding; hidden patches are hatched grey; the patch in question is
-outlined in orange; colours come from the Okabe-Ito set, which colour-blind readers can tell apart; patches are numbered
-row by row from the top left. Arrays may be NumPy arrays, tensors on any device, or nested lists. No figure computes a
-model, and nothing is shown as a side effect.
+``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
+image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars and matrices. ``theme`` holds colours and style,
+``sheet`` the layout of small pictures, and ``patches`` the conversion of images and the cutting into patches.
+
+All figures follow the same rules. The caller's title states the finding. Hidden patches are hatched grey. The query
+patch is outlined in orange. Colours come from the Okabe-Ito palette, which colour-blind readers can distinguish.
+Patches are numbered row by row from the top left, starting at 0. Arrays may be NumPy arrays, tensors on any device, or
+nested lists. No function runs a model, and no function shows a figure as a side effect.
 """
 
 from .attention import attention_by_layer, attention_over_image, heat_over_image

@@ -1,4 +1,4 @@
-"""Figures of attention and of predicted positions over the image: one heat per patch."""
+"""Figures of attention and of predicted positions over an image: one number for each patch, drawn as a colour."""
 
 from __future__ import annotations
 
@@ -23,35 +23,44 @@ def attention_over_image(
     titles: Sequence[str] | None = None, title: str | None = None, columns: int = 5, vmax: float | None = None,
     size: float = 1.6, result: ArrayLike | None = None,
 ) -> Figure:  # fmt: skip
-    """What one patch looks at: the picture, then for each head its attention over the context, in blue on a grey copy.
+    """The attention of one query patch: the image, then for each head its attention weights in blue on a grey copy.
 
-    weights: (h, k), the query's attention to each context patch; context: (k,) patch indices, all others are hatched;
-    query: index of the patch that looks: outlined, and never hatched, for it knows its own pixels; titles: h texts;
-    vmax: end of the colours (default: the largest weight); result: a last picture of the same size, such as
-    what the patches receive; `titles` then needs a text more. The line in the colour bar is 1/k, an even look at all.
+    image: see `to_picture`.
+    patch_size: int or (height, width) in pixels.
+    weights: (h, k), the query's attention to each context patch, from 0 to 1.
+    context: (k,) patch indices; all other patches are hatched.
+    query: index of the query patch. It is outlined, and never hatched, because its own pixels are an input.
+    titles: h texts, one for each head.
+    columns: pictures in a row, at most.
+    vmax: end of the colour range; by default the largest weight.
+    size: inches of the longer side of each picture.
+    result: a further image of the same size, drawn last. `titles` then needs h + 1 texts.
+    The orange line in the colour bar is 1/k, the weight of uniform attention.
+    Raises ValueError for shapes that do not fit, and for indices out of range.
     """
     picture = to_picture(image)
     patches, (rows, cols) = cut(picture, patch_size)
     n, weights = rows * cols, np.atleast_2d(to_numpy(weights).astype(float))
-    context, asking = check_indices(context, n, "context"), check_indices([query], n, "query")
+    context, query = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 2 or weights.shape[1] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (heads, {len(context)})")
-    heads, more = len(weights), [] if result is None else to_pictures([image, result])[1:]
-    titles = [f"head {i}" for i in range(heads)] + ["result"] * len(more) if titles is None else titles
-    titles = ["the picture", *check_texts(titles, heads + len(more))]
+    heads, results = len(weights), [] if result is None else to_pictures([image, result])[1:]
+    titles = [f"head {i}" for i in range(heads)] + ["result"] * len(results) if titles is None else titles
+    titles = ["the picture", *check_texts(titles, heads + len(results))]
     top, hidden = float(vmax or weights.max() or 1), np.ones(n, bool)
-    hidden[context] = hidden[asking] = False
+    hidden[context] = hidden[query] = False
     sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, right=0.7)
-    shown = [picture] + [join_patches(fade(patches), rows, cols)] * heads + more
-    for i, (one, box) in enumerate(zip(shown, sheet.boxes, strict=True)):
-        sheet.picture(one, box)
+    # the image first, then a grey copy with a heat map for each head, then the result
+    pictures = [picture] + [join_patches(fade(patches), rows, cols)] * heads + results
+    for i, (drawn, box) in enumerate(zip(pictures, sheet.boxes, strict=True)):
+        sheet.picture(drawn, box)
         if 1 <= i <= heads:
             heat = np.full(n, np.nan)
             heat[context] = weights[i - 1]
             paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)
-    draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])
-    outline(sheet.ax, cells[:, asking])
+    draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])  # nothing is hatched in the result
+    outline(sheet.ax, cells[:, query])
     label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
     sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig
@@ -63,16 +72,23 @@ def heat_over_image(
     context: ArrayLike | None = None, titles: Sequence[str] | None = None, title: str | None = None, columns: int = 6,
     vmax: float | None = None, label: str = "", level: float | None = None, numbers: bool = False, size: float = 1.3,
 ) -> Figure:  # fmt: skip
-    """One number a patch, as blue over a grey copy of the picture: chances, rollouts, confidences.
+    """One number for each patch, in blue over a grey copy of the image: probabilities, rollouts, confidences.
 
-    image: see `to_picture`: it comes first, then one copy a heat. Or m images, (m, 3, H, W) or a list: then they fill
-    the first row, and each has its heat below.
-    heats: (m, n) or (n,), at least 0; NaN leaves a patch as it is; marks: m patch indices to outline (with one image in
-    the picture, too); guesses: m indices, a dot there; context: (k,) indices, or a list of m such, of the patches that
-    may be looked at: in the picture the others are hatched, but never a marked one, which knows its own pixels;
-    titles: m texts; vmax: end of the colours (default: the largest heat; give it wherever a slider moves); label: of
-    the colour bar; level: a value to mark there, such as chance; numbers: write each heat in per cent.
-    Raises ValueError for shapes that do not fit.
+    image: one image, see `to_picture`; it is drawn first, followed by m heat maps. Or m images, (m, 3, H, W) or a list:
+    then the images are the first row, and each heat map is drawn below its image.
+    patch_size: int or (height, width) in pixels.
+    heats: (m, n) or (n,), at least 0; NaN leaves a patch grey.
+    marks: m patch indices, one for each heat map, outlined in the map and in the image.
+    guesses: m patch indices, one for each heat map, shown there as a dot: for example predicted positions.
+    context: (k,) patch indices, or a list of m such with m images. All other patches are hatched in the image, except
+    marked ones.
+    titles: m texts, one for each heat map; columns: pictures in a row, at most; with m images there are m columns.
+    vmax: end of the colour range, by default the largest number. Pass it in a live figure, so that the range stays the
+    same when a slider moves.
+    label: of the colour bar; level: a value to mark in it, such as chance.
+    numbers: write each number in per cent, unless the patches are too small for readable digits.
+    size: inches of the longer side of each picture.
+    Raises ValueError for shapes that do not fit, and for indices out of range.
     """
     many = isinstance(image, (list, tuple)) or to_numpy(image).ndim == 4
     pictures, heats = to_pictures(image if many else [image]), np.atleast_2d(to_numpy(heats).astype(float))
@@ -86,7 +102,7 @@ def heat_over_image(
     marks = None if marks is None else check_indices(marks, n, "marks", length=m)
     guesses = None if guesses is None else check_indices(guesses, n, "guesses", length=m)
     texts = [""] * m if titles is None else check_texts(titles, m)
-    first = len(pictures)
+    first = len(pictures)  # the index of the first heat map in the sheet
     sheet = Sheet(first + m, pictures[0].shape, m if many else columns,
                   texts + [""] * m if many else ["the picture", *texts], title, size, right=0.7)  # fmt: skip
     for (patches, _), box in zip(cuts, sheet.boxes, strict=False):
@@ -95,40 +111,45 @@ def heat_over_image(
     for i, box in enumerate(sheet.boxes[first:]):
         sheet.picture(join_patches(faint(cuts[i if many else 0][0]), rows, cols), box)
         paint(sheet.ax, heats[i].reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
+    # hatch the patches outside the context in the images, except marked ones
     cells, hidden = sheet.cells(rows, cols), np.zeros((first + m, n), bool)
     if context is not None:
-        seen = context if many else [context]
+        contexts = context if many else [context]
         hidden[:first] = True
-        for flags, indices in zip(hidden, seen, strict=False):
+        for flags, indices in zip(hidden, contexts, strict=False):
             flags[check_indices(indices, n, "context")] = False
     if marks is not None:
         for i, mark in enumerate(marks):
             hidden[i if many else 0, mark] = False
     draw_grid(sheet.ax, cells, hidden)
-    middles = cells[..., :2] + cells[..., 2:] / 2
     if numbers:
-        write_percents(sheet, middles[first:], heats, top, cells[0, 0, 2])
+        centres = cells[..., :2] + cells[..., 2:] / 2
+        write_percents(sheet, centres[first:], heats, top, cells[0, 0, 2])
     if marks is not None:
         outline(sheet.ax, cells[:first][np.arange(m) if many else np.zeros(m, int), marks])
         outline(sheet.ax, cells[first + np.arange(m), marks])
     if guesses is not None:
+        # the dot lies in the upper right corner of its patch, at (0.82, 0.2) of its width and height
         spots = cells[first + np.arange(m), guesses] @ np.array([[1, 0], [0, 1], [0.82, 0], [0, 0.2]])
         sheet.ax.plot(*spots.T, "o", markersize=min(6, 30 * cells[0, 0, 2]), color=VERMILION, markeredgecolor="white")
     sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=level)
     return sheet.fig
 
 
-def write_percents(sheet, middles, heats, top, width):
-    """Each heat in per cent, white where the blue is dark; nothing where patches are too small to read it."""
+def write_percents(sheet, centres, heats, top, width):
+    """Write each number in per cent, in white where the blue is dark. Patches too small for readable digits get none.
+
+    centres: (m, n, 2), x and y in inches; heats: (m, n); top: end of the colour range; width: inches of a patch.
+    """
     points = min(9, 24 * width)
     if points < 5:
         return
     glyphs = {INK: [], "white": []}
-    for spot, heat in zip(middles.reshape(-1, 2), heats.ravel(), strict=True):
+    for spot, heat in zip(centres.reshape(-1, 2), heats.ravel(), strict=True):
         if np.isfinite(heat):
-            outline_of = number_path(f"{100 * heat:.0f}")
-            moved = Path(outline_of.vertices * [points, -points] / 72 + spot, outline_of.codes)
-            glyphs["white" if heat > 0.55 * top else INK].append(moved)
+            digits = number_path(f"{100 * heat:.0f}")
+            placed = Path(digits.vertices * [points, -points] / 72 + spot, digits.codes)  # the y axis points down
+            glyphs["white" if heat > 0.55 * top else INK].append(placed)
     for color, paths in glyphs.items():
         if paths:
             sheet.ax.add_artist(PathPatch(Path.make_compound_path(*paths), facecolor=color, linewidth=0))
@@ -136,14 +157,17 @@ def write_percents(sheet, middles, heats, top, width):
 
 @functools.cache
 def number_path(text: str) -> Path:
-    """The outline of a number, its middle at (0, 0), in units of the font's size: many are drawn faster than texts."""
+    """The outline of a text, with its centre at (0, 0), in units of the font size.
+
+    Many outlines joined to one path are drawn faster than many matplotlib texts.
+    """
     path = TextPath((0, 0), text, size=1)
     low, high = path.vertices.min(axis=0), path.vertices.max(axis=0)
     return Path(path.vertices - (low + high) / 2, path.codes)
 
 
 def faint(patches):
-    """`fade` in a few levels of grey: less to look at under a heat, and less to store."""
+    """`fade` in steps of 16 grey levels: the picture distracts less from the heat map, and its PNG is smaller."""
     return fade(patches) // 16 * 16 + 8
 
 
@@ -152,18 +176,25 @@ def attention_by_layer(
     image: ArrayLike, patch_size, weights: ArrayLike, context: ArrayLike, query: int, rollout: ArrayLike | None = None,
     title: str | None = None, vmax: float | None = None, size: float = 1.15,
 ) -> Figure:  # fmt: skip
-    """What one patch looks at in every layer (a column each) and head (a row each), and the rollout.
+    """The attention of one query patch in every layer (columns) and head (rows), and its attention rollout.
 
-    weights: (depth, h, k), the query's attention to each context patch; context: (k,) patch indices, the others are
-    hatched; query: index of the patch that looks: outlined, never hatched; rollout: (n,), the query's row of
-    `attention_rollout`, drawn below the picture with colours of its own, from 0 to its largest share of *another* patch
-    (its share of itself, large by definition, is left blank); vmax: end of the colours of attention (default: the
-    largest weight). The line in the colour bar is 1/k, an even look at all.
+    image: see `to_picture`.
+    patch_size: int or (height, width) in pixels.
+    weights: (depth, h, k), the query's attention to each context patch, from 0 to 1.
+    context: (k,) patch indices; all other patches are hatched.
+    query: index of the query patch. It is outlined, and never hatched.
+    rollout: (n,), the query's row of `attention_rollout`, drawn below the image. It has its own colour range, from 0 to
+    the largest share of a context patch other than the query. The query's share of itself is left blank, because it is
+    large by definition.
+    vmax: end of the colour range of attention; by default the largest weight.
+    size: inches of the longer side of each picture.
+    The orange line in the colour bar is 1/k, the weight of uniform attention.
+    Raises ValueError for shapes that do not fit, and for indices out of range.
     """
     [picture] = to_pictures([image])
     patches, (rows, cols) = cut(picture, patch_size)
     n, weights = rows * cols, to_numpy(weights).astype(float)
-    context, asking = check_indices(context, n, "context"), check_indices([query], n, "query")
+    context, query = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 3 or weights.shape[2] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (depth, heads, {len(context)})")
     depth, heads, _ = weights.shape
@@ -175,30 +206,31 @@ def attention_by_layer(
         others = context[context != query]
         shares[others] = rollout[others]
         end = float(rollout[others].max(initial=0)) or 1.0
-    lines = max(heads, 1 if rollout is None else 2)
-    titles = [[f"layer {i + 1}, head {j + 1}" if j < heads else "" for i in range(depth)] for j in range(lines)]
-    left = ["the picture", "" if rollout is None else f"rollout, to {end:.2f}"] + [""] * lines
-    texts = [text for j in range(lines) for text in (left[j], *titles[j])]
-    sheet = Sheet(lines * (depth + 1), picture.shape, depth + 1, texts, title, size, right=0.7)
+    # column 0 holds the image and below it the rollout, column i the heads of layer i
+    sheet_rows = max(heads, 1 if rollout is None else 2)
+    titles = [[f"layer {i + 1}, head {j + 1}" if j < heads else "" for i in range(depth)] for j in range(sheet_rows)]
+    left = ["the picture", "" if rollout is None else f"rollout, to {end:.2f}"] + [""] * sheet_rows
+    texts = [text for j in range(sheet_rows) for text in (left[j], *titles[j])]
+    sheet = Sheet(sheet_rows * (depth + 1), picture.shape, depth + 1, texts, title, size, right=0.7)
     top, grey = float(vmax or weights.max() or 1), join_patches(faint(patches), rows, cols)
     used, hidden = [], np.ones(n, bool)
-    hidden[context] = hidden[asking] = False
-    for place, box in enumerate(sheet.boxes):
-        line, column = divmod(place, depth + 1)
+    hidden[context] = hidden[query] = False
+    for index, box in enumerate(sheet.boxes):
+        row, column = divmod(index, depth + 1)
         heat, high = np.full(n, np.nan), top
-        if column and line < heads:
-            heat[context] = weights[column - 1, line]
-        elif not column and line == 1 and rollout is not None:
+        if column and row < heads:
+            heat[context] = weights[column - 1, row]
+        elif not column and row == 1 and rollout is not None:
             heat, high = shares, end
-        elif place:
-            continue
-        used.append(place)
-        sheet.picture(grey if place else picture, box)
-        if place:
+        elif index:
+            continue  # this box stays empty
+        used.append(index)
+        sheet.picture(grey if index else picture, box)
+        if index:
             paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=high, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)[used]
     draw_grid(sheet.ax, cells, np.broadcast_to(hidden, cells.shape[:2]))
-    outline(sheet.ax, cells[:, asking])
+    outline(sheet.ax, cells[:, query])
     label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
     sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig

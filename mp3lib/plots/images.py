@@ -21,7 +21,13 @@ def image_grid(
     title: str | None = None,
     size: float = 1.0,
 ) -> Figure:
-    """Pictures side by side. images: (b, 3, H, W) or a list of images of one size; size: inches of a longer side."""
+    """Images side by side.
+
+    images: (b, 3, H, W), or a list of images of one size; see `to_picture`.
+    titles: b texts, one above each image; columns: images in a row, at most.
+    size: inches of the longer side of each image.
+    Raises ValueError for images of different sizes, and for another number of titles.
+    """
     pictures = to_pictures(images)
     sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size)
     for picture, box in zip(pictures, sheet.boxes, strict=True):
@@ -34,11 +40,17 @@ def patch_grid(
     image: ArrayLike, patch_size, hidden=None, numbers: bool = False, title: str | None = None, mark: int | None = None,
     ax=None, size: float = 2.6,
 ) -> Figure:  # fmt: skip
-    """One image with the lines of its patches.
+    """One image with the borders of its patches.
 
-    image: see `to_picture`; patch_size: int or (height, width) in pixels; hidden: (n,) bool, these are hatched;
-    numbers: print each patch's index; mark: index of a patch to outline; ax: draw there, in pixels, instead of on a new
-    figure; size: inches of the longer side. Raises ValueError if the patches do not divide the image.
+    image: see `to_picture`.
+    patch_size: int or (height, width) in pixels.
+    hidden: (n,) bool; hidden patches are hatched.
+    numbers: write the index of each patch into it.
+    mark: index of a patch to outline.
+    ax: axes to draw on, in units of pixels of the image. By default a new figure is made.
+    size: inches of the longer side of a new figure's image.
+    Returns the new figure, or the figure of `ax`. Raises ValueError if the patches do not divide the image, and for
+    flags or an index that do not fit its patches.
     """
     picture = to_picture(image)
     _, (rows, cols) = cut(picture, patch_size)
@@ -54,15 +66,14 @@ def patch_grid(
     cells = cells_of(box, rows, cols)
     draw_grid(ax, cells, None if hidden is None else check_flags(hidden, rows * cols))
     if numbers:
-        inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / DPI  # of a unit of the axes
+        # white digits on a dark box in the centre of each patch; `inch` is the inches of one unit of the axes
+        inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / DPI
         points = min(10, 0.42 * 72 * (cells[0, 2:] * inch).min())
-        middles, chip = (
-            cells[:, :2] + cells[:, 2:] / 2,
-            (inches_of("0" * len(str(rows * cols - 1)), points) + 0.07, points / 55),
-        )
-        chips = np.hstack([middles - chip / inch / 2, np.broadcast_to(chip / inch, middles.shape)])
-        draw_boxes(ax, chips, "none", 0, facecolor="#000000a0")
-        for i, (x, y) in enumerate(middles):
+        centres = cells[:, :2] + cells[:, 2:] / 2
+        label_size = inches_of("0" * len(str(rows * cols - 1)), points) + 0.07, points / 55
+        boxes = np.hstack([centres - label_size / inch / 2, np.broadcast_to(label_size / inch, centres.shape)])
+        draw_boxes(ax, boxes, "none", 0, facecolor="#000000a0")
+        for i, (x, y) in enumerate(centres):
             ax.text(x, y, str(i), ha="center", va="center_baseline", fontsize=points, color="white")
     if mark is not None:
         outline(ax, cells[check_indices([mark], rows * cols, "mark")])
@@ -74,9 +85,15 @@ def mask_strip(
     images: ArrayLike, patch_size, hiddens: ArrayLike, titles: Sequence[str] | None = None, title: str | None = None,
     size: float = 1.0,
 ) -> Figure:  # fmt: skip
-    """One row an image, one column a mask: what a mask slider shows, for a page without a kernel.
+    """Images under several masks: one row for each image, one column for each mask.
 
-    images: (r, 3, H, W) or a list; hiddens: (c, n) bool, or (r, c, n) where each row has its own; titles: c texts.
+    Such a strip shows on a static page what a slider over masks shows in a live figure.
+    images: (r, 3, H, W), or a list of r images of one size; see `to_picture`.
+    patch_size: int or (height, width) in pixels.
+    hiddens: (c, n) bool, or (r, c, n) if each image has its own masks; hidden patches are hatched.
+    titles: c texts, one above each column.
+    size: inches of the longer side of each image.
+    Raises ValueError for masks of another shape.
     """
     pictures, hiddens = to_pictures(images), to_numpy(hiddens).astype(bool)
     _, (rows, cols) = cut(pictures[0], patch_size)
@@ -100,12 +117,19 @@ def heat_maps(
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
     size: float = 1.0, beside: float = 0.0,
 ) -> Figure:  # fmt: skip
-    """Heat maps side by side, with one range and one colour bar.
+    """Heat maps side by side, with one colour range and one colour bar.
 
-    values: (m, rows, cols) or (rows, cols), NaN is left blank; vmin, vmax: ends of the colours, by default those of the
-    values: give both wherever a slider moves; cmap: by default viridis, or blue-white-red where vmin < 0 < vmax;
-    label: of the colour bar; marks: m cell indices to outline; hidden: (m, rows * cols) bool, hatched; beside: inches
-    kept free at the right, for axes of your own (`fig.add_axes`).
+    values: (m, rows, cols) or (rows, cols); NaN is left blank.
+    titles: m texts, one above each map; columns: maps in a row, at most.
+    vmin, vmax: ends of the colour range, by default those of the values. Pass both in a live figure, so that the range
+    stays the same when a slider moves.
+    cmap: by default viridis, or blue-white-red where vmin < 0 < vmax.
+    label: of the colour bar.
+    marks: m indices of cells to outline, one in each map.
+    hidden: (m, rows * cols) bool; hidden cells are hatched.
+    size: inches of the longer side of each map.
+    beside: inches kept free to the right of the colour bar, for your own axes (`fig.add_axes`).
+    Raises ValueError for another shape, and for an index out of range.
     """
     values = to_numpy(values).astype(float)
     values = values[None] if values.ndim == 2 else values

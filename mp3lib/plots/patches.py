@@ -1,4 +1,4 @@
-"""Images as arrays of pixels, cut into patches and joined again, and the checks of figures' arguments."""
+"""Convert images to uint8 pixels, cut them into patches and join patches, and check the arguments of figures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..luma import LUMA
 
 
 def to_numpy(a) -> np.ndarray:
+    """An array, a tensor on any device, or a list of numbers or tensors, as a NumPy array; bfloat16 becomes float32."""
     if hasattr(a, "detach"):
         a = a.detach().cpu()
         return (a.float() if str(a.dtype) == "torch.bfloat16" else a).numpy()
@@ -20,9 +21,10 @@ def to_numpy(a) -> np.ndarray:
 def to_picture(image: ArrayLike) -> np.ndarray:
     """An image as (H, W, 3) uint8, ready to draw.
 
-    image: (3, H, W), (H, W, 3), (1, H, W), (H, W, 1) or (H, W). Where both ends could be channels, the first one is.
-    uint8 is taken as it is; other integers must lie in [0, 255]; floats must lie in [-1, 1], -1 black and 1 white, as
-    `to_float` makes them (rounding noise up to 0.001 is clipped). A [0, 1] image has to be given as `2 * image - 1`.
+    image: (3, H, W), (H, W, 3), (1, H, W), (H, W, 1) or (H, W). If both the first and the last axis could be channels,
+    the first axis is taken. uint8 values are kept. Other integers must lie in [0, 255]. Floats must lie in [-1, 1],
+    where -1 is black and 1 is white, as `to_float` returns them; rounding errors up to 0.001 are clipped. Convert an
+    image in [0, 1] with `2 * image - 1`.
     Raises ValueError for another shape, for values outside the range, and for NaN.
     """
     a = to_numpy(image)
@@ -41,6 +43,10 @@ def to_picture(image: ArrayLike) -> np.ndarray:
 
 
 def to_pictures(images) -> list[np.ndarray]:
+    """Images of one size, (b, 3, H, W) or a list, as (H, W, 3) uint8 each. Raises ValueError for none or several sizes.
+
+    Each image may have any form that `to_picture` accepts.
+    """
     pictures = [to_picture(image) for image in (images if isinstance(images, (list, tuple)) else to_numpy(images))]
     sizes = sorted({picture.shape[:2] for picture in pictures})
     if len(sizes) != 1:
@@ -49,7 +55,10 @@ def to_pictures(images) -> list[np.ndarray]:
 
 
 def cut(picture, patch_size):
-    """(H, W, 3) -> patches (n, ph, pw, 3) and their grid (rows, cols)."""
+    """Cut a picture (H, W, 3) into patches. Returns the patches, (n, ph, pw, 3), and their grid, (rows, cols).
+
+    patch_size: int or (height, width) in pixels. Raises ValueError if the patches do not divide the picture.
+    """
     (H, W), (ph, pw) = picture.shape[:2], (patch_size, patch_size) if np.ndim(patch_size) == 0 else patch_size
     if ph < 1 or pw < 1 or H % ph or W % pw:
         raise ValueError(f"patches of {ph} x {pw} pixels do not divide an image of {H} x {W}")
@@ -58,6 +67,7 @@ def cut(picture, patch_size):
 
 
 def join_patches(patches, rows, cols):
+    """The inverse of `cut`: patches (rows * cols, ph, pw, 3) as one picture (rows * ph, cols * pw, 3)."""
     n, ph, pw, _ = patches.shape
     return patches.reshape(rows, cols, ph, pw, 3).swapaxes(1, 2).reshape(rows * ph, cols * pw, 3)
 
@@ -65,8 +75,11 @@ def join_patches(patches, rows, cols):
 def reassemble(image: ArrayLike, patch_size, order: ArrayLike) -> np.ndarray:
     """The picture with its patches in another order, (H, W, 3) uint8: position i shows patch order[i] of `image`.
 
-    patch_size: int or (height, width) in pixels; order: (n,) integers in [0, n), repeats allowed; -1 leaves the
-    position grey (`patch_grid(..., hidden=order < 0)` hatches it). Raises ValueError for another length or value.
+    image: see `to_picture`.
+    patch_size: int or (height, width) in pixels.
+    order: (n,) integers in [0, n); repeats are allowed. -1 makes the position grey;
+    `patch_grid(..., hidden=order < 0)` hatches it.
+    Raises ValueError for another length or value.
     """
     patches, (rows, cols) = cut(to_picture(image), patch_size)
     order = check_indices(order, len(patches), "order", low=-1, length=len(patches))
@@ -74,12 +87,13 @@ def reassemble(image: ArrayLike, patch_size, order: ArrayLike) -> np.ndarray:
 
 
 def fade(patches):
-    """Grey and pale, so that colours and arrows on top stand out."""
+    """Patches in pale grey, so that colours and arrows drawn over them stand out. uint8, same shape."""
     grey = 125 + 0.5 * patches @ np.array(LUMA)
     return np.repeat(grey[..., None], 3, -1).round().astype(np.uint8)
 
 
 def check_indices(values, n, name, low=0, length=None):
+    """`values` as a flat int array. Raises ValueError unless all lie in [low, n), and there are `length` of them."""
     values = to_numpy(values).astype(int).ravel()
     bad = values[(values < low) | (values >= n)]
     if len(bad):
@@ -90,6 +104,7 @@ def check_indices(values, n, name, low=0, length=None):
 
 
 def check_flags(flags, n, name="hidden"):
+    """`flags` as a flat bool array. Raises ValueError unless there are n of them."""
     flags = to_numpy(flags).astype(bool).ravel()
     if len(flags) != n:
         raise ValueError(f"{name} has length {len(flags)}; expected {n}, one flag a patch")
@@ -97,6 +112,7 @@ def check_flags(flags, n, name="hidden"):
 
 
 def check_texts(texts, count) -> list[str]:
+    """`texts` as strings. Raises ValueError unless there are `count` of them."""
     if len(texts) != count:
         raise ValueError(f"got {len(texts)} texts; expected {count}")
     return [str(text) for text in texts]

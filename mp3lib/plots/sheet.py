@@ -1,4 +1,4 @@
-"""A sheet of small pictures on one axes, and what is drawn on it: pictures, patch borders, outlines."""
+"""A sheet of small pictures on one axes, and the functions that draw on it: pictures, patch borders, outlines."""
 
 from __future__ import annotations
 
@@ -13,21 +13,33 @@ from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, Picture, wrap
 
 
 class Sheet:
-    """A figure whose one axes measures inches from the top left, with a box (x, y, w, h) for each small picture.
+    """A figure with a single axes and a box (x, y, w, h) for each small picture.
 
-    One axes for all the pictures draws several times faster than one for each, and needs no layout engine.
+    The axes measures inches from the top left corner of the figure. One axes for all pictures is drawn several times
+    faster than one axes for each, and needs no layout engine.
+
+    count, shape: number of pictures, and their (height, width) in pixels.
+    columns: pictures in a row, at most.
+    titles: None, or `count` texts, one above each picture.
+    title: None or the text above all pictures. It is also the alt text of the figure.
+    size: inches of the longer side of a picture, rounded to whole screen pixels for each pixel of the picture.
+    left, right, bottom: inches kept free there, for example for a colour bar.
+
+    Attributes: `fig` and `ax`; `boxes`, a list of (x, y, w, h) in inches; `unit`, the inches of one pixel of a picture;
+    `gap`, the inches between pictures; `width` and `height`, the inches of the figure.
     """
 
     def __init__(self, count, shape, columns, titles, title, size, left=0.0, right=0.0, bottom=0.0):
         if not count:
             raise ValueError("nothing to draw: got 0 pictures")
         columns, unit, gap = min(columns, count), size / max(shape[:2]), 0.08 if size <= 1.2 else 0.16
-        if unit * DPI > 1:
-            unit = round(unit * DPI) / DPI  # whole screen pixels for each pixel of the picture keep it crisp
+        if unit * DPI > 1:  # a whole number of screen pixels for each pixel of the picture keeps it sharp
+            unit = round(unit * DPI) / DPI
         w, h = shape[1] * unit, shape[0] * unit
         width = round(max(columns * (w + gap) + gap + left + right, 2.4), 2)
         title = wrap(title, width - 2 * gap, 10.5) if title else ""
         texts = [wrap(text, w + gap, 8.5) for text in check_texts(titles or [""] * count, count)]
+        # from top to bottom: the title, then for each row of pictures their titles and the pictures
         y = gap + (0.18 * (title.count("\n") + 1) + 0.08 if title else 0)
         self.boxes, self.unit, self.gap = [], unit, gap
         for start in range(0, count, columns):
@@ -46,20 +58,26 @@ class Sheet:
             self.ax.text(x + w / 2, y - 0.05, text, ha="center", va="bottom", fontsize=8.5)
 
     def picture(self, picture, box):
+        """Draw a picture (H, W, 3) into a box."""
         paint(self.ax, picture, box, interpolation="nearest" if self.unit * DPI >= 1 else "antialiased")
 
     def cells(self, rows, cols):
-        """(boxes, rows * cols, 4): x, y, w, h of every patch of every picture."""
+        """The boxes x, y, w, h of every patch of every picture, in inches: (pictures, rows * cols, 4)."""
         return np.stack([cells_of(box, rows, cols) for box in self.boxes])
 
     def colorbar(self, label, colors, level=None):
-        """Drawn by hand: an axes for it would take longer than all the rest."""
+        """Draw a colour bar to the right of the pictures, which needs 0.7 inches there (`right` of the sheet).
+
+        label: text beside it; colors: as `color_range` returns them; level: a value to mark with an orange line.
+        It is drawn without `Figure.colorbar`, whose second axes takes longer to draw than everything else.
+        """
         (_, top, w, _), (_, y, _, h) = self.boxes[0], self.boxes[-1]
         x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 3.4)
         low, high = colors["vmin"], colors["vmax"]
         paint(self.ax, np.linspace(high, low, 256)[:, None], (x, top, 0.1, tall), **colors)
         ticks = MaxNLocator(4 if tall > 0.8 else 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         ticks = ticks[(ticks >= low - 1e-9 * (high - low)) & (ticks <= high + 1e-9 * (high - low))]
+        # the smallest number of digits that writes all ticks exactly
         digits = next(
             (d for d in range(4) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6 * (high - low))), None
         )
@@ -74,6 +92,10 @@ class Sheet:
 
 
 def color_range(values, vmin, vmax, cmap):
+    """The keyword arguments vmin, vmax and cmap for `paint`. Defaults come from the values, ignoring NaN and infinity.
+
+    The default colour map is blue-white-red where vmin < 0 < vmax, else viridis.
+    """
     finite = values[np.isfinite(values)]
     vmin = float(finite.min(initial=np.inf) if finite.size else 0) if vmin is None else vmin
     vmax = float(finite.max(initial=-np.inf) if finite.size else 1) if vmax is None else vmax
@@ -82,7 +104,10 @@ def color_range(values, vmin, vmax, cmap):
 
 
 def paint(ax, array, box, vmin=None, vmax=None, cmap=None, interpolation="nearest"):
-    """`imshow` without its interest in the limits of the axes, and several times faster."""
+    """Draw an array (rows, cols) or a picture (H, W, 3) into a box. Returns the matplotlib image.
+
+    Unlike `imshow` it keeps the limits of the axes, and it is several times faster.
+    """
     x, y, w, h = box
     image = AxesImage(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation=interpolation)
     image.set_data(array)
@@ -92,15 +117,18 @@ def paint(ax, array, box, vmin=None, vmax=None, cmap=None, interpolation="neares
 
 
 def cells_of(box, rows, cols):
-    """(n, 4): x, y, w, h of each patch."""
+    """The boxes x, y, w, h of the patches of a picture in `box`, row by row: (rows * cols, 4)."""
     (x, y, w, h), (r, c) = box, np.divmod(np.arange(rows * cols), cols)
-    one = np.ones(rows * cols)
-    return np.stack([x + c * w / cols, y + r * h / rows, one * w / cols, one * h / rows], 1)
+    ones = np.ones(rows * cols)
+    return np.stack([x + c * w / cols, y + r * h / rows, ones * w / cols, ones * h / rows], 1)
 
 
 def draw_boxes(ax, boxes, edge, width, **options):
-    """Rectangles (m, 4) as one path: drawn, and hatched, at the price of one."""
-    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
+    """Draw rectangles, (m, 4) of x, y, w, h, as a single path, which takes as long as one rectangle.
+
+    edge, width: colour and width in points of the lines; options: of `PathPatch`, such as `facecolor` and `hatch`.
+    """
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])  # path codes: 1 moves, 2 draws a line, 79 closes
     boxes = np.asarray(boxes, float).reshape(-1, 1, 4)
     path = Path((boxes[..., :2] + corners * boxes[..., 2:]).reshape(-1, 2), [1, 2, 2, 2, 79] * len(boxes))
     ax.add_artist(
@@ -109,16 +137,16 @@ def draw_boxes(ax, boxes, edge, width, **options):
 
 
 def draw_grid(ax, cells, hidden=None, width=0.8):
+    """Draw white borders around patches, and cover hidden patches with hatched grey.
+
+    cells: (..., 4), boxes of the patches; hidden: bool (...), or None; width: of the borders, in points.
+    """
     if hidden is not None and hidden.any():
         draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
     draw_boxes(ax, cells, "white", width)
 
 
-def tick_step(count):
-    """Which of so many ticks to write: every one, second, fourth, eighth ..., at most 12 of them."""
-    return next(step for step in (2**i for i in range(32)) if count <= 12 * step)
-
-
 def outline(ax, cells):
+    """Outline patches, (..., 4) boxes, in orange over a dark edge."""
     draw_boxes(ax, cells, INK, 3.6)
     draw_boxes(ax, cells, ORANGE, 2)

@@ -1,4 +1,4 @@
-"""The look of all figures: colours, style, and a `Figure` that shows itself in Jupyter."""
+"""The style of all figures: colours, matplotlib settings, and a `Figure` that displays itself in Jupyter."""
 
 from __future__ import annotations
 
@@ -14,21 +14,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
+# the Okabe-Ito palette, then greys: text, secondary text, hatching, hidden patches, grid lines
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-
-
 INK, MUTED, HATCH, HIDDEN, PALE = "#222222", "#666666", "#9a9a9a", "#dcdcdc", "#e6e6e6"
 
+DPI = 100  # pixels per inch of every figure
 
-DPI = 100
-
-
-# over a picture in grey, attention is a blue that grows from clear; its colour bar shows the same over a middle grey
+# CLEAR_TO_BLUE is drawn over a grey picture. Its colour bar uses GREY_TO_BLUE: the same blue over a middle grey.
 CLEAR_TO_BLUE = LinearSegmentedColormap.from_list("clear to blue", [(0.0, 0.33, 0.65, 0.0), (0.0, 0.33, 0.65, 0.88)])
-
-
 GREY_TO_BLUE = LinearSegmentedColormap.from_list("grey to blue", [(0.82, 0.82, 0.82), (0.1, 0.39, 0.67)])
-
 
 _RC = {
     "figure.dpi": DPI,
@@ -56,11 +50,16 @@ _RC = {
 
 
 def style():
-    """The look of every figure, as a context: `with style(): ...`. The functions of this file use it by themselves."""
+    """The matplotlib settings of every figure, as a context manager or decorator: `with style(): ...`.
+
+    The functions of `mp3lib.plots` apply it themselves. Code that draws on the axes of `figure` needs it.
+    """
     return matplotlib.rc_context(_RC)
 
 
 def styled(function):
+    """Decorator: run `function` inside `style()`."""
+
     @functools.wraps(function)
     def inside(*args, **kwargs):
         with style():
@@ -70,19 +69,20 @@ def styled(function):
 
 
 class Picture(Figure):
-    """A `Figure` that shows itself once in Jupyter, as a PNG with alt text (`.alt`), with pyplot imported or not.
+    """A `Figure` that Jupyter displays once, as a PNG with alt text (`.alt`), whether or not pyplot is imported.
 
-    Its text form is constant, because titles and sizes may depend on data and `pytest --nbval` compares text.
+    Its text form is always ``<Figure>``: `pytest --nbval` compares text, and titles and sizes may depend on data.
     """
 
     alt = ""
 
     @styled
     def png(self, small: bool = True) -> bytes:
-        """The figure as PNG bytes, always the same for the same figure.
+        """The figure as PNG bytes. The same figure always gives the same bytes.
 
-        small: for storing: takes about 50 ms longer, and uses a palette of 256 colours where that moves the mean pixel
-        by less than half a level of 255 (charts and maps, not photographs, which stay exact).
+        small: compress more strongly, for storage; this takes about 50 ms longer. It uses a palette of 256 colours if
+        this changes pixel values by less than 0.5 of 255 levels on average. That holds for charts and heat maps.
+        Photographs keep their exact colours.
         """
         canvas = FigureCanvasAgg(self)
         canvas.draw()
@@ -95,7 +95,7 @@ class Picture(Figure):
         return buffer.getvalue()
 
     def _ipython_display_(self):
-        # not _repr_mimebundle_: the formatter that `%matplotlib inline` registers would go first, and crop the picture
+        # Not _repr_mimebundle_: the formatter that `%matplotlib inline` registers would be used first, and would crop.
         from IPython.display import display
 
         data = {"text/plain": "<Figure>", "image/png": base64.b64encode(self.png()).decode()}
@@ -107,17 +107,21 @@ def figure(
     width: float = 6, height: float = 3, rows: int = 1, columns: int = 1, title: str | None = None, margins=None,
     gap: float = 0.3, **options,
 ):  # fmt: skip
-    """A styled figure and its axes, for drawings of your own: `fig, ax = figure(6, 3, title="...")`.
+    """A styled figure and its axes, for your own drawings: `fig, ax = figure(6, 3, title="...")`.
 
-    Draw inside `with style():` and return `fig`. width, height: inches; margins: inches (left, right, bottom, top)
-    around the axes, and gap: inches between columns; without them a layout engine finds them, which takes about as long
-    as all the drawing: live figures give them. options: passed on to `Figure.subplots` (`sharex`, `width_ratios`, ...).
+    Draw inside `with style():` and return `fig`.
+    width, height: inches.
+    margins: inches (left, right, bottom, top) around the axes. By default a layout engine chooses them, which about
+    doubles the drawing time; live figures should therefore pass them.
+    gap: inches between columns; used only together with `margins`.
+    options: passed to `Figure.subplots` (`sharex`, `width_ratios`, ...).
     Returns (figure, axes) as `Figure.subplots` does: one Axes, or an array of them.
     """
     fig = Picture(figsize=(width, height), layout=None if margins else "constrained")
     if margins:
         left, right, bottom, top = margins
         each = (width - left - right - gap * (columns - 1)) / columns
+        # subplots expects edges as fractions of the figure, and the gap as a fraction of the width of one axes
         edges = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
         options["gridspec_kw"] = options.get("gridspec_kw", {}) | edges | {"wspace": gap / each}
     if title:
@@ -127,9 +131,11 @@ def figure(
 
 
 def inches_of(text, points):
+    """Approximate width in inches of the longest line of `text` at a font size of `points`."""
     return 0.58 * points / 72 * max(len(line) for line in text.split("\n"))
 
 
 def wrap(text, inches, points):
+    """`text` with line breaks, so that at a font size of `points` each line fits into `inches`."""
     columns = max(4, int(inches / inches_of("x", points)))
     return "\n".join(textwrap.fill(line, columns, break_long_words=False) for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""The figures of a model's answers: every one on grids of any shape, what they show and what they refuse."""
+"""The figures of attention, predicted positions and the jigsaw: any grid, what they show, and their errors."""
 
 import io
 
@@ -10,28 +10,30 @@ from PIL import Image
 from mp3lib import MP3, ViT, plots
 from mp3lib.evaluate import assign
 from mp3lib.model import attention_rollout
+from mp3lib.plots import attention
 
 RNG = np.random.default_rng(0)
-# (image (height, width), patch (height, width)): square, wide with square patches, tall, patches that are not square
+# (image (height, width), patch (height, width)): square, wide, patches that are not square, tall, a single row
 SHAPES = [((32, 32), (8, 8)), ((32, 48), (8, 8)), ((24, 30), (6, 5)), ((48, 16), (8, 8)), ((8, 64), (8, 8))]
 
 
-def drawn(shape, patch, heads=2, depth=2, k=3):
-    """What a small untrained model says about noise, and every figure of it."""
+def figures(shape, patch, heads=2, depth=2, k=3):
+    """All figures, by name, of the predictions of a small untrained model for random images."""
     torch.manual_seed(0)
     vit = ViT(num_classes=2, image_size=shape, patch_size=patch, dim=16, depth=depth, heads=heads, mlp_dim=16)
     mp3, n = MP3(vit, 0.5, "updated").eval(), vit.num_patches
     images = torch.from_numpy(RNG.integers(0, 256, (2, 3, *shape), dtype=np.uint8))
     context = torch.arange(0, n, max(n // k, 1))[:k]
-    said = mp3.predict(images / 127.5 - 1, context, with_attention=True)
-    chances, rollout = said.logits.softmax(-1), attention_rollout(said.attn, said.context)
-    places, order, query = assign(said.logits)[0], said.loss[0].argsort(), n - 1
+    prediction = mp3.predict(images / 127.5 - 1, context, with_attention=True)
+    attn, rollout = prediction.attn, attention_rollout(prediction.attn, prediction.context)
+    probabilities = prediction.logits.softmax(-1)
+    places, order, query = assign(prediction.logits)[0], prediction.loss[0].argsort(), n - 1
     five = [0, 1, n // 2, n - 2, n - 1]
     return {
         "one patch": plots.heat_over_image(
             images[0],
             patch,
-            chances[0, query],
+            probabilities[0, query],
             [query],
             [0],
             context,
@@ -41,19 +43,19 @@ def drawn(shape, patch, heads=2, depth=2, k=3):
             level=0.1,
         ),
         "five": plots.heat_over_image(
-            images[0], patch, chances[0, five], five, five, titles=["a patch"] * 5, vmax=1, size=1
+            images[0], patch, probabilities[0, five], five, five, titles=["a patch"] * 5, vmax=1, size=1
         ),
-        "two pictures": plots.heat_over_image(images, patch, chances.amax(-1), [0, 1], [1, 0], [context, context]),
+        "two images": plots.heat_over_image(images, patch, probabilities.amax(-1), [0, 1], [1, 0], [context, context]),
         "attention": plots.attention_by_layer(
-            images[0], patch, said.attn[:, 0, :, query], context, query, rollout[0, query], "A finding"
+            images[0], patch, attn[:, 0, :, query], context, query, rollout[0, query], "A finding"
         ),
-        "no rollout": plots.attention_by_layer(images[0], patch, said.attn[:, 0, :, 0], context, 0),
+        "no rollout": plots.attention_by_layer(images[0], patch, attn[:, 0, :, 0], context, 0),
     } | {f"step {i}": plots.jigsaw_step(images[0], patch, places, order, i, order, "x") for i in (0, 1, n // 2, n)}
 
 
 @pytest.mark.parametrize("shape, patch", SHAPES)
 def test_every_figure_of_every_shape_keeps_its_texts_inside(shape, patch):
-    for name, fig in drawn(shape, patch).items():
+    for name, fig in figures(shape, patch).items():
         width, height = Image.open(io.BytesIO(fig.png())).size
         assert width <= 1000, name
         box = fig.get_tightbbox()
@@ -63,25 +65,26 @@ def test_every_figure_of_every_shape_keeps_its_texts_inside(shape, patch):
 
 @pytest.mark.parametrize("heads, depth, k", [(1, 1, 1), (1, 3, 2), (4, 2, 12)])
 def test_any_number_of_heads_layers_and_context_patches(heads, depth, k):
-    for fig in drawn((16, 48), (8, 8), heads, depth, k).values():
+    for fig in figures((16, 48), (8, 8), heads, depth, k).values():
         assert fig.png()
 
 
 def painted(fig):
+    """The arrays of all images in a figure, in the order in which they are drawn."""
     return [np.asarray(image.get_array()) for ax in fig.axes for image in ax.images]
 
 
 IMAGE = RNG.integers(0, 256, (3, 16, 24), dtype=np.uint8)
 
 
-def test_heats_are_the_numbers_given_and_blank_where_there_is_none():
+def test_heat_maps_show_the_given_numbers_and_are_blank_at_nan():
     heats = np.array([[0.1, 0.2, np.nan, 0.4, 0.0, 0.3], [1, 0, 0, 0, 0, 0]])
     shown = [a for a in painted(plots.heat_over_image(IMAGE, 8, heats, numbers=True, size=2)) if a.shape == (2, 3)]
     assert np.array_equal(np.ma.filled(shown[0], np.nan).astype(float).round(6), heats[0].reshape(2, 3), equal_nan=True)
     assert (shown[1] == heats[1].reshape(2, 3)).all()
 
 
-def test_numbers_are_written_in_per_cent_and_only_where_there_is_one(monkeypatch):
+def test_numbers_are_written_in_per_cent_and_left_out_at_nan_and_in_small_patches(monkeypatch):
     written = []
     path_of = attention.number_path
     monkeypatch.setattr(attention, "number_path", lambda text: written.append(text) or path_of(text))
@@ -90,14 +93,14 @@ def test_numbers_are_written_in_per_cent_and_only_where_there_is_one(monkeypatch
     assert written == ["10", "20", "40", "0", "100"]
     assert with_numbers.png() != plots.heat_over_image(IMAGE, 8, heats, size=2).png()
     width, height = np.ptp(path_of("100").vertices, axis=0)
-    assert 1.5 < width < 2.2 and 0.6 < height < 0.9  # three digits, of a font of size 1
+    assert 1.5 < width < 2.2 and 0.6 < height < 0.9  # three digits in a font of size 1
     written.clear()
     plots.heat_over_image(IMAGE, 8, heats, numbers=True, size=0.4)
-    assert written == []  # too small to be read
+    assert written == []  # the patches are too small
 
 
-def test_hidden_patches_cannot_be_seen_but_the_one_asked_can():
-    """Outside of the context a patch shows in no picture of attention; a grey copy under a heat shows all."""
+def test_hidden_patches_do_not_show_but_the_query_does():
+    """Figures of attention do not depend on the pixels of a patch outside the context, unless it is the query."""
     other = IMAGE.copy()
     other[:, 8:, 8:16] = 255 - other[:, 8:, 8:16]  # patch 4
     weights = np.full((1, 2, 2), 0.5)
@@ -110,7 +113,7 @@ def test_hidden_patches_cannot_be_seen_but_the_one_asked_can():
     assert not same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 4], 2))
 
 
-def test_own_share_is_left_out_of_the_rollout_and_the_rest_has_its_own_range():
+def test_the_rollout_leaves_out_the_querys_own_share_and_has_its_own_colour_range():
     rollout = [0.1, 0.05, 0.0, 0.85, 0.0, 0.0]
     fig = plots.attention_by_layer(IMAGE, 8, np.full((2, 1, 3), 1 / 3), [0, 1, 3], 3, rollout)
     heats = [image for image in fig.axes[0].images if np.asarray(image.get_array()).shape == (2, 3)]
@@ -121,7 +124,7 @@ def test_own_share_is_left_out_of_the_rollout_and_the_rest_has_its_own_range():
     assert "rollout, to 0.10" in [text.get_text() for text in fig.axes[0].texts]
 
 
-def test_jigsaw_counts_and_lays_pieces_one_by_one():
+def test_jigsaw_counts_the_patches_left_placed_and_right():
     placed, order = np.array([1, 0, 2, 3, 4, 5]), np.array([2, 0, 1, 3, 4, 5])
     for step, right in ((0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (6, 4)):
         fig = plots.jigsaw_step(IMAGE, 8, placed, order, step)
@@ -131,11 +134,11 @@ def test_jigsaw_counts_and_lays_pieces_one_by_one():
     assert all((picture == IMAGE.transpose(1, 2, 0)).all() for picture in whole)
 
 
-def test_jigsaw_when_two_pieces_claim_one_place():
+def test_jigsaw_shows_the_patch_placed_last_when_several_share_a_position():
     fig = plots.jigsaw_step(IMAGE, 8, [0, 0, 0, 3, 3, 5], np.arange(6), 6)
     assert "3 of 6 are right" in [text.get_text() for text in fig.axes[0].texts]
     so_far = painted(fig)[1]
-    assert (so_far[:8, :8] == IMAGE.transpose(1, 2, 0)[:8, 16:]).all()  # patch 2 came last
+    assert (so_far[:8, :8] == IMAGE.transpose(1, 2, 0)[:8, 16:]).all()  # patch 2 was placed last
 
 
 @pytest.mark.parametrize(
@@ -149,8 +152,9 @@ def test_jigsaw_when_two_pieces_claim_one_place():
         (lambda: plots.attention_by_layer(IMAGE, 8, np.ones((1, 1, 1)), [0], 1, np.ones(5)), "rollout has shape"),
         (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 7), "step is 7; expected 0 to 6"),
         (lambda: plots.jigsaw_step(IMAGE, 8, range(5), range(6), 1), "placed has length 5"),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 1, [6] * 6), "shuffled holds 6; expected 0 to 5"),
     ],
 )
-def test_refuses(draw, message):
+def test_bad_arguments_raise_an_error(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .compare import must
-from .harness import Watched, checker, numbers
+from .harness import SafeFunction, checker, randn
 
 
 @checker
-def check_sharpened(your_function: Watched) -> None:
-    """Scores over the square root of d, times c, become shares, which mix the values."""
-    queries, keys, values = 1.5 * numbers(9, 6), numbers(7, 6, seed=1), numbers(7, 4, seed=2)
+def check_sharpened(your_function: SafeFunction) -> None:
+    """Attention with scores times c: softmax of c * queries @ keys.T / sqrt(d), times the values."""
+    queries, keys, values = 1.5 * randn(9, 6), randn(7, 6, seed=1), randn(7, 4, seed=2)
     scores = queries @ keys.T
     scaled = scores / math.sqrt(6)
 
@@ -38,9 +38,9 @@ def check_sharpened(your_function: Watched) -> None:
 
 
 @checker
-def check_attention_masked(your_function: Watched) -> None:
-    """Forbidden keys get a share of exactly 0, the others share as if they were alone."""
-    q, k, v = (1.5 * numbers(2, 3, 8, 4, seed=seed) for seed in range(3))  # (b, h, n, d)
+def check_attention_masked(your_function: SafeFunction) -> None:
+    """Attention in which forbidden keys get a weight of exactly 0, as if only the allowed keys existed."""
+    q, k, v = (1.5 * randn(2, 3, 8, 4, seed=seed) for seed in range(3))  # (b, h, n, d)
     raw = torch.einsum("b h n d, b h k d -> b h n k", q, k)
     scores = raw / 2  # the square root of d
 
@@ -70,31 +70,31 @@ def check_attention_masked(your_function: Watched) -> None:
             for value in (0.0, -1.0, -5.0, -10.0)
         }
         your_function(q, k, v, allowed).must_be(mix(scores, ~allowed), mistakes)
-        loud = v.masked_fill(~allowed[:, None], 1e6)  # a share that is small, but not 0, is heard
-        heard = your_function(q, k, loud, allowed).tensor(v.shape)
+        loud = v.masked_fill(~allowed[:, None], 1e6)  # a weight that is small, but not 0, shows in the result
+        mixed = your_function(q, k, loud, allowed).tensor(v.shape)
         must(
-            torch.allclose(heard, mix(scores, ~allowed), rtol=1e-4, atol=1e-4),
+            torch.allclose(mixed, mix(scores, ~allowed), rtol=1e-4, atol=1e-4),
             "forbidden keys still get a share, a small one: forbid with a score of minus infinity",
         )
 
 
 def smooth_patches(rows: int, cols: int, p: int, seed: int) -> Tensor:
-    """A picture without edges, cut into patches (rows * cols, p, p, 3)."""
-    rough = numbers(1, 3, rows * p // 3, cols * p // 3, seed=seed)
+    """A smooth random image, cut into patches (rows * cols, p, p, 3)."""
+    rough = randn(1, 3, rows * p // 3, cols * p // 3, seed=seed)
     picture = F.interpolate(rough, (rows * p, cols * p), mode="bicubic")[0]
     return picture.view(3, rows, p, cols, p).permute(1, 3, 2, 4, 0).reshape(rows * cols, p, p, 3)
 
 
 @checker
-def check_neighbour_scores(your_function: Watched) -> None:
-    """Row i scores highest for the patch to the right of patch i, far more often than by chance."""
+def check_neighbour_scores(your_function: SafeFunction) -> None:
+    """In row i, the patch to the right of patch i has one of the highest scores, far more often than by chance."""
     rows, cols = 6, 8
     place = torch.arange(rows * cols).view(rows, cols)
     pictures = [smooth_patches(rows, cols, 4, seed) for seed in range(6)]
     scores = torch.stack([your_function(patches).tensor((48, 48)) for patches in pictures])
 
     def found(scores: Tensor, patch: Tensor, neighbour: Tensor) -> float:
-        """How often the neighbour is among the five with the highest scores; by chance one in ten."""
+        """How often the neighbour is among the five patches with the highest scores; by chance, in one of ten cases."""
         five = scores.topk(5).indices[:, patch.flatten()]
         return float((five == neighbour.flatten()[:, None]).any(dim=-1).float().mean())
 

@@ -1,0 +1,171 @@
+"""To and from ``vit_pytorch.mp3``: the same weights in the other library's classes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..model import MP3, ViT
+
+if TYPE_CHECKING:
+    import vit_pytorch.mp3
+
+TOLERANCE = 1e-5  # of outputs: absolute, or relative to the largest of them where that is above 1
+
+
+def to_vit_pytorch(model: MP3 | ViT) -> vit_pytorch.mp3.MP3 | vit_pytorch.mp3.ViT:
+    """A model of ``vit_pytorch.mp3`` with the weights of ``model``, which are copied.
+
+    Its inputs are the same float images (b, c, H, W); a ViT gives the same logits (b, num_classes), an MP3 the same
+    loss under the same random state. Both outputs are compared on a small random input before the result is returned.
+
+    Args:
+        model: a ``ViT``, or an ``MP3`` with a frozen context.
+
+    Returns:
+        a ``vit_pytorch.mp3.ViT`` or ``vit_pytorch.mp3.MP3`` on the same device, of the same dtype and in the same mode.
+        It holds neither the names of the classes nor the size of the images.
+
+    Raises:
+        ImportError: if ``vit_pytorch`` is not installed.
+        ValueError: for a model that ``vit_pytorch`` has no equal of: ``patch_norm=False``, ``context="updated"`` or
+            ``dim=4``; or if the outputs differ by more than 1e-5.
+    """
+    reference = imported()
+    if not isinstance(model, MP3 | ViT):
+        raise ValueError(f"model must be an mp3lib MP3 or ViT, got {type(model).__module__}.{type(model).__name__}")
+    vit = model.vit if isinstance(model, MP3) else model
+    if not vit.patch_norm:
+        raise ValueError("the model was made with patch_norm=False; the ViT of vit_pytorch.mp3 always has that norm")
+    if isinstance(model, MP3) and model.context != "frozen":
+        raise ValueError(
+            f'the model has context="{model.context}"; the context of vit_pytorch.mp3.MP3 is always frozen. '
+            "Its ViT alone can be converted: to_vit_pytorch(mp3.vit)"
+        )
+    if vit.dim == 4:
+        raise ValueError("the model has dim=4, for which the position embedding of vit_pytorch.mp3 is not a number")
+
+    settings = vit.config | {"image_size": vit.image_size, "patch_size": vit.patch_size}
+    for ours_alone in ("patch_norm", "classes"):
+        settings.pop(ours_alone, None)
+    with random_state_kept():
+        result = reference.ViT(**settings)
+        if isinstance(model, MP3):
+            result = reference.MP3(result, model.masking_ratio)
+    return finished(result, model, vit)
+
+
+def from_vit_pytorch(
+    model: vit_pytorch.mp3.MP3 | vit_pytorch.mp3.ViT,
+    image_size: int | Sequence[int] | None = None,
+    classes: Sequence[str] | None = None,
+) -> MP3 | ViT:
+    """Our model with the weights of a model of ``vit_pytorch.mp3``, which are copied.
+
+    Args:
+        model: a ``vit_pytorch.mp3.ViT`` or ``vit_pytorch.mp3.MP3``.
+        image_size: height and width in pixels that it was made for, an int or a pair, since the model does not know it;
+            default: the side of a square image with as many patches.
+        classes: names of the classes in the order of the labels, to be saved with the weights; default: none.
+
+    Returns:
+        a ``ViT``, or an ``MP3`` with ``context="frozen"``, on the same device, of the same dtype and in the same mode.
+        The outputs of both are compared on a small random input first, as in ``to_vit_pytorch``.
+
+    Raises:
+        ImportError: if ``vit_pytorch`` is not installed.
+        ValueError: for a model of another class, an ``image_size`` that does not have its number of patches or that is
+            needed and missing, a masking ratio that hides no patch, or if the outputs differ by more than 1e-5.
+    """
+    reference = imported()
+    if not isinstance(model, reference.MP3 | reference.ViT):
+        name = f"{type(model).__module__}.{type(model).__name__}"
+        raise ValueError(f"model must be a vit_pytorch.mp3.MP3 or vit_pytorch.mp3.ViT, got {name}")
+    theirs = model.vit if isinstance(model, reference.MP3) else model
+    with random_state_kept():
+        vit = ViT(**settings_of(theirs, image_size), classes=classes)
+        result = MP3(vit, model.masking_ratio) if isinstance(model, reference.MP3) else vit
+    return finished(result, model, vit)
+
+
+def imported():
+    """The module ``vit_pytorch.mp3``; it is imported when it is needed, because mp3lib works without it."""
+    try:
+        from vit_pytorch import mp3
+    except ImportError as error:
+        raise ImportError("this conversion needs the package vit-pytorch: pip install vit-pytorch") from error
+    return mp3
+
+
+def settings_of(theirs: nn.Module, image_size: int | Sequence[int] | None) -> dict[str, Any]:
+    """The arguments that make a ViT of the same shape, read from the layers of a ``vit_pytorch.mp3.ViT``."""
+    attention, feed_forward = theirs.transformer.layers[0]
+    height, width = theirs.patch_size
+    if image_size is None:
+        side = math.isqrt(theirs.num_patches * height * width)
+        if side % height or side % width or (side // height) * (side // width) != theirs.num_patches:
+            raise ValueError(
+                f"{theirs.num_patches} patches of {height} x {width} pixels make no square image: give image_size"
+            )
+        image_size = side
+    settings = {
+        "num_classes": theirs.linear_head[1].out_features,
+        "image_size": image_size,
+        "patch_size": (height, width),
+        "dim": theirs.dim,
+        "depth": len(theirs.transformer.layers),
+        "heads": attention.heads,
+        "mlp_dim": feed_forward.net[1].out_features,
+        "channels": theirs.to_patch_embedding[2].in_features // (height * width),
+        "dim_head": attention.to_q.out_features // attention.heads,
+        "dropout": attention.dropout.p,
+    }
+    both = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(both) == 2 and (both[0] // height) * (both[1] // width) != theirs.num_patches:
+        raise ValueError(
+            f"image_size {image_size} has {(both[0] // height) * (both[1] // width)} patches of {height} x {width} "
+            f"pixels, but the model was made for {theirs.num_patches}"
+        )
+    return settings
+
+
+def finished(result: nn.Module, source: nn.Module, vit: ViT) -> Any:
+    """``result`` with the weights, device, dtype and mode of ``source``, if both give the same outputs.
+
+    ``vit`` is ours of the two ViTs; it knows the shape of the images.
+    """
+    result.to(next(source.parameters())).train(source.training)
+    result.load_state_dict(source.state_dict())
+    images = torch.rand(2, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    expected, given = outputs(source, images), outputs(result, images)
+    difference = (expected - given).abs().max().item()
+    if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):  # so that NaN is refused, too
+        raise ValueError(
+            f"the converted model gives another output: it differs by {difference:.2g} on a random input, "
+            f"where {TOLERANCE:g} is allowed. Were layers of the model changed after it was made?"
+        )
+    return result
+
+
+@torch.no_grad()
+def outputs(model: nn.Module, images: Tensor) -> Tensor:
+    """The logits of the ViT, flat, and behind them the loss of an MP3; in float32 on the CPU, without dropout."""
+    model = copy.deepcopy(model).float().cpu().eval()
+    with random_state_kept():
+        if not hasattr(model, "vit"):
+            return model(images).flatten()
+        return torch.cat((model.vit(images).flatten(), model(images)[None]))
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Draw on the CPU from seed 0 within the ``with``; afterwards the caller's random state is as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield

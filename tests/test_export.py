@@ -1,0 +1,176 @@
+"""Models of other libraries: converted there and back, they are the same; what cannot be exact is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+from vit_pytorch import mp3 as reference
+
+from mp3lib import MP3, ViT, load_shipped
+from mp3lib.export import from_vit_pytorch, to_vit_pytorch
+
+SHAPES = {
+    "square": dict(num_classes=5, image_size=16, patch_size=4, dim=16, depth=2, heads=2, mlp_dim=24, dim_head=8),
+    "wide": dict(
+        num_classes=3,
+        image_size=(8, 24),
+        patch_size=(4, 2),
+        dim=8,
+        depth=1,
+        heads=3,
+        mlp_dim=20,
+        channels=1,
+        dropout=0.1,
+    ),
+}
+BOTH = pytest.mark.parametrize("shape", SHAPES)
+
+
+def vit(shape: str = "square", **change) -> ViT:
+    torch.manual_seed(0)
+    return ViT(**SHAPES[shape] | change)
+
+
+def pictures(model: ViT) -> torch.Tensor:
+    return torch.rand(3, model.channels, *model.image_size, generator=torch.Generator().manual_seed(5)) * 2 - 1
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    first, second = one.state_dict(), other.state_dict()
+    assert [*first] == [*second]
+    assert all(torch.equal(first[name], second[name]) and first[name] is not second[name] for name in first)
+    owned = {p.data_ptr() for p in one.parameters()}
+    assert owned.isdisjoint(p.data_ptr() for p in other.parameters()), "weights are copied"
+
+
+@BOTH
+def test_a_vit_gives_the_same_logits_there_and_back(shape):
+    ours = vit(shape).eval()
+    theirs = to_vit_pytorch(ours)
+    assert type(theirs) is reference.ViT and not theirs.training
+    assert_same_weights(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(pictures(ours)), theirs(pictures(ours)), rtol=0, atol=1e-6)
+    back = from_vit_pytorch(theirs, ours.image_size)
+    assert type(back) is ViT and back.config == ours.config and not back.training
+    assert_same_weights(theirs, back)
+
+
+@BOTH
+def test_an_mp3_gives_the_same_loss_there_and_back(shape):
+    ours = MP3(vit(shape, dropout=0.0), 0.6)
+    theirs = to_vit_pytorch(ours)
+    assert type(theirs) is reference.MP3 and theirs.training
+    assert_same_weights(ours, theirs)
+    images, losses = pictures(ours.vit), []
+    back = from_vit_pytorch(theirs, image_size=ours.vit.image_size)
+    for model in (ours, theirs, back):
+        torch.manual_seed(3)
+        losses.append(model(images).item())
+    assert losses == pytest.approx(losses[:1] * 3, abs=1e-6)
+    assert back.config == ours.config == ours.config | {"context": "frozen"}
+
+
+def test_shipped_weights_can_be_taken_along():
+    """The model of the notebooks has an updated context, so its ViT alone; the others were made without the norm."""
+    mp3 = load_shipped("student-4x4")
+    theirs = to_vit_pytorch(mp3.vit)
+    images = pictures(mp3.vit)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(images), mp3.vit(images), rtol=1e-5, atol=1e-5)
+
+
+def test_dtype_and_names_of_classes():
+    ours = vit(classes=["a", "b", "c", "d", "e"]).double()
+    theirs = to_vit_pytorch(ours)
+    assert {p.dtype for p in theirs.parameters()} == {torch.float64}
+    assert_same_weights(ours, theirs)
+    assert from_vit_pytorch(theirs).classes is None
+    assert from_vit_pytorch(theirs, classes=ours.classes).config == ours.config
+
+
+def test_the_size_of_the_image_is_found_or_asked_for():
+    assert from_vit_pytorch(to_vit_pytorch(vit())).image_size == (16, 16)
+    theirs = to_vit_pytorch(vit("wide"))
+    with pytest.raises(ValueError, match="24 patches of 4 x 2 pixels make no square image: give image_size"):
+        from_vit_pytorch(theirs)
+    with pytest.raises(ValueError, match=r"image_size \(8, 16\) has 16 patches of 4 x 2 pixels.* made for 24"):
+        from_vit_pytorch(theirs, (8, 16))
+    with pytest.raises(ValueError, match="does not divide image_size"):
+        from_vit_pytorch(theirs, (9, 24))
+    assert from_vit_pytorch(theirs, [16, 12]).grid == (4, 6), "the reader's word counts: it has the right number"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: vit(patch_norm=False), "patch_norm=False"),
+        (lambda: MP3(vit(patch_norm=False), 0.5), "patch_norm=False"),
+        (lambda: MP3(vit(), 0.5, "updated"), r'context="updated".*to_vit_pytorch\(mp3\.vit\)'),
+        (lambda: vit(dim=4), "dim=4"),
+        (lambda: nn.Linear(2, 2), "must be an mp3lib MP3 or ViT, got torch.nn.modules.linear.Linear"),
+        (lambda: to_vit_pytorch(vit()), "must be an mp3lib MP3 or ViT, got vit_pytorch.mp3.ViT"),
+    ],
+)
+def test_what_vit_pytorch_does_not_have_is_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        to_vit_pytorch(make())
+
+
+def test_other_models_are_refused():
+    from vit_pytorch import SimpleViT
+
+    simple = SimpleViT(image_size=16, patch_size=4, num_classes=5, dim=16, depth=1, heads=2, mlp_dim=24)
+    for model in (simple, vit()):
+        with pytest.raises(ValueError, match="must be a vit_pytorch.mp3.MP3 or vit_pytorch.mp3.ViT, got"):
+            from_vit_pytorch(model)
+    with pytest.raises(ValueError, match="hides none of 16 patches"):
+        from_vit_pytorch(reference.MP3(reference.ViT(**SHAPES["square"]), 0.01))
+
+
+def add(amount: float) -> type[nn.Linear]:
+    """A layer with the same weights that computes something else."""
+
+    class Shifted(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) + amount
+
+    return Shifted
+
+
+@pytest.mark.parametrize("convert", [to_vit_pytorch, from_vit_pytorch])
+def test_a_conversion_that_is_not_exact_is_refused(convert):
+    model = vit() if convert is to_vit_pytorch else to_vit_pytorch(vit())
+    model.linear_head[1].__class__ = add(3e-6)
+    convert(model)
+    model.linear_head[1].__class__ = add(3e-5)
+    with pytest.raises(
+        ValueError, match=r"gives another output: it differs by 3e-05 on a random input, where 1e-05 is"
+    ):
+        convert(model)
+
+
+def test_nan_is_refused():
+    model = vit()
+    nn.init.constant_(model.linear_head[1].bias, float("nan"))
+    with pytest.raises(ValueError, match="differs by nan"):
+        to_vit_pytorch(model)
+
+
+def test_the_callers_random_state_stays():
+    ours = MP3(vit(), 0.5)
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    from_vit_pytorch(to_vit_pytorch(ours))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vit_pytorch", None)
+    for convert in (to_vit_pytorch, from_vit_pytorch):
+        with pytest.raises(ImportError, match="pip install vit-pytorch"):
+            convert(vit())

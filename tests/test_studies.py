@@ -1,0 +1,209 @@
+"""The package ``studies``: its command line, the trainings that it starts, and the verdicts on made-up runs."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mp3lib.cli import parser
+from mp3lib.train.run_folder import write_json
+from studies import flagship, plan, train
+from studies.__main__ import main
+from studies.pages import SHOWN
+from studies.runs import Row, log_kept, row
+from studies.verdicts import judged, spread
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def probed(results: Path, variant: str, *by_seed: float) -> None:
+    for seed, value in enumerate(by_seed):
+        folder = results / "runs" / variant / f"seed-{seed}"
+        write_json(folder / "run.json", {})
+        write_json(folder / "scores.json", {"weights": {"knn": value, "linear": value}})
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["flagship"], ["ship"], ["cues"], ["table"]])
+def test_help_does_not_wait_for_pytorch(command):
+    code = (
+        f"import sys; from studies.__main__ import main\ntry: main([*{command}, '--help'])\n"
+        "except SystemExit: sys.exit('torch' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0 and "usage: python -m studies" in answer.stdout
+
+
+def test_runs_are_listed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(plan, "RUNS", tmp_path)
+    write_json(tmp_path / "cues" / "grey" / "seed-0" / "scores.json", {})
+    assert main(["train", "cues", "further/ratio-0.25", "--list"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "done cues/grey/seed-0" in told and "left cues/gap-1/seed-2" in told
+    assert told[-1] == "left further/ratio-0.25/seed-0" and len(told) == 17
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "kues"], "no run's name begins with kues; there are pretraining, rates, "),
+        (["flagship", "flag-ship"], "no stage is named or begins with flag-ship; there are flagship-4x4"),
+        (["ship", "nowhere"], "nowhere holds no metrics.jsonl"),
+        (["cues", "nobody"], "no weights named 'nobody'"),
+        (["cues", "classifier-8x8"], "classifier-8x8 predicts classes, not positions"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments, said, capsys):
+    assert main(arguments) == 1
+    assert said in capsys.readouterr().err
+
+
+# --- training again without losing a log ------------------------------------------------------------------------------
+
+
+def test_an_old_log_is_kept_until_the_new_training_has_finished(tmp_path):
+    folder, before = tmp_path / "seed-0", tmp_path / ".seed-0.before"
+    folder.mkdir()
+    (folder / "metrics.jsonl").write_text("old")
+    for left in ([], ["run.json"], ["run.json", "checkpoint-1"], ["run.json", "checkpoint-1"]):
+        with pytest.raises(KeyboardInterrupt), log_kept(folder):
+            there = [path.name for path in folder.glob("*")]
+            assert there == [] or "checkpoint-1" in there  # begun anew, or going on
+            folder.mkdir(exist_ok=True)
+            for name in left:
+                (folder / name).touch()
+            raise KeyboardInterrupt
+        assert (before / "metrics.jsonl").read_text() == "old"
+    with log_kept(folder):
+        assert (folder / "checkpoint-1").exists()
+    assert folder.exists() and not before.exists()
+
+
+def test_a_run_that_another_process_trains_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "RUNS", tmp_path)
+    run, begun = plan.all_runs()["ratio/0.75/seed-0"], threading.Event()
+    monkeypatch.setattr(train, "train_alone", lambda *_: begun.set())
+    with FileLock(tmp_path / "ratio" / "0.75" / ".seed-0.lock"):
+        waiting = threading.Thread(target=train.train, args=(run, {}, None))
+        waiting.start()
+        assert not begun.wait(0.3)
+    waiting.join(5)
+    assert begun.is_set()
+
+
+def test_a_run_trains_again_the_one_that_it_starts_from_if_only_its_log_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "RUNS", tmp_path)
+    runs, trained = plan.all_runs(), []
+    start, run = runs["pretraining/10-epochs/seed-0"], runs["rates/mp3-0.001-pos/seed-0"]
+
+    def training(which: plan.Run, images, settings: dict) -> dict:
+        trained.append((which.name, which.folder.exists()))
+        if len(trained) == 1:
+            raise KeyboardInterrupt
+        which.folder.mkdir()
+        (which.folder / "model.safetensors").touch()
+        return {"new": True}
+
+    class Pictures:
+        name = source = fingerprint = "x"
+
+    monkeypatch.setattr(train, "pretext", training)
+    monkeypatch.setattr(train, "supervised", training)
+    write_json(start.folder / "scores.json", {"old": True})
+    train.train(start, runs, Pictures)
+    assert trained == []  # done, and nobody asks for its weights
+    with pytest.raises(KeyboardInterrupt):
+        train.train(run, runs, Pictures)
+    assert (start.folder.parent / ".seed-0.before" / "scores.json").exists()
+    train.train(run, runs, Pictures)
+    assert trained == [(start.name, False), (start.name, False), (run.name, False)]
+    assert start.done and run.done and not (start.folder.parent / ".seed-0.before").exists()
+    assert (start.folder / "model.safetensors").exists() and not (run.folder / "model.safetensors").exists()
+    train.train(run, runs, Pictures)
+    assert len(trained) == 3
+
+
+def test_weights_that_the_flagship_has_to_make_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "RUNS", tmp_path)
+    runs = plan.all_runs()
+    with pytest.raises(FileNotFoundError, match="python -m studies flagship flagship-8x8-second"):
+        train.train(runs["further/as-before/seed-0"], runs, None)
+
+
+def test_commands_of_the_flagship_are_understood_and_follow_each_other():
+    there: set[str] = set()
+    for name, command in flagship.STAGES.items():
+        args = parser().parse_args([*command.split(), "--out", str(flagship.RUNS / name)])
+        before = getattr(args, "start", None) or getattr(args, "weights", None)
+        assert before in (None, "none", *there)
+        there.add(str(args.out))
+    assert flagship.chosen([]) == [*flagship.STAGES]
+    assert flagship.chosen(["scratch-6x6", "classifier-8x8"]) == ["classifier-8x8", "scratch-6x6"]
+    assert flagship.chosen(["scratch", "flagship-4"])[:2] == ["flagship-4x4", "scratch-6x6"]
+    with pytest.raises(ValueError, match="begins with flag-ship; there are flagship-4x4"):
+        flagship.chosen(["scratch", "flag-ship"])
+
+
+def test_a_stage_of_the_flagship_trains_what_it_starts_from_and_keeps_what_is_there(tmp_path, monkeypatch):
+    stages = {"a": "pretrain", "b": "pretrain --start runs/a", "c": "finetune --weights runs/b"}
+    monkeypatch.setattr(flagship, "STAGES", stages)
+    monkeypatch.setattr(flagship, "RUNS", tmp_path)
+    trained, code = [], 1
+
+    def command_line(args: list[str]) -> int:
+        folder = Path(args[-1])
+        trained.append((folder.name, sorted(path.name for path in folder.glob("*"))))
+        folder.mkdir(exist_ok=True)
+        if not code:
+            (folder / "model.safetensors").touch()
+        return code
+
+    monkeypatch.setattr(flagship, "command_line", command_line)
+    for name, file in {"a": "model.safetensors", "b": "run.json", "c": "checkpoint-7"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    with pytest.raises(SystemExit):
+        flagship.train("c")
+    assert trained == [("b", [])] and (tmp_path / ".b.before" / "run.json").exists()
+    code = 0
+    flagship.train("c")
+    assert trained[1:] == [("b", []), ("c", ["checkpoint-7"])]  # b's log alone is of no use, c goes on, a is done
+    assert not (tmp_path / ".b.before").exists()
+    flagship.train("c")
+    assert len(trained) == 3
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_counts_above_its_yardstick(tmp_path):
+    def linear(results: Path, variant: str) -> Row:
+        return row(results, variant, "weights", "linear")
+
+    probed(tmp_path, "ratio/0.5", 0.40, 0.42)  # variance 0.0002
+    probed(tmp_path, "context/frozen", 0.30, 0.30, 0.30)
+    probed(tmp_path, "ratio/0.25", 0.1)  # one seed says nothing of the spread
+    deviation, freedom = spread(tmp_path, linear)
+    assert freedom == 3 and deviation == pytest.approx((0.0002 / 3) ** 0.5)
+    limit = 2.5 * deviation * 2**0.5  # one seed against one: 2.89 points
+    control = Row({0: 0.5})
+    for ahead, new, expected in (
+        (limit + 0.004, False, ["+3.3", "helps"]),
+        (limit + 0.002, False, ["+3.1 (limit 2.9)", "helps"]),
+        (-limit - 0.004, False, ["-3.3", "hurts"]),
+        (limit - 0.004, True, ["+2.5", "no difference †"]),
+        (-0.0001, False, ["+0.0", "no difference"]),
+    ):
+        assert judged(tmp_path, Row({0: 0.5 + ahead}), control, linear, new) == expected
+    assert judged(tmp_path, Row({}), control, linear) == ["\N{EN DASH}", "not trained yet"]
+
+
+def test_what_the_notebooks_show_can_be_made_without_runs(tmp_path):
+    for name, made in SHOWN.items():
+        content = made(tmp_path)
+        assert isinstance(content, str) == name.endswith(".md")
