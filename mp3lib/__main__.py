@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from .cli import CONTEXT, MASK_RATIO, SHAPE, option, parser
+from .paths import expanded
 
 
 def run_data(args: argparse.Namespace) -> dict:
@@ -184,7 +188,7 @@ def measure_top1(args: argparse.Namespace, images, vit) -> dict:
     from .train import read_run
 
     pos_emb = not args.no_pos_emb
-    folder = Path(args.weights)
+    folder = expanded(args.weights)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
     if (run / "run.json").exists():  # it says whether position embeddings were used in training
         pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
@@ -259,17 +263,61 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run a command. Returns 0, or 1 after an error, or 130 after an interruption; wrong arguments exit with 2."""
     args = parser().parse_args(argv)
-    from .data import DataUnavailable  # after the arguments, so that --help need not wait for PyTorch
-
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
     try:
+        if getattr(args, "out", None) and args.command in ("probe", "evaluate"):
+            from .train.run_folder import check_output
+
+            check_output(args.out)
         figures = COMMANDS[args.command](args)
-    except (ValueError, OSError, FloatingPointError, ImportError, DataUnavailable) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if getattr(args, "json", False):
+            print(json.dumps(figures))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(interrupted(args), file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # who was reading has gone, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    if getattr(args, "json", False):
-        print(json.dumps(figures))
+    except Exception as error:  # the one place where an error becomes a line
+        if args.debug:
+            raise
+        print(in_a_line(error), file=sys.stderr)
+        return 1
     return 0
+
+
+def interrupt(*_) -> None:
+    """End a command that is told to terminate as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def interrupted(args: argparse.Namespace) -> str:
+    """What is left of an interrupted command, and how it goes on."""
+    if args.command not in ("pretrain", "finetune"):
+        return "interrupted: nothing was written"
+    from .train.checkpoint import checkpoints
+
+    if kept := checkpoints(args.out):
+        return f"interrupted: {kept[0]} is kept; the same command with --resume goes on from there"
+    return f"interrupted before the first checkpoint in {args.out}: the same command with --resume starts anew"
+
+
+def in_a_line(error: Exception) -> str:
+    """An error as one line; one that nobody expected says how to see where it came from."""
+    from .data import DataUnavailable
+
+    if isinstance(error, DataUnavailable):  # its lines list what was tried
+        return f"{type(error).__name__}: {error}"
+    text = " ".join(str(error).split()) or "no message"
+    expected = isinstance(error, (ValueError, OSError, FloatingPointError, ImportError))
+    if isinstance(error, (MemoryError, RuntimeError)) and "memory" in text.lower():
+        return f"{type(error).__name__}: out of memory ({text[:300]}). Try a smaller --batch-size, --size or model"
+    hint = "" if expected else " (--debug shows where)"
+    return f"{type(error).__name__}: {text[:2000]}{hint}"
 
 
 if __name__ == "__main__":

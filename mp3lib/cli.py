@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     figures = argparse.ArgumentParser(add_help=False)
     figures.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
+    figures.add_argument("--debug", action="store_true", help="after an error, show where it came from")
 
     data = commands.add_parser(
         "data", parents=[figures], help="where the images are: show, fetch or remove them", description=data_help()
@@ -38,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
 
     common = argparse.ArgumentParser(add_help=False, parents=[figures])
-    common.add_argument("--data", default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
+    common.add_argument("--data", type=named, default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
     common.add_argument(
         "--size",
         type=whole,
@@ -56,20 +58,20 @@ def parser() -> argparse.ArgumentParser:
     )
 
     run = argparse.ArgumentParser(add_help=False)
-    run.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder; made if missing")
+    run.add_argument("--out", type=path, required=True, metavar="DIR", help="run folder; made if missing")
     run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
     run.add_argument("--batch-size", type=whole, default=256, metavar="B", help="images a step, over all processes")
     run.add_argument(
-        "--lr", type=float, help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it)"
+        "--lr", type=positive, help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it)"
     )
-    run.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="of the matrices, decoupled")
+    run.add_argument("--weight-decay", type=number, default=0.05, metavar="W", help="of the matrices, decoupled")
     run.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
     run.add_argument(
-        "--ema", type=float, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
+        "--ema", type=number, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
     )
     run.add_argument(
         "--crop-area",
-        type=float,
+        type=number,
         nargs=2,
         default=(0.6, 1.0),
         metavar=("LOW", "HIGH"),
@@ -77,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--no-flip", action="store_true", help="do not mirror images; for digits and letters")
     run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
-    run.add_argument("--seed", type=int, default=0, help="of weights and training")
+    run.add_argument("--seed", type=count, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
     run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
 
@@ -86,42 +88,45 @@ def parser() -> argparse.ArgumentParser:
     )
     default = "(default: that of --start, else {})"
     ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format(MASK_RATIO)}"
-    pre.add_argument("--mask-ratio", type=float, nargs="+", metavar="R", help=ratio)
+    pre.add_argument("--mask-ratio", type=number, nargs="+", metavar="R", help=ratio)
     context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(CONTEXT)}"
     pre.add_argument("--context", choices=("updated", "frozen"), help=context)
     pre.add_argument(
-        "--start", metavar="DIR", help="begin with these weights, pretrained on any size; they give the model's shape"
+        "--start",
+        type=named,
+        metavar="DIR",
+        help="begin with these weights, pretrained on any size; they give the model's shape",
     )
     pre.add_argument(
-        "--query-fraction", type=float, default=1.0, metavar="Q", help="share of hidden patches that give queries"
+        "--query-fraction", type=number, default=1.0, metavar="Q", help="share of hidden patches that give queries"
     )
 
     weights = "folder with config.json and model.safetensors"
     fine = commands.add_parser(
         "finetune", parents=[common, run, shape], formatter_class=Help, help="train a ViT, pretrained or not, on labels"
     )
-    fine.add_argument("--weights", required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
+    fine.add_argument("--weights", type=named, required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
     fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     fine.add_argument(
         "--layer-decay",
-        type=float,
+        type=number,
         default=1.0,
         metavar="D",
         help="learning rate of a layer, relative to the layer above",
     )
     fine.add_argument(
-        "--augment", type=float, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
+        "--augment", type=number, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
     )
     fine.add_argument(
-        "--erase", type=float, default=0.0, metavar="P", help="probability that a box of an image is painted over"
+        "--erase", type=number, default=0.0, metavar="P", help="probability that a box of an image is painted over"
     )
     fine.add_argument(
-        "--mix", type=float, default=0.0, metavar="P", help="probability that a batch is mixed, by MixUp or CutMix"
+        "--mix", type=number, default=0.0, metavar="P", help="probability that a batch is mixed, by MixUp or CutMix"
     )
-    fine.add_argument("--label-smoothing", type=float, default=0.0, metavar="S", help="probability spread evenly")
+    fine.add_argument("--label-smoothing", type=number, default=0.0, metavar="S", help="probability spread evenly")
     fine.add_argument(
         "--drop-path",
-        type=float,
+        type=number,
         default=0.0,
         metavar="P",
         help="probability that the last layer is left out for an image",
@@ -130,10 +135,10 @@ def parser() -> argparse.ArgumentParser:
     probe = commands.add_parser(
         "probe", parents=[common], formatter_class=Help, help="k-NN and linear top-1 accuracy of frozen features"
     )
-    probe.add_argument("--weights", required=True, metavar="DIR", help=weights)
+    probe.add_argument("--weights", type=named, required=True, metavar="DIR", help=weights)
     probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
-    probe.add_argument("--seed", type=int, default=0, help="of the probe and of the random-init control")
-    probe.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
+    probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
+    probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
 
     test = commands.add_parser(
         "evaluate",
@@ -141,16 +146,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=Help,
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
-    test.add_argument("--weights", required=True, metavar="DIR", help=weights)
-    test.add_argument("--mask-ratios", type=float, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
+    test.add_argument("--weights", type=named, required=True, metavar="DIR", help=weights)
+    test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument(
         "--no-pos-emb",
         action="store_true",
         help="leave the position embeddings out (a run folder trained without them does so by itself)",
     )
-    test.add_argument("--seed", type=int, default=0, help="of the contexts")
+    test.add_argument("--seed", type=count, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
-    test.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
+    test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return top
 
 
@@ -165,15 +170,59 @@ def option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+LARGEST = 2**31 - 1  # of whole numbers; more than any size, number or seed needs
+
+
 def whole(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+    """A whole number from 1."""
+    return _between(text, 1)
 
 
 def count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {value}")
+    """A whole number from 0."""
+    return _between(text, 0)
+
+
+def _between(text: str, lowest: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if not lowest <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"must be {lowest} to {LARGEST}, got {value}")
     return value
+
+
+def number(text: str) -> float:
+    """A finite number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number of 0 or more, got {text}")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    if not (value := number(text)):
+        raise argparse.ArgumentTypeError("must be above 0, got 0")
+    return value
+
+
+def named(text: str) -> str:
+    """A name or a path that is not empty; ``~`` is expanded where it is used."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def path(text: str) -> Path:
+    """A path that is not empty, with ``~`` expanded."""
+    from .paths import expanded
+
+    try:
+        return expanded(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

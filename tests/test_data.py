@@ -17,9 +17,10 @@ import warnings
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from PIL import Image
@@ -117,7 +118,7 @@ def as_zip(files: dict[str, bytes], path: Path) -> Path:
 def tiny_images() -> load.Images:
     sets = tiny_set()
     images, labels = (np.concatenate([sets[name][i] for name in BATCHES[:5]]) for i in (0, 1))
-    arrays = decode.Arrays(images, labels, *sets["test_batch"], formats.CIFAR10_CLASSES)
+    arrays = formats.Arrays(images, labels, *sets["test_batch"], formats.CIFAR10_CLASSES)
     return load._to_images(arrays, "by hand", "cifar10")
 
 
@@ -157,35 +158,12 @@ def test_every_form_ends_in_the_same_images_with_the_same_labels(form, tmp_path,
     assert printed.startswith("data: CIFAR-10, 50 + 10 images, lossless, from ") and printed.count("\n") == 1
 
 
-class StandInTable:
-    """As much of a pyarrow table as the reader uses, for machines without pyarrow."""
-
-    def __init__(self, columns):
-        self.columns, self.column_names = columns, list(columns)
-        self.schema = SimpleNamespace(metadata=None)
-
-    def __getitem__(self, name):
-        return SimpleNamespace(to_pylist=lambda: self.columns[name])
-
-
-def test_parquet_of_hugging_face(tmp_path, monkeypatch):
-    tables, sets = {}, tiny_set()
+def test_parquet_of_hugging_face(tmp_path):
+    sets = tiny_set()
     for part, names in (("train", BATCHES[:5]), ("test", BATCHES[5:])):
         rows = [(png(i), int(label)) for name in names for i, label in zip(*sets[name], strict=True)]
         columns = {"img": [{"bytes": b, "path": None} for b, _ in rows], "label": [label for _, label in rows]}
-        tables[tmp_path / f"{part}-00000-of-00001.parquet"] = columns
-    try:
-        import pyarrow
-        import pyarrow.parquet
-
-        for file, columns in tables.items():
-            pyarrow.parquet.write_table(pyarrow.table(columns), file)
-    except ImportError:
-        stand_in = SimpleNamespace(read_table=lambda file: StandInTable(tables[file]))
-        monkeypatch.setitem(sys.modules, "pyarrow", SimpleNamespace(parquet=stand_in))
-        monkeypatch.setitem(sys.modules, "pyarrow.parquet", stand_in)
-        for file in tables:
-            file.touch()
+        parquet.write_table(pyarrow.table(columns), tmp_path / f"{part}-00000-of-00001.parquet")
     images = load_quietly(tmp_path)
     assert images.fingerprint == TINY and images.classes == formats.CIFAR10_CLASSES
 
@@ -558,7 +536,7 @@ def short_patience(monkeypatch):
 
 
 def test_a_whole_download_is_byte_for_byte(server, tmp_path, capfd):
-    assert download.download(f"{server.url}/whole", tmp_path).read_bytes() == server.body
+    assert download.download_file(f"{server.url}/whole", tmp_path).read_bytes() == server.body
     assert capfd.readouterr() == ("", "")  # no progress bar where there is no terminal
 
 
@@ -575,7 +553,7 @@ def test_a_whole_download_is_byte_for_byte(server, tmp_path, capfd):
 def test_a_bad_server_is_given_up_soon_and_by_name(how, reason, server, tmp_path, short_patience):
     start = time.monotonic()
     with pytest.raises(download.LinkFailed, match=reason):
-        download.download(f"{server.url}/{how}", tmp_path)
+        download.download_file(f"{server.url}/{how}", tmp_path)
     assert time.monotonic() - start < 2
 
 
@@ -584,7 +562,7 @@ def test_a_name_look_up_that_hangs_is_not_waited_for(tmp_path, short_patience, m
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: released.wait(5) and [])
     start = time.monotonic()
     with pytest.raises(download.LinkFailed, match="no answer"):
-        download.download("http://somewhere.invalid/x", tmp_path)
+        download.download_file("http://somewhere.invalid/x", tmp_path)
     released.set()
     assert time.monotonic() - start < 2
 
@@ -593,12 +571,12 @@ def test_nobody_listening_is_a_reason_too(tmp_path, server):
     port = server.server_port
     server.server_close()
     with pytest.raises(download.LinkFailed, match="refused|Connection"):
-        download.download(f"http://127.0.0.1:{port}/whole", tmp_path)
+        download.download_file(f"http://127.0.0.1:{port}/whole", tmp_path)
 
 
 def test_checksums_are_checked(server, tmp_path):
     def link(checksum):
-        return download.Link("x", lambda folder: download.download(f"{server.url}/whole", folder), checksum)
+        return download.Link("x", lambda folder: download.download_file(f"{server.url}/whole", folder), checksum)
 
     md5 = "md5:" + hashlib.md5(server.body).hexdigest()
     sha512 = "sha512-" + base64.b64encode(hashlib.sha512(server.body).digest()).decode()

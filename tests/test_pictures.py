@@ -198,8 +198,30 @@ def test_size_is_checked():
             read_picture(saved(quarters(), "PNG"), size)
 
 
-def test_folders_are_decoded_as_before():
-    """Without `careful` alpha is dropped, not painted white: data sets stay what they were."""
-    image = Image.new("RGBA", (8, 8), (200, 10, 20, 0))
-    assert decode.decode(saved(image, "PNG"), (8, 8))[0][:, 0, 0].tolist() == [200, 10, 20]
-    assert read_picture(saved(image, "PNG"), 8)[:, 0, 0].tolist() == [255] * 3
+def test_a_file_that_starts_a_program_is_not_opened(tmp_path):
+    """PostScript under the name of a PNG: Pillow would start Ghostscript to draw it."""
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    with pytest.raises(ValueError, match="no picture in a format"):
+        read_picture(data)
+    assert "EPS" not in decode.formats() and not {"EPS", "PDF", "WMF"} & {*decode.FORMATS}
+
+
+def test_deep_pictures_of_few_bits_are_not_black():
+    ramp = np.linspace(0, 1, 64 * 64).reshape(64, 64)
+    for bits in (10, 12, 14, 16):
+        values = ((2**bits - 1) * ramp).astype(np.uint16)
+        for form in ("PNG", "TIFF"):
+            pixels = read_picture(saved(Image.fromarray(values), form), 64)
+            assert pixels[0, 0, 0] == 0 and pixels[0, -1, -1] == 255
+            assert abs(int(pixels[0, 32, 32]) - int(255 * ramp[32, 32])) <= 1
+
+
+def test_a_deep_picture_is_refused_from_a_quarter_of_the_pixels_on():
+    header = struct.pack(">IIBBBBB", 6_000, 6_000, 16, 0, 0, 0, 0)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+    with pytest.raises(ValueError, match="6,000 x 6,000 pixels; at most 22 million"):
+        read_picture(data)

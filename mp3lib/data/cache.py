@@ -5,11 +5,14 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 import zlib
 from pathlib import Path
 
 from torch import Tensor
+
+from ..paths import expanded
 
 FAILURE_SECONDS = 3600  # so long a failed download is not tried again: five notebooks offline need not each wait
 _PART = "mp3lib-part-"  # the beginning of the name of anything half done
@@ -19,7 +22,7 @@ _OURS = ("cifar10.safetensors", "images-*.safetensors", "last-failure.json", f"{
 def folder() -> Path:
     """``$MP3_CACHE``, else the platform's cache folder of the user. It need not exist yet."""
     if os.environ.get("MP3_CACHE"):
-        return Path(os.environ["MP3_CACHE"]).expanduser()
+        return expanded(os.environ["MP3_CACHE"])
     import platformdirs
 
     return platformdirs.user_cache_path("mp3lib", appauthor=False)
@@ -92,14 +95,22 @@ def _checksum(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
 
 def state(path: Path, *more) -> str:
     """A key that changes when a file at ``path`` changes, comes or goes, or when ``more`` does."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
     digest = hashlib.sha256(repr(more).encode())
-    for file in files:
+
+    def add(file: Path, inside: str, above: frozenset) -> None:
         try:
-            about = file.stat()
-        except OSError:
-            continue  # a link that leads nowhere
-        digest.update(f"{file.relative_to(path)} {about.st_size} {about.st_mtime_ns}\n".encode())
+            about = file.stat()  # of what a link leads to
+            names = sorted(os.listdir(file)) if stat.S_ISDIR(about.st_mode) else []
+        except OSError as error:
+            digest.update(f"{error.errno} ".encode() + os.fsencode(inside) + b"\n")
+            return
+        if (about.st_dev, about.st_ino) in above:
+            return  # a link back to a folder around it
+        digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode() + os.fsencode(inside) + b"\n")
+        for name in names:
+            add(file / name, f"{inside}/{name}", above | {(about.st_dev, about.st_ino)})
+
+    add(path, "", frozenset())
     return digest.hexdigest()
 
 

@@ -1,37 +1,114 @@
-"""Pictures in files of their own: decoding, cropping and resizing, and finding split and class in their folders."""
+"""Single pictures: from the bytes of a file to pixels. One reader for folders, archives, parquet and uploads."""
+
+from __future__ import annotations
 
 import io
+import threading
 import warnings
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-TEST_NAMES = ("test", "val", "valid", "validation")
-LARGEST = 89_478_485  # pixels to decode for a reader's own file: what Pillow takes for normal
+LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
+LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
+ONE_AT_A_TIME = 16_000_000  # pixels: larger pictures are decoded one after another, whatever the number of threads
+
+# The formats that are opened. The list is closed, because a file's ending says nothing about its content, and some of
+# Pillow's other formats start programs (PostScript starts Ghostscript).
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF",
+    "WEBP",
+)  # fmt: skip
+MAGIC = (  # how files of these formats begin; TGA has no such mark
+    b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6", b"\0\0\1\0",
+    b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
+)  # fmt: skip
+_alone = threading.Lock()
 
 
-@dataclass
-class Arrays:
-    """What a reader returns: images (N, 3, H, W) uint8 and labels (N,) int64, as numpy arrays."""
+class Picture(NamedTuple):
+    """A decoded picture; of ``pixels`` and ``deep`` one is there."""
 
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    classes: tuple[str, ...]
-    jpeg: bool = False  # some pixels come straight out of a JPEG file, its compression grid in place
-    notes: tuple[str, ...] = ()  # what the reader should be warned of
+    pixels: np.ndarray | None  # (3, H, W) uint8
+    deep: np.ndarray | None  # (H, W) float32: grey values of more than 8 bits, not yet scaled to 0 … 255
+    jpeg: bool = False  # whether the pixels still have the compression grid of JPEG in place
+
+
+class TooLarge(ValueError):
+    """A picture of more pixels than will be decoded."""
+
+    def __init__(self, width: int, height: int, largest: int = LARGEST):
+        super().__init__(
+            f"The picture has {width:,} x {height:,} pixels; at most {largest / 1e6:.0f} million are read."
+        )
+
+
+def formats() -> list[str]:
+    """The formats of ``FORMATS`` that Pillow can open here; HEIF only where pillow-heif has registered it."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def suffixes() -> set[str]:
-    """The endings of the files that Pillow can open."""
-    return {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+    """The endings of the files of these formats."""
+    known = set(formats())
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in known}
 
 
-def try_decode(data: bytes, size: tuple[int, int]):
+def looks_like_picture(beginning: bytes) -> bool:
+    """Whether a file that begins so (16 bytes or more) may be a picture of one of the formats."""
+    return beginning.startswith(MAGIC) or beginning[4:8] == b"ftyp"
+
+
+def decode(data: bytes, size: tuple[int, int]) -> Picture:
+    """Decode a picture, upright, cropped about the centre and resized to ``size`` (height, width).
+
+    Grey, palette and CMYK become RGB, and what is transparent becomes white. Values of more than 8 bits come unscaled,
+    as ``Picture.deep``; see ``scaled``. Of an animation the first frame is taken, and the camera's orientation (EXIF)
+    is followed.
+
+    Raises:
+        TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
+        Exception: of many kinds, from Pillow, for what is no picture or is damaged.
+    """
+    height, width = size
+    with Image.open(io.BytesIO(data), formats=formats()) as picture:
+        form = picture.format
+        picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
+        deep = picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+        largest = LARGEST_DEEP if deep else LARGEST
+        if picture.width * picture.height > largest:
+            raise TooLarge(picture.width, picture.height, largest)
+        if picture.width * picture.height <= ONE_AT_A_TIME:
+            return _decoded(picture, form, size, deep)
+        with _alone:
+            return _decoded(picture, form, size, deep)
+
+
+def _decoded(picture: Image.Image, form: str | None, size: tuple[int, int], deep: bool) -> Picture:
+    height, width = size
+    picture = ImageOps.exif_transpose(picture)
+    in_place = picture.size == (width, height)
+    if deep:
+        values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        if not in_place:
+            low, high = values.min(), values.max()
+            values = np.asarray(fit_picture(Image.fromarray(values), size)).clip(low, high)
+        return Picture(None, values)
+    see_through = picture.has_transparency_data
+    picture = picture.convert("RGBA" if see_through else "RGB")
+    if not in_place:
+        picture = fit_picture(picture, size)
+    if see_through:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"))
+
+
+def try_decode(data: bytes, size: tuple[int, int]) -> Picture | Exception:
     """What ``decode`` returns, or the exception that it raises."""
     try:
         return decode(data, size)
@@ -39,31 +116,12 @@ def try_decode(data: bytes, size: tuple[int, int]):
         return error
 
 
-def decode(data: bytes, size: tuple[int, int], careful: bool = False) -> tuple[np.ndarray, bool]:
-    """Decode one picture to ((3, H, W) uint8, whether its JPEG grid is still in place).
-
-    careful: what is transparent becomes white, 32-bit values are stretched to 0 … 255, and what would decode to more
-    than ``LARGEST`` pixels is refused.
-    """
-    height, width = size
-    with Image.open(io.BytesIO(data)) as picture:
-        form = picture.format
-        picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
-        if careful and picture.width * picture.height > LARGEST:
-            raise TooLarge(picture.width, picture.height)
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I;16"):
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        elif careful and picture.mode in ("I", "F"):
-            picture = Image.fromarray(stretched(np.asarray(picture)))
-        see_through = careful and picture.has_transparency_data
-        picture = picture.convert("RGBA" if see_through else "RGB")
-        in_place = picture.size == (width, height)
-        if not in_place:
-            picture = fit_picture(picture, size)
-        if see_through:
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-        return np.asarray(picture).transpose(2, 0, 1), in_place and form in ("JPEG", "MPO")
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Silence Pillow's warnings of size, which ``decode`` judges itself, and of odd metadata. Not for threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def fit_picture(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -77,30 +135,30 @@ def fit_pixels(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
-def stretched(values: np.ndarray) -> np.ndarray:
-    """Numbers of any range as uint8, the lowest black and the highest white; those of 0 … 255 stay as they are."""
-    fractions = values.dtype.kind == "f" and np.nanmax(values, initial=0) <= 1
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    if low < 0 or high > 255 or fractions:
-        values = (values - low) * (255 / max(high - low, 1e-12))
-    return values.round().astype(np.uint8)
+def value_range(low: float, high: float) -> tuple[float, float]:
+    """Which values of deep pictures become 0 and 255, from the lowest and the highest value of all of them.
+
+    Values up to 1 are fractions, values up to 255 stay as they are. Values up to 65535 count as numbers of 10, 12, 14
+    or 16 bits, whichever is enough. Anything else is stretched from the lowest to the highest value.
+    """
+    if low >= 0:
+        for top in (1, 255, 1023, 4095, 16383, 65535):
+            if high <= top:
+                return 0.0, float(top)
+    return low, high
 
 
-class TooLarge(ValueError):
-    """A picture of more pixels than will be decoded."""
-
-    def __init__(self, width: int, height: int):
-        super().__init__(
-            f"The picture has {width:,} x {height:,} pixels; at most {LARGEST / 1e6:.0f} million are read."
-        )
+def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Deep values (H, W) as uint8 (3, H, W): ``low`` becomes 0 and ``high`` 255."""
+    values = (values.astype(np.float64) - low) * (255 / max(high - low, 1e-12))
+    return np.broadcast_to(values.round().clip(0, 255).astype(np.uint8), (3, *values.shape))
 
 
 def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
     """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
 
-    Takes every format that Pillow reads: grey, palette, CMYK, 16 and 32 bit become RGB, what is transparent becomes
-    white, of an animation the first frame is taken, and the camera's orientation (EXIF) is followed.
+    It takes PNG, JPEG, WebP, GIF, TIFF, BMP and other formats of ``FORMATS``, of any mode and depth; see ``decode``
+    and ``value_range``.
 
     Args:
         data: the content of the file.
@@ -115,70 +173,34 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
         raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
     if not len(data):
         raise ValueError("The file is empty.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about size, which is judged below, and odd metadata
-            pixels, _ = decode(bytes(data), size, careful=True)
-    except TooLarge:
-        raise
-    except Image.DecompressionBombError:
-        raise ValueError(f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels.") from None
-    except UnidentifiedImageError:
-        known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
-        raise ValueError(f"The file is no picture in a format that Pillow reads, {known}.") from None
-    except Exception as error:  # Pillow raises many kinds for files that are cut off or damaged
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"The picture is broken and cannot be read to its end ({reason[:120]}).") from None
+    with without_warnings():
+        picture = try_decode(bytes(data), size)
+    if isinstance(picture, Exception):
+        raise ValueError(reason(picture)) from None
+    pixels = picture.pixels
+    if pixels is None:
+        pixels = scaled(picture.deep, *value_range(float(picture.deep.min()), float(picture.deep.max())))
     return torch.from_numpy(pixels.copy(order="C"))
 
 
-def arrange(pictures: list, path: Path) -> Arrays:
-    """Make a data set of (name, pixels, jpeg) triples; the folders in the names say the split and the class."""
-    pictures = sorted(pictures, key=lambda picture: picture[0])
-    folders = [PurePosixPath(name).parts[:-1] for name, _, _ in pictures]
-    root = path.name.split(".")[0]
-    while folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
-        root, folders = folders[0][0], [parts[1:] for parts in folders]
-    tops = {parts[0].lower() for parts in folders if parts}
-    test_name = next((name for name in TEST_NAMES if name in tops), None)
-    by_split = "train" in tops and test_name is not None
-    # with folders there, pictures lying beside them are not part of the set
-    wanted = {"train", test_name} if by_split else tops
-    kept = [i for i, parts in enumerate(folders) if not tops or (parts and parts[0].lower() in wanted)]
-    left_out = [pictures[i][0] for i in sorted(set(range(len(pictures))) - set(kept))]
-    pictures, folders = [pictures[i] for i in kept], [folders[i] for i in kept]
-    in_test = np.array([parts[0].lower() == test_name for parts in folders]) if by_split else None
-    names = [parts[by_split] if len(parts) > by_split else root for parts in folders]
-    classes = tuple(sorted(set(names)))
-    labels = np.array([classes.index(name) for name in names], dtype=np.int64)
-    images = np.stack([pixels for _, pixels, _ in pictures])
-    arrays = split(images, labels, classes, in_test, any(jpeg for _, _, jpeg in pictures))
-    mixed = np.random.default_rng(0).permutation(len(arrays.train_labels))  # so that the first few hold all classes
-    arrays.train_images, arrays.train_labels = arrays.train_images[mixed], arrays.train_labels[mixed]
-    if left_out:
-        arrays.notes = (f"left out {len(left_out)} picture(s) beside the folders in use, as {left_out[0]}",)
-    return arrays
-
-
-def split(images, labels, classes, in_test=None, jpeg=False) -> Arrays:
-    """Split as told, or else give every tenth image of each class (at least one, if it has two) to the test set.
-
-    Where no class has two images, classes play no part in it.
-    """
-    if in_test is None:
-        in_test = np.zeros(len(labels), dtype=bool)
-        groups = labels if np.bincount(labels).max(initial=0) > 1 else np.zeros_like(labels)
-        for group in range(len(classes)):
-            (members,) = np.nonzero(groups == group)
-            in_test[members[9::10] if len(members) >= 10 else members[1:][-1:]] = True
-    return Arrays(images[~in_test], labels[~in_test], images[in_test], labels[in_test], classes, jpeg)
+def reason(error: Exception) -> str:
+    """In one sentence, why a picture could not be read."""
+    if isinstance(error, TooLarge):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."
+    if isinstance(error, UnidentifiedImageError):
+        known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
+        return f"The file is no picture in a format that Pillow reads, {known}."
+    words = " ".join(str(error).split()) or type(error).__name__
+    return f"The picture is broken and cannot be read to its end ({words[:120]})."
 
 
 def jpeg_grid(images: np.ndarray) -> float:
     """How much larger the step from pixel to pixel is across the borders of 8 x 8 blocks than right beside them.
 
     ``images`` is (N, 3, H, W) uint8. About 1 for pixels that were never compressed, 1.07 and more at the usual quality
-    of JPEG; meant for hundreds of images, for a few it is noise, so 1 is returned below 500.
+    of JPEG. It needs hundreds of images: below 500, where it would be noise, 1 is returned.
     """
     if len(images) < 500 or min(images.shape[2:]) < 17:
         return 1.0

@@ -17,10 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from torch import Tensor
 
+from ..paths import expanded
 from . import cache, decode, download, formats, scenes
+from .files import readable
 from .formats import CIFAR10_CLASSES
 
 CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
@@ -28,6 +31,7 @@ _JPEG = (
     "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
     "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
 )
+READER = 2  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 
@@ -94,23 +98,32 @@ def _load(name_or_path, size, retry: bool) -> Images:
     if height < 1 or width < 1:
         raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
     place = name_or_path
+    if not os.fspath(place).strip():
+        raise ValueError("the name or path of the images is empty: give auto, cifar10, scenes or a path")
     if name_or_path in ("auto", "cifar10"):
         place = os.environ.get("MP3_DATA") or name_or_path
     if place in ("auto", "cifar10", "scenes"):
         images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
     else:
-        images, where = _from_path(Path(place).expanduser(), (height, width))
+        images, where = _from_path(expanded(place), (height, width))
     if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
         images, where = _resized(images, (height, width)), f"{where}, resized to {height} x {width} pixels"
     title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
     known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
-    print(f"data: {title}, {len(images.train):,} + {len(images.test):,} images{known}, {where}", flush=True)
+    classes = "" if images.name in ("cifar10", "scenes") else f" in {_classes_in_words(images.classes)}"
+    print(f"data: {title}, {len(images.train):,} + {len(images.test):,} images{known}{classes}, {where}", flush=True)
     return images
+
+
+def _classes_in_words(classes: tuple[str, ...]) -> str:
+    """The number of classes and the first names, for the line about the data."""
+    shown = ", ".join(classes[:5]) + (", …" if len(classes) > 5 else "")
+    return f"{len(classes)} class{'es' * (len(classes) != 1)} ({shown})"
 
 
 def _scenes() -> tuple[Images, str]:
     (train, train_labels), (test, test_labels) = scenes.make_scenes()
-    arrays = decode.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
+    arrays = formats.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
     return _to_images(arrays, "drawn by mp3lib", "scenes"), "drawn by mp3lib"
 
 
@@ -150,6 +163,7 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
 
 
 def _resized(images: Images, size: tuple[int, int]) -> Images:
+    formats.check_memory(len(images.train) + len(images.test), size, Path(images.name))
     train, test = (
         Split(torch.stack([decode.fit_pixels(image, size) for image in split.images]), split.labels)
         for split in (images.train, images.test)
@@ -166,17 +180,19 @@ def _download(link: download.Link) -> Images:
 
 
 def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
+    path = path.absolute()  # not resolved: a link into the Hub's cache has the name that counts
     if not path.exists():
         names = "neither a name (auto, cifar10, scenes) nor a path to something"
         raise ValueError(f"{path} is {names}. Accepted: {formats.ACCEPTED}")
-    path = path.resolve()
-    key = cache.state(path, size)
-    file = cache.folder() / f"images-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.safetensors"
+    key = cache.state(path, size, READER, decode.formats(), PIL.__version__)
+    place = hashlib.sha256(os.fsencode(path) + repr(size).encode()).hexdigest()[:12]
+    file = cache.folder() / f"images-{place}.safetensors"
     images = _from_cache(file, key)
     if not isinstance(images, Images):
         arrays = formats.read(path, size)
         like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
-        images = _to_images(arrays, str(path), "cifar10" if like_cifar10 else path.name.split(".")[0])
+        name = "cifar10" if like_cifar10 else formats.set_name(path)
+        images = _to_images(arrays, readable(os.fspath(path)), name)
         if images.train.images.nbytes < CACHE_LIMIT:
             _to_cache(images, file, key)
     for note in images.notes:
@@ -184,7 +200,7 @@ def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
     return images, f"from {cache.short(path)}"
 
 
-def _to_images(arrays: decode.Arrays, source: str, name: str) -> Images:
+def _to_images(arrays: formats.Arrays, source: str, name: str) -> Images:
     train = Split(torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels))
     test = Split(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
     digits = fingerprint(train, test)

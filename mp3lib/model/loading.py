@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,7 +9,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from ..paths import expanded
 from .mp3 import MP3
+from .saving import read_config
 from .vit import ViT
 
 
@@ -18,12 +19,16 @@ def load_model(folder: str | Path) -> MP3 | ViT:
     """The model in a folder that one was saved to: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
 
     Raises:
-        FileNotFoundError: if there is no ``config.json``.
+        FileNotFoundError: if there is no ``config.json``; for an unfinished run its newest checkpoint is named.
+        ValueError: if a file is damaged, or holds a model that cannot be.
     """
-    config = Path(folder) / "config.json"
+    folder = expanded(folder)
+    config = folder / "config.json"
     if not config.exists():
+        if begun := sorted(folder.glob("checkpoint-*[0-9]")):
+            raise FileNotFoundError(f"the run in {folder} has not finished; its newest weights are in {begun[-1]}")
         raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
-    kind = MP3 if "vit" in json.loads(config.read_text(encoding="utf-8")) else ViT
+    kind = MP3 if "vit" in read_config(config) else ViT
     return kind.from_pretrained(folder)
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
+
+from ..paths import expanded
+
+# PyTorch and safetensors have errors of their own for a full disk.
+WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
+FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 
 # PyTorch and safetensors have errors of their own for a full disk.
 WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
@@ -45,24 +53,103 @@ class SavedModel(PyTorchModelHubMixin):
         return super().save_pretrained(save_directory, config=config or self.config, **options)
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, subfolder: str | None = None, **options):
+        """Load what ``save_pretrained`` wrote: from a folder, or from a repository on the Hugging Face Hub.
+
+        Args:
+            pretrained_model_name_or_path: a folder (``~`` is expanded), or the name of a repository.
+            subfolder: a folder below that, for folders on disk.
+            options: those of the hub mixin, such as ``revision`` and ``token``.
+
+        Raises:
+            ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
+                no floating-point numbers, or that are not finite.
+        """
+        folder = expanded(pretrained_model_name_or_path)
+        if folder.is_dir():
+            folder = folder / subfolder if subfolder else folder
+            check_saved(cls, folder)
+            return super().from_pretrained(str(folder), **options)
+        if subfolder:
+            raise ValueError(f"subfolder={subfolder!r} needs a folder on disk, and {folder} is none")
+        return super().from_pretrained(str(pretrained_model_name_or_path), **options)
+
+    @classmethod
     def _from_pretrained(cls, *, model_id: str, **options):
         # The mixin's place for loading a subclass. Options named in the constructor come from config.json.
         arguments = inspect.signature(cls.__init__).parameters
         config = {name: options.pop(name) for name in list(options) if name in arguments}
-        required = [name for name, a in arguments.items() if name != "self" and a.default is inspect.Parameter.empty]
-        if missing := [name for name in required if name not in config]:
-            raise ValueError(
-                f"{model_id} holds no {cls.__name__}: its config.json has no {', '.join(missing)}. "
-                "mp3lib.model.load_model takes a folder of either kind, an MP3 or a ViT"
-            )
+        check_required(cls, config, model_id)
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # the mixin prints where it loads from
-                return super()._from_pretrained(model_id=model_id, **options | cls.decoded(config) | {"strict": True})
+                model = super()._from_pretrained(model_id=model_id, **options | cls.decoded(config) | {"strict": True})
         except (SafetensorError, RuntimeError) as error:
-            raise ValueError(
-                f"model.safetensors in {model_id} cannot be read, or does not fit the config.json beside it "
-                f"({' '.join(str(error).split())[:200]}): take both from one run"
-            ) from error
+            raise ValueError(does_not_fit(model_id, " ".join(str(error).split())[:200])) from error
+        if bad := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
+            raise ValueError(f"the weights in {model_id} are not finite ({bad[0]}): the training that made them failed")
+        return model
+
+
+def check_required(kind: type[SavedModel], config: dict[str, Any], place: str | Path) -> None:
+    """Refuse a configuration that lacks arguments which the constructor needs: that of another kind of model."""
+    arguments = inspect.signature(kind.__init__).parameters
+    required = [name for name, a in arguments.items() if name != "self" and a.default is inspect.Parameter.empty]
+    if missing := [name for name in required if name not in config]:
+        raise ValueError(
+            f"{place} holds no {kind.__name__}: its config.json has no {', '.join(missing)}. "
+            "mp3lib.model.load_model takes a folder of either kind, an MP3 or a ViT"
+        )
+
+
+def check_saved(kind: type[SavedModel], folder: Path) -> None:
+    """Compare ``config.json`` with the shapes and dtypes in ``model.safetensors``, before memory for weights is taken.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if they do not fit each other, or cannot be read.
+    """
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} holds no {name}: it is not the folder of a saved model")
+    arguments = inspect.signature(kind.__init__).parameters
+    config = {name: value for name, value in read_config(folder / "config.json").items() if name in arguments}
+    check_required(kind, config, folder)
+    try:
+        with torch.device("meta"):  # shapes without memory
+            expected = {name: tuple(t.shape) for name, t in kind.from_config(config).state_dict().items()}
+    except (TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{folder / 'config.json'} holds values that make no model ({error})") from None
+    try:
+        with safe_open(folder / "model.safetensors", "pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+            dtypes = {name: part.get_dtype() for name, part in slices.items()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(does_not_fit(folder, " ".join(str(error).split())[:200])) from None
+    for name in sorted({*expected, *shapes}):
+        if expected.get(name) != shapes.get(name):
+            reason = f"{name} should be {expected.get(name)} and is {shapes.get(name)}"
+            raise ValueError(does_not_fit(folder, reason.replace("None", "absent")))
+    if wrong := [name for name, dtype in dtypes.items() if dtype not in FLOATING]:
+        raise ValueError(f"{folder}: the weights {wrong[0]} are {dtypes[wrong[0]]}, no floating-point numbers")
+
+
+def does_not_fit(folder: str | Path, reason: str) -> str:
+    return (
+        f"model.safetensors in {folder} cannot be read, or does not fit the config.json beside it ({reason}): take "
+        "both from one run"
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The object in a ``config.json``; ``ValueError`` for a file that does not hold one."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} is damaged: it holds {type(config).__name__} instead of an object")
+    return config
 
 
 def save_model(folder: str | Path, model: SavedModel) -> None:
@@ -71,7 +158,7 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
     Raises:
         OSError: if they cannot be written, for example because the disk is full.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     beside = folder / ".model"
     try:
         shutil.rmtree(beside, ignore_errors=True)  # left by a killed run

@@ -17,10 +17,11 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from ..model.saving import SavedModel, save_model
-from .checkpoint import checkpoints, keep_own_weights, open_run, save_checkpoint
+from ..paths import expanded
+from .checkpoint import check_own, checkpoints, keep_own_weights, locked, open_run, save_checkpoint
 from .hardware import keep_memory
 from .optimizers import make_optimizers, moving_average, warmup_cosine
-from .run_folder import RunSettings
+from .run_folder import RunSettings, read_run
 
 Loss = Callable[[nn.Module, Tensor, torch.device], Tensor]
 
@@ -47,18 +48,19 @@ def fit(
     """
     keep_memory()
     home = next(model.parameters()).device
-    folder = Path(out).expanduser() if out is not None else None
+    folder = expanded(out) if out is not None else None
     accelerator = new_accelerator()
     optimizers = make_optimizers(model, settings)
     average = moving_average(model, settings.ema, accelerator.device) if settings.ema else None
     keep_own_weights(accelerator, model, average)
     try:
-        with random_state_restored():
+        with random_state_restored(), locked(folder, accelerator):
             step_loss, *optimizers = accelerator.prepare(StepLoss(model, loss, settings.precision), *optimizers)
             step_loss.train()
-            lines, step = [], 0
+            lines, step, run_id = [], 0, None
             if folder is not None:
                 lines, step = open_run(folder, settings, model.config, about, accelerator, resume)
+                run_id = read_run(folder).get("id")
             shown = progress and accelerator.is_main_process
             with tqdm(total=settings.total_steps, initial=step, unit="step", disable=None if shown else True) as bar:
                 for epoch in range(step // settings.steps_per_epoch, settings.epochs):
@@ -66,27 +68,28 @@ def fit(
                     losses = train_epoch(step_loss, accelerator, optimizers, settings, epoch, model, average, bar)
                     check_finite(losses, model, settings, epoch, folder)
                     line = epoch_line(losses, settings, epoch, time.perf_counter() - started)
-                    last = epoch + 1 == settings.epochs
-                    if (
-                        evaluate
-                        and eval_every
-                        and accelerator.is_main_process
-                        and (last or not (epoch + 1) % eval_every)
-                    ):
+                    if evaluate and accelerator.is_main_process and is_due(epoch, settings.epochs, eval_every):
                         line |= evaluate(model if average is None else average.module)
                     lines.append(line)
                     bar.set_postfix_str(f"loss {line['loss']:.3f}")
                     if folder is not None:
-                        save_checkpoint(folder, accelerator, line["step"], lines, model.config)
+                        save_checkpoint(folder, accelerator, line["step"], lines, model.config, run_id)
+            model.to(home)  # training may have moved it to a GPU
+            if average is not None:
+                model.load_state_dict(average.module.state_dict())
+            if folder is not None:
+                if accelerator.is_main_process:
+                    check_own(folder, run_id)
+                    save_model(folder, model)
+                accelerator.wait_for_everyone()
     finally:
-        model.to(home)  # training may have moved it to a GPU
-    if average is not None:
-        model.load_state_dict(average.module.state_dict())
-    if folder is not None:
-        if accelerator.is_main_process:
-            save_model(folder, model)
-        accelerator.wait_for_everyone()
+        model.to(home)
     return lines
+
+
+def is_due(epoch: int, epochs: int, every: int) -> bool:
+    """Whether there is an evaluation after this epoch, counted from 0: every so many, and after the last; 0: never."""
+    return every > 0 and ((epoch + 1) % every == 0 or epoch + 1 == epochs)
 
 
 def new_accelerator() -> Accelerator:

@@ -73,7 +73,16 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` beside ``path`` and rename it into place."""
+    """Write ``text`` beside ``path`` and rename it into place.
+
+    A symbolic link stays one: the file that it leads to is replaced. What is there and no regular file, such as a pipe
+    or a device, is written to and never replaced.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -81,6 +90,20 @@ def write_text(path: Path, text: str) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_output(path: Path) -> None:
+    """Fail before a long computation if its result could not be written to ``path``; nothing is written yet.
+
+    Raises:
+        ValueError: for a folder, or a place that cannot be written to.
+    """
+    path = path.resolve()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the name of a file in it")
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
+        raise ValueError(f"{path} cannot be written: {above} is no folder that this user can write to")
 
 
 def write_metrics(path: Path, lines: Iterable[dict]) -> None:
@@ -98,26 +121,49 @@ def read_metrics(folder: str | Path) -> list[dict]:
     path = Path(folder) / "metrics.jsonl"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no metrics.jsonl: it is not the folder of a run")
-    return read_jsonl(path)
+    lines = read_jsonl(path)
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, dict) or line.get("epoch") != number or not isinstance(line.get("step"), int):
+            raise ValueError(f"{path}, line {number} is not that of epoch {number}: {json.dumps(line)[:80]}")
+    return lines
 
 
 def read_jsonl(path: Path) -> list[dict]:
     """The objects of a file of JSON lines; ``ValueError`` if a line is not JSON, naming file and line."""
     lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         try:
             lines.append(json.loads(line))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number} is not JSON: {line[:80]!r}") from error
     return lines
 
 
 def read_run(folder: str | Path) -> dict:
-    """The settings of a run: the content of its ``run.json``."""
+    """The settings of a run: the content of its ``run.json``.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run.
+        ValueError: if the file is damaged.
+    """
     path = Path(folder) / "run.json"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no run.json: it is not the folder of a run")
-    return json.loads(path.read_text(encoding="utf-8"))
+    run = read_json(path)
+    if not isinstance(run.get("settings"), dict):
+        raise ValueError(f"{path} is damaged: it has no settings")
+    return run
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds {type(content).__name__} instead of an object")
+    return content
 
 
 def versions() -> dict[str, str]:
@@ -141,8 +187,15 @@ def environment() -> dict[str, dict[str, str]]:
 
 
 def machines(about: dict) -> list[dict[str, str]]:
-    """The ``versions`` of a run, by its ``run.json``: those it began with, then those of each machine it moved to."""
-    return [about["versions"], *(later["versions"] for later in about.get("resumed", ()))]
+    """The ``versions`` of a run, by its ``run.json``: those it began with, then those of each machine it moved to.
+
+    Raises:
+        ValueError: if ``run.json`` has no such entries.
+    """
+    try:
+        return [about["versions"], *(later["versions"] for later in about.get("resumed", ()))]
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("run.json is damaged: its versions are missing") from None
 
 
 def cpu_name() -> str:

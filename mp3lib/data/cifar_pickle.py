@@ -1,0 +1,133 @@
+"""The pickles of CIFAR-10, read without letting a pickle do anything: only numbers, texts and lists come out.
+
+A pickle is a program. Its calls are limited here to functions of this file, which rebuild arrays of plain numbers from
+their bytes. NumPy's own functions are never called by a pickle: their state can be forged, so that bytes are taken for
+pointers.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+NUMBER = re.compile(r"[<>|=]?(u[1248]|i[1248]|f[248]|b1)")
+
+
+class DType:
+    """Stands for ``numpy.dtype``: keeps its code, and of its state nothing but the order of the bytes."""
+
+    def __init__(self, code: Any = "", *_: Any):
+        self.code, self.order = text(code), "="
+        if not NUMBER.fullmatch(self.code):
+            raise pickle.UnpicklingError(f"refused the data type {self.code!r}: only plain numbers are expected here")
+
+    def __setstate__(self, state: tuple) -> None:
+        order = text(state[1]) if isinstance(state, tuple) and len(state) > 1 else "="
+        self.order = order if order in "<>|=" else "="
+
+    def dtype(self) -> np.dtype:
+        return np.dtype(self.code.lstrip("<>|=")).newbyteorder(self.order if self.order != "|" else "=")
+
+
+class Array:
+    """Stands for an array that is being rebuilt; ``value`` is there once its state has come."""
+
+    value: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, kind, fortran, data = state
+        self.value = array(data, kind, shape, "F" if fortran else "C")
+
+
+def array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray:
+    """An array of plain numbers from its bytes."""
+    if not isinstance(kind, DType) or not isinstance(shape, tuple) or not all(isinstance(n, int) for n in shape):
+        raise pickle.UnpicklingError("refused an array that is not made of plain numbers")
+    data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.dtype().itemsize != len(data):
+        raise pickle.UnpicklingError(f"an array of the shape {shape} cannot have {len(data)} bytes")
+    return np.frombuffer(data, kind.dtype()).reshape(shape, order="F" if order == "F" else "C")
+
+
+def scalar(kind: Any, data: Any = b"") -> Any:
+    """A number of NumPy's, from its bytes."""
+    return array(data, kind, ()).item()
+
+
+def encode(words: str, encoding: str = "latin1") -> bytes:
+    return words.encode("latin1")
+
+
+def text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+class Call:
+    """A function that a pickle may call, without attributes that it could change."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable):
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("refused to change a function")
+
+
+CALLS = {
+    "_reconstruct": Call(lambda *_: Array()),
+    "_frombuffer": Call(array),
+    "scalar": Call(scalar),
+    "dtype": Call(DType),
+    "ndarray": Call(lambda *_: Array()),
+    "encode": Call(encode),
+}
+MODULES = re.compile(r"numpy(\._?core\.(multiarray|numeric))?|_codecs")
+
+
+class NumbersOnly(pickle.Unpickler):
+    """An unpickler whose pickles can call the functions of ``CALLS`` and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if MODULES.fullmatch(module) and name in CALLS:
+            return CALLS[name]
+        raise pickle.UnpicklingError(f"refused to load {module}.{name}: only arrays of numbers are expected here")
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("refused a reference to something outside of the file")
+
+
+def read_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 3, 32, 32) uint8 and labels (N,) int64 of one batch of CIFAR-10.
+
+    Raises:
+        ValueError: for anything else than such a batch; ``name`` is named.
+    """
+    try:
+        batch = NumbersOnly(io.BytesIO(data), encoding="bytes").load()
+        batch = {text(key): value for key, value in batch.items()}
+        images, labels = (plain(batch[key]) for key in ("data", "labels"))
+        return images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32), labels.astype(np.int64).reshape(-1)
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ValueError(f"{name} is no batch of CIFAR-10 ({type(error).__name__}: {error})") from None
+
+
+def plain(value: Any) -> np.ndarray:
+    """An array from what a pickle held: an array, or a list of whole numbers."""
+    value = value.value if isinstance(value, Array) else value
+    if isinstance(value, (list, tuple)):
+        if not all(isinstance(one, int) and not isinstance(one, bool) for one in value):
+            raise ValueError("labels are not whole numbers")
+        return np.asarray(value, dtype=np.int64)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        raise ValueError(f"{type(value).__name__} where an array of whole numbers is expected")
+    return value

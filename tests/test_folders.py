@@ -1,0 +1,496 @@
+"""Folders, archives and parquet files as people have them: which pictures, classes and splits, or a sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tarfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
+import pytest
+from PIL import Image
+
+from mp3lib import load_images
+from mp3lib.data import read_picture
+from mp3lib.data.layout import arrange, split_word
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def noise(side: int = 32) -> Image.Image:
+    return Image.fromarray(RNG.integers(0, 256, (side, side, 3), dtype=np.uint8))
+
+
+def png(image: Image.Image | None = None) -> bytes:
+    file = io.BytesIO()
+    (image or noise()).save(file, "PNG")
+    return file.getvalue()
+
+
+def fill(folder: Path, number: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(number):
+        (folder / f"{i:03}.png").write_bytes(png())
+    return folder
+
+
+def loaded(path, **options) -> tuple[tuple, list[str]]:
+    """(classes, number of training images, number of test images), and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images = load_images(path, **options)
+    notes = [str(w.message) for w in caught if w.category is UserWarning]
+    return (images.classes, len(images.train), len(images.test)), notes
+
+
+# --- splits -----------------------------------------------------------------------------------------------------------
+
+LAYOUTS = {  # folder: number of pictures; what it should become
+    "capitals": ({"Training/glioma": 10, "Training/no": 10, "Testing/glioma": 4, "Testing/no": 4}, (2, 20, 8)),
+    "doubled": ({"seg_train/seg_train/a": 6, "seg_train/seg_train/b": 6, "seg_test/seg_test/a": 3}, (2, 12, 3)),
+    "words beside": ({"Train Data/a": 5, "Train Data/b": 5, "TestData/a": 2}, (2, 10, 2)),
+    "years": ({"train2017/a": 5, "train2017/b": 5, "val2017/a": 2, "val2017/b": 2}, (2, 10, 4)),
+    "dev": ({"train/a": 5, "train/b": 5, "dev/a": 2}, (2, 10, 2)),
+    "below": ({"images/train/a": 5, "images/train/b": 5, "images/val/a": 2}, (2, 10, 2)),
+    "class first": ({"x/train": 5, "y/train": 5, "x/test": 2, "y/test": 2}, (2, 10, 4)),
+    "three splits": ({"train/a": 5, "train/b": 5, "val/a": 2, "test/a": 3}, (2, 10, 3)),
+    "unlabelled test": ({"train/cat": 12, "train/dog": 12, "test": 8}, (2, 22, 2)),
+    "neutral test": ({"train/n1/images": 10, "train/n2/images": 10, "val/images": 6}, (2, 18, 2)),
+    "unsup": ({"train/a": 10, "train/b": 10, "test/a": 2, "unsup": 7}, (2, 20, 2)),
+    "train alone": ({"train/a": 10, "train/b": 10, "unlabeled": 7}, (2, 18, 2)),
+    "a class of trains": ({"airplane": 10, "train": 10, "ship": 10}, (3, 27, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_splits_are_recognised(name, tmp_path):
+    folders, (classes, train, test) = LAYOUTS[name]
+    for folder, number in folders.items():
+        fill(tmp_path / "set" / folder, number)
+    (found, *numbers), notes = loaded(tmp_path / "set")
+    assert (len(found), *numbers) == (classes, train, test)
+    left = sum(folders.values()) - train - test
+    assert bool(left) == any(f"left out {left} " in note for note in notes), notes
+    if left:
+        assert len(notes) >= 1
+
+
+def test_the_line_about_the_data_tells_the_classes(tmp_path, capsys):
+    for name in ("glioma", "meningioma"):
+        fill(tmp_path / "set" / name, 3)
+    load_images(tmp_path / "set")
+    assert capsys.readouterr().out.startswith("data: set, 4 + 2 images in 2 classes (glioma, meningioma), from ")
+    for i in range(7):
+        fill(tmp_path / "seven" / f"class {i}", 2)
+    load_images(tmp_path / "seven")
+    assert "in 7 classes (class 0, class 1, class 2, class 3, class 4, …)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folders", [["fold1", "fold2"], ["train_a", "train_b"], ["test", "val"], ["tr", "te"]])
+def test_folders_that_look_like_splits_are_no_classes(folders, tmp_path):
+    for folder in folders:
+        fill(tmp_path / "set" / folder, 3)
+    with pytest.raises(ValueError, match="look like the splits"):
+        load_images(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("train", "train"), ("TRAIN", "train"), ("Training_Set", "training"), ("imagesTr", None), ("test tube", None),
+     ("train2017", "train"), ("validation", "validation"), ("train_test", None), ("trainee", None),
+     ("Test-Images", "test")],
+)  # fmt: skip
+def test_words_of_splits(name, word):
+    assert split_word(name) == word
+
+
+def test_test_classes_that_training_does_not_have_are_kept():
+    layout = arrange(["train/b/1.png", "train/c/1.png", "val/a/1.png"], "set")
+    assert [place.label for place in layout.places] == ["b", "c", "a"] and layout.has_split
+
+
+# --- links, pipes, endings --------------------------------------------------------------------------------------------
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    fill(tmp_path / "elsewhere", 6), fill(tmp_path / "set/dog", 6)
+    (tmp_path / "set/cat").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/dog/loop").symlink_to(tmp_path / "set")
+    (tmp_path / "set/dog/gone.png").symlink_to(tmp_path / "nowhere")
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("cat", "dog"), 10, 2)
+    assert any("1 link(s) that lead back" in n for n in notes) and any(
+        "1 link(s) that lead nowhere" in n for n in notes
+    )
+    before = load_images(tmp_path / "set").fingerprint
+    (tmp_path / "elsewhere/000.png").write_bytes(png())
+    assert load_images(tmp_path / "set").fingerprint != before  # the cache sees changes behind links
+
+
+def test_hard_links_inside_an_archive_are_followed(tmp_path):
+    path = tmp_path / "set.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(8):
+            info = tarfile.TarInfo(f"s/all/{i}.png")
+            info.size = len(data := png())
+            archive.addfile(info, io.BytesIO(data))
+        for i in range(8):
+            info = tarfile.TarInfo(f"s/{'train' if i < 6 else 'test'}/{'ab'[i % 2]}/{i}.png")
+            info.type, info.linkname = (
+                (tarfile.LNKTYPE, f"s/all/{i}.png") if i else (tarfile.SYMTYPE, "../../all/0.png")
+            )
+            archive.addfile(info)
+    result, notes = loaded(path)
+    assert result == (("a", "b"), 6, 2) and any("left out 8 picture(s) beside the folders in use" in n for n in notes)
+
+
+def test_pipes_are_not_opened(tmp_path):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    os.mkfifo(tmp_path / "set/a/pipe.png")
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("a", "b"), 6, 2) and any("1 pipe(s) or device(s)" in note for note in notes)
+    with pytest.raises(ValueError, match="neither a folder nor a regular file"):
+        load_images(tmp_path / "set/a/pipe.png")
+
+
+def test_files_without_an_ending_are_read_and_classes_that_cannot_be_read_are_named(tmp_path):
+    fill(tmp_path / "set/dog", 10), fill(tmp_path / "set/eel", 5)
+    for file in sorted((tmp_path / "set/eel").iterdir()):
+        file.rename(file.with_suffix(""))
+    (tmp_path / "set/cat").mkdir()
+    for i in range(40):
+        (tmp_path / f"set/cat/{i}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("dog", "eel"), 13, 2) and any("40 with .heic in cat" in note for note in notes)
+
+
+def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    listdir = os.listdir
+
+    def denied(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", denied)
+    result, notes = loaded(tmp_path / "set")
+    assert result[0] == ("a",) and any("the folder b cannot be opened (Permission denied)" in note for note in notes)
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path):
+    folder = os.fsencode(tmp_path / "set") + b"/caf\xe9"
+    os.makedirs(folder), fill(tmp_path / "set/b", 4)
+    for i in range(4):
+        with open(folder + b"/\xff%d.png" % i, "wb") as file:
+            file.write(png())
+    assert loaded(tmp_path / "set")[0] == (("b", r"caf\xe9"), 6, 2)
+    assert loaded(os.fsdecode(folder))[0][1:] == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({f"{i}.png": b"version https://git-lfs.github.com/spec/v1\nsize 1\n" for i in range(3)}, "git lfs pull"),
+        ({"pictures.zip": b"PK"}, "It holds the archive pictures.zip: give the path of that"),
+        ({"1.png": b""}, "the file is empty"),
+        ({"a.csv": b"1", "b.csv": b"2"}, "Its files: 2 with .csv"),
+        ({}, "It is empty"),
+    ],
+)
+def test_where_there_are_no_pictures_it_says_what_was_found(files, words, tmp_path):
+    (tmp_path / "set").mkdir()
+    for name, data in files.items():
+        (tmp_path / "set" / name).write_bytes(data)
+    with pytest.raises(ValueError, match="holds 0 readable pictures.*Accepted") as told:
+        load_images(tmp_path / "set")
+    assert words in str(told.value)
+
+
+def test_a_single_picture_and_an_empty_path_are_refused(tmp_path):
+    (tmp_path / "1.png").write_bytes(png())
+    with pytest.raises(ValueError, match="is a single picture: give the folder"):
+        load_images(tmp_path / "1.png")
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match="is empty"):
+            load_images(empty)
+    with pytest.raises(ValueError, match="no home folder of the user ~nosuchuser"):
+        load_images("~nosuchuser/x")
+
+
+def test_a_name_keeps_its_dots(tmp_path):
+    fill(tmp_path / "v1.5/a", 3), fill(tmp_path / "v1.5/b", 3)
+    assert load_images(tmp_path / "v1.5").name == "v1.5"
+    with zipfile.ZipFile(tmp_path / "v1.5.zip", "w") as archive:
+        for file in (tmp_path / "v1.5").rglob("*.png"):
+            archive.write(file, file.relative_to(tmp_path / "v1.5"))
+    assert load_images(tmp_path / "v1.5.zip").name == "v1.5"
+
+
+def test_stray_files_do_not_decide(tmp_path):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    rows = {"image": [png() for _ in range(30)], "label": ["x"] * 30}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "set/stray.parquet")
+    (tmp_path / "set/a/test_batch.png").write_bytes(png())
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("a", "b"), 7, 2) and any("left out 1 parquet file(s)" in note for note in notes)
+
+
+# --- pixels -----------------------------------------------------------------------------------------------------------
+
+
+def deep_files() -> dict[str, Image.Image]:
+    ramp = np.linspace(0, 1, 1024).reshape(32, 32)
+    return {
+        "fractions.tif": Image.fromarray(ramp.astype(np.float32)),
+        "integers.tif": Image.fromarray((65535 * ramp).astype(np.int32)),
+        "twelve.tif": Image.fromarray((4095 * ramp).astype(np.uint16)),
+        "twelve.png": Image.fromarray((4095 * ramp).astype(np.uint16)),
+    }
+
+
+@pytest.mark.parametrize("name", deep_files())
+def test_deep_pictures_in_a_folder_are_those_of_an_upload(name, tmp_path):
+    (tmp_path / "set").mkdir()
+    for i in range(3):
+        deep_files()[name].save(tmp_path / "set" / f"{i}{name}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = load_images(tmp_path / "set").train.images[0]
+    assert image.min() == 0 and image.max() == 255
+    assert (image == read_picture((tmp_path / "set" / f"0{name}").read_bytes())).all()
+
+
+def test_deep_pictures_of_one_set_are_scaled_alike(tmp_path):
+    (tmp_path / "set").mkdir()
+    for i, top in enumerate((300, 4000, 4000)):
+        Image.fromarray(np.full((32, 32), top, np.uint16)).save(tmp_path / "set" / f"{i}.png")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images = load_images(tmp_path / "set")
+    values = sorted({*images.train.images.unique().tolist(), *images.test.images.unique().tolist()})
+    assert values == [round(300 / 4095 * 255), round(4000 / 4095 * 255)]
+    assert any("hold values from 300 to 4000: 0 became black and 4095 white" in str(w.message) for w in caught)
+
+
+def test_transparent_pixels_are_white_in_a_folder_too(tmp_path):
+    (tmp_path / "set").mkdir()
+    for i in range(3):
+        Image.new("RGBA", (32, 32), (200, 10, 20, 0)).save(tmp_path / "set" / f"{i}.png")
+    assert load_images(tmp_path / "set").train.images.unique().tolist() == [255]
+
+
+def test_sizes_have_caches_of_their_own(tmp_path):
+    fill(tmp_path / "set", 4)
+    for size in (16, 32):
+        load_images(tmp_path / "set", size=size)
+    assert len(list(Path(os.environ["MP3_CACHE"]).glob("images-*.safetensors"))) == 2
+
+
+def test_a_newer_reader_decodes_again(tmp_path, monkeypatch):
+    from mp3lib.data import formats, load
+
+    fill(tmp_path / "set", 4)
+    load_images(tmp_path / "set")
+    reads = []
+    monkeypatch.setattr(formats, "read", lambda *args, read=formats.read: reads.append(1) or read(*args))
+    load_images(tmp_path / "set")
+    monkeypatch.setattr(load, "READER", load.READER + 1)
+    load_images(tmp_path / "set")
+    assert len(reads) == 1
+
+
+# --- archives ---------------------------------------------------------------------------------------------------------
+
+
+def packed(path: Path) -> bytes:
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(6):
+            archive.writestr(f"a/{i}.png", png())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({8: 1}, "is encrypted .a/0.png.: unpack it with its password"), ({10: 9}, "method 9, a/0.png; 9 is Deflate64")],
+)
+def test_zips_that_python_cannot_read_get_a_sentence(change, words, tmp_path):
+    data = bytearray(packed(tmp_path / "x.zip"))
+    entry = data.find(b"PK\1\2")
+    for offset, value in change.items():
+        data[entry + offset] = value
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(ValueError, match=words):
+        load_images(tmp_path / "x.zip")
+
+
+def test_bombs_are_refused_before_they_go_off(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(10**8))
+    with pytest.raises(ValueError, match="would unpack to 100,000,000"):
+        load_images(tmp_path / "x.zip")
+    with tarfile.open(tmp_path / "x.tgz", "w:gz") as archive:
+        info = tarfile.TarInfo("a/1.png")
+        info.size = 10**8
+        archive.addfile(info, io.BytesIO(bytes(10**8)))
+    with pytest.raises(ValueError, match="would unpack to 100,000,000"):
+        load_images(tmp_path / "x.tgz")
+
+
+def test_members_that_overlap_are_refused(tmp_path):
+    data = packed(tmp_path / "x.zip")
+    second = data.find(b"PK\1\2", data.find(b"PK\1\2") + 4)
+    overlapping = bytearray(data)
+    overlapping[second + 42 : second + 46] = (0).to_bytes(4, "little")  # it begins where the first one does
+    (tmp_path / "x.zip").write_bytes(overlapping)
+    with pytest.raises(ValueError, match="overlap"):
+        load_images(tmp_path / "x.zip")
+
+
+def test_a_tar_whose_middle_is_damaged_or_whose_end_is_missing_is_no_smaller_set(tmp_path):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(tmp_path / "set", "set")
+    with tarfile.open(tmp_path / "x.tar") as archive:
+        middle = archive.getmember("set/b/001.png").offset
+    whole = (tmp_path / "x.tar").read_bytes()
+    damaged = bytearray(whole)
+    damaged[middle] ^= 1
+    for data in (bytes(damaged), whole[:middle] + b"x" * 512):
+        (tmp_path / "x.tar").write_bytes(data)
+        with pytest.raises(ValueError, match="cannot be read to its end .there is damage after set/b/000.png"):
+            load_images(tmp_path / "x.tar")
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_damaged_archive_is_never_read_with_other_pixels(kind, tmp_path):
+    path = tmp_path / f"set.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as archive:
+        for i in range(8):
+            info = tarfile.TarInfo(f"{'ab'[i % 2]}/{i}.bmp")
+            file = io.BytesIO()
+            noise(16).save(file, "BMP")
+            info.size = len(file.getvalue())
+            archive.addfile(info, io.BytesIO(file.getvalue()))
+    whole, right = path.read_bytes(), load_images(path).fingerprint
+    for _ in range(20):
+        damaged = bytearray(whole)
+        damaged[int(RNG.integers(20, len(whole)))] ^= 1 << int(RNG.integers(8))
+        path.write_bytes(damaged)
+        try:
+            assert load_images(path).fingerprint == right  # a flipped bit may lie where nothing is
+        except ValueError as error:
+            assert "cannot be read to its end" in str(error)
+
+
+# --- parquet and pickles ----------------------------------------------------------------------------------------------
+
+
+def table(path: Path, **columns) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+def cells(number: int) -> list[dict]:
+    return [{"bytes": png(), "path": None} for _ in range(number)]
+
+
+def test_the_split_of_parquet_is_looked_for_in_the_whole_path(tmp_path):
+    table(tmp_path / "set/default/train/0000.parquet", image=cells(30), label=[i % 3 for i in range(30)])
+    table(tmp_path / "set/default/test/0000.parquet", image=cells(9), label=[i % 3 for i in range(9)])
+    (tmp_path / "set/default/train/._0000.parquet").write_bytes(b"of a Mac")
+    assert loaded(tmp_path / "set")[0] == (("0", "1", "2"), 30, 9)
+
+
+def test_rows_without_picture_or_label_are_left_out_and_named(tmp_path):
+    images, labels = cells(10), [i % 2 for i in range(10)]
+    images[2], labels[5] = None, None
+    table(tmp_path / "set/x.parquet", image=images, label=labels)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 6, 2)
+    assert any("x.parquet row 2 (no picture), x.parquet row 5 (no label)" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["dog", "cat"] * 5, ("cat", "dog")),
+        (None, ("set",)),
+        ([-1] * 10, ("set",)),
+        ([0, 10**9] * 5, ("0", "1000000000")),
+        ([3, 7] * 5, ("3", "7")),
+    ],
+)
+def test_labels_of_any_kind(labels, classes, tmp_path):
+    table(tmp_path / "set/x.parquet", image=[png() for _ in range(10)], **({"label": labels} if labels else {}))
+    assert loaded(tmp_path / "set")[0][0] == classes
+
+
+def test_an_unlabelled_test_split_is_left_out(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(10), label=[0, 1] * 5)
+    table(tmp_path / "set/test.parquet", image=cells(4), label=[-1] * 4)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 8, 2) and any("4 picture(s) of test whose label is -1" in note for note in notes)
+
+
+def test_a_parquet_file_behind_a_link_is_read_by_its_content(tmp_path):
+    table(tmp_path / "blobs/abc", image=cells(6), label=[0, 1] * 3)
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub/train.parquet").symlink_to(tmp_path / "blobs/abc")
+    for path in ("hub/train.parquet", "hub", "blobs/abc"):
+        assert loaded(tmp_path / path)[0][1:] == (4, 2), path
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(ValueError, match="broken.parquet cannot be read as parquet"):
+        load_images(tmp_path / "broken.parquet")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_batches_pickled_again_are_read(protocol, tmp_path):
+    names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    sets = {name: RNG.integers(0, 256, (4, 3072), dtype=np.uint8) for name in names}
+    (tmp_path / "set").mkdir()
+    for name, pixels in sets.items():
+        batch = {"data": pixels, "labels": [np.int64(i) for i in range(4)]}
+        (tmp_path / "set" / name).write_bytes(pickle.dumps(batch, protocol=protocol))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        images = load_images(tmp_path / "set")
+    assert len(images.train) == 20 and (images.test.images.reshape(4, -1).numpy() == sets["test_batch"]).all()
+
+
+class Forged:
+    """A dtype whose state claims that its bytes are pointers to objects."""
+
+    def __reduce__(self):
+        return np.dtype, ("V8", False, True), (3, "|", None, None, None, 8, 1, 63)
+
+
+class Pointers:
+    def __reduce__(self):
+        rebuild = np.zeros(1).__reduce__()[0]
+        return rebuild, (np.ndarray, (0,), b"b"), (1, (1,), Forged(), False, b"\x41" * 8)
+
+
+@pytest.mark.parametrize("what", [Forged(), Pointers(), np.array([object], dtype=object), np.array(["text"])])
+def test_a_pickle_cannot_make_pointers(what, tmp_path):
+    (tmp_path / "set").mkdir()
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        (tmp_path / "set" / name).write_bytes(pickle.dumps({"data": what, "labels": [0]}, protocol=2))
+    with pytest.raises(ValueError, match="is no batch of CIFAR-10"):
+        load_images(tmp_path / "set")
+
+
+def test_what_does_not_fit_into_memory_is_refused_with_an_estimate():
+    with pytest.raises(ValueError, match=r"12,000 pictures of 4000 x 4000 pixels take about 13\d\d.* GB"):
+        load_images("scenes", size=4000)

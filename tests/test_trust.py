@@ -1,0 +1,316 @@
+"""Nothing is lost, nothing of the reader's is touched, nothing runs code, and every error is a line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mp3lib import MP3, ViT
+from mp3lib.__main__ import main
+from mp3lib.model import load_model
+from mp3lib.train import pretrain, read_metrics, read_run
+from mp3lib.train.checkpoint import checkpoints
+from mp3lib.train.run_folder import check_output, write_text
+
+IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)
+SHAPE = ["--data", "scenes", "--limit", "640", "--batch-size", "64", "--patch-size", "8", "--dim", "16", "--depth", "1"]
+SHAPE += ["--heads", "1", "--mlp-dim", "16", "--precision", "float32", "--eval-every", "0"]
+
+
+def model() -> MP3:
+    torch.manual_seed(0)
+    return MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=2, heads=1, mlp_dim=16), 0.5, "updated")
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    heard = []
+    listener = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_text()), daemon=True)
+    listener.start()
+    write_text(tmp_path / "pipe", "said")
+    listener.join(5)
+    assert heard == ["said"] and (tmp_path / "pipe").is_fifo()
+
+
+def test_an_output_is_checked_before_anything_is_computed(tmp_path, capsys):
+    with pytest.raises(ValueError, match="is a folder: give the name of a file in it"):
+        check_output(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match="cannot be written"):
+        check_output(tmp_path / "file" / "below")
+    check_output(tmp_path / "new" / "folder" / "x.json")
+    assert not (tmp_path / "new").exists()
+    for command in ("probe", "evaluate"):  # the weights are not even looked at
+        assert main([command, "--weights", "nowhere", "--data", "scenes", "--out", str(tmp_path)]) == 1
+        assert "is a folder" in capsys.readouterr().err
+    assert main(["pretrain", *SHAPE, "--out", str(tmp_path / "file")]) == 1
+    assert "file is no folder: choose another place" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pretrain", "--out", ""],
+        ["pretrain", "--out", "~nosuchuser/x"],
+        ["pretrain", "--out", "x", "--data", " "],
+        ["pretrain", "--out", "x", "--lr", "nan"],
+        ["pretrain", "--out", "x", "--lr", "0"],
+        ["pretrain", "--out", "x", "--weight-decay=-1"],
+        ["pretrain", "--out", "x", "--dim", "1e6"],
+        ["pretrain", "--out", "x", "--epochs", "99999999999999999999"],
+        ["pretrain", "--out", "x", "--seed=-1"],
+        ["finetune", "--out", "x", "--weights", ""],
+        ["evaluate", "--weights", "x", "--mask-ratios", "inf"],
+        ["nothing"],
+    ],
+)
+def test_wrong_arguments_exit_with_2_and_a_sentence(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def started(out: Path, *more: str) -> subprocess.Popen:
+    """A training that has written its first checkpoint."""
+    command = [sys.executable, "-m", "mp3lib", "pretrain", *SHAPE, "--epochs", "5000", "--out", str(out), *more]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not checkpoints(out) and process.poll() is None:
+        time.sleep(0.05)
+    assert process.poll() is None, process.stderr.read()
+    return process
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_it_goes_on(kind, tmp_path):
+    process = started(tmp_path / "run")
+    process.send_signal(kind)
+    _, errors = process.communicate(timeout=60)
+    kept = checkpoints(tmp_path / "run")[0]
+    assert process.returncode == 130
+    assert errors == f"interrupted: {kept} is kept; the same command with --resume goes on from there\n"
+
+
+@pytest.mark.slow
+def test_two_trainings_do_not_share_a_folder(tmp_path, capsys):
+    process = started(tmp_path / "run")
+    try:
+        assert main(["pretrain", *SHAPE, "--epochs", "5000", "--out", str(tmp_path / "run"), "--resume"]) == 1
+        assert "another training uses" in capsys.readouterr().err
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(read_metrics(tmp_path / "run")) >= 1
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_removed_while_its_run_trains_is_not_written_to_again(tmp_path):
+    process = started(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")  # another run takes its place
+    mine = (tmp_path / "run" / "model.safetensors").read_bytes()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and "was removed or replaced while its run was training" in errors
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == mine
+    assert read_run(tmp_path / "run")["settings"]["epochs"] == 3 == len(read_metrics(tmp_path / "run"))
+
+
+def test_checkpoints_without_a_run_are_not_taken_over(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    (tmp_path / "run.json").unlink()
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="holds checkpoint-00000009 of a run, but no run.json"):
+            pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=resume)
+
+
+DAMAGE = {
+    "empty": lambda text: "",
+    "cut": lambda text: text[: len(text) // 2],
+    "no JSON": lambda text: "{" + text,
+    "a list": lambda text: "[1, 2]",
+    "a number": lambda text: "3",
+    "null": lambda text: "null",
+    "nested": lambda text: "[" * 100_000,
+    "other entries": lambda text: '{"a": 1}',
+    "not UTF-8": lambda text: b"\xff\xfe" + text.encode(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("file", ["run.json", "metrics.jsonl", "progress.json", "checkpoint metrics"])
+def test_damaged_files_get_a_sentence_or_the_checkpoint_before(file, damage, tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    newest = checkpoints(tmp_path)[0]
+    path = {"progress.json": newest / "progress.json", "checkpoint metrics": newest / "metrics.jsonl"}.get(
+        file, tmp_path / file
+    )
+    changed = DAMAGE[damage](path.read_text())
+    path.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    mp3 = model()
+    try:
+        lines = pretrain(mp3, IMAGES, **QUICK, out=tmp_path, resume=True)
+        assert [line["step"] for line in lines] == [3, 6, 9]  # from the checkpoint before, or nothing was needed
+        whole = model()
+        pretrain(whole, IMAGES, **QUICK)
+        assert all(torch.equal(a, b) for a, b in zip(mp3.parameters(), whole.parameters(), strict=True))
+    except ValueError as error:
+        assert file == "run.json" and "run.json is damaged" in str(error)
+
+
+@pytest.mark.parametrize("change", [("step", 6), ("step", 10), ("step", "9"), ("step", None)])
+def test_a_checkpoint_whose_files_disagree_is_not_trained_on(change, tmp_path, capsys):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    progress = checkpoints(tmp_path)[0] / "progress.json"
+    progress.write_text(json.dumps(dict([change])))
+    assert len(pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)) == 3
+    assert "cannot be read (ValueError its files disagree" in capsys.readouterr().out
+
+
+def test_weights_of_an_unfinished_run_name_its_newest_checkpoint(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match="has not finished; its newest weights are in .*checkpoint-00000009"):
+        load_model(tmp_path)
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def saved(folder: Path) -> Path:
+    model().vit.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t | {"linear_head.1.bias": torch.full((2,), float("nan"))}, "not finite .linear_head.1.bias."),
+        (lambda t: {name: x.to(torch.int32) for name, x in t.items()}, "are I32, no floating-point numbers"),
+        (lambda t: t | {"linear_head.1.bias": torch.zeros(3)}, r"linear_head.1.bias should be \(2,\) and is \(3,\)"),
+        (lambda t: t | {"more": torch.zeros(3)}, r"more should be absent and is \(3,\)"),
+        (lambda t: {name: x for name, x in t.items() if name != "linear_head.1.bias"}, "and is absent"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(change, words, tmp_path):
+    file = saved(tmp_path) / "model.safetensors"
+    save_file(change(load_file(file)), file)
+    with pytest.raises(ValueError, match=words):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth": 10**9}, {"dim": 10**6}, {"dim": -4}, {"dim": "16"}, {"depth": None}, {"heads": 0}, {"heads": 1.5},
+        {"image_size": []}, {"patch_size": {}}, {"num_classes": -1}, {"mlp_dim": 10**12}, {"dropout": 7},
+        {"channels": True}, {"classes": 3},
+    ],
+)  # fmt: skip
+def test_a_configuration_that_makes_no_model_is_refused_at_once(change, tmp_path):
+    config = saved(tmp_path) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    begun = time.monotonic()
+    with pytest.raises(ValueError):
+        load_model(tmp_path)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_configuration_gets_a_sentence(damage, tmp_path, capsys):
+    config = saved(tmp_path) / "config.json"
+    changed = DAMAGE[damage](config.read_text())
+    config.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    assert main(["evaluate", "--weights", str(tmp_path), "--data", "scenes"]) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1 and error.startswith(("ValueError: ", "FileNotFoundError: ")), error
+
+
+class Canary:
+    """What a pickle would do if somebody let it: make a file."""
+
+    def __init__(self, path: Path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_no_file_of_a_run_is_unpickled_freely(tmp_path):
+    """Every file of a run folder and of its checkpoints is replaced by a pickle that leaves a trace when it runs."""
+    pretrain(model(), IMAGES, **QUICK, ema=0.9, out=tmp_path / "run")
+    _, older = checkpoints(tmp_path / "run")
+    shutil.rmtree(older)
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file() and path.name != ".lock"]
+    assert len(files) > 8
+    for number, path in enumerate(files):
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(tmp_path / "run", copy)
+        target = copy / path.relative_to(tmp_path / "run")
+        target.write_bytes(pickle.dumps(Canary(tmp_path / "touched")))
+        torch.save(Canary(tmp_path / "touched"), copy / "pytorch_model.bin")
+        (checkpoints(copy)[0] / "custom_checkpoint_0.pkl").write_bytes(target.read_bytes())
+        with contextlib.suppress(ValueError, OSError):
+            pretrain(model(), IMAGES, **QUICK, ema=0.9, out=copy, resume=True)
+        with contextlib.suppress(ValueError, OSError):
+            load_model(copy)
+        assert not (tmp_path / "touched").exists(), path.name
+        shutil.rmtree(copy)
+
+
+# --- errors are lines -------------------------------------------------------------------------------------------------
+
+
+def test_an_error_that_nobody_expected_is_a_line_and_debug_shows_it(monkeypatch, capsys):
+    def broken(*_):
+        raise KeyError("nobody\nexpected this")
+
+    monkeypatch.setattr("mp3lib.__main__.COMMANDS", {"data": broken})
+    assert main(["data", "status"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("KeyError: ") and "(--debug shows where)" in error
+    with pytest.raises(KeyError):
+        main(["data", "status", "--debug"])
+
+
+def test_the_end_of_a_pipe_is_no_error():
+    code = "import sys; from mp3lib.__main__ import main; sys.exit(main(['data', 'status']))"
+    done = subprocess.run(f'{sys.executable} -c "{code}" | true', shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_tilde_is_expanded_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    pretrain(model(), IMAGES, **QUICK, out="~/run")
+    assert isinstance(load_model("~/run"), MP3) and isinstance(MP3.from_pretrained("~/run"), MP3)
+    model().vit.save_pretrained(tmp_path / "deep" / "er")
+    assert ViT.from_pretrained("~/deep", subfolder="er").dim == 16
+    assert not (tmp_path / "~").exists()
