@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def probed(results: Path, variant: str, *by_seed: float) -> None:
     for seed, value in enumerate(by_seed):
         folder = results / "runs" / variant / f"seed-{seed}"
-        write_json(folder / "run.json", {})
+        write_json(folder / "run.json", {"settings": {}})
         write_json(folder / "scores.json", {"weights": {"knn": value, "linear": value}})
 
 
@@ -141,7 +141,7 @@ def test_commands_of_the_flagship_are_understood_and_follow_each_other():
         args = parser().parse_args([*command.split(), "--out", str(flagship.RUNS / name)])
         before = getattr(args, "start", None) or getattr(args, "weights", None)
         assert before in (None, "none", *there)
-        there.add(str(args.out))
+        there.add(f"{flagship.RUNS}/{args.out.name}")
     assert flagship.chosen([]) == [*flagship.STAGES]
     assert flagship.chosen(["scratch-6x6", "classifier-8x8"]) == ["classifier-8x8", "scratch-6x6"]
     assert flagship.chosen(["scratch", "flagship-4"])[:2] == ["flagship-4x4", "scratch-6x6"]

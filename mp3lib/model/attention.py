@@ -7,12 +7,24 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ..arguments import share, shown, whole
+
+MAX_DEPTH = 1000
+MAX_PARAMETERS = 20 * 10**9
+
 
 class FeedForward(nn.Module):
-    """Change each token by itself: LayerNorm, a wider layer, GELU, and back. (b, n, d) -> (b, n, d)."""
+    """Change each token by itself: LayerNorm, a wider layer, GELU, and back. (b, n, d) -> (b, n, d).
+
+    Raises:
+        ValueError: for sizes that are not positive whole numbers or make more than 20 billion parameters, and for a
+            dropout outside 0 to 1.
+    """
 
     def __init__(self, dim: int, hidden_dim: int, dropout: float = 0.0):
         super().__init__()
+        dim, hidden_dim, dropout = whole("dim", dim), whole("hidden_dim", hidden_dim), share("dropout", dropout)
+        check_size(feed_forward_parameters(dim, hidden_dim))
         self.net = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, hidden_dim),
@@ -23,6 +35,7 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        check_tokens(x, self.net[0])
         return self.net(x)
 
 
@@ -35,11 +48,18 @@ class Attention(nn.Module):
         dim_head: features of a query, key or value in one head; ``heads * dim_head`` need not equal ``dim``.
         dropout: probability, on the attention weights and on the output.
 
+    Raises:
+        ValueError: for sizes that are not positive whole numbers or make more than 20 billion parameters, and for a
+            dropout outside 0 to 1.
+
     Source: Vaswani et al. 2017, section 3.2; the context as in MP3 (Zhai et al. 2022, figure 1).
     """
 
     def __init__(self, dim: int, heads: int = 8, dim_head: int = 64, dropout: float = 0.0):
         super().__init__()
+        dim, heads, dim_head = whole("dim", dim), whole("heads", heads), whole("dim_head", dim_head)
+        dropout = share("dropout", dropout)
+        check_size(attention_parameters(dim, heads, dim_head))
         self.heads = heads
         self.scale = dim_head**-0.5
         self.dropout = nn.Dropout(dropout)
@@ -52,8 +72,17 @@ class Attention(nn.Module):
         """(b, h, n, dim_head) queries and (b, h, k, dim_head) keys and values; arguments as in ``forward``."""
         if context is not None and num_context is not None:
             raise ValueError("give either context or num_context, not both")
-        if num_context is not None and not 0 < num_context <= x.shape[1]:
-            raise ValueError(f"num_context must be from 1 to the number of tokens ({x.shape[1]}), got {num_context}")
+        check_tokens(x, self.norm)
+        if num_context is not None:
+            words = f"num_context must be from 1 to the number of tokens ({x.shape[1]}), got"
+            if not torch.compiler.is_compiling() and (
+                isinstance(num_context, bool) or not hasattr(num_context, "__index__")
+            ):
+                raise ValueError(f"{words} {shown(num_context)}")
+            if not 0 < num_context <= x.shape[1]:
+                raise ValueError(f"{words} {num_context}")
+        if context is not None:
+            check_tokens(context, self.norm, "context", batch=x.shape[0])
         x = self.norm(x)
         context = self.norm(context) if context is not None else x[:, :num_context]
         qkv = (self.to_q(x), *self.to_kv(context).chunk(2, dim=-1))
@@ -76,7 +105,8 @@ class Attention(nn.Module):
             (b, n, d), to be added to ``x``.
 
         Raises:
-            ValueError: if both kinds of context are given, or ``num_context`` is not within 1 to n.
+            ValueError: if both kinds of context are given, ``num_context`` is not within 1 to n, a shape does not fit,
+                or the tokens have another dtype than the weights and autocast is off.
         """
         q, k, v = self.queries_keys_values(x, context, num_context)
         if explicit_is_faster(q) or (self.training and self.dropout.p > 0):
@@ -92,14 +122,61 @@ def explicit_is_faster(q: Tensor) -> bool:
     return q.device.type == "cpu" and q.dtype == torch.bfloat16
 
 
+def attention_parameters(dim: int, heads: int, dim_head: int) -> int:
+    """The number of parameters of an ``Attention``."""
+    return 2 * dim + 4 * dim * heads * dim_head + dim
+
+
+def feed_forward_parameters(dim: int, hidden_dim: int) -> int:
+    """The number of parameters of a ``FeedForward``."""
+    return 2 * dim + 2 * dim * hidden_dim + hidden_dim + dim
+
+
+def check_size(parameters: int) -> None:
+    """``ValueError`` for a model that nobody can hold in memory, before a layer of it is made."""
+    if parameters > MAX_PARAMETERS:
+        raise ValueError(f"these sizes make {shown(parameters)} parameters; accepted are at most {MAX_PARAMETERS:,}")
+
+
+def check_tokens(x: Tensor, norm: nn.LayerNorm, name: str = "x", batch: int | None = None) -> None:
+    """``ValueError`` unless these are tokens (b, n, d) that ``norm`` takes, of its dtype unless autocast is on."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name} must be a tensor (b, n, d), got {shown(x)}")
+    (dim,) = norm.normalized_shape
+    if x.ndim != 3 or x.shape[2] != dim or (batch is not None and (x.shape[0] != batch or x.shape[1] == 0)):
+        b, n = ("b", "n") if batch is None else (batch, "k")
+        raise ValueError(f"{name} must have the shape ({b}, {n}, {dim}), got {tuple(x.shape)}")
+    check_dtype(x, norm.weight, name)
+
+
+def check_dtype(x: Tensor, weight: Tensor, name: str) -> None:
+    """``ValueError`` for values of another dtype than the weights, unless autocast brings them together."""
+    if x.dtype == weight.dtype:
+        return
+    kind = x.device.type
+    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if not autocast or not x.is_floating_point() or torch.float64 in (x.dtype, weight.dtype):
+        raise ValueError(
+            f"{name} must have the dtype of the weights, {weight.dtype}, got {x.dtype}: convert one of them, for "
+            f"example with {name}.to({weight.dtype})"
+        )
+
+
 class Transformer(nn.Module):
     """``depth`` rounds of attention and feed-forward, each added to the tokens.
 
     Args as in ``Attention`` and ``FeedForward`` (``mlp_dim`` is the hidden size of the latter).
+
+    Raises:
+        ValueError: as they do, for a depth that is no whole number from 0 to 1,000, and for more than 20 billion
+            parameters in all layers together.
     """
 
     def __init__(self, dim: int, depth: int, heads: int, dim_head: int, mlp_dim: int, dropout: float = 0.0):
         super().__init__()
+        dim, depth, heads = whole("dim", dim), whole("depth", depth, 0, MAX_DEPTH), whole("heads", heads)
+        dim_head, mlp_dim, dropout = whole("dim_head", dim_head), whole("mlp_dim", mlp_dim), share("dropout", dropout)
+        check_size(depth * (attention_parameters(dim, heads, dim_head) + feed_forward_parameters(dim, mlp_dim)))
         self.heads, self.dim_head, self.mlp_dim, self.dropout = heads, dim_head, mlp_dim, dropout
         self.layers = nn.ModuleList(
             nn.ModuleList(

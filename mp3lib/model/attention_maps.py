@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..arguments import is_finite, not_finite, shown
 from .attention import Attention
 
 
@@ -15,7 +18,8 @@ from .attention import Attention
 def record_attention(model: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the attention weights of every ``Attention`` inside ``model``, layer by layer, call by call.
 
-    The weights are computed a second time beside the forward pass, which itself takes its usual path::
+    The weights are computed a second time beside the forward pass, which itself takes its usual path. A model in
+    ``torch.compile`` runs uncompiled meanwhile::
 
         with record_attention(vit) as layers:
             vit(images)
@@ -27,6 +31,8 @@ def record_attention(model: nn.Module) -> Iterator[list[Tensor]]:
     Raises:
         ValueError: if ``model`` holds no ``Attention``.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"record_attention takes a model, got {shown(model)}")
     modules = [m for m in model.modules() if isinstance(m, Attention)]
     if not modules:
         raise ValueError(f"{type(model).__name__} holds no mp3lib Attention to record")
@@ -37,8 +43,11 @@ def record_attention(model: nn.Module) -> Iterator[list[Tensor]]:
             layers.append(module.weights(*args, **kwargs))
 
     hooks = [m.register_forward_hook(keep, with_kwargs=True) for m in modules]
+    # a compiled model would not call the hooks; where PyTorch's compiler is not loaded, nothing can be compiled
+    compiled = "torch._dynamo" in sys.modules and not torch.compiler.is_compiling()
     try:
-        yield layers
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            yield layers
     finally:
         for hook in hooks:
             hook.remove()
@@ -61,18 +70,24 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
         (b, n, n): row i is token i's shares of all patches, from 0 to 1, summing to 1.
 
     Raises:
-        ValueError: if the shapes do not fit, or ``context`` holds something else than patch indices.
+        ValueError: if the shapes do not fit, ``context`` holds something else than patch indices or one of them twice,
+            or ``attn`` holds no attention weights: floating numbers from 0 to 1, whose rows sum to 1.
 
     Source: Abnar & Zuidema 2020, *Quantifying Attention Flow in Transformers*, arXiv 2005.00928, section 3.
     """
-    if attn.ndim != 5 or not attn.shape[0]:
+    if not isinstance(attn, Tensor) or not attn.is_floating_point():
+        raise ValueError(f"attn must be a floating tensor (depth, b, h, n, k), got {shown(attn)}")
+    if attn.ndim != 5 or not attn.numel():
         raise ValueError(f"attn must have the shape (depth, b, h, n, k), got {tuple(attn.shape)}")
     _, b, _, n, k = attn.shape
-    context = torch.as_tensor(context, device=attn.device)
+    context = as_indices(context).to(attn.device)
     if context.shape not in ((k,), (b, k)):
         raise ValueError(f"context must have the shape ({k},) or ({b}, {k}), got {tuple(context.shape)}")
     if context.min() < 0 or context.max() >= n:
         raise ValueError(f"context indices must be 0 to {n - 1}, got {context.min()} to {context.max()}")
+    if ((in_order := context.sort(dim=-1).values)[..., 1:] == in_order[..., :-1]).any():
+        raise ValueError(f"context names a patch twice: {in_order.tolist()}")
+    check_rows(attn)
     columns = context.expand(b, k)[:, None].expand(b, n, k)
     pixels = torch.eye(n, dtype=attn.dtype, device=attn.device).expand(b, n, n)  # before the first layer
     rollout = pixels
@@ -80,3 +95,26 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
         mixing = torch.zeros_like(pixels).scatter(2, columns, layer)
         rollout = 0.5 * rollout + 0.5 * mixing @ (pixels if frozen else rollout)
     return rollout
+
+
+def as_indices(context: Any) -> Tensor:
+    """A context as int64 tensor; ``ValueError`` for anything but whole numbers."""
+    try:
+        context = torch.as_tensor(context)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"context must hold patch indices, whole numbers, got {shown(context)}") from None
+    if context.is_floating_point() or context.is_complex() or context.dtype == torch.bool:
+        raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
+    return context.long()
+
+
+def check_rows(attn: Tensor) -> None:
+    """``ValueError`` unless these are attention weights: finite, not negative, and 1 in the sum of every row."""
+    if not is_finite(attn):
+        raise ValueError(f"attn must be finite, got {not_finite(attn)}")
+    if attn.min() < 0:
+        raise ValueError(f"attn must hold attention weights from 0 to 1, got {attn.min().item()}")
+    sums = attn.float().sum(dim=-1)
+    worst = sums.flatten()[(sums - 1).abs().argmax()].item()
+    if abs(worst - 1) > 0.02:  # weights in bf16 have three digits
+        raise ValueError(f"the rows of attn must sum to 1, got one of {worst:.4g}")

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from ..arguments import shown
 from ..paths import expanded
 from .mp3 import MP3
 from .saving import read_config
@@ -66,12 +67,15 @@ def with_image_size(
         the copy, on the same device and in the same mode.
 
     Raises:
-        ValueError: if the patch size does not divide ``image_size``, or the masking ratio hides none of its patches.
+        ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches, or
+            ``mp3`` is no MP3.
     """
+    if not hasattr(mp3, "mlp_head"):
+        raise ValueError(f"with_image_size takes an MP3, got {shown(mp3)}")
     vit = ViT(**mp3.vit.config | {"image_size": image_size})
     vit.load_state_dict(mp3.vit.state_dict())
     ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio
-    new = MP3(vit, ratio, context or mp3.context).train(mp3.training)
+    new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
     new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]
@@ -103,10 +107,18 @@ def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequen
 
     Returns:
         a ViT in the mode of ``vit``, with the head on the same device and of the same dtype.
+
+    Raises:
+        ValueError: for something else than a number of at least 1 or names, an image size that the patches do not
+            divide, or something else than a ViT.
     """
-    names = None if isinstance(classes, int) else tuple(classes)
-    number = classes if isinstance(classes, int) else len(classes)
-    size = {"image_size": image_size} if image_size else {}
+    if not hasattr(vit, "linear_head"):
+        raise ValueError(f"use_classes takes a ViT, got {shown(vit)}")
+    if isinstance(classes, Sequence) and not isinstance(classes, str):
+        names, number = tuple(classes), len(classes)
+    else:
+        names, number = None, classes
+    size = {} if image_size is None else {"image_size": image_size}
     fresh = ViT(**vit.config | {"num_classes": number, "classes": names} | size)
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
     fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype

@@ -8,9 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention_maps import record_attention
+from ..arguments import check_generator, is_finite, mask_share, number, shown, whole
+from .attention import check_size
+from .attention_maps import as_indices, record_attention
 from .saving import SavedModel
-from .vit import ViT
+from .vit import ViT, check_weights, without_compiled_prefix
+
+MAX_PATCHES = 2**31  # of a batch
 
 
 def sample_context(
@@ -34,10 +38,15 @@ def sample_context(
         context (b, k) and hidden (b, n - k): int64 patch indices, in random order, together a permutation of 0 … n-1.
 
     Raises:
-        ValueError: if ``mask_ratio`` is outside [0, 1).
+        ValueError: if ``mask_ratio`` is outside [0, 1), ``batch`` or ``num_patches`` is no positive whole number, both
+            together are more than 2**31 patches, or ``generator`` is none.
     """
-    if not 0 <= mask_ratio < 1:
-        raise ValueError(f"mask_ratio must be at least 0 and below 1 (one patch has to stay), got {mask_ratio}")
+    mask_ratio = mask_share("mask_ratio", mask_ratio)
+    if not torch.compiler.is_compiling():
+        batch, num_patches = whole("batch", batch), whole("num_patches", num_patches)
+        check_generator(generator)
+        if batch * num_patches > MAX_PATCHES:
+            raise ValueError(f"batch * num_patches must be at most 2**31, got {batch} * {num_patches}")
     draw_on = generator.device if generator is not None else device
     shuffled = torch.rand(batch, num_patches, generator=generator, device=draw_on).argsort(dim=-1).to(device or draw_on)
     num_hidden = int(mask_ratio * num_patches)
@@ -73,24 +82,30 @@ class MP3(nn.Module, SavedModel):
             as in the paper.
 
     Raises:
-        ValueError: for a ratio out of range or too small to hide a patch, or another word for ``context``.
+        ValueError: for a ratio out of range or too small to hide a patch, another word for ``context``, something else
+            than a ViT, or more than 20 billion parameters.
 
     Source: Zhai et al. 2022, *Position Prediction as an Effective Pretraining Strategy*, arXiv 2207.07611.
     """
 
     def __init__(self, vit: ViT, masking_ratio: float, context: Literal["frozen", "updated"] = "frozen"):
         super().__init__()
+        if not isinstance(vit, nn.Module) or not hasattr(vit, "num_patches"):
+            raise ValueError(f"vit must be a ViT, got {shown(vit)}")
         n = vit.num_patches
-        if not 0 < masking_ratio < 1:
-            raise ValueError(f"masking_ratio must lie between 0 and 1, both excluded, got {masking_ratio}")
+        masking_ratio = number(
+            "masking_ratio", masking_ratio, "lie between 0 and 1, both excluded", lambda r: 0 < r < 1
+        )
         if int(masking_ratio * n) == 0:
             raise ValueError(f"masking_ratio {masking_ratio} hides none of {n} patches; use at least {1 / n:.4g}")
-        if context not in ("frozen", "updated"):
-            raise ValueError(f'context must be "frozen" or "updated", got {context!r}')
+        if not isinstance(context, str) or context not in ("frozen", "updated"):
+            raise ValueError(f'context must be "frozen" or "updated", got {shown(context)}')
+        check_size(vit.dim * (n + 2) + n + sum(p.numel() for p in vit.parameters()))
         self.vit = vit
         self.masking_ratio = masking_ratio
         self.context = context
         self.mlp_head = nn.Sequential(nn.LayerNorm(vit.dim), nn.Linear(vit.dim, n))
+        self.register_load_state_dict_pre_hook(without_compiled_prefix)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -120,9 +135,12 @@ class MP3(nn.Module, SavedModel):
 
         Returns:
             scalar, in nats; chance is ln n.
+
+        Raises:
+            ValueError: for images that ``ViT.embed`` refuses or that are of another size, and for a ratio or fraction
+                out of range.
         """
-        if not 0 < query_fraction <= 1:
-            raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
+        query_fraction = number("query_fraction", query_fraction, "be above 0 and at most 1", lambda f: 0 < f <= 1)
         tokens = self.embed(images)
         b, n, _ = tokens.shape
         ratio = self.masking_ratio if mask_ratio is None else mask_ratio
@@ -159,7 +177,8 @@ class MP3(nn.Module, SavedModel):
             with_attention: also return the attention weights of all layers and heads.
 
         Raises:
-            ValueError: for images of another size, or a context that is empty, repeated or out of range.
+            ValueError: for images that ``ViT.embed`` refuses or that are of another size, a context that is empty,
+                repeated or out of range, and weights that are not finite.
         """
         tokens = self.embed(images)
         b, n, _ = tokens.shape
@@ -183,13 +202,19 @@ class MP3(nn.Module, SavedModel):
         else:
             logits = self.position_logits(tokens, queries, context)
         logits = logits.gather(1, back[:, :, None].expand(-1, -1, n)).float()
+        if not is_finite(logits):
+            check_weights(self)
+            raise ValueError(f"the model's numbers are too large for {tokens.dtype}: the logits are not finite")
         labels = torch.arange(n, device=tokens.device).expand(b, n)
         loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(b, n)
         return Prediction(logits, labels, context, loss, attn)
 
     def embed(self, images: Tensor) -> Tensor:
         """Tokens (b, n, d) without position embeddings; ``ValueError`` unless the images fit the n positions."""
-        if images.ndim == 4 and tuple(images.shape[2:]) != self.vit.image_size:
+        if not isinstance(images, Tensor):
+            raise ValueError(f"images must be a torch tensor (b, c, H, W), got {shown(images)}")
+        channels_fit = images.ndim == 4 and images.shape[1] == self.vit.channels
+        if channels_fit and tuple(images.shape[2:]) != self.vit.image_size:
             raise ValueError(
                 f"images are {tuple(images.shape[2:])} pixels, but the position classifier was made for "
                 f"{self.vit.image_size}: resize the images or build the ViT with image_size={tuple(images.shape[2:])}"
@@ -216,9 +241,7 @@ def take(tokens: Tensor, indices: Tensor) -> Tensor:
 
 def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:
     """(b, k) int64 from (k,) or (b, k) indices; ``ValueError`` if empty, repeated, out of range or of another shape."""
-    context = torch.as_tensor(context)
-    if context.is_floating_point() or context.dtype == torch.bool:
-        raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
+    context = as_indices(context)
     if context.ndim == 1:
         context = context.expand(batch, -1)
     if context.ndim != 2 or context.shape[0] != batch or context.shape[1] == 0:
@@ -227,5 +250,6 @@ def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:
         raise ValueError(f"context indices must be 0 to {num_patches - 1}, got {context.min()} to {context.max()}")
     in_order = context.sort(dim=1).values
     if (in_order[:, 1:] == in_order[:, :-1]).any():
-        raise ValueError("context names a patch twice")
-    return context.long()
+        twice = in_order[:, 1:][in_order[:, 1:] == in_order[:, :-1]][0].item()
+        raise ValueError(f"context names a patch twice: {twice}")
+    return context

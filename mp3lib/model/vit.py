@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from einops import rearrange
 from einops.layers.torch import Rearrange
 from torch import Tensor, nn
 
-from .attention import Transformer
+from ..arguments import as_pair, is_finite, not_finite, share, shown, truth, whole
+from .attention import (
+    MAX_DEPTH,
+    Transformer,
+    attention_parameters,
+    check_dtype,
+    check_size,
+    feed_forward_parameters,
+)
 from .posemb import posemb_sincos_2d
 from .saving import SavedModel
 
@@ -44,8 +53,9 @@ class ViT(nn.Module, SavedModel):
         classes: names of the classes in the order of the labels, if they are known. They are saved with the weights.
 
     Raises:
-        ValueError: if a size is not positive, the patch size does not divide the image size, or the number of names
-            is not that of the classes.
+        ValueError: if a size is no positive whole number (``depth``: 0 to 1,000), the patch size does not divide the
+            image size, ``dropout`` is outside 0 to 1, the number of names is not that of the classes, or there would be
+            more than 20 billion parameters. No layer is made before all of this is known.
 
     Source: Dosovitskiy et al. 2021 (arXiv 2010.11929); the plain variant of Beyer et al. 2022 (arXiv 2205.01580).
     """
@@ -70,16 +80,24 @@ class ViT(nn.Module, SavedModel):
         self.image_size, self.patch_size = as_pair(image_size, "image_size"), as_pair(patch_size, "patch_size")
         if self.image_size[0] % self.patch_size[0] or self.image_size[1] % self.patch_size[1]:
             raise ValueError(f"patch_size {self.patch_size} does not divide image_size {self.image_size}")
-        if dim < 4 or dim % 4:
+        num_classes, channels = whole("num_classes", num_classes), whole("channels", channels)
+        if (dim := whole("dim", dim, -(2**63))) < 4 or dim % 4:
             raise ValueError(f"dim must be a positive multiple of 4, got {dim}")
-        if classes is not None and len(classes) != num_classes:
-            raise ValueError(f"classes holds {len(classes)} names for {num_classes} classes: {list(classes)[:5]}")
+        depth, heads, dim_head = whole("depth", depth, 0, MAX_DEPTH), whole("heads", heads), whole("dim_head", dim_head)
+        mlp_dim, dropout, patch_norm = (
+            whole("mlp_dim", mlp_dim),
+            share("dropout", dropout),
+            truth("patch_norm", patch_norm),
+        )
+        check_names(classes, num_classes)
+        patch_dim = channels * self.patch_size[0] * self.patch_size[1]
+        layer = attention_parameters(dim, heads, dim_head) + feed_forward_parameters(dim, mlp_dim)
+        check_size(patch_dim * (2 * patch_norm + dim) + depth * layer + dim * num_classes + num_classes + 5 * dim)
         self.channels = channels
         self.dim = dim
         self.classes = None if classes is None else tuple(classes)
         self.grid = (self.image_size[0] // self.patch_size[0], self.image_size[1] // self.patch_size[1])
         self.num_patches = self.grid[0] * self.grid[1]
-        patch_dim = channels * self.patch_size[0] * self.patch_size[1]
 
         self.to_patch_embedding = nn.Sequential(
             Rearrange("b c (h p1) (w p2) -> b h w (p1 p2 c)", p1=self.patch_size[0], p2=self.patch_size[1]),
@@ -90,6 +108,7 @@ class ViT(nn.Module, SavedModel):
         self.transformer = Transformer(dim, depth, heads, dim_head, mlp_dim, dropout)
         self.to_latent = nn.Identity()
         self.linear_head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, num_classes))
+        self.register_load_state_dict_pre_hook(without_compiled_prefix)
 
     @property
     def num_classes(self) -> int:
@@ -124,7 +143,9 @@ class ViT(nn.Module, SavedModel):
         """Tokens (b, n, d) of float images (b, c, H, W), in row-major order, with or without position embeddings.
 
         Raises:
-            ValueError: for images with other dimensions or channels, or of a size that the patches do not divide.
+            ValueError: for images with other dimensions or channels, of a size that the patches do not divide, of
+                another dtype than the weights where autocast is off, without an image, or with values that are not
+                finite. (On a GPU these values are not looked at in a training step, which would have to wait.)
         """
         self.check_images(images)
         x = self.to_patch_embedding(images)
@@ -145,21 +166,54 @@ class ViT(nn.Module, SavedModel):
         return self.linear_head(self.to_latent(self.features(images, pos_emb).pooled))
 
     def check_images(self, images: Tensor) -> None:
+        """Raise ``ValueError`` for images that this model cannot take; see ``embed``."""
+        if not isinstance(images, Tensor):
+            raise ValueError(f"images must be a torch tensor (b, {self.channels}, H, W), got {shown(images)}")
         if images.ndim != 4 or images.shape[1] != self.channels:
-            raise ValueError(f"images must have the shape (b, {self.channels}, H, W), got {tuple(images.shape)}")
+            channels_last = images.ndim == 4 and images.shape[3] == self.channels
+            hint = ", which looks like (b, H, W, c): permute(0, 3, 1, 2)" if channels_last else ""
+            raise ValueError(f"images must have the shape (b, {self.channels}, H, W), got {tuple(images.shape)}{hint}")
         if not images.is_floating_point():
             raise ValueError(f"images must be floating point, got {images.dtype}; mp3lib.data.to_float converts uint8")
         height, width = images.shape[2:]
         if not height or not width or height % self.patch_size[0] or width % self.patch_size[1]:
             raise ValueError(f"patch_size {self.patch_size} does not divide the images' size {(height, width)}")
+        if (weight := next(self.to_patch_embedding.parameters(), None)) is not None:
+            check_dtype(images, weight, "images")
+        if torch.compiler.is_compiling():
+            return
+        if not len(images):
+            raise ValueError(f"images must be at least one, got the shape {tuple(images.shape)}")
+        in_a_step = self.training and torch.is_grad_enabled() and images.device.type != "cpu"
+        if not in_a_step and not is_finite(images):
+            raise ValueError(f"images must be finite, got {not_finite(images)}")
 
 
-def as_pair(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
-    """(height, width) from an int or a pair of ints; ``ValueError`` unless both are positive whole numbers."""
-    both = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(both) != 2 or any(not isinstance(s, int) or s < 1 for s in both):
-        raise ValueError(f"{name} must be a positive whole number or a pair of them, got {size!r}")
-    return both
+def check_weights(model: nn.Module) -> None:
+    """Raise ``ValueError`` if a weight is not finite: what such a model gives means nothing."""
+    for name, weight in model.named_parameters():
+        if not is_finite(weight):
+            raise ValueError(
+                f"the weights of the model are not finite ({name} holds {not_finite(weight)}): the training that made "
+                "them failed"
+            )
+
+
+def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
+    """Raise ``ValueError`` unless these are as many names as there are classes, or None."""
+    if classes is None:
+        return
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or any(not isinstance(c, str) for c in classes):
+        raise ValueError(f"classes must be the names of the classes, a list of strings, got {shown(classes)}")
+    if len(classes) != num_classes:
+        raise ValueError(f"classes holds {len(classes)} names for {num_classes} classes: {list(classes)[:5]}")
+
+
+def without_compiled_prefix(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Rename the weights of a model that was in ``torch.compile``: their names begin with ``_orig_mod.``."""
+    wrapped = f"{prefix}_orig_mod."
+    for name in [name for name in state_dict if name.startswith(wrapped)]:
+        state_dict[prefix + name.removeprefix(wrapped)] = state_dict.pop(name)
 
 
 def as_int_or_list(size: tuple[int, int]) -> int | list[int]:
