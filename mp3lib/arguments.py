@@ -70,7 +70,9 @@ def mask_share(name: str, value: Any) -> float:
 
 
 def learning_rate(value: Any) -> float:
-    return number("lr", value, "be positive and at most 100", lambda v: 0 < v <= 100)
+    """A learning rate: above 0 and at most 100."""
+    number("lr", value, "be positive", lambda v: v > 0)
+    return number("lr", value, "be at most 100", lambda v: v <= 100)
 
 
 def truth(name: str, value: Any) -> bool:

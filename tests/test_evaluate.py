@@ -138,8 +138,8 @@ def test_budget(monkeypatch):
 
 
 def test_results_are_read_back_and_mistakes_named(tmp_path):
-    write_json(tmp_path / "run.json", {"a": 1})
-    assert read_run(tmp_path) == {"a": 1}
+    write_json(tmp_path / "run.json", {"settings": {"a": 1}})
+    assert read_run(tmp_path) == {"settings": {"a": 1}}
     with pytest.raises(FileNotFoundError, match="no metrics.jsonl: it is not the folder of a run"):
         read_metrics(tmp_path)
     write_text(tmp_path / "metrics.jsonl", '{"epoch": 1}\nnonsense\n')

@@ -4,8 +4,11 @@ import base64
 import io
 import subprocess
 import sys
+import threading
+import time
 from functools import partial
 
+import matplotlib
 import nbclient
 import nbformat
 import numpy as np
@@ -337,3 +340,25 @@ def test_a_figure_displays_once_with_alt_text():
         assert set(output.data) == {"text/plain", "image/png"} and output.data["text/plain"] == "<Figure>"
         assert output.metadata["image/png"]["alt"] == "All is black"
         assert base64.b64decode(output.data["image/png"]) == here.png()
+
+
+def test_the_style_of_one_thread_never_stays_behind_in_another():
+    """Some versions of ipykernel run a slider's callback while the cell is still drawing."""
+    before, inside = dict(matplotlib.rcParams), threading.Event()
+
+    def cell():
+        with plots.style():
+            inside.set()
+            time.sleep(0.05)
+
+    def callback():
+        inside.wait(5)
+        with plots.style():
+            time.sleep(0.1)
+
+    threads = [threading.Thread(target=work) for work in (cell, callback)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert dict(matplotlib.rcParams) == before

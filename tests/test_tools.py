@@ -72,6 +72,38 @@ def test_lab_flags_of_the_reader_come_last():
     assert lab(argv=["--port", "8899", "--LabApp.default_url=/lab"])[0][-1] == "--LabApp.default_url=/lab"
 
 
+def test_lab_makes_relative_places_absolute_where_the_reader_stood(tmp_path, monkeypatch):
+    tool = load_tool("lab")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert tool.absolute_places({"MP3_DATA": "mydata", "MP3_CACHE": "../c"}, tmp_path / "a") == {
+        "MP3_DATA": str(tmp_path / "a" / "mydata"),
+        "MP3_CACHE": str(tmp_path / "c"),
+    }
+    whole = str(tmp_path / "x.zip")
+    assert tool.absolute_places({"MP3_DATA": whole}, tmp_path) == {"MP3_DATA": whole}
+    assert tool.absolute_places({"MP3_CACHE": "~/c"}, tmp_path) == {"MP3_CACHE": str(tmp_path / "home" / "c")}
+    for environ in ({}, {"MP3_DATA": "", "MP3_CACHE": " "}, {"MP3_DATA": "scenes"}, {"MP3_DATA": "cifar10"}):
+        assert tool.absolute_places(environ, tmp_path) == {}
+    assert tool.absolute_places({"MP3_CACHE": "scenes"}, tmp_path) == {"MP3_CACHE": str(tmp_path / "scenes")}
+
+
+def test_lab_passes_the_absolute_places_on(tmp_path, monkeypatch):
+    """``MP3_DATA=mydata make lab``: JupyterLab, and so each kernel, gets the absolute path; no server is started."""
+    tool, started = load_tool("lab"), []
+    monkeypatch.setattr(tool, "replace_process", lambda command: started.append(dict(os.environ)) or 0)
+    monkeypatch.setattr(sys, "argv", ["lab.py"])
+    monkeypatch.setenv("MP3_DATA", "mydata")
+    monkeypatch.setenv("MP3_CACHE", "cache")
+    monkeypatch.delenv("JUPYTER_PREFER_ENV_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        tool.main()
+    monkeypatch.delenv("JUPYTER_PREFER_ENV_PATH")
+    assert started[0]["MP3_DATA"] == str(tmp_path / "mydata") and started[0]["MP3_CACHE"] == str(tmp_path / "cache")
+    assert Path.cwd() == ROOT
+
+
 # --- execute.py -------------------------------------------------------------------------------------------------------
 
 
@@ -221,3 +253,28 @@ def test_a_skip_needs_a_listed_reason(project):
         assert answer.returncode == 1 and "1 passed" in answer.stdout, answer.stdout
         for place in ("test_0.py::test_c: no time", "test_1.py::test_c: xfail: no time", "test_2.py: no time"):
             assert f"tests/{place}\n" in answer.stdout
+
+
+# --- licences.py and lowest.py ----------------------------------------------------------------------------------------
+
+
+def test_the_page_of_licences_has_every_dependency():
+    """Names alone: what a licence is called differs between versions. After a change: python tools/licences.py"""
+    tool = load_tool("licences")
+    page = tool.PAGE.read_text(encoding="utf-8")
+    assert tool.names_on(page) == tool.direct() and "torch" in tool.direct()
+    assert "not installed" not in page and "see the package" not in page
+    assert all(tool.licence(name) for name in tool.direct()) and tool.licence("no-such-package") == ""
+
+
+def test_lowest_versions_are_those_of_pyproject(capsys, monkeypatch):
+    tool = load_tool("lowest")
+    monkeypatch.setattr(sys, "argv", ["lowest.py", "test"])
+    assert tool.main() == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "torch==2.10" in printed and "nbval==0.11.0" in printed
+    monkeypatch.setattr(sys, "argv", ["lowest.py", "tests"])
+    assert tool.main() == 2 and "there is no extra tests; there are lab, test" in capsys.readouterr().err
+    for requirement in ("x", "x<2", "x>=1,<2"):
+        with pytest.raises(ValueError, match="not of the form"):
+            tool.lowest({"dependencies": [requirement]})

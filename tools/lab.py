@@ -13,6 +13,7 @@ from pathlib import Path
 from setup import replace_process
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA_NAMES = ("auto", "cifar10", "scenes")  # values of MP3_DATA that are no paths
 
 
 def lab_command(
@@ -55,11 +56,26 @@ def lab_command(
     return command + argv, messages
 
 
+def absolute_places(environ: Mapping[str, str], stood: Path) -> dict[str, str]:
+    """``MP3_DATA`` and ``MP3_CACHE`` as absolute paths, where they are set to relative ones or begin with ~.
+
+    The kernel of a notebook runs in the notebook's folder, so a relative path would mean another place there.
+    ``stood`` is the folder in which the reader called the command.
+    """
+    places = {}
+    for name in ("MP3_DATA", "MP3_CACHE"):
+        value = environ.get(name, "")
+        if value.strip() and not (name == "MP3_DATA" and value in DATA_NAMES):
+            places[name] = os.path.abspath(os.path.join(stood, os.path.expanduser(value)))
+    return places
+
+
 def in_container() -> bool:
     return "container" in os.environ or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 
 def main() -> None:
+    os.environ.update(absolute_places(os.environ, Path.cwd()))
     os.chdir(ROOT)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the reader's others
     command, messages = lab_command(

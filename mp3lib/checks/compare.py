@@ -78,12 +78,20 @@ def converted(value, right):
         isinstance(value, numbers.Real) and not isinstance(value, bool),
         f"it returns {type_name(value)}, expected {kind}",
     )
-    return value
+    return int(value) if isinstance(value, numbers.Integral) else as_float(value)
+
+
+def as_float(number: numbers.Real) -> float:
+    """A number of any kind, such as a ``Fraction``, as a float; infinity where it is too large for one."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def finite(value) -> bool:
     """Whether a tensor or number contains neither NaN nor infinity."""
-    return bool(torch.as_tensor(value).isfinite().all())
+    return bool(torch.as_tensor(value if isinstance(value, Tensor) else as_float(value)).isfinite().all())
 
 
 def close_to(value, right, strict: bool = True) -> bool:
@@ -95,7 +103,9 @@ def close_to(value, right, strict: bool = True) -> bool:
         return False
     if strict and isinstance(right, Tensor) and value.dtype != right.dtype:
         return False
-    value, right = (torch.as_tensor(x).detach().double() for x in (value, right))
+    value, right = (
+        torch.as_tensor(x if isinstance(x, Tensor) else as_float(x)).detach().double() for x in (value, right)
+    )
     return value.shape == right.shape and torch.allclose(value, right, rtol=1e-4, atol=1e-5, equal_nan=not strict)
 
 
@@ -107,7 +117,7 @@ def difference(value, right, call: str) -> str:
     if not isinstance(right, Tensor):
         if isinstance(right, int) and not isinstance(value, numbers.Integral):
             return f"it returns the {type(value).__name__} {value}, expected an int"
-        return f"it returns {value:.4g} instead of {right:.4g} when {call}"
+        return f"it returns {as_float(value):.4g} instead of {right:.4g} when {call}"
     if value.shape != right.shape:
         return f"the result has the shape {tuple(value.shape)}, expected {tuple(right.shape)}, when {call}"
     if value.dtype != right.dtype:

@@ -61,6 +61,9 @@ def verdict(check: Callable[[SafeFunction], None], function, seconds: float | No
     except Finding as finding:
         text = " ".join(str(finding).split())
         return text if text == UNSOLVED else f"not yet: {text}"
+    except Exception as error:  # a result of a kind that nobody thought of
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return f"not yet: what it returns cannot be compared ({reason})"
     finally:
         set_random_state(before)  # a check must not change the random numbers of the notebook
         torch.set_num_threads(threads)
@@ -184,14 +187,25 @@ def set_random_state(state: tuple) -> None:
 def unchanged(before, now) -> bool:
     """Whether an argument is equal to its copy from before the call; functions and generators are not compared."""
     if isinstance(before, Tensor):
-        return before.shape == now.shape and before.dtype == now.dtype and torch.equal(before, now)
+        return (
+            isinstance(now, Tensor)
+            and before.shape == now.shape
+            and before.dtype == now.dtype
+            and torch.equal(before, now)
+        )
     if isinstance(before, nn.Module):
+        if not isinstance(now, nn.Module):
+            return False
         weights = before.state_dict(), now.state_dict()
         return repr(before) == repr(now) and before.training == now.training and unchanged(*map(dict, weights))
     if isinstance(before, Mapping):
-        return before.keys() == now.keys() and all(unchanged(before[key], now[key]) for key in before)
+        return (
+            isinstance(now, Mapping)
+            and before.keys() == now.keys()
+            and all(unchanged(before[key], now[key]) for key in before)
+        )
     if isinstance(before, (list, tuple)):
-        return len(before) == len(now) and all(map(unchanged, before, now))
+        return isinstance(now, (list, tuple)) and len(before) == len(now) and all(map(unchanged, before, now))
     return callable(before) or isinstance(before, torch.Generator) or before == now
 
 

@@ -6,11 +6,14 @@ outside the image with copies of the border pixels. It is therefore meant for le
 """
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import as_range, check_generator, share, shown
 from ..luma import LUMA
 
 ASPECT = (3 / 4, 4 / 3)  # range of a crop's width over height, relative to that of the image
@@ -26,6 +29,64 @@ def to_float(images: Tensor) -> Tensor:
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"to_float takes a uint8 tensor (0 to 255), got {found}")
     return images.to(torch.float32).div_(127.5).sub_(1)
+
+
+def as_images(images: Any, name: str = "images", channels: int | None = None) -> Tensor:
+    """Images as people hold them, as a uint8 tensor (N, c, H, W): a PyTorch tensor, or a NumPy array.
+
+    Args:
+        images: uint8 (N, c, H, W), at least one.
+        name: of the argument, for the error.
+        channels: the c that is expected; default: any.
+
+    Raises:
+        ValueError: for anything else. Images whose channels come last are recognised, and the error says so.
+    """
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8:
+        images = torch.from_numpy(
+            images if images.flags.writeable and min(images.strides, default=0) >= 0 else images.copy()
+        )
+    accepted = f"{name} must be a torch tensor or NumPy array of uint8 (N, c, H, W)"
+    if not isinstance(images, Tensor):
+        held = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else shown(images)
+        raise ValueError(f"{accepted}, got {held}")
+    if images.ndim != 4 or images.dtype != torch.uint8 or not images.numel():
+        raise ValueError(f"{accepted}, got {images.dtype} {tuple(images.shape)}")
+    given, last = images.shape[1], images.shape[3]
+    expected = (1, 3, 4) if channels is None else (channels,)
+    if last in expected and given not in expected:
+        shape = tuple(images.shape)
+        raise ValueError(f"{accepted}, got {shape}, which looks like (N, H, W, c): permute(0, 3, 1, 2)")
+    if channels is not None and given != channels:
+        raise ValueError(f"{name} must have {channels} channels (N, {channels}, H, W), got {tuple(images.shape)}")
+    return images
+
+
+def as_labels(labels: Any, number: int, name: str = "labels") -> Tensor:
+    """Labels as people hold them, as an int64 tensor (N,): a tensor, a NumPy array, or a list of whole numbers.
+
+    Raises:
+        ValueError: for anything but ``number`` whole numbers of at least 0.
+    """
+    accepted = f"{name} must be int64 ({number},)"
+    if isinstance(labels, np.ndarray) and labels.dtype.kind not in "iu":
+        raise ValueError(f"{accepted}, got {labels.dtype} {labels.shape}")
+    try:
+        labels = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"{accepted}, got {shown(labels)}") from None
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool or labels.shape != (number,):
+        raise ValueError(f"{accepted}, got {labels.dtype} {tuple(labels.shape)}")
+    labels = labels.long()
+    if number and labels.min() < 0:
+        raise ValueError(f"{name} must be 0 or more, got {labels.min()}")
+    return labels
+
+
+def check_area(area: Any, name: str = "area") -> tuple[float, float]:
+    """The range of a crop's share of the image, (low, high)."""
+    words = "(low, high) with 0 < low <= high <= 1"
+    return as_range(name, area, words, lambda low, high: 0 < low <= high <= 1)
 
 
 def random_resized_crop(
@@ -86,9 +147,7 @@ def strong_augment(
     Sources: RandAugment (arXiv 1909.13719), TrivialAugment (arXiv 2103.10158, for the uniform magnitudes), random
     erasing (arXiv 1708.04896).
     """
-    for name, value in (("strength", strength), ("erase", erase)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+    strength, erase = share("strength", strength), share("erase", erase)
     images = _as_float_batch(images)
     number, device = len(images), images.device
     # one matrix for crop and distortion; the random numbers are drawn in an order that must not change
@@ -111,9 +170,7 @@ def _crop_matrices(number: int, area: tuple[float, float], flip: bool, generator
 
     x and y are coordinates in [-1, 1], as in ``torch.nn.functional.affine_grid``.
     """
-    low, high = area
-    if not 0 < low <= high <= 1:
-        raise ValueError(f"area must be (low, high) with 0 < low <= high <= 1, got {area}")
+    area = check_area(area)
     centre_x, centre_y, width, height = random_boxes(number, area, generator)
     if flip:
         mirrored = _uniform(1, number, generator)[0] < 0.5
@@ -233,6 +290,7 @@ def random_boxes(
 
 def _uniform(rows: int, number: int, generator: torch.Generator | None) -> Tensor:
     """Uniform random numbers in [0, 1), (rows, number), on the device of the generator."""
+    check_generator(generator)
     device = generator.device if generator is not None else "cpu"
     return torch.rand(rows, number, generator=generator, device=device)
 
@@ -244,7 +302,7 @@ def _as_float_batch(images: Tensor) -> Tensor:
         raise ValueError(f"images must be a tensor of shape (b, c, h, w), got {shape or type(images).__name__}")
     if images.dtype == torch.uint8:
         return to_float(images)
-    if not images.is_floating_point():
+    if images.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise ValueError(f"images must be uint8, or float in [-1, 1], got {images.dtype}")
     low, high = images.aminmax()
     if not (low >= -1 and high <= 1):

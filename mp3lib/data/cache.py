@@ -4,19 +4,27 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import stat
+import tempfile
 import time
 import zlib
 from pathlib import Path
 
+import psutil
 from torch import Tensor
 
 from ..paths import expanded
 
 FAILURE_SECONDS = 3600  # so long a failed download is not tried again: five notebooks offline need not each wait
-_PART = "mp3lib-part-"  # the beginning of the name of anything half done
-_OURS = ("cifar10.safetensors", "images-*.safetensors", "last-failure.json", f"{_PART}*")
+_PART = "mp3lib-part-"  # the beginning of the name of anything half done; then the process, the machine, a random end
+_HOLDER = re.compile(rf"{_PART}(\d+)-(?:(.+)-)?\w+")
+_SETS = ("cifar10.safetensors", "images-*.safetensors")
+_PARTS = (f"{_PART}*", ".tmp*")  # safetensors itself writes to .tmp...
+_FAILURE = "last-failure.json"
+_OTHER_MACHINE = 24 * 3600  # seconds without a change, after which a process on another machine counts as ended
 
 
 def folder() -> Path:
@@ -36,9 +44,80 @@ def short(path: Path) -> str:
         return str(path)
 
 
-def ours() -> list[Path]:
-    """Whatever this module has put into the cache folder, half-done downloads included; nothing of anyone else's."""
-    return sorted(path for pattern in _OURS for path in folder().glob(pattern))
+def sets() -> list[Path]:
+    """The sets of images in the cache folder: the files that ``write`` has made, by what they say of themselves."""
+    return sorted(path for pattern in _SETS for path in folder().glob(pattern) if _is_written_here(path))
+
+
+def others() -> list[Path]:
+    """What has the name of a set and was not written by this module, or is damaged beyond recognition."""
+    return sorted({path for pattern in _SETS for path in folder().glob(pattern)} - {*sets()})
+
+
+def parts() -> list[Path]:
+    """What is half done: downloads and files that are being written, and what killed processes left of them."""
+    found = (path for pattern in _PARTS for path in folder().glob(pattern))
+    return sorted(path for path in found if path.name.startswith(_PART) or _is_written_here(path))
+
+
+def failures() -> list[Path]:
+    """The memory of a failed download, if there is one."""
+    return [folder() / _FAILURE] if _failure() else []
+
+
+def _is_written_here(file: Path) -> bool:
+    """Whether the beginning of a file has the key and the checksum that ``write`` stores. It may be cut or damaged."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return False
+        with open(file, "rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            about = json.loads(stream.read(min(length, 1 << 20)))["__metadata__"]
+        return {"key", "checksum", "fingerprint"} <= about.keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
+def part_name() -> str:
+    """The beginning of a name for something half done: it says which process holds it."""
+    machine = re.sub(r"[^\w.]", "_", platform.node()) or "unknown"
+    return f"{_PART}{os.getpid()}-{machine}-"
+
+
+def is_held(path: Path) -> bool:
+    """Whether the process that makes something half done may still run, by its name and the time of its last change."""
+    holder = _HOLDER.fullmatch(path.name)
+    if holder is None:
+        return False
+    try:
+        changed = path.lstat().st_mtime
+        if holder[2] not in (None, part_name().removeprefix(f"{_PART}{os.getpid()}-")[:-1]):
+            return time.time() - changed < _OTHER_MACHINE
+        return psutil.Process(int(holder[1])).create_time() < changed + 2  # a later process only has the same number
+    except (psutil.NoSuchProcess, OSError, OverflowError):
+        return False
+    except psutil.Error:
+        return True
+
+
+def remove(path: Path) -> str:
+    """Remove a file, a link or a folder; returns why that failed, if it did."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def sweep() -> None:
+    """Remove what killed processes left half done."""
+    with contextlib.suppress(OSError):
+        for path in parts():
+            if not is_held(path):
+                remove(path)
 
 
 def read(file: Path, key: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]] | str:
@@ -48,15 +127,17 @@ def read(file: Path, key: str | None = None) -> tuple[dict[str, Tensor], dict[st
     """
     from safetensors import SafetensorError, safe_open
 
-    if not file.exists():
-        return "empty"
     try:
+        if not file.is_file():
+            return "damaged" if file.exists() else "empty"
         with safe_open(file, "pt") as stored:
             about = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError):
         return "damaged"
-    if about.get("checksum") != _checksum(tensors, about):
+    if not {"key", "checksum"} <= about.keys():
+        return "not written by mp3lib"
+    if about["checksum"] != _checksum(tensors, about):
         return "damaged"
     if key is not None and about.get("key") != key:
         return "out of date"
@@ -64,24 +145,31 @@ def read(file: Path, key: str | None = None) -> tuple[dict[str, Tensor], dict[st
 
 
 def write(file: Path, key: str, tensors: dict[str, Tensor], about: dict[str, str]) -> str:
-    """Store tensors in a file beside ``file`` and rename it, so that nobody ever reads half a file.
+    """Store tensors in a folder beside ``file`` and rename the file, so that nobody ever reads half of it.
 
-    Returns what went wrong, if anything did: a full or read-only disk costs the cache, not the images.
+    What killed processes left half done in the same folder is removed then.
+    Returns what went wrong, if anything did: a full or read-only disk costs the cache, not the images. A file that
+    holds tensors of somebody else is never replaced.
     """
     from safetensors.torch import save_file
 
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     about = about | {"key": key}
-    part = file.with_name(f"{_PART}{os.getpid()}-{time.monotonic_ns()}")
+    if read(file) == "not written by mp3lib":
+        return f"not kept in {short(file.parent)} ({file.name} is there, and mp3lib did not write it)"
+    part = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part, about | {"checksum": _checksum(tensors, about)})
-        part.chmod(0o644)
-        os.replace(part, file)
+        part = Path(tempfile.mkdtemp(prefix=part_name(), dir=file.parent))
+        save_file(tensors, part / "x", about | {"checksum": _checksum(tensors, about)})
+        (part / "x").chmod(0o644)
+        os.replace(part / "x", file)
     except Exception as error:  # the writer of safetensors has errors of its own
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         return f"not kept in {short(file.parent)} ({type(error).__name__}: {error})"
+    finally:
+        if part is not None:
+            remove(part)
+    sweep()
     return ""
 
 
@@ -116,25 +204,39 @@ def state(path: Path, *more) -> str:
 
 def recent_failure() -> tuple[int, list] | None:
     """(minutes ago, [(link, reason), ...]) if all links failed within the hour and npm is where it was, or not."""
-    try:
-        stamp = json.loads((folder() / "last-failure.json").read_text())
-        age = time.time() - stamp["time"]
-        if 0 <= age < FAILURE_SECONDS and stamp["npm"] == shutil.which("npm"):
-            return int(age / 60), stamp["tried"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    stamp = _failure()
+    age = time.time() - stamp["time"] if stamp else -1
+    if 0 <= age < FAILURE_SECONDS and stamp["npm"] == shutil.which("npm"):
+        return int(age / 60), [(name, reason) for name, reason in stamp["tried"]]
     return None
+
+
+def _failure() -> dict | None:
+    """What ``remember_failure`` has written; None for any other content."""
+    try:
+        stamp = json.loads((folder() / _FAILURE).read_text(encoding="utf-8"))
+        texts = all(isinstance(text, str) for name, reason in stamp["tried"] for text in (name, reason))
+        return stamp if texts and "npm" in stamp and isinstance(stamp["time"], (int, float)) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def remember_failure(tried: list[tuple[str, str]]) -> None:
     """Note that every link has failed, for ``recent_failure``."""
     with contextlib.suppress(OSError):
+        if (folder() / _FAILURE).exists() and not failures():
+            return  # a file of somebody else
         folder().mkdir(parents=True, exist_ok=True)
         stamp = {"time": time.time(), "npm": shutil.which("npm"), "tried": tried}
-        (folder() / "last-failure.json").write_text(json.dumps(stamp))
+        part = Path(tempfile.mkdtemp(prefix=part_name(), dir=folder()))
+        try:
+            (part / "x").write_text(json.dumps(stamp), encoding="utf-8")
+            os.replace(part / "x", folder() / _FAILURE)
+        finally:
+            remove(part)
 
 
 def forget_failure() -> None:
     """The network is back."""
-    with contextlib.suppress(OSError):
-        (folder() / "last-failure.json").unlink(missing_ok=True)
+    for path in failures():
+        remove(path)

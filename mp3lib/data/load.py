@@ -11,7 +11,6 @@ Where things are looked for, and the cache, are set by two environment variables
 import hashlib
 import json
 import os
-import shutil
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -230,9 +229,12 @@ def _from_cache(file: Path, key: str | None = None) -> Images | str:
     if isinstance(found, str):
         return found
     tensors, about = found
-    train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
-    classes = tuple(json.loads(about["classes"]))
-    notes = tuple(json.loads(about["notes"]))
+    try:
+        train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
+        classes = tuple(json.loads(about["classes"]))
+        notes = tuple(json.loads(about["notes"]))
+    except (KeyError, ValueError):
+        return "damaged"
     return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
 
 
@@ -246,15 +248,22 @@ def _to_cache(images: Images, file: Path, key: str) -> str:
 
 def cache_status() -> str:
     """What is in the cache and where ``load_images("cifar10")`` would look, as text. Touches no network."""
-    lines = [f"MP3_DATA  {os.environ.get('MP3_DATA') or 'not set'}", f"cache     {cache.short(cache.folder())}"]
-    for file in cache.ours():
-        found = _from_cache(file) if file.suffix == ".safetensors" else "left over from a download"
+    place = os.environ.get("MP3_DATA") or "not set"
+    if place not in ("auto", "cifar10", "scenes", "not set") and place.strip():
+        place = cache.short(expanded(place))
+    lines = [f"MP3_DATA  {place}", f"cache     {cache.short(cache.folder())}"]
+    for file in cache.sets():
+        found = _from_cache(file)
         if isinstance(found, Images):
             known = ", lossless CIFAR-10" if found.fingerprint == CIFAR10_FINGERPRINT else ""
             about = f"{len(found.train):,} + {len(found.test):,} images{known}, from {found.source}"
             lines.append(f"  {file.name}  {file.stat().st_size / 1e6:.0f} MB, {about}, fingerprint {found.fingerprint}")
-        elif file.suffix != ".json":
+        else:
             lines.append(f"  {file.name}  {found}")
+    lines += [f"  {file.name}  not written by mp3lib, or damaged: clear leaves it" for file in cache.others()]
+    for path in cache.parts():
+        held = "in the making by a process that runs" if cache.is_held(path) else "left over from a killed process"
+        lines.append(f"  {path.name}  {held}")
     if not os.environ.get("MP3_DATA") and not (cache.folder() / "cifar10.safetensors").exists():
         lines.append('  no CIFAR-10: load_images("cifar10") would download it (139 to 170 MB)')
     if (recent := cache.recent_failure()) is not None:
@@ -263,8 +272,17 @@ def cache_status() -> str:
 
 
 def clear_cache() -> str:
-    """Remove what this library put into the cache, and nothing else; returns what was removed, as text."""
-    removed = cache.ours()
-    for path in removed:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return "\n".join(f"removed {cache.short(path)}" for path in removed) or f"nothing in {cache.short(cache.folder())}"
+    """Remove what this library put into the cache, and nothing else; returns what was removed and what not, as text.
+
+    What another process that runs is making, such as a download, stays.
+    """
+    lines = []
+    for path in [*cache.sets(), *cache.failures(), *cache.parts()]:
+        if path in cache.parts() and cache.is_held(path):
+            lines.append(f"left {cache.short(path)}: a process that runs is making it")
+        elif reason := cache.remove(path):
+            lines.append(f"left {cache.short(path)}: {reason}")
+        else:
+            lines.append(f"removed {cache.short(path)}")
+    lines += [f"left {cache.short(path)}: not written by mp3lib, or damaged" for path in cache.others()]
+    return "\n".join(lines) or f"nothing in {cache.short(cache.folder())}"

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+
+from ..arguments import is_finite, not_finite, number, shown, whole
 
 
 def assign(logits: Tensor) -> Tensor:
     """Positions (b, n) int64 for logits (b, n, n), no position given twice: the most probable whole arrangement.
 
     The Hungarian method on the log-probabilities. It uses all patches of an image jointly: report it apart from argmax.
+    Where several arrangements are equally probable, the choice among them does not favour the right one: rows and
+    columns are shuffled before, the same way for every image of n patches.
+
+    Raises:
+        ValueError: for logits that are not (b, n, n), are empty, or are not finite.
     """
-    cost = -logits.float().log_softmax(dim=-1).cpu().numpy()
-    return torch.stack([torch.as_tensor(linear_sum_assignment(c)[1]) for c in cost]).long()
+    check_logits(logits)
+    scores = logits.float().log_softmax(dim=-1)
+    if not is_finite(scores):  # far apart
+        scores = logits.double().log_softmax(dim=-1)
+    if not is_finite(scores):
+        raise ValueError(f"logits are too far apart, got {logits.min().item():.4g} to {logits.max().item():.4g}")
+    rows, columns = shuffles(logits.shape[1])
+    costs = -scores.cpu().numpy()[:, rows][:, :, columns]
+    positions = np.empty(costs.shape[:2], dtype=np.int64)
+    for i, cost in enumerate(costs):
+        positions[i, rows] = columns[linear_sum_assignment(cost)[1]]
+    return torch.from_numpy(positions)
+
+
+@functools.lru_cache(maxsize=64)
+def shuffles(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """How ``assign`` shuffles n rows and n columns before it breaks ties: drawn from seed n.
+
+    The method gives row i column i where all costs are equal. With these shuffles it then gives one patch out of n its
+    own position (for n = 2 none), which is what chance gives.
+    """
+    draw = np.random.RandomState(n % 2**32)
+    wanted = {1: 1, 2: 0}.get(n, 1)
+    while True:
+        rows, columns = draw.permutation(n), draw.permutation(n)
+        shuffled = n < 3 or ((rows != np.arange(n)).any() and (columns != np.arange(n)).any())
+        if (rows == columns).sum() == wanted and shuffled:
+            return rows, columns
+
+
+def check_logits(logits: Tensor) -> None:
+    """``ValueError`` unless these are logits (b, n, n): numbers, finite, at least one."""
+    if not isinstance(logits, Tensor) or logits.dtype == torch.bool or logits.is_complex():
+        raise ValueError(f"logits must be a tensor of numbers (b, n, n), got {shown(logits)}")
+    if logits.ndim != 3 or logits.shape[1] != logits.shape[2] or not logits.numel():
+        raise ValueError(f"logits must have the shape (b, n, n), got {tuple(logits.shape)}")
+    if not is_finite(logits):
+        raise ValueError(f"logits must be finite, got {not_finite(logits)}")
 
 
 def sinkhorn(logits: Tensor, *, temperature: float = 1.0, iterations: int = 100, tolerance: float = 1e-3) -> Tensor:
@@ -24,26 +70,28 @@ def sinkhorn(logits: Tensor, *, temperature: float = 1.0, iterations: int = 100,
 
     Args:
         logits: (b, n, n), a row for each patch, finite.
-        temperature: above 0; at 1 the rows start as the model's own probabilities.
-        iterations: at most so many rounds; rows sum to 1 after each, columns only as far as it has come.
-        tolerance: stop once no column's sum is further from 1.
+        temperature: above 0, finite; at 1 the rows start as the model's own probabilities.
+        iterations: at most so many rounds, at least 1; rows sum to 1 after each, columns only as far as it has come.
+        tolerance: stop once no column's sum is further from 1; 0 or more.
 
     Returns:
         (b, n, n) float32, on the device of ``logits``.
 
     Raises:
-        ValueError: for logits that are not square and finite, or a temperature that is not above 0.
+        ValueError: for logits that are not square and finite, and for a temperature, a number of rounds or a tolerance
+            out of range. Also for a temperature so low that the logits divided by it are no numbers any more.
 
     Source: Sinkhorn & Knopp 1967; in logarithms as for optimal transport: Cuturi 2013 (arXiv 1306.0895); for
     permutations: Mena et al. 2018 (arXiv 1802.08665).
     """
-    if logits.ndim != 3 or logits.shape[1] != logits.shape[2]:
-        raise ValueError(f"logits must have the shape (b, n, n), got {tuple(logits.shape)}")
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0, got {temperature}")
-    if not logits.isfinite().all():
-        raise ValueError("logits must be finite")
-    scores = (logits.double() / temperature).log_softmax(dim=2)
+    temperature = number("temperature", temperature, "be above 0", lambda t: t > 0)
+    iterations = whole("iterations", iterations)
+    tolerance = number("tolerance", tolerance, "be 0 or more", lambda t: t >= 0)
+    check_logits(logits)
+    scaled = logits.double() / temperature
+    if not scaled.abs().max() < 1e300:
+        raise ValueError(f"temperature {temperature} is too low for logits up to {logits.abs().max().item():.4g}")
+    scores = scaled.log_softmax(dim=2)
     for _ in range(iterations):
         scores = scores.log_softmax(dim=1).log_softmax(dim=2)
         if (scores.exp().sum(dim=1) - 1).abs().max() <= tolerance:

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..data.augment import to_float
+from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
+from ..data.augment import as_images, to_float
 from ..model.mp3 import MP3
+from ..model.vit import check_weights
 from .jigsaw import assign
 
 
@@ -28,7 +30,7 @@ def position_accuracy(
 
     Args:
         mp3: the model; evaluated in eval mode, its own mode is restored.
-        images: uint8 (N, c, H, W).
+        images: uint8 (N, c, H, W), a tensor or a NumPy array.
         mask_ratios: fractions hidden, each 0 <= ratio < 1.
         jigsaw: also solve each image's jigsaw, which takes longer.
         batch_size: images at a time; the result does not depend on it.
@@ -38,7 +40,22 @@ def position_accuracy(
         for each ratio ``{"accuracy", "loss"}``: the share of all patches whose highest logit is their position, and the
         mean cross-entropy in nats; with ``jigsaw`` also the share placed right when no two patches of an image may have
         the same position (see ``assign``), and ``"whole"``, the share of images without any mistake then.
+
+    Raises:
+        ValueError: for images of another form or size, a ratio, batch size or seed out of range, and weights that are
+            not finite.
     """
+    images, batch_size, seed = (
+        as_images(images, channels=mp3.vit.channels),
+        whole("batch_size", batch_size),
+        seed_number(seed),
+    )
+    if not isinstance(mask_ratios, Iterable) or isinstance(mask_ratios, str):
+        raise ValueError(f"mask_ratios must be several numbers, such as (0.75,), got {shown(mask_ratios)}")
+    mask_ratios = [mask_share("mask_ratios", ratio) for ratio in mask_ratios]
+    if not mask_ratios:
+        raise ValueError("mask_ratios must hold at least one number, got none: []")
+    check_weights(mp3)
     device = next(mp3.parameters()).device
     was_training = mp3.training
     mp3.eval()
@@ -55,7 +72,8 @@ def position_accuracy(
 
 def _score(mp3: MP3, images: Tensor, mask_ratio: float, draw: torch.Generator, jigsaw: bool) -> dict[str, float]:
     """The measures of ``position_accuracy``, summed over the images of a batch."""
-    p = mp3.predict(to_float(images), mask_ratio=mask_ratio, generator=draw)
+    dtype = next(mp3.parameters()).dtype
+    p = mp3.predict(to_float(images).to(dtype), mask_ratio=mask_ratio, generator=draw)
     scores = {
         "accuracy": (p.logits.argmax(dim=-1) == p.labels).cpu().double().mean(dim=1).sum().item(),
         "loss": p.loss.cpu().double().mean(dim=1).sum().item(),
@@ -76,7 +94,7 @@ class Floor(NamedTuple):
 def patch_only_floor(
     train_images: Tensor,
     test_images: Tensor,
-    patch_size: tuple[int, int],
+    patch_size: int | tuple[int, int],
     *,
     hidden_dim: int = 256,
     epochs: int = 3,
@@ -89,16 +107,27 @@ def patch_only_floor(
     What a model with context adds shows only above this floor: sky is up, grass is down.
 
     Args:
-        train_images, test_images: uint8 (N, c, H, W).
-        patch_size: (height, width) in pixels.
+        train_images, test_images: uint8 (N, c, H, W), tensors or NumPy arrays.
+        patch_size: height and width in pixels, an int or a pair.
         hidden_dim, epochs, lr, seed: of the network (LayerNorm, linear, GELU, linear) and its training (AdamW, 1,024
             patches a step, cosine to 0).
         patch_norm: whether the network begins with that LayerNorm: as the ViT has it that is held against the floor.
 
     Returns:
         accuracy and loss on all patches of ``test_images``; chance is 1/n and ln n.
+
+    Raises:
+        ValueError: for images of another form, patches that do not divide them, and settings out of range.
     """
-    height, width = patch_size
+    height, width = patch_size = as_pair(patch_size, "patch_size")
+    hidden_dim, epochs = whole("hidden_dim", hidden_dim, 1, 10**6), whole("epochs", epochs)
+    lr, seed, patch_norm = learning_rate(lr), seed_number(seed), truth("patch_norm", patch_norm)
+    train_images, test_images = as_images(train_images, "train_images"), as_images(test_images, "test_images")
+    if train_images.shape[1:] != test_images.shape[1:]:
+        sizes = tuple(train_images.shape[1:]), tuple(test_images.shape[1:])
+        raise ValueError(f"train_images and test_images must have one size, got {sizes[0]} and {sizes[1]}")
+    if train_images.shape[2] % height or train_images.shape[3] % width:
+        raise ValueError(f"patch_size {patch_size} does not divide the images' size {tuple(train_images.shape[2:])}")
 
     def patches(images: Tensor) -> tuple[Tensor, Tensor]:
         x = rearrange(to_float(images), "b c (h p1) (w p2) -> b (h w) (p1 p2 c)", p1=height, p2=width)

@@ -8,30 +8,66 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.augment import to_float
-from ..model.vit import ViT
+from ..arguments import is_finite, not_finite, number, seed_number, shown, whole
+from ..data.augment import as_images, as_labels, to_float
+from ..model.vit import ViT, check_weights
+
+MOST_CLASSES = 1_000_000
 
 
 @torch.no_grad()
 def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = True, batch_size: int = 1000) -> float:
-    """Share of uint8 images (N, c, H, W) whose highest logit is their label (N,)."""
-    was_training, device = vit.training, next(vit.parameters()).device
+    """Share of uint8 images (N, c, H, W) whose highest logit is their label (N,).
+
+    Images may be a NumPy array, labels an array or a list of whole numbers.
+
+    Raises:
+        ValueError: for images of another form, labels that are not N classes of the model, and weights that are not
+            finite.
+    """
+    images = as_images(images, channels=vit.channels)
+    labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
+    if labels.max() >= vit.num_classes:
+        raise ValueError(f"labels must be 0 to {vit.num_classes - 1}, the classes of the model, got {labels.max()}")
+    check_weights(vit)
+    was_training, weight = vit.training, next(vit.parameters())
     vit.eval()
     right = 0
-    for batch, target in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        right += (vit(to_float(batch.to(device)), pos_emb=pos_emb).argmax(dim=1).cpu() == target).sum().item()
-    vit.train(was_training)
+    try:
+        for batch, target in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+            logits = vit(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb)
+            check_output(logits)
+            right += (logits.argmax(dim=1).cpu() == target).sum().item()
+    finally:
+        vit.train(was_training)
     return right / len(images)
 
 
 @torch.no_grad()
 def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_size: int = 1000) -> Tensor:
-    """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode."""
-    was_training, device = vit.training, next(vit.parameters()).device
+    """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode.
+
+    Raises:
+        ValueError: for images of another form, and for weights that are not finite.
+    """
+    images, batch_size = as_images(images, channels=vit.channels), whole("batch_size", batch_size)
+    check_weights(vit)
+    was_training, weight = vit.training, next(vit.parameters())
     vit.eval()
-    parts = [vit.features(to_float(b.to(device)), pos_emb=pos_emb).pooled.cpu() for b in images.split(batch_size)]
-    vit.train(was_training)
+    parts = []
+    try:
+        for batch in images.split(batch_size):
+            pooled = vit.features(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb).pooled
+            check_output(pooled)
+            parts.append(pooled.float().cpu())
+    finally:
+        vit.train(was_training)
     return torch.cat(parts)
+
+
+def check_output(output: Tensor) -> None:
+    if not is_finite(output):
+        raise ValueError(f"the model's numbers are too large for {output.dtype}: its output holds {not_finite(output)}")
 
 
 def knn_top1(
@@ -40,14 +76,50 @@ def knn_top1(
     """Top-1 of a vote of the ``k`` training features most alike (cosine), weighted by exp(similarity / temperature).
 
     Features are (N, d) and (M, d), labels int64; the weights are those of Wu et al. 2018 (arXiv 1805.01978).
+
+    Raises:
+        ValueError: for features and labels that do not fit each other or are not finite, for training labels of one
+            class only, for ``k`` below 1, and for a temperature that is not above 0.
     """
+    k = whole("k", k)
+    temperature = number("temperature", temperature, "be above 0", lambda t: t > 0)
+    train, train_labels, test, test_labels = checked(train, train_labels, test, test_labels)
     train, test = F.normalize(train, dim=1), F.normalize(test, dim=1)
     classes, right = int(train_labels.max()) + 1, 0
     for x, y in zip(test.split(500), test_labels.split(500), strict=True):
         similarity, nearest = (x @ train.T).topk(min(k, len(train)), dim=1)
-        votes = torch.zeros(len(x), classes).scatter_add_(1, train_labels[nearest], (similarity / temperature).exp())
+        # votes are compared within a row, so its highest similarity may be taken off; float32 knows no closer ones
+        weights = ((similarity - similarity[:, :1]) / max(temperature, 1e-30)).exp()
+        votes = torch.zeros(len(x), classes).scatter_add_(1, train_labels[nearest], weights)
         right += (votes.argmax(dim=1) == y).sum().item()
     return right / len(test)
+
+
+def checked(
+    train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Features as float32 and labels as int64, on the CPU; ``ValueError`` unless a probe can tell classes apart."""
+    pairs = []
+    for name, x, y in (("train", train, train_labels), ("test", test, test_labels)):
+        if not isinstance(x, Tensor) or x.dtype == torch.bool or x.is_complex():
+            raise ValueError(f"{name} must be a tensor of features (N, d), got {shown(x)}")
+        if x.ndim != 2 or not x.numel():
+            raise ValueError(f"{name} must be features (N, d), got {tuple(x.shape)}")
+        if not is_finite(x):
+            raise ValueError(f"{name} features must be finite, got {not_finite(x)}")
+        largest = x.abs().max().item()
+        if not largest < 1e15:
+            raise ValueError(f"{name} features must be below 1e15, got {largest:.4g}")
+        pairs += [x.detach().float().cpu(), as_labels(y, len(x), f"{name}_labels").cpu()]
+    train, train_labels, test, test_labels = pairs
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(f"train and test must have equally many features, got {train.shape[1]} and {test.shape[1]}")
+    for name, y in (("train_labels", train_labels), ("test_labels", test_labels)):
+        if y.max() >= MOST_CLASSES:
+            raise ValueError(f"{name} must be below {MOST_CLASSES:,}, got {y.max()}")
+    if (train_labels == train_labels[0]).all():
+        raise ValueError(f"there is nothing to tell apart: all train_labels are {train_labels[0]}")
+    return train, train_labels, test, test_labels
 
 
 def linear_top1(
@@ -64,7 +136,20 @@ def linear_top1(
 
     A batch holds a twentieth of the features, but at least 32 and at most 1,024. The weight decay is chosen on a tenth
     of the *training* features, which the final fit then includes.
+
+    Raises:
+        ValueError: for features and labels that do not fit each other or are not finite, for training labels of one
+            class only, for fewer than 10 training features, and for settings out of range (weight decays: 0 to 100).
     """
+    train, train_labels, test, test_labels = checked(train, train_labels, test, test_labels)
+    epochs, seed = whole("epochs", epochs), seed_number(seed)
+    if not isinstance(weight_decays, Sequence) or isinstance(weight_decays, str) or not weight_decays:
+        raise ValueError(f"weight_decays must be several numbers, such as (0.01, 0.1), got {shown(weight_decays)}")
+    weight_decays = [
+        number("weight_decays", w, "lie between 0 and 100", lambda v: 0 <= v <= 100) for w in weight_decays
+    ]
+    if len(train) < 10:
+        raise ValueError(f"a linear probe needs at least 10 training features, got {len(train)}")
     mean, std = train.mean(dim=0), train.std(dim=0) + 1e-6
     train, test = (train - mean) / std, (test - mean) / std
     classes = int(train_labels.max()) + 1

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from ..arguments import shown
 from ..paths import expanded
 from .mp3 import MP3
-from .saving import read_config
+from .saving import read_json
 from .vit import ViT
 
 
@@ -29,7 +29,7 @@ def load_model(folder: str | Path) -> MP3 | ViT:
         if begun := sorted(folder.glob("checkpoint-*[0-9]")):
             raise FileNotFoundError(f"the run in {folder} has not finished; its newest weights are in {begun[-1]}")
         raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
-    kind = MP3 if "vit" in read_config(config) else ViT
+    kind = MP3 if "vit" in read_json(config) else ViT
     return kind.from_pretrained(folder)
 
 

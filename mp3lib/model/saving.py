@@ -112,7 +112,7 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} holds no {name}: it is not the folder of a saved model")
     arguments = inspect.signature(kind.__init__).parameters
-    config = {name: value for name, value in read_config(folder / "config.json").items() if name in arguments}
+    config = {name: value for name, value in read_json(folder / "config.json").items() if name in arguments}
     check_required(kind, config, folder)
     try:
         with torch.device("meta"):  # shapes without memory
@@ -141,15 +141,15 @@ def does_not_fit(folder: str | Path, reason: str) -> str:
     )
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The object in a ``config.json``; ``ValueError`` for a file that does not hold one."""
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} is damaged: it holds {type(config).__name__} instead of an object")
-    return config
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds {type(content).__name__} instead of an object")
+    return content
 
 
 def save_model(folder: str | Path, model: SavedModel) -> None:

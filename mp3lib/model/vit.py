@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
@@ -81,8 +82,9 @@ class ViT(nn.Module, SavedModel):
         if self.image_size[0] % self.patch_size[0] or self.image_size[1] % self.patch_size[1]:
             raise ValueError(f"patch_size {self.patch_size} does not divide image_size {self.image_size}")
         num_classes, channels = whole("num_classes", num_classes), whole("channels", channels)
-        if (dim := whole("dim", dim, -(2**63))) < 4 or dim % 4:
-            raise ValueError(f"dim must be a positive multiple of 4, got {dim}")
+        if isinstance(dim, bool) or not isinstance(dim, Integral) or dim < 4 or dim % 4:
+            raise ValueError(f"dim must be a positive multiple of 4, got {shown(dim)}")
+        dim = whole("dim", dim)
         depth, heads, dim_head = whole("depth", depth, 0, MAX_DEPTH), whole("heads", heads), whole("dim_head", dim_head)
         mlp_dim, dropout, patch_norm = (
             whole("mlp_dim", mlp_dim),

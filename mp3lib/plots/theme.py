@@ -6,6 +6,9 @@ import base64
 import functools
 import io
 import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import matplotlib
 import numpy as np
@@ -49,12 +52,18 @@ _RC = {
 }
 
 
-def style():
+_ONE_THREAD = threading.RLock()  # matplotlib's settings are global: two threads must not change them at once
+
+
+@contextmanager
+def style() -> Iterator[None]:
     """The matplotlib settings of every figure, as a context manager or decorator: `with style(): ...`.
 
-    The functions of `mp3lib.plots` apply it themselves. Code that draws on the axes of `figure` needs it.
+    The functions of `mp3lib.plots` apply it themselves. Code that draws on the axes of `figure` needs it. One thread at
+    a time is inside: some versions of ipykernel run the callbacks of widgets beside the cell that is running.
     """
-    return matplotlib.rc_context(_RC)
+    with _ONE_THREAD, matplotlib.rc_context(_RC):
+        yield
 
 
 def styled(function):

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.augment import strong_augment
+from ..arguments import number, share, shown, truth, whole
+from ..data.augment import as_images, as_labels, check_area, strong_augment
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
@@ -57,7 +58,8 @@ def finetune(
 
     Args:
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
-        images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1.
+        images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1; PyTorch tensors or NumPy arrays, and labels
+            may be a list. There have to be two classes or more.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
         epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, precision, seed, eval_every, out,
             resume, about, progress: as in ``pretrain``.
@@ -74,21 +76,25 @@ def finetune(
         one dict an epoch, as in ``pretrain``.
 
     Raises:
-        ValueError: for images, labels or settings out of range; and as ``pretrain`` does.
+        ValueError: for images, labels or settings out of range, and where there is one class only; and as ``pretrain``
+            does.
     """
-    check_labelled(images, labels, vit)
+    if not hasattr(vit, "linear_head"):
+        raise ValueError(f"vit must be a ViT, got {shown(vit)}")
+    images, labels = labelled(images, labels, vit)
+    for number_of, count in (("the ViT", vit.num_classes), ("labels", len(labels.unique()))):
+        if count < 2:
+            raise ValueError(f"there is nothing to tell apart: {number_of} must have 2 classes or more, got {count}")
     if eval_images is not None:
-        check_labelled(eval_images, eval_labels, vit, "eval_")
-    shares = {"augment": augment, "erase": erase, "mix": mix, "label_smoothing": label_smoothing}
-    for name, value in shares.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie between 0 and 1, got {value}")
-    if not 0 < layer_decay <= 1:
-        raise ValueError(f"layer_decay must be above 0 and at most 1, got {layer_decay}")
+        eval_images, eval_labels = labelled(eval_images, eval_labels, vit, "eval_")
+    augment, erase = share("augment", augment), share("erase", erase)
+    mix, label_smoothing = share("mix", mix), share("label_smoothing", label_smoothing)
+    pos_emb, flip, eval_every = truth("pos_emb", pos_emb), truth("flip", flip), whole("eval_every", eval_every, 0)
+    crop_area, drop_path = check_area(crop_area, "crop_area"), drop_share(drop_path)
     settings = RunSettings(
         task="finetune",
         epochs=epochs,
-        batch_size=min(batch_size, len(images)),
+        batch_size=min(whole("batch_size", batch_size), len(images)),
         lr=highest_rate(lr, optimizer, muon=1e-3, adamw=5e-4),
         weight_decay=weight_decay,
         optimizer=optimizer,
@@ -147,8 +153,7 @@ def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
 
     Source: Huang et al. 2016, *Deep Networks with Stochastic Depth*, arXiv 1603.09382.
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"drop_path must be at least 0 and below 1, got {rate}")
+    rate = drop_share(rate)
 
     def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: float) -> Tensor:
         from torchvision.ops import stochastic_depth
@@ -168,6 +173,10 @@ def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
             hook.remove()
 
 
+def drop_share(rate: float) -> float:
+    return number("drop_path", rate, "be at least 0 and below 1", lambda r: 0 <= r < 1)
+
+
 def mixup_or_cutmix(num_classes: int) -> nn.Module:
     """MixUp (arXiv 1710.09412) or CutMix (arXiv 1905.04899), drawn anew for each batch."""
     from torchvision.transforms import v2
@@ -175,17 +184,15 @@ def mixup_or_cutmix(num_classes: int) -> nn.Module:
     return v2.RandomChoice([v2.MixUp(num_classes=num_classes), v2.CutMix(num_classes=num_classes)])
 
 
-def check_labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -> None:
-    classes = vit.num_classes
-    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
-        raise ValueError(f"{which}images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
+def labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -> tuple[Tensor, Tensor]:
+    """Images and labels as tensors; ``ValueError`` unless ``vit`` can be trained or tested on them."""
+    images, classes = as_images(images, f"{which}images", vit.channels), vit.num_classes
     if labels is None:
         raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},)")
-    if labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise ValueError(f"{which}labels must be int64 ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
-    if labels.min() < 0 or labels.max() >= classes:
+    labels = as_labels(labels, len(images), f"{which}labels")
+    if labels.max() >= classes:
         raise ValueError(
             f"{which}labels must be 0 to {classes - 1} for a ViT of {classes} classes, got {labels.min()} to "
-            f"{labels.max()}; "
-            "use_classes(vit, number) gives it a new head"
+            f"{labels.max()}; use_classes(vit, number) gives it a new head"
         )
+    return images, labels

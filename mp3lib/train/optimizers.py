@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..arguments import number, shown, whole
 from .run_folder import RunSettings
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic, five steps
@@ -16,13 +17,20 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic, f
 
 def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
     """``lr``, or where that is None the default of the optimizer; ``ValueError`` for an unknown optimizer."""
-    if optimizer not in defaults:
-        raise ValueError(f'optimizer must be "muon" or "adamw", got {optimizer!r}')
+    if not isinstance(optimizer, str) or optimizer not in defaults:
+        raise ValueError(f'optimizer must be "muon" or "adamw", got {shown(optimizer)}')
     return defaults[optimizer] if lr is None else lr
 
 
 def warmup_cosine(step: int, total: int, steps_per_epoch: int) -> float:
-    """Share of the highest learning rate at ``step`` of ``total``: a linear rise, then half a cosine down to 0."""
+    """Share of the highest learning rate at ``step`` of ``total``: a linear rise, then half a cosine down to 0.
+
+    Raises:
+        ValueError: unless ``total`` and ``steps_per_epoch`` are positive whole numbers, and ``step`` one from 0 to
+            ``total``.
+    """
+    total, steps_per_epoch = whole("total", total), whole("steps_per_epoch", steps_per_epoch)
+    step = whole("step", step, 0, total)
     warmup = max(1, min(steps_per_epoch, total // 10))
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -34,7 +42,12 @@ def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim
 
     Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
     AdamW's, so that one learning rate serves both. In float32 it is ``Float32Muon``.
+
+    Raises:
+        ValueError: for something else than a model and settings, and for a layer decay of a model that has no layers.
     """
+    if not isinstance(model, nn.Module) or not isinstance(settings, RunSettings):
+        raise ValueError(f"make_optimizers takes a model and RunSettings, got {shown(model)} and {shown(settings)}")
     groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim >= 2
@@ -102,6 +115,8 @@ def layer_scale(model: nn.Module, name: str, decay: float) -> float:
     """What a parameter's learning rate is multiplied by: 1 at the head, ``decay`` less for each layer below it."""
     if decay == 1:
         return 1.0
+    if not hasattr(model, "transformer"):
+        raise ValueError(f"layer_decay {decay} needs a ViT, got {type(model).__name__}: accepted is 1")
     depth = len(model.transformer.layers)
     if "to_patch_embedding" in name:
         return decay ** (depth + 1)
@@ -122,8 +137,7 @@ def moving_average(model: nn.Module, decay: float, device: torch.device | str | 
 
     Source: Polyak & Juditsky 1992; the warm-up of the decay is TensorFlow's ``ExponentialMovingAverage``.
     """
-    if not 0 <= decay < 1:
-        raise ValueError(f"the decay of the moving average must be at least 0 and below 1, got {decay}")
+    decay = number("the decay of the moving average", decay, "be at least 0 and below 1", lambda d: 0 <= d < 1)
 
     @torch.no_grad()
     def follow(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:

@@ -10,7 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..data.augment import random_resized_crop
+from ..arguments import as_range, mask_share, number, shown, truth, whole
+from ..data.augment import as_images, check_area, random_resized_crop
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3
 from .hardware import resolve_precision
@@ -52,7 +53,7 @@ def pretrain(
 
     Args:
         mp3: the model, with its mask ratio and kind of context.
-        images: uint8 (N, c, H, W).
+        images: uint8 (N, c, H, W), a PyTorch tensor or a NumPy array.
         epochs: passes over the images; an incomplete last batch is left out.
         batch_size: images a step, over all processes together.
         lr: highest learning rate: warm-up in the first tenth of the steps (at most one epoch), then a cosine to 0.
@@ -70,7 +71,7 @@ def pretrain(
             left in ``mp3`` (see ``moving_average``). 0 for none.
         precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
         seed: of everything random in training. The random state of the caller is left as it was.
-        eval_images: uint8 (M, c, H, W); the log gets the position accuracy on them.
+        eval_images: uint8 (M, c, H, W), in either form; the log gets the position accuracy on them.
         eval_ratios: mask ratios of that.
         eval_every: epochs between evaluations (the last epoch always is one); 0 for never.
         out: run folder, or None to keep nothing. It ends with ``model.safetensors``, ``config.json``, ``run.json``,
@@ -84,16 +85,30 @@ def pretrain(
         evaluated, ``test_accuracy`` and ``test_loss``, each a dict by mask ratio.
 
     Raises:
-        ValueError: for settings out of range, an ``out`` that already holds a run, or settings that differ from it.
+        ValueError: for images of another form, settings out of range (see ``RunSettings`` as well), an ``out`` that
+            already holds a run, or settings that differ from it.
         FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
         OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
     """
-    if images.ndim != 4 or images.dtype != torch.uint8 or not len(images):
-        raise ValueError(f"images must be uint8 (N, c, H, W), got {images.dtype} {tuple(images.shape)}")
-    if not 0 < query_fraction <= 1:
-        raise ValueError(f"query_fraction must be above 0 and at most 1, got {query_fraction}")
-    if mask_ratios and not 0 <= mask_ratios[0] <= mask_ratios[1] < 1:
-        raise ValueError(f"mask_ratios must be (lowest, highest), at least 0 and below 1, got {mask_ratios}")
+    if not hasattr(mp3, "mlp_head"):
+        raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
+    images = as_images(images, channels=mp3.vit.channels)
+    if eval_images is not None:
+        eval_images = as_images(eval_images, "eval_images", mp3.vit.channels)
+    query_fraction = number("query_fraction", query_fraction, "be above 0 and at most 1", lambda f: 0 < f <= 1)
+    if mask_ratios is not None:
+        words = "(lowest, highest), at least 0 and below 1"
+        mask_ratios = as_range("mask_ratios", mask_ratios, words, lambda low, high: 0 <= low <= high < 1)
+    crop_area, flip, eval_every = (
+        check_area(crop_area, "crop_area"),
+        truth("flip", flip),
+        whole("eval_every", eval_every, 0),
+    )
+    if isinstance(eval_ratios, str) or not isinstance(eval_ratios, Sequence):
+        raise ValueError(f"eval_ratios must be several numbers, such as (0.75, 0.5), got {shown(eval_ratios)}")
+    eval_ratios = [mask_share("eval_ratios", ratio) for ratio in eval_ratios]
+    if transform is not None and not callable(transform):
+        raise ValueError(f"transform must be a function of images or None, got {shown(transform)}")
     if out is not None and "<lambda>" in (name_of(transform) or ""):
         raise ValueError(
             "transform is a lambda, which has no name that run.json could hold, so a resumed run could not tell it "
@@ -102,7 +117,7 @@ def pretrain(
     settings = RunSettings(
         task="pretrain",
         epochs=epochs,
-        batch_size=min(batch_size, len(images)),
+        batch_size=min(whole("batch_size", batch_size), len(images)),
         lr=highest_rate(lr, optimizer, muon=2e-3, adamw=1e-3),
         weight_decay=weight_decay,
         optimizer=optimizer,

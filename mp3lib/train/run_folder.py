@@ -7,8 +7,13 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
+
+from .. import arguments
+from ..arguments import shown, whole
+from ..model.saving import read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +21,10 @@ class RunSettings:
     """What decides the weights that a run ends with, beside its images; ``run.json`` holds it.
 
     Raises:
-        ValueError: for a number of epochs or images, a batch size or a learning rate that is not positive.
+        ValueError: for a number of epochs or images, a batch size or a learning rate that is not positive; for numbers
+            that are not whole where they have to be, a learning rate above 100, a weight decay outside 0 to 100, a seed
+            outside 0 to 2**63 - 1, a layer decay outside 0 (excluded) to 1, a moving average outside 0 to 1 (excluded),
+            and another task, optimizer or precision than those named here.
     """
 
     task: Literal["pretrain", "finetune"]
@@ -34,8 +42,30 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lr", "num_images"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, Real) and value <= 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+        checked = {
+            **{name: whole(name, getattr(self, name), 1, 10**12) for name in ("epochs", "batch_size", "num_images")},
+            "lr": arguments.learning_rate(self.lr),
+            "weight_decay": arguments.number(
+                "weight_decay", self.weight_decay, "lie between 0 and 100", lambda w: 0 <= w <= 100
+            ),
+            "seed": arguments.seed_number(self.seed),
+            "layer_decay": arguments.number(
+                "layer_decay", self.layer_decay, "be above 0 and at most 1", lambda d: 0 < d <= 1
+            ),
+            "ema": arguments.number("ema", self.ema, "be at least 0 and below 1", lambda d: 0 <= d < 1),
+        }
+        for name, value in checked.items():  # as Python's own numbers, which JSON can hold
+            object.__setattr__(self, name, value)
+        words = {"task": ("pretrain", "finetune"), "optimizer": ("muon", "adamw"), "precision": ("bf16", "float32")}
+        for name, accepted in words.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in accepted:
+                raise ValueError(f'{name} must be "{accepted[0]}" or "{accepted[1]}", got {shown(value)}')
+        if self.batch_size > self.num_images:
+            raise ValueError(f"batch_size must be at most num_images, {self.num_images}, got {self.batch_size}")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -153,17 +183,6 @@ def read_run(folder: str | Path) -> dict:
     if not isinstance(run.get("settings"), dict):
         raise ValueError(f"{path} is damaged: it has no settings")
     return run
-
-
-def read_json(path: Path) -> dict:
-    """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: it holds {type(content).__name__} instead of an object")
-    return content
 
 
 def versions() -> dict[str, str]:
