@@ -22,6 +22,8 @@ def shown(value: Any) -> str:
     """A value as an error message names it: on one line, and shortened where it is long."""
     if isinstance(value, Tensor):
         return f"a tensor of {value.dtype} {tuple(value.shape)}"
+    if isinstance(value, torch.nn.Module):
+        return type(value).__name__
     try:
         text = " ".join(repr(value).split())
     except Exception:  # Python does not print numbers of more than 4,300 digits
@@ -56,7 +58,8 @@ def number(name: str, value: Any, words: str, fits: Callable[[float], bool]) -> 
         good = False
     if not good:
         raise ValueError(f"{name} must {words}, got {shown(value)}")
-    return value if isinstance(value, (int, float)) else float(value)
+    keep = isinstance(value, float) or (isinstance(value, int) and abs(value) < MOST)  # PyTorch knows no larger ones
+    return value if keep else float(value)
 
 
 def share(name: str, value: Any) -> float:
@@ -126,7 +129,8 @@ def is_finite(tensor: Tensor) -> bool:
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or tensor.is_meta:
         return True
     try:
-        return bool(tensor.isfinite().all())
+        # a sum is quick to take, and finite only where every value is; it may overflow where all are finite
+        return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
     except RuntimeError:  # inside torch.func.vmap, and for tensors without values
         return True
 

@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from mp3lib.data import random_resized_crop, strong_augment, to_float
-from mp3lib.data.augment import _distortions, _recolour, _resample, random_boxes
+from mp3lib.data.augment import _distortions, _recolour, _resample, as_images, as_labels, random_boxes
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -105,6 +106,10 @@ def test_uint8_and_float_images_give_the_same_crops_and_are_not_changed():
         (torch.zeros(2, 3, 8, 8), (0, 1), "area"),
         (torch.zeros(2, 3, 8, 8), (0.8, 0.6), "area"),
         (torch.zeros(2, 3, 8, 8), (0.6, 1.2), "area"),
+        (torch.zeros(2, 3, 8, 8), (float("nan"), 1), r"area .*got \(nan, 1\)"),
+        (torch.zeros(2, 3, 8, 8), 0.6, "area .*got 0.6"),
+        (torch.zeros(2, 3, 8, 8), ("0.6", 1), r"area .*got \('0.6', 1\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.complex64), (0.6, 1), "complex64"),
     ],
 )
 def test_bad_input_raises_an_error_with_its_value(images, area, message):
@@ -189,7 +194,27 @@ def test_erasing_fills_a_box_in_the_requested_share_of_images():
     assert one.sum() == one.any(dim=0).sum() * one.any(dim=1).sum()  # a box
 
 
-@pytest.mark.parametrize(("strength", "erase"), [(1.5, 0), (-0.1, 0), (0, 2)])
+@pytest.mark.parametrize(
+    ("strength", "erase"), [(1.5, 0), (-0.1, 0), (0, 2), (float("nan"), 0), (0, float("nan")), ("1", 0)]
+)
 def test_strength_and_probability_outside_0_to_1_raise_an_error(strength, erase):
     with pytest.raises(ValueError, match="must lie between 0 and 1, got"):
         strong_augment(noise(1), strength, erase)
+
+
+def test_images_and_labels_come_in_several_forms():
+    images = noise(2)
+    assert torch.equal(as_images(images.numpy()), images) and as_images(images) is images
+    read_only = images.numpy()
+    read_only.flags.writeable = False
+    assert torch.equal(as_images(read_only[::-1]), images.flip(0))
+    for wrong, words in (
+        (images.permute(0, 2, 3, 1), r"looks like \(N, H, W, c\): permute\(0, 3, 1, 2\)"),
+        (images[0], r"got torch.uint8 \(3, 32, 32\)"),
+        (images.numpy().astype("float32"), r"got float32 \(2, 3, 32, 32\)"),
+        ([[1]], r"got \[\[1\]\]"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            as_images(wrong)
+    for labels in ([0, 2], torch.tensor([0, 2], dtype=torch.uint8), np.array([0, 2], dtype=np.uint16)):
+        assert torch.equal(as_labels(labels, 2), torch.tensor([0, 2]))

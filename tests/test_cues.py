@@ -219,6 +219,70 @@ def test_jpeg_raises_an_error_for_anything_but_uint8_rgb(wrong):
         cues.jpeg(noise(), shift=-1)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"quality": 0}, "quality must be a whole number, 1 to 95, got 0"), ({"quality": 96}, "got 96"),
+     ({"quality": 1.5}, "got 1.5"), ({"shift": 1.5}, "shift must be .*got 1.5")],
+)  # fmt: skip
+def test_jpeg_has_qualities_from_1_to_95(options, words):
+    with pytest.raises(ValueError, match=words):
+        cues.jpeg(noise(), **options)
+
+
+@pytest.mark.parametrize("cue", [partial(cues.gap, patch_size=8), partial(cues.hole, patch_size=8), cues.grey,
+                                 partial(cues.flat, patch_size=8), cues.padded_crop, cues.watermark])  # fmt: skip
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (noise(), "got torch.uint8; transformed applies one"),
+        (noise().float(), r"must lie in \[-1, 1\], got 0 to 255"),
+        (torch.full((1, 3, 8, 8), float("nan")), "got nan to nan"),
+        (torch.zeros(3, 8, 8), r"got a tensor of torch.float32 \(3, 8, 8\)"),
+        (torch.zeros(0, 3, 8, 8), r"got a tensor of torch.float32 \(0, 3, 8, 8\)"),
+        ([1.0], r"got \[1.0\]"),
+    ],
+)
+def test_cues_take_float_images_only(cue, images, words):
+    with pytest.raises(ValueError, match=words):
+        cue(images)
+
+
+def test_an_integer_is_a_square_patch():
+    images = to_float(noise())
+    for cue in (cues.gap, cues.hole, cues.flat):
+        assert torch.equal(cue(images, 8), cue(images, (8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (partial(cues.watermark, strength=float("nan")), "strength must .*got nan"),
+        (partial(cues.gap, patch_size=0), "patch_size must .*got 0"),
+        (partial(cues.gap, patch_size=(8, 8.0)), r"patch_size must .*got \(8, 8.0\)"),
+        (partial(cues.gap, patch_size=8, width=1.5), "width must .*got 1.5"),
+        (partial(cues.flat, patch_size=8, contrast=float("inf")), "contrast must .*got inf"),
+        (partial(cues.padded_crop, pad=-1), "pad must .*got -1"),
+        (partial(cues.padded_crop, pad=32), "pad must be a whole number, 0 to 31, got 32"),
+        (partial(cues.padded_crop, mode="circular"), "mode must .*got 'circular'"),
+    ],
+)
+def test_settings_of_cues_are_checked(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(to_float(noise()))
+
+
+def test_transformed_refuses_what_it_cannot_round():
+    for arguments, words in (
+        ((to_float(noise()), torch.clone), "uint8 .*got torch.float32"),
+        ((noise(), lambda x: x * float("nan")), "finite images, got nan"),
+        ((noise(), lambda x: x.long()), "float images .*got a tensor of torch.int64"),
+        ((noise(), None), "function of images, got None"),
+        ((noise(), torch.clone, 0), "batch_size must .*got 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            cues.transformed(*arguments)
+
+
 # --- in training and evaluation ---------------------------------------------------------------------------------------
 
 

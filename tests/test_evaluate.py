@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -10,7 +11,14 @@ import torch
 
 from mp3lib import MP3, ViT, budget
 from mp3lib.__main__ import main
-from mp3lib.evaluate import assign, patch_only_floor, position_accuracy, sinkhorn
+from mp3lib.evaluate import (
+    assign,
+    frozen_features,
+    patch_only_floor,
+    position_accuracy,
+    sinkhorn,
+    top1_accuracy,
+)
 from mp3lib.train import read_metrics, read_run
 from mp3lib.train.run_folder import write_json, write_text
 
@@ -91,12 +99,113 @@ def test_sinkhorn_neither_overflows_nor_minds_what_scaling_undoes():
         (torch.zeros(3, 3), {}, r"shape \(b, n, n\), got \(3, 3\)"),
         (torch.zeros(1, 2, 3), {}, r"got \(1, 2, 3\)"),
         (torch.zeros(1, 2, 2), {"temperature": 0.0}, "temperature must be above 0, got 0"),
-        (torch.full((1, 2, 2), -math.inf), {}, "logits must be finite"),
+        (torch.full((1, 2, 2), -math.inf), {}, "logits must be finite, got -inf"),
+        (torch.zeros(0, 2, 2), {}, r"got \(0, 2, 2\)"),
+        (torch.zeros(1, 2, 2), {"temperature": math.nan}, "temperature must be above 0, got nan"),
+        (torch.zeros(1, 2, 2), {"temperature": math.inf}, "got inf"),
+        (torch.ones(1, 2, 2), {"temperature": 1e-310}, "temperature 1e-310 is too low for logits up to 1"),
+        (torch.zeros(1, 2, 2), {"iterations": 0}, "iterations must be .*got 0"),
+        (torch.zeros(1, 2, 2), {"iterations": 2.5}, "got 2.5"),
+        (torch.zeros(1, 2, 2), {"tolerance": -1}, "tolerance must be 0 or more, got -1"),
+        (torch.zeros(1, 2, 2), {"tolerance": math.nan}, "got nan"),
     ],
 )
 def test_sinkhorn_refuses(logits, options, message):
     with pytest.raises(ValueError, match=message):
         sinkhorn(logits, **options)
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(3, 3), torch.zeros(0, 2, 2), torch.zeros(1, 0, 0), torch.zeros(1, 2, 3),
+                                   torch.tensor([[[math.nan]]]), torch.tensor([[[math.inf]]]), [[[1.0]]]])  # fmt: skip
+def test_assignment_refuses(wrong):
+    with pytest.raises(ValueError, match="logits must .*got"):
+        assign(wrong)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 16, 25, 64])
+def test_equal_logits_are_assigned_by_chance(n):
+    """A network that has learnt nothing must not look as if it had: ties do not favour the right arrangement."""
+    same = assign(torch.zeros(3, n, n))
+    assert torch.equal(same, same[:1].expand(3, n)) and torch.equal(same.sort(1).values, torch.arange(n).expand(3, n))
+    assert (same[0] == torch.arange(n)).sum() == {1: 1, 2: 0}.get(n, 1)  # one patch in n
+    if n > 4:  # the same scores for every patch, as of a head that has only biases, in any order
+        for seed in range(5):
+            columns = torch.randn(n, generator=torch.Generator().manual_seed(seed))
+            for biases in (columns, columns.sort().values, -columns.sort().values):
+                assert (assign(biases.expand(1, n, n))[0] == torch.arange(n)).float().mean() < 0.45
+
+
+def test_a_dead_network_scores_near_chance():
+    mp3 = model(4)
+    with torch.no_grad():
+        for parameter in mp3.parameters():
+            parameter.zero_()
+    score = position_accuracy(mp3, noise(20, 16), (0.5,), jigsaw=True)[0.5]
+    assert score["accuracy"] == score["jigsaw"] == 1 / 16 and score["whole"] == 0
+
+
+def test_assignment_is_the_best_of_all_arrangements():
+    logits = torch.randn(40, 4, 4, generator=torch.Generator().manual_seed(0))
+    scores, orders = logits.log_softmax(-1), torch.tensor(list(itertools.permutations(range(4))))
+    sums = scores[:, torch.arange(4), orders].sum(-1)  # (40, 24)
+    best = orders[sums.argmax(dim=1)]
+    assert torch.equal(assign(logits), best)
+    assert all(torch.equal(assign(logits[i : i + 1])[0], best[i]) for i in range(5))  # whatever the batch
+    assert torch.equal(
+        assign(1e38 * logits.sign() * logits.abs().clamp(max=3)), assign(logits.sign() * logits.abs().clamp(max=3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mask_ratios": ()}, "at least one number"),
+        ({"mask_ratios": 0.5}, "several numbers, such as .*got 0.5"),
+        ({"mask_ratios": (math.nan,)}, "got nan"),
+        ({"batch_size": 0}, "batch_size must be .*got 0"),
+        ({"seed": -1}, "seed must be .*got -1"),
+        ({"images": torch.zeros(2, 3, 8, 8)}, "uint8 .*got torch.float32"),
+        ({"images": noise(2, 8).permute(0, 2, 3, 1)}, r"looks like \(N, H, W, c\): permute"),
+        ({"images": noise(2, 8)[:0]}, r"got .*\(0, 3, 8, 8\)"),
+    ],
+)
+def test_position_accuracy_refuses(change, words):
+    arguments = {"images": noise(2, 8), "mask_ratios": (0.5,)} | change
+    with pytest.raises(ValueError, match=words):
+        position_accuracy(model(), **arguments)
+
+
+def test_models_whose_weights_are_not_finite_get_no_figure():
+    mp3 = model()
+    with torch.no_grad():
+        mp3.vit.transformer.layers[0][0].to_q.weight[0, 0] = math.nan
+    for call in (
+        lambda: position_accuracy(mp3, noise(2, 8)),
+        lambda: top1_accuracy(mp3.vit, noise(2, 8), [0, 1]),
+        lambda: frozen_features(mp3.vit, noise(2, 8)),
+    ):
+        with pytest.raises(ValueError, match="not finite .*layers.0.0.to_q.weight holds nan"):
+            call()
+
+
+def test_models_in_half_precision_are_measured():
+    mp3 = model().bfloat16()
+    assert 0 <= position_accuracy(mp3, noise(4, 8).numpy())[0.75]["accuracy"] <= 1
+    assert frozen_features(mp3.vit, noise(4, 8)).dtype == torch.float32
+    assert 0 <= top1_accuracy(mp3.vit, noise(4, 8), [0, 1, 1, 0]) <= 1
+    with pytest.raises(ValueError, match="labels must be 0 to 1, .*got 2"):
+        top1_accuracy(mp3.vit, noise(1, 8), [2])
+
+
+def test_floor_takes_one_number_and_refuses_the_rest():
+    images = noise(20, 8)
+    assert patch_only_floor(images, images, 4, epochs=1) == patch_only_floor(images, images.numpy(), (4, 4), epochs=1)
+    for change, words in (
+        ({"patch_size": 3}, r"\(3, 3\) does not divide"), ({"patch_size": 0}, "got 0"), ({"epochs": 0}, "got 0"),
+        ({"lr": math.nan}, "got nan"), ({"hidden_dim": 1.5}, "got 1.5"), ({"test_images": noise(2, 4)}, "one size"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            patch_only_floor(**{"train_images": images, "test_images": images, "patch_size": 4, "epochs": 1} | change)
 
 
 def test_floor_is_certain_where_patches_tell_and_chance_where_they_do_not():
@@ -152,3 +261,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_text(tmp_path / "a.txt", "\ud800")
     assert (tmp_path / "a.txt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_each_measure_names_the_model_that_it_takes():
+    mp3 = model()
+    with pytest.raises(ValueError, match="mp3 must be an MP3, got ViT"):
+        position_accuracy(mp3.vit, noise(2, 8))
+    for call in (lambda: top1_accuracy(mp3, noise(2, 8), [0, 1]), lambda: frozen_features(mp3, noise(2, 8))):
+        with pytest.raises(ValueError, match="vit must be a ViT, got MP3.*an MP3 has one as its .vit"):
+            call()

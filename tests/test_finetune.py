@@ -12,7 +12,7 @@ from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, top1_accuracy
 from mp3lib.model import load_vit, use_classes
-from mp3lib.train import RunSettings, finetune, make_optimizers, read_metrics, read_run
+from mp3lib.train import RunSettings, finetune, make_optimizers, pretrain, read_metrics, read_run
 from mp3lib.train.finetuning import stochastic_depth
 from mp3lib.train.optimizers import layer_scale
 
@@ -150,11 +150,101 @@ def test_a_new_head_shares_the_rest():
         (LABELS, {"layer_decay": 0}, "at most 1, got 0"),
         (LABELS, {"optimizer": "sgd"}, "muon.* or .*adamw.*, got 'sgd'"),
         (LABELS, {"lr": 0.0}, "lr must be positive, got 0.0"),
+        (LABELS, {"lr": 101}, "lr must be at most 100, got 101"),
+        (LABELS, {"lr": float("nan")}, "got nan"),
+        (LABELS, {"lr": float("inf")}, "got inf"),
+        (LABELS, {"weight_decay": -1}, "weight_decay must lie between 0 and 100, got -1"),
+        (LABELS, {"seed": -1}, "seed must be .*got -1"),
+        (LABELS, {"seed": 2**63}, "got 9223372036854775808"),
+        (LABELS, {"epochs": 1.5}, "epochs must be a whole number, .*got 1.5"),
+        (LABELS, {"batch_size": 0}, "batch_size must be .*got 0"),
+        (LABELS, {"batch_size": 2.0}, "batch_size must be .*got 2.0"),
+        (LABELS, {"ema": float("nan")}, "ema must be .*got nan"),
+        (LABELS, {"layer_decay": float("nan")}, "layer_decay must be .*got nan"),
+        (LABELS, {"crop_area": (0.5, float("nan"))}, "crop_area must be .*got .0.5, nan."),
+        (LABELS, {"mix": "1"}, "mix must lie between 0 and 1, got '1'"),
+        (LABELS * 0, {}, "nothing to tell apart: labels must have 2 classes or more, got 1"),
+        (LABELS - 1, {}, "labels must be 0 or more, got -1"),
+        (LABELS.tolist()[:5], {}, r"got torch.int64 \(5,\)"),
+        ([0.5] * 64, {}, "got torch.float32"),
+        (["a"] * 64, {}, "labels must be int64 .64,., got"),
     ],
 )
 def test_mistakes_are_named(labels, change, words):
     with pytest.raises(ValueError, match=words):
         finetune(model(), IMAGES, labels, **(QUICK | {"epochs": 1} | change))
+
+
+def test_numpy_arrays_and_lists_are_taken_and_one_class_is_not():
+    first, second = model(), model()
+    settings = QUICK | {"epochs": 1}
+    finetune(first, IMAGES, LABELS, **settings)
+    finetune(
+        second, IMAGES.numpy(), LABELS.tolist(), eval_images=IMAGES.numpy(), eval_labels=LABELS.numpy(), **settings
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    logs = [pretrain(MP3(model(), 0.5), x, eval_images=x, **settings)[-1] for x in (IMAGES, IMAGES.numpy())]
+    assert logs[0]["loss"] == logs[1]["loss"] and logs[0]["test_accuracy"] == logs[1]["test_accuracy"]
+    with pytest.raises(
+        ValueError, match=r"got \(64, 8, 8, 3\), which looks like \(N, H, W, c\): permute\(0, 3, 1, 2\)"
+    ):
+        pretrain(MP3(model(), 0.5), IMAGES.permute(0, 2, 3, 1).numpy(), **settings)
+    with pytest.raises(ValueError, match="nothing to tell apart: the ViT must have 2 classes or more, got 1"):
+        finetune(use_classes(model(), 1), IMAGES, LABELS * 0, **settings)
+    with pytest.raises(
+        ValueError, match=r"got \(64, 8, 8, 3\), which looks like \(N, H, W, c\): permute\(0, 3, 1, 2\)"
+    ):
+        finetune(model(), IMAGES.permute(0, 2, 3, 1).numpy(), LABELS, **settings)
+
+
+X, Y = torch.randn(20, 3, generator=torch.Generator().manual_seed(2)), torch.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train": X[0]}, r"features \(N, d\), got \(3,\)"),
+        ({"train": X * float("nan")}, "train features must be finite, got nan"),
+        ({"test": X[:0]}, r"got \(0, 3\)"),
+        ({"test": X[:, :2]}, "equally many features, got 3 and 2"),
+        ({"train": X * 1e30}, "below 1e15, got"),
+        ({"train_labels": Y[:5]}, r"train_labels must be int64 \(20,\), got torch.int64 \(5,\)"),
+        ({"train_labels": Y - 1}, "train_labels must be 0 or more, got -1"),
+        ({"test_labels": Y.float()}, "got torch.float32"),
+        ({"train_labels": Y * 0 + 3}, "nothing to tell apart: all train_labels are 3"),
+    ],
+)
+def test_probes_refuse(change, words):
+    for probe in (knn_top1, linear_top1):
+        with pytest.raises(ValueError, match=words):
+            probe(**{"train": X, "train_labels": Y, "test": X, "test_labels": Y} | change)
+
+
+@pytest.mark.parametrize(
+    ("probe", "options", "words"),
+    [
+        (knn_top1, {"k": 0}, "k must be .*got 0"),
+        (knn_top1, {"k": -3}, "got -3"),
+        (knn_top1, {"temperature": 0}, "temperature must be above 0, got 0"),
+        (knn_top1, {"temperature": float("nan")}, "got nan"),
+        (linear_top1, {"epochs": 0}, "epochs must be .*got 0"),
+        (linear_top1, {"weight_decays": ()}, r"several numbers, .*got \(\)"),
+        (linear_top1, {"weight_decays": (-1,)}, "weight_decays must lie between 0 and 100, got -1"),
+        (linear_top1, {"seed": 1.5}, "seed must be .*got 1.5"),
+    ],
+)
+def test_settings_of_probes_are_checked(probe, options, words):
+    with pytest.raises(ValueError, match=words):
+        probe(X, Y, X, Y, **options)
+
+
+def test_neighbours_vote_at_any_temperature():
+    for temperature in (1e-320, 1e-9, 1e-3):  # the nearest one decides, where exp alone would overflow
+        assert knn_top1(X, Y, X, Y, k=20, temperature=temperature) == 1.0
+    far = knn_top1(X, torch.cat((Y[:11], Y[:9] * 0)), X, Y * 0, temperature=1e9)  # all votes count the same
+    assert far == 1.0
+    same = knn_top1(X.double(), Y.tolist(), X.half(), Y.numpy(), k=1)
+    assert same == 1.0
 
 
 def test_probes_find_what_is_there_and_nothing_else():

@@ -18,6 +18,8 @@ from PIL import Image
 
 from mp3lib import load_images
 from mp3lib.data import read_picture
+from mp3lib.data.cifar_pickle import read_batch
+from mp3lib.data.formats import whole_numbers
 from mp3lib.data.layout import arrange, split_word
 
 RNG = np.random.default_rng(0)
@@ -335,6 +337,50 @@ def test_zips_that_python_cannot_read_get_a_sentence(change, words, tmp_path):
         load_images(tmp_path / "x.zip")
 
 
+def test_a_directory_that_hides_members_is_no_smaller_set(tmp_path):
+    """The directory of a zip has no checksum: a comment that is too long hides the entries after it."""
+    data = bytearray(packed(tmp_path / "x.zip"))
+    second = data.find(b"PK\1\2", data.find(b"PK\1\2") + 4)
+    third = data.find(b"PK\1\2", second + 4)
+    data[second + 32] = third - second  # the length of its comment
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(ValueError, match="its directory is damaged: it lists 5 of 6 members"):
+        load_images(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("name", [b".bc/0.png", b"abc/0.pn/"])
+def test_a_damaged_name_hides_no_picture(name, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for i in range(6):
+            archive.writestr(f"abc/{i}.png", png())
+    data = (tmp_path / "x.zip").read_bytes()
+    at = data.rfind(b"abc/0.png")  # in the directory
+    (tmp_path / "x.zip").write_bytes(data[:at] + name + data[at + 9 :])
+    with pytest.raises(ValueError, match="cannot be read to its end .File name in directory"):
+        load_images(tmp_path / "x.zip")
+
+
+def test_whole_zips_of_any_make_are_read(tmp_path, monkeypatch):
+    packed(tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip", "a") as archive:
+        archive.comment = b"made by hand"
+    whole = (tmp_path / "x.zip").read_bytes()
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)  # more members than this make it a zip64
+    zip64 = packed(tmp_path / "y.zip")
+    assert b"PK\6\6" in zip64
+    for data in (whole, b"a program that unpacks itself" + zip64, zip64 + b"\0\0 more", zip64):
+        (tmp_path / "x.zip").write_bytes(data)
+        assert loaded(tmp_path / "x.zip")[0] == (("a",), 5, 1)
+
+
+def test_a_zip_of_a_later_version_is_refused_in_a_sentence(tmp_path):
+    data = bytearray(packed(tmp_path / "x.zip"))
+    data[data.find(b"PK\1\2") + 6] = 200
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(ValueError, match="cannot be read to its end .zip file version 20.0"):
+        load_images(tmp_path / "x.zip")
+
+
 def test_bombs_are_refused_before_they_go_off(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/1.png", bytes(10**8))
@@ -489,6 +535,27 @@ def test_a_pickle_cannot_make_pointers(what, tmp_path):
         (tmp_path / "set" / name).write_bytes(pickle.dumps({"data": what, "labels": [0]}, protocol=2))
     with pytest.raises(ValueError, match="is no batch of CIFAR-10"):
         load_images(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("opcodes", "words"),
+    [
+        (b"Nr\xff\xff\xff\x0f", "LONG_BINPUT 268435455 in a file of"),
+        (b"Np99999999\n", "PUT 99999999 in a file of"),
+        (b"\x96\0\0\0\x80\0\0\0\0", "BYTEARRAY8 is longer than the file"),
+        (b")" + b"\x85" * 25_001, "more than 25,000 tuples"),
+        (b"\xff", "byte 3 is no opcode"),
+    ],
+)
+def test_a_pickle_cannot_take_memory_that_its_bytes_do_not_need(opcodes, words):
+    with pytest.raises(ValueError, match=words):
+        read_batch(b"\x80\x02}" + opcodes + b".", "data_batch_1")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, f"[{2**70}, 1]", "[true]", "{}"])
+def test_odd_labels_of_the_npm_package_are_refused(text):
+    with pytest.raises(ValueError, match="train_lables.json is not"):
+        whole_numbers(text.encode(), "train_lables.json")
 
 
 def test_what_does_not_fit_into_memory_is_refused_with_an_estimate():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import vit_pytorch.mp3 as reference
@@ -230,6 +231,22 @@ def test_grid_and_sizes_of_non_square_images():
         (dict(image_size=0), "image_size must be a positive whole number or a pair of them, got 0"),
         (dict(patch_size=(8, 8, 8)), r"got \(8, 8, 8\)"),
         (dict(dim=30), "multiple of 4, got 30"),
+        (dict(dim="16"), "multiple of 4, got '16'"),
+        (dict(heads=0), "heads must be a whole number, 1 or more, got 0"),
+        (dict(heads=1.5), "heads must be .*got 1.5"),
+        (dict(dim_head=0), "dim_head must be .*got 0"),
+        (dict(depth=-1), "depth must be a whole number, 0 to 1000, got -1"),
+        (dict(depth=1001), "depth must be .*got 1001"),
+        (dict(depth=10**9), "depth must be .*got 1000000000"),
+        (dict(mlp_dim=0), "mlp_dim must be .*got 0"),
+        (dict(mlp_dim=10**12), "parameters; accepted are at most 20,000,000,000"),
+        (dict(patch_size=2**31, image_size=2**31), "parameters; accepted are at most"),
+        (dict(channels=True), "channels must be .*got True"),
+        (dict(dropout=7), "dropout must lie between 0 and 1, got 7"),
+        (dict(dropout=float("nan")), "got nan"),
+        (dict(patch_norm="no"), "patch_norm must be True or False, got 'no'"),
+        (dict(classes=3), "classes must be .*got 3"),
+        (dict(classes="abcdefg"), "classes must be .*got 'abcdefg'"),
     ],
 )
 def test_vit_refuses(change, words):
@@ -244,6 +261,13 @@ def test_vit_refuses(change, words):
         (torch.zeros(3, 32, 32), r"got \(3, 32, 32\)"),
         (torch.zeros(2, 3, 32, 30), r"does not divide the images' size \(32, 30\)"),
         (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "floating point, got torch.uint8"),
+        (torch.zeros(2, 32, 32, 3), r"got \(2, 32, 32, 3\), which looks like .*permute\(0, 3, 1, 2\)"),
+        (torch.zeros(2, 3, 32, 32).numpy(), "must be a torch tensor"),
+        (torch.zeros(2, 3, 32, 32).half(), "dtype of the weights, torch.float32, got torch.float16"),
+        (torch.zeros(2, 3, 32, 32).double(), "got torch.float64"),
+        (torch.zeros(0, 3, 32, 32), r"at least one, got the shape \(0, 3, 32, 32\)"),
+        (torch.full((2, 3, 32, 32), float("nan")), "images must be finite, got nan"),
+        (torch.full((2, 3, 32, 32), -float("inf")), "images must be finite, got -inf"),
     ],
 )
 def test_vit_refuses_images(images, words):
@@ -281,3 +305,75 @@ def test_without_the_norm_of_patches_brightness_is_seen():
         "to_patch_embedding.1.weight",
         "to_patch_embedding.1.bias",
     }
+
+
+def test_the_number_of_parameters_is_known_before_a_layer_is_made(monkeypatch):
+    for norm in (True, False):
+        settings = SHAPES["wide"] | {"num_classes": 7, "patch_norm": norm}
+        number = sum(p.numel() for p in ViT(**settings).parameters())
+        monkeypatch.setattr("mp3lib.model.attention.MAX_PARAMETERS", number)
+        ViT(**settings)
+        monkeypatch.setattr("mp3lib.model.attention.MAX_PARAMETERS", number - 1)
+        with pytest.raises(ValueError, match=f"make {number} parameters"):
+            ViT(**settings)
+        monkeypatch.undo()
+    for kind, sizes in ((Attention, (10**6, 10**6)), (FeedForward, (10**6, 10**6))):
+        with pytest.raises(ValueError, match="parameters; accepted are at most"):
+            kind(*sizes)
+
+
+def test_images_of_the_weights_dtype_and_under_autocast_are_taken():
+    vit = ViT(num_classes=7, **SHAPES["square"])
+    images = torch.rand(2, 3, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert vit(images.bfloat16()).isfinite().all()
+        with pytest.raises(ValueError, match="got torch.float64"):
+            vit(images.double())
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        assert vit.to(dtype)(images.to(dtype)).dtype == dtype
+        with pytest.raises(ValueError, match=f"weights, {dtype}, got torch.float32"):
+            vit(images)
+
+
+def test_a_transformer_without_layers_and_numpys_numbers():
+    vit = ViT(num_classes=np.int64(2), image_size=np.int32(8), patch_size=4, dim=8, depth=0, heads=1, mlp_dim=4)
+    assert vit(torch.zeros(1, 3, 8, 8)).shape == (1, 2) and type(vit.config["image_size"]) is int
+    with pytest.raises(ValueError, match="holds no mp3lib Attention"), record_attention(vit):
+        pass
+
+
+def test_a_model_that_is_exported_or_mapped_over_is_not_looked_into():
+    vit = ViT(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=4).eval()
+    images = torch.rand(3, 3, 8, 8)
+    program = torch.export.export(vit, (images,), dynamic_shapes=({0: torch.export.Dim("b")},))
+    more = torch.rand(5, 3, 8, 8)
+    torch.testing.assert_close(program.module()(more), vit(more))
+    each = torch.func.vmap(lambda image: vit(image[None])[0])(images)
+    torch.testing.assert_close(each, vit(images))
+    with torch.device("meta"):
+        assert ViT(**vit.config)(torch.rand(2, 3, 8, 8)).shape == (2, 2)
+
+
+def test_a_compiled_model_is_recorded_and_its_weights_load():
+    vit = ViT(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=4).eval()
+    compiled, images = torch.compile(vit, backend="eager"), torch.rand(2, 3, 8, 8)
+    compiled(images)
+    for model in (vit, compiled):
+        with record_attention(model) as layers:
+            compiled(images)
+        assert len(layers) == 1 and torch.equal(layers[0], layers[0].clone())
+    other = ViT(**vit.config).eval()
+    assert all(name.startswith("_orig_mod.") for name in compiled.state_dict())
+    other.load_state_dict(compiled.state_dict())
+    assert torch.equal(other(images), vit(images))
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(2, 3, 5), torch.zeros(3, 16), torch.zeros(2, 3, 16).double(), None, "x"])
+def test_tokens_have_to_fit(wrong):
+    x = torch.zeros(2, 3, 16)
+    for part in (Attention(16), FeedForward(16, 8), Transformer(16, 1, 1, 4, 8)):
+        with pytest.raises(ValueError, match="^x must "):
+            part(wrong)
+    for context in (x[:1], x[:, :0], torch.zeros(2, 3, 5)):
+        with pytest.raises(ValueError, match="context must have the shape"):
+            Attention(16)(x, context=context)

@@ -59,6 +59,8 @@ def test_context_refuses(ratio):
         (1.0, "frozen", "got 1.0"),
         (0.05, "frozen", "hides none of 16 patches; use at least 0.0625"),
         (0.5, "thawed", '"frozen" or "updated", got \'thawed\''),
+        (float("nan"), "frozen", "both excluded, got nan"),
+        ("0.5", "frozen", "got '0.5'"),
     ],
 )
 def test_mp3_refuses(ratio, context, words):
@@ -267,3 +269,48 @@ def test_another_size_has_to_suit_patches_and_ratio():
         with_image_size(small(), 18)
     with pytest.raises(ValueError, match="hides none of 1 patches"):
         with_image_size(small(), 4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "n", "words"),
+    [(0, 4, "batch must .*got 0"), (-1, 4, "batch .*got -1"), (2.0, 4, "got 2.0"), (2, 0, "num_patches .*got 0"),
+     (True, 4, "got True"), (10**9, 10**9, "at most 2..31, got 1000000000")],
+)  # fmt: skip
+def test_a_context_is_of_something(batch, n, words):
+    with pytest.raises(ValueError, match=words):
+        sample_context(batch, n, 0.5)
+
+
+@pytest.mark.parametrize("name", ["vit.to_patch_embedding.2.weight", "vit.transformer.layers.1.0.to_kv.weight",
+                                  "mlp_head.1.bias"])  # fmt: skip
+def test_a_model_whose_weights_are_not_finite_predicts_nothing(name):
+    mp3 = small()
+    with torch.no_grad():
+        mp3.get_parameter(name).view(-1)[0] = float("nan")
+    with pytest.raises(ValueError, match=f"weights of the model are not finite .{name} holds nan"):
+        mp3.predict(pictures())
+
+
+@pytest.mark.slow
+def test_a_compiled_model_takes_several_batch_sizes():
+    mp3 = small().eval()
+    compiled = torch.compile(mp3, backend="eager")
+    for batch in (4, 6, 9):
+        torch.manual_seed(1)
+        expected = mp3(pictures(batch))
+        torch.manual_seed(1)
+        torch.testing.assert_close(compiled(pictures(batch)), expected)
+
+
+def test_weights_of_a_compiled_vit_inside_load():
+    mp3 = small()
+    state = MP3(torch.compile(mp3.vit, backend="eager"), 0.5).state_dict()
+    assert any("_orig_mod" in name for name in state)
+    other = small()
+    other.load_state_dict(state)
+    assert torch.equal(other.vit.linear_head[1].weight, mp3.vit.linear_head[1].weight)
+
+
+def test_a_head_for_too_many_positions_is_refused_before_it_is_made():
+    with pytest.raises(ValueError, match="parameters; accepted are at most"):
+        small(image_size=10**7)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def test_the_page_of_licences_has_every_dependency():
     tool = load_tool("licences")
     page = tool.PAGE.read_text(encoding="utf-8")
     assert tool.names_on(page) == tool.direct() and "torch" in tool.direct()
-    assert "not installed" not in page and "see the package" not in page
+    assert "not installed" not in page and "see the package" not in page.split("## What these")[0]
     assert all(tool.licence(name) for name in tool.direct()) and tool.licence("no-such-package") == ""
 
 
@@ -278,3 +279,19 @@ def test_lowest_versions_are_those_of_pyproject(capsys, monkeypatch):
     for requirement in ("x", "x<2", "x>=1,<2"):
         with pytest.raises(ValueError, match="not of the form"):
             tool.lowest({"dependencies": [requirement]})
+
+
+# --- workflows --------------------------------------------------------------------------------------------------------
+
+
+def test_actions_are_named_by_commit_and_version():
+    lines = [
+        line.split("uses:")[1].strip()
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert len(lines) >= 8
+    for line in lines:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+    assert len({line for line in lines}) == len({line.split("@")[0] for line in lines}), "one version of each action"

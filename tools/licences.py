@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "LICENSES.md"
 TEXT = """# Licences of the dependencies
 
-mp3lib itself is under the [MIT licence](../LICENSE). It contains no code of these packages: pip installs them beside it.
+mp3lib itself is under the [MIT licence](../LICENSE). It contains no code of these packages: pip installs them.
 `python tools/licences.py` writes this page from the metadata of the installed packages ({system}, Python {python}).
 
 ## What mp3lib needs at run time
@@ -26,7 +26,8 @@ mp3lib itself is under the [MIT licence](../LICENSE). It contains no code of the
 
 ## What these packages need in turn
 
-This list depends on the system and on the versions. On Linux, PyTorch from PyPI may add NVIDIA's libraries, which have a licence of NVIDIA's own.
+This list depends on the system and on the versions.
+On Linux, PyTorch from PyPI brings NVIDIA's libraries, which have a licence of NVIDIA's own.
 
 {indirect}
 """
@@ -68,7 +69,7 @@ def licence(name: str) -> str:
         return ""
     classifiers = [c.split(" :: ")[-1] for c in about.get_all("Classifier", []) if c.startswith("License ::")]
     field = (about.get("License") or "").strip()
-    short = field if field and "\n" not in field and len(field) < 80 else ""
+    short = field if field and "\n" not in field and len(field) < 80 and field != "UNKNOWN" else ""
     said = about.get("License-Expression") or short or ", ".join(classifiers) or "see the package"
     return re.sub(r"\s+", " ", said)
 

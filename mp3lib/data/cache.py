@@ -93,7 +93,7 @@ def is_held(path: Path) -> bool:
         changed = path.lstat().st_mtime
         if holder[2] not in (None, part_name().removeprefix(f"{_PART}{os.getpid()}-")[:-1]):
             return time.time() - changed < _OTHER_MACHINE
-        return psutil.Process(int(holder[1])).create_time() < changed + 2  # a later process only has the same number
+        return psutil.Process(int(holder[1])).create_time() < changed + 60  # a later one has only the number
     except (psutil.NoSuchProcess, OSError, OverflowError):
         return False
     except psutil.Error:

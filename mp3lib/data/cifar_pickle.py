@@ -10,12 +10,21 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
+COUNTED = {  # how many bytes tell how many bytes of an argument follow
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+MOST_TUPLES = 25_000  # a batch has one for each label at most; tuples inside each other could exhaust the stack
 NUMBER = re.compile(r"[<>|=]?(u[1248]|i[1248]|f[248]|b1)")
 
 
@@ -106,6 +115,41 @@ class NumbersOnly(pickle.Unpickler):
         raise pickle.UnpicklingError("refused a reference to something outside of the file")
 
 
+def check_opcodes(data: bytes) -> None:
+    """Read over the opcodes of a pickle, and refuse what makes the unpickler take memory that its bytes do not need.
+
+    Raises:
+        UnpicklingError: for an unknown opcode, an argument that is longer than the file, the number of a memo that is
+            higher than the file has bytes, or more tuples than a batch has.
+    """
+    at, tuples = 0, 0
+    while at < len(data):
+        opcode = OPCODES.get(data[at])
+        if opcode is None:
+            raise pickle.UnpicklingError(f"byte {at} is no opcode of a pickle")
+        at += 1
+        begin, length = at, opcode.arg.n if opcode.arg else 0
+        if length == pickletools.UP_TO_NEWLINE:
+            for _ in range(2 if opcode.name in ("GLOBAL", "INST") else 1):
+                at = data.find(b"\n", at) + 1 or len(data)
+        elif length in COUNTED:
+            at += COUNTED[length] + int.from_bytes(data[at : at + COUNTED[length]], "little")
+        else:
+            at += length
+        if at > len(data):
+            raise pickle.UnpicklingError(f"the argument of {opcode.name} is longer than the file")
+        if opcode.name.endswith("PUT"):
+            memo = data[begin:at]
+            number = int(memo) if opcode.name == "PUT" else int.from_bytes(memo, "little")
+            if number > len(data):
+                raise pickle.UnpicklingError(f"{opcode.name} {number} in a file of {len(data)} bytes")
+        tuples += opcode.name.startswith("TUPLE")
+        if tuples > MOST_TUPLES:
+            raise pickle.UnpicklingError(f"it has more than {MOST_TUPLES:,} tuples")
+        if opcode.name == "STOP":
+            return
+
+
 def read_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 3, 32, 32) uint8 and labels (N,) int64 of one batch of CIFAR-10.
 
@@ -113,6 +157,7 @@ def read_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
         ValueError: for anything else than such a batch; ``name`` is named.
     """
     try:
+        check_opcodes(data)
         batch = NumbersOnly(io.BytesIO(data), encoding="bytes").load()
         batch = {text(key): value for key, value in batch.items()}
         images, labels = (plain(batch[key]) for key in ("data", "labels"))

@@ -114,8 +114,12 @@ def read_bytes(path: str | Path, most: int) -> bytes:
 
 
 def in_zip(path: Path, archive: zipfile.ZipFile) -> Files:
+    check_directory(path, archive)
     members = [info for info in archive.infolist() if not info.is_dir()]
     check_zip(path, members)
+    for info in archive.infolist():
+        if info.is_dir() or any(hidden(part) for part in PurePosixPath(info.filename).parts):
+            archive.open(info).close()  # compares the name with the one beside the bytes: neither has a checksum
     left_out: Counter[str] = Counter()
     entries = []
     for info in members:
@@ -129,6 +133,26 @@ def in_zip(path: Path, archive: zipfile.ZipFile) -> Files:
 
         entries.append(Entry(info.filename, info.file_size, lambda info=info: archive.read(info), begin))
     return Files(entries, [f"left out {count} {what}" for what, count in left_out.items()])
+
+
+def check_directory(path: Path, archive: zipfile.ZipFile) -> None:
+    """Compare the number of members with the one at the end of the archive: a damaged directory can hide members."""
+    with open(path, "rb") as file:
+        file.seek(max(path.stat().st_size - (1 << 16) - 98, 0))  # its longest comment, and the records before that
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if tail[-22:-18] == b"PK\5\6" and tail.endswith(b"\0\0"):
+        at = len(tail) - 22
+    end, end64 = tail[at : at + 22], tail[max(at - 76, 0) : at]
+    number, said = len(archive.infolist()), int.from_bytes(end[10:12], "little")
+    if end64.startswith(b"PK\6\6"):
+        said = int.from_bytes(end64[32:40], "little")
+    elif end.startswith(b"PK\5\6"):
+        number %= 1 << 16  # as older programs count
+    else:
+        raise zipfile.BadZipFile("its end is damaged")
+    if number != said:
+        raise zipfile.BadZipFile(f"its directory is damaged: it lists {number:,} of {said:,} members")
 
 
 def check_zip(path: Path, members: list[zipfile.ZipInfo]) -> None:

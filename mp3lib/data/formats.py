@@ -40,6 +40,10 @@ NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no
     ".txt .csv .tsv .json .jsonl .xml .yaml .yml .md .html .py .ipynb .ini .db .log .pdf .toml .cfg .mat .bib "
     ".safetensors".split()
 )
+DAMAGE = (  # what the readers of archives raise where one is damaged
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
+    UnicodeError,
+)  # fmt: skip
 BLOCK = 256  # pictures decoded at a time
 SHARE_OF_MEMORY = 0.8  # of what is free: what a data set may take
 COPIES = 2.3  # how many times the pixels are in memory at the worst moment of loading
@@ -77,7 +81,7 @@ def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
         with files_of(path) as (entries, notes):
             arrays = from_entries(entries, path, size)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read to its end ({reason}). Accepted: {ACCEPTED}") from None
     arrays.notes += tuple(notes)
@@ -302,8 +306,8 @@ def from_sprites(files: dict[str, bytes], path: Path) -> Arrays:
 
 def sprite(data: bytes, name: str) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            if picture.width != 1024 or picture.height > 100_000:
+        with decode.without_warnings(), Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.width != 1024 or picture.height > 50_000:
                 raise ValueError(f"it has {picture.width} x {picture.height} pixels")
             rows = np.asarray(picture.convert("RGB"))
     except Exception as error:  # Pillow raises many kinds
@@ -314,10 +318,10 @@ def sprite(data: bytes, name: str) -> np.ndarray:
 def whole_numbers(data: bytes, name: str) -> np.ndarray:
     try:
         labels = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} is not JSON ({error})") from None
-    if not isinstance(labels, list) or not all(isinstance(n, int) and not isinstance(n, bool) for n in labels):
-        raise ValueError(f"{name} is not a list of whole numbers")
+    if not isinstance(labels, list) or not all(type(n) is int and abs(n) < 1 << 31 for n in labels):
+        raise ValueError(f"{name} is not a list of labels")
     return np.asarray(labels, dtype=np.int64)
 
 
@@ -427,7 +431,7 @@ def class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple
     try:
         features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
         return tuple(map(str, features[label]["names"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ()
 
 

@@ -45,11 +45,10 @@ def position_accuracy(
         ValueError: for images of another form or size, a ratio, batch size or seed out of range, and weights that are
             not finite.
     """
-    images, batch_size, seed = (
-        as_images(images, channels=mp3.vit.channels),
-        whole("batch_size", batch_size),
-        seed_number(seed),
-    )
+    if not hasattr(mp3, "mlp_head"):
+        raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
+    images = as_images(images, channels=mp3.vit.channels)
+    batch_size, seed = whole("batch_size", batch_size), seed_number(seed)
     if not isinstance(mask_ratios, Iterable) or isinstance(mask_ratios, str):
         raise ValueError(f"mask_ratios must be several numbers, such as (0.75,), got {shown(mask_ratios)}")
     mask_ratios = [mask_share("mask_ratios", ratio) for ratio in mask_ratios]

@@ -25,6 +25,7 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
         ValueError: for images of another form, labels that are not N classes of the model, and weights that are not
             finite.
     """
+    check_vit(vit)
     images = as_images(images, channels=vit.channels)
     labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
     if labels.max() >= vit.num_classes:
@@ -50,6 +51,7 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
     Raises:
         ValueError: for images of another form, and for weights that are not finite.
     """
+    check_vit(vit)
     images, batch_size = as_images(images, channels=vit.channels), whole("batch_size", batch_size)
     check_weights(vit)
     was_training, weight = vit.training, next(vit.parameters())
@@ -63,6 +65,11 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
     finally:
         vit.train(was_training)
     return torch.cat(parts)
+
+
+def check_vit(vit: ViT) -> None:
+    if not hasattr(vit, "linear_head"):
+        raise ValueError(f"vit must be a ViT, got {shown(vit)}; an MP3 has one as its .vit")
 
 
 def check_output(output: Tensor) -> None:

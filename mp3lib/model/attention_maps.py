@@ -86,7 +86,7 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
     if context.min() < 0 or context.max() >= n:
         raise ValueError(f"context indices must be 0 to {n - 1}, got {context.min()} to {context.max()}")
     if ((in_order := context.sort(dim=-1).values)[..., 1:] == in_order[..., :-1]).any():
-        raise ValueError(f"context names a patch twice: {in_order.tolist()}")
+        raise ValueError(f"context names a patch twice, got {shown(in_order.tolist())}")
     check_rows(attn)
     columns = context.expand(b, k)[:, None].expand(b, n, k)
     pixels = torch.eye(n, dtype=attn.dtype, device=attn.device).expand(b, n, n)  # before the first layer

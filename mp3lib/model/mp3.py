@@ -48,7 +48,10 @@ def sample_context(
         if batch * num_patches > MAX_PATCHES:
             raise ValueError(f"batch * num_patches must be at most 2**31, got {batch} * {num_patches}")
     draw_on = generator.device if generator is not None else device
-    shuffled = torch.rand(batch, num_patches, generator=generator, device=draw_on).argsort(dim=-1).to(device or draw_on)
+    given = (
+        {} if generator is None else {"generator": generator}
+    )  # torch.compile knows no generator for two batch sizes
+    shuffled = torch.rand(batch, num_patches, device=draw_on, **given).argsort(dim=-1).to(device or draw_on)
     num_hidden = int(mask_ratio * num_patches)
     return shuffled[:, num_hidden:], shuffled[:, :num_hidden]
 
@@ -180,6 +183,7 @@ class MP3(nn.Module, SavedModel):
             ValueError: for images that ``ViT.embed`` refuses or that are of another size, a context that is empty,
                 repeated or out of range, and weights that are not finite.
         """
+        check_weights(self)
         tokens = self.embed(images)
         b, n, _ = tokens.shape
         if context is None:
@@ -203,7 +207,6 @@ class MP3(nn.Module, SavedModel):
             logits = self.position_logits(tokens, queries, context)
         logits = logits.gather(1, back[:, :, None].expand(-1, -1, n)).float()
         if not is_finite(logits):
-            check_weights(self)
             raise ValueError(f"the model's numbers are too large for {tokens.dtype}: the logits are not finite")
         labels = torch.arange(n, device=tokens.device).expand(b, n)
         loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(b, n)
@@ -251,5 +254,5 @@ def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:
     in_order = context.sort(dim=1).values
     if (in_order[:, 1:] == in_order[:, :-1]).any():
         twice = in_order[:, 1:][in_order[:, 1:] == in_order[:, :-1]][0].item()
-        raise ValueError(f"context names a patch twice: {twice}")
+        raise ValueError(f"context names a patch twice, got {twice} again")
     return context

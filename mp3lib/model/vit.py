@@ -192,7 +192,15 @@ class ViT(nn.Module, SavedModel):
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raise ``ValueError`` if a weight is not finite: what such a model gives means nothing."""
+    """Raise ``ValueError`` if a weight is not finite: what such a model gives means nothing.
+
+    Its output alone does not tell: attention on a CPU gives finite numbers for some weights that are not.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    sums = [p.detach().sum(dtype=torch.float32) for p in model.parameters()]  # not finite if a weight is not
+    if not sums or is_finite(torch.stack([total.to(sums[0].device) for total in sums])):
+        return
     for name, weight in model.named_parameters():
         if not is_finite(weight):
             raise ValueError(

@@ -40,13 +40,15 @@ def keep_own_weights(accelerator: Accelerator, model: nn.Module, average: Averag
     pickled.
     """
 
+    own = getattr(model, "_orig_mod", model)  # the model inside torch.compile's
+
     def save(models: list, weights: list[dict], folder: str) -> None:
-        weights[:] = [model.state_dict()]
+        weights[:] = [own.state_dict()]
         if average is not None and accelerator.is_main_process:
             save_file({name: t.contiguous() for name, t in average.state_dict().items()}, Path(folder) / AVERAGE)
 
     def load(models: list, folder: str) -> None:
-        models[:] = [model]
+        models[:] = [own]
         if average is not None:
             average.load_state_dict(load_file(Path(folder) / AVERAGE))
 

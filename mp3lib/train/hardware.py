@@ -22,8 +22,8 @@ def resolve_precision(precision: str) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if torch.backends.mps.is_available() and not on_cpu:
         return "float32"
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return "bf16" if any(getattr(torch.cpu, check, bool)() for check in checks) else "float32"
+    has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # not in older versions
+    return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "float32"
 
 
 def keep_memory() -> bool:

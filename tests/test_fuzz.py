@@ -1,0 +1,116 @@
+"""tools/fuzz.py: a few cases of each kind have no fault, and what would be a fault is seen as one."""
+
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = pytest.mark.posix  # its processes are forks
+
+
+@pytest.fixture(scope="module")
+def fuzz():
+    spec = importlib.util.spec_from_file_location("fuzz_tool", ROOT / "tools" / "fuzz.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_a_few_hundred_damaged_inputs_have_no_fault(fuzz):
+    """In a process of its own: threads of other tests would not survive a fork."""
+    quick = [name for name in fuzz.KINDS if name not in ("run folders", "configurations")]
+    command = [sys.executable, str(ROOT / "tools" / "fuzz.py"), "--cases", "400", "--seed", "7", "--only", *quick]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1].split()
+    assert last[0] == "all" and int(last[1]) >= 390 and last[4] == "0" and int(last[2]) > 20
+
+
+@pytest.mark.slow
+def test_kills_leave_the_cache_readable_or_absent(fuzz):
+    found = fuzz.kill_writers(3, 0, tell=lambda line: None)
+    assert found["damaged"] == found["not swept by the next write"] == 0 and found["readable"] + found["absent"] == 3
+
+
+def faults() -> dict:
+    def ends(draw, room):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def raises(draw, room):
+        raise KeyError("no sentence")
+
+    def decodes(draw, room):
+        b"\xff".decode("utf-8")
+
+    def warns(draw, room):
+        warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+
+    def hangs(draw, room):
+        time.sleep(60)
+
+    def grows(draw, room):
+        assert len(bytearray(b"x") * 50_000_000) == 50_000_000
+
+    def refuses(draw, room):
+        raise ValueError("the file is no picture")
+
+    return {
+        "ends": (ends, "the process ended with status -11"),
+        "raises": (raises, "KeyError"),
+        "decodes": (decodes, "UnicodeDecodeError"),
+        "warns": (warns, "a warning: RuntimeWarning: overflow"),
+        "hangs": (hangs, "over 1 s"),
+        "grows": (grows, "GB of memory"),
+        "refuses": (refuses, ""),
+    }
+
+
+@pytest.mark.parametrize("name", faults())
+def test_each_fault_is_counted_and_the_next_case_runs(name, fuzz, monkeypatch):
+    case, words = faults()[name]
+    monkeypatch.setitem(fuzz.KINDS, name, fuzz.Kind(1, lambda draw, room: case(draw, room)))
+    if name == "hangs":
+        monkeypatch.setattr(fuzz, "SECONDS", 1)
+        monkeypatch.setattr(fuzz, "FIRST_SECONDS", 0)
+    if name == "grows":
+        monkeypatch.setattr(fuzz, "MEMORY", fuzz.memory() // 4)
+    result = fuzz.run_kind(name, 2, 0, tell=lambda line: None)
+    assert result["tried"] == 2
+    if name == "refuses":
+        assert result["refused"] == 2 and result["last refusal"] == "the file is no picture"
+    else:
+        assert result["fault"] == 2 and all(words in fault["fault"] for fault in result["faults"]), result
+
+
+def test_a_pickle_that_does_something_is_seen(fuzz, monkeypatch):
+    monkeypatch.setattr(fuzz, "read_batch", lambda data, name: open(os.devnull).close())
+    fuzz.watch.cache_clear()
+    with pytest.raises(fuzz.Fault, match="the pickle did something"):
+        fuzz.read_watched(b"")
+
+
+def test_wrong_labels_and_pixels_are_seen(fuzz, monkeypatch, tmp_path):
+    monkeypatch.setattr(fuzz, "flipped_or_cut", lambda draw, data: data)
+    monkeypatch.setattr(fuzz, "right_fingerprint", lambda: "0" * 32)
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(fuzz.Fault, match="wrong pixels or labels"):
+        fuzz.case_archive("tar.gz", random.Random(0), tmp_path)
+
+
+def test_the_stored_result_has_no_fault(fuzz):
+    stored = json.loads(fuzz.RESULT.read_text(encoding="utf-8"))
+    assert set(stored["kinds"]) == set(fuzz.KINDS) and all(kind["fault"] == 0 for kind in stored["kinds"].values())
+    files = sum(kind["tried"] for name, kind in stored["kinds"].items() if not fuzz.KINDS[name].configuration)
+    assert files >= 10_000 and stored["kinds"]["configurations"]["tried"] >= 2_000
+    assert stored["versions"]["python"] and stored["kills"]["damaged"] == 0
