@@ -35,8 +35,12 @@ def pytest_configure(config):
 def pytest_sessionstart(session):
     """Bring the data before any notebook asks for them: a download would add a progress bar to its output."""
     if session.config.option.nbval or session.config.option.nbval_lax:
+        import matplotlib
+
         from mp3lib import load_images
 
+        # Where its folder cannot be written, matplotlib warns here, and kernels inherit the folder that it takes.
+        matplotlib.get_cachedir(), matplotlib.get_configdir()
         with contextlib.redirect_stdout(io.StringIO()):
             load_images("auto")
 

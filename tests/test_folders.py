@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import tarfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -138,6 +139,19 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     before = load_images(tmp_path / "set").fingerprint
     (tmp_path / "elsewhere/000.png").write_bytes(png())
     assert load_images(tmp_path / "set").fingerprint != before  # the cache sees changes behind links
+
+
+def test_folders_that_all_link_to_each_other_are_refused_soon(tmp_path):
+    names = [str(i) for i in range(12)]  # 12! paths
+    for name in names:
+        fill(tmp_path / "set" / name, 1)
+        for other in names:
+            if other != name:
+                (tmp_path / "set" / name / f"to {other}").symlink_to(tmp_path / "set" / other)
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="holds links that lead to the folder .* over 100 times"):
+        load_images(tmp_path / "set")
+    assert time.monotonic() - start < 20
 
 
 def test_hard_links_inside_an_archive_are_followed(tmp_path):

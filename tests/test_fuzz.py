@@ -45,7 +45,7 @@ def test_kills_leave_the_cache_readable_or_absent(fuzz):
 
 def faults() -> dict:
     def ends(draw, room):
-        os.kill(os.getpid(), signal.SIGSEGV)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def raises(draw, room):
         raise KeyError("no sentence")
@@ -66,7 +66,7 @@ def faults() -> dict:
         raise ValueError("the file is no picture")
 
     return {
-        "ends": (ends, "the process ended with status -11"),
+        "ends": (ends, "the process ended with status -9"),
         "raises": (raises, "KeyError"),
         "decodes": (decodes, "UnicodeDecodeError"),
         "warns": (warns, "a warning: RuntimeWarning: overflow"),

@@ -864,7 +864,10 @@ def run_case(name: str, number: int, seed: int) -> tuple[str, str]:
                         where = where.tb_next
                     place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}"
                     return "fault", f"{type(error).__name__} ({place}): {' '.join(str(error).split())[:200]}"
-                outcome = "refused", " ".join(str(error).split())[:200]
+                outcome = (
+                    "refused",
+                    " ".join(str(error).replace(f"{room}{os.sep}", "").replace(room, "x").split())[:200],
+                )
             else:
                 outcome = "right", ""
     if caught:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 LARGEST_FILE = 1 << 29  # bytes of a file that is read at once
+MOST_VISITS = 100  # of one folder, through links: folders that link to each other have paths without number
 LARGEST_RATIO = 200  # bytes unpacked for each byte of an archive; pictures hardly shrink
 SYSTEM_FOLDERS = ("__MACOSX", "__pycache__")
 
@@ -65,12 +66,16 @@ def in_folder(path: Path) -> Files:
     entries: list[Entry] = []
     left_out: Counter[str] = Counter()
     notes: list[str] = []
+    visits: Counter[tuple[int, int]] = Counter()
 
     def walk(folder: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
         about = os.stat(folder)
         if (about.st_dev, about.st_ino) in above:
             left_out["link(s) that lead back to a folder around them"] += 1
             return
+        visits[about.st_dev, about.st_ino] += 1
+        if visits[about.st_dev, about.st_ino] > MOST_VISITS:
+            raise ValueError(f"{path} holds links that lead to the folder {readable(inside)} over {MOST_VISITS} times")
         above |= {(about.st_dev, about.st_ino)}
         try:
             names = sorted(os.listdir(folder))
