@@ -68,6 +68,8 @@ LAYOUTS = {  # folder: number of pictures; what it should become
     "below": ({"images/train/a": 5, "images/train/b": 5, "images/val/a": 2}, (2, 10, 2)),
     "class first": ({"x/train": 5, "y/train": 5, "x/test": 2, "y/test": 2}, (2, 10, 4)),
     "three splits": ({"train/a": 5, "train/b": 5, "val/a": 2, "test/a": 3}, (2, 10, 3)),
+    "labelled val": ({"train/a": 5, "train/b": 5, "val/a": 2, "val/b": 2, "test": 7}, (2, 10, 4)),
+    "kaggle": ({"train/cat": 10, "train/dog": 10, "test1": 6}, (2, 18, 2)),
     "unlabelled test": ({"train/cat": 12, "train/dog": 12, "test": 8}, (2, 22, 2)),
     "neutral test": ({"train/n1/images": 10, "train/n2/images": 10, "val/images": 6}, (2, 18, 2)),
     "unsup": ({"train/a": 10, "train/b": 10, "test/a": 2, "unsup": 7}, (2, 20, 2)),

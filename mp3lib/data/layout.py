@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -102,14 +101,25 @@ def split_level(folders: Sequence[Sequence[str]]) -> int | None:
 
 
 def by_split(paths: Sequence[str], folders: list[list[str]], level: int, root: str) -> Layout:
-    """The layout where the folders of a level name the splits."""
-    names = Counter(parts[level] for parts in folders if len(parts) > level)
-    train = [name for name in names if is_train(name)]
-    test = sorted((name for name in names if is_test(name)), key=lambda name: TEST.index(split_word(name)))
-    test = [name for name in test if split_word(name) == split_word(test[0])]
+    """The layout where the folders of a level name the splits; the test set is the first that has labels."""
+    names = {parts[level] for parts in folders if len(parts) > level}
+    train = {name for name in names if is_train(name)}
+    tests = sorted({split_word(name) for name in names if is_test(name)}, key=TEST.index) or [None]
+    layouts = (
+        with_test(paths, folders, level, root, train, {name for name in names if test and split_word(name) == test})
+        for test in tests
+    )
+    first = next(layouts)
+    return first if first.has_split else next((layout for layout in layouts if layout.has_split), first)
+
+
+def with_test(
+    paths: Sequence[str], folders: list[list[str]], level: int, root: str, train: set[str], test: set[str]
+) -> Layout:
+    """The layout whose training and test pictures lie in these folders of a level."""
     inside: dict[int, tuple[bool, list[str]]] = {}  # of each picture in use: in the test set, folders around it
     for i, parts in enumerate(folders):
-        if len(parts) > level and parts[level] in (*train, *test):
+        if len(parts) > level and parts[level] in train | test:
             inside[i] = parts[level] in test, parts[:level] + parts[level + 1 :]
     for in_test in (False, True):  # train/train/<class>, train/images/<class>
         while common := common_folder([parts for t, parts in inside.values() if t == in_test], in_test):
