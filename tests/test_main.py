@@ -36,10 +36,17 @@ def test_data_fetch_without_any_source_says_what_to_do(capsys):
 def test_data_status_and_clear(capsys, tmp_path):
     assert main(["data", "status"]) == 0
     assert "no CIFAR-10" in capsys.readouterr().out
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "images-abc.safetensors").write_bytes(b"x")
+    (tmp_path / "mine").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 32), (number, 0, 99)).save(tmp_path / "mine" / f"{number}.png")
+    load_images(tmp_path / "mine")
+    (ours,) = (tmp_path / "cache").glob("images-*.safetensors")
+    theirs = tmp_path / "cache" / "images-abc.safetensors"
+    theirs.write_bytes(b"x")
+    capsys.readouterr()
     assert main(["data", "clear"]) == 0
-    assert "removed" in capsys.readouterr().out and not list((tmp_path / "cache").iterdir())
+    assert f"removed {ours}" in capsys.readouterr().out
+    assert theirs.exists() and not ours.exists()
 
 
 def test_a_path_that_is_not_there_is_named(capsys, tmp_path):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "LICENSES.md"
 TEXT = """# Licences of the dependencies
 
-mp3lib itself is under the [MIT licence](../LICENSE). It contains no code of these packages: pip installs them.
+mp3lib itself is under the MIT licence (`LICENSE`). It contains no code of these packages: pip installs them.
 `python tools/licences.py` writes this page from the metadata of the installed packages ({system}, Python {python}).
 
 ## What mp3lib needs at run time
