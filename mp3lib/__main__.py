@@ -264,6 +264,9 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Returns 0, or 1 after an error, or 130 after an interruption; wrong arguments exit with 2."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     args = parser().parse_args(argv)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)
@@ -275,7 +278,8 @@ def main(argv: list[str] | None = None) -> int:
         figures = COMMANDS[args.command](args)
         if getattr(args, "json", False):
             print(json.dumps(figures))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print(interrupted(args), file=sys.stderr)
         return 130
@@ -299,9 +303,8 @@ def interrupted(args: argparse.Namespace) -> str:
     """What is left of an interrupted command, and how it goes on."""
     if args.command not in ("pretrain", "finetune"):
         return "interrupted: nothing was written"
-    from .train.checkpoint import checkpoints
-
-    if kept := checkpoints(args.out):
+    # Without an import: the command may have been interrupted while PyTorch was being imported.
+    if kept := sorted(args.out.glob("checkpoint-" + "[0-9]" * 8), reverse=True):
         return f"interrupted: {kept[0]} is kept; the same command with --resume goes on from there"
     return f"interrupted before the first checkpoint in {args.out}: the same command with --resume starts anew"
 

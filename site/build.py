@@ -104,7 +104,7 @@ def lay_out_notebook(path: Path, source: Path) -> None:
 # --- the library ------------------------------------------------------------------------------------------------------
 
 
-INTERNAL = {"cli", "luma"}  # modules beside the packages that nobody is meant to import
+INTERNAL = {"arguments", "cli", "luma", "paths"}  # modules beside the packages that nobody is meant to import
 
 
 def modules() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -577,3 +578,89 @@ def test_odd_labels_of_the_npm_package_are_refused(text):
 def test_what_does_not_fit_into_memory_is_refused_with_an_estimate():
     with pytest.raises(ValueError, match=r"12,000 pictures of 4000 x 4000 pixels take about 13\d\d.* GB"):
         load_images("scenes", size=4000)
+
+
+# --- what a hostile reader found --------------------------------------------------------------------------------------
+
+
+def test_the_word_nearest_to_the_rows_names_their_split(tmp_path):
+    for folder in ("training_corpus", "dev-kit"):
+        table(tmp_path / folder / "set/train.parquet", image=cells(8), label=[0, 1] * 4)
+        table(tmp_path / folder / "set/test.parquet", image=cells(4), label=[0, 1] * 2)
+        assert loaded(tmp_path / folder)[0] == (("0", "1"), 8, 4)
+    table(tmp_path / "plain/mnist.parquet", image=cells(8), label=[0, 1] * 4)
+    table(tmp_path / "plain/mnist_test.parquet", image=cells(4), label=[0, 1] * 2)
+    assert loaded(tmp_path / "plain")[0] == (("0", "1"), 8, 4)
+
+
+def test_parquet_takes_the_first_test_split_with_labels_and_refuses_tests_alone(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(20), label=[0, 1] * 10)
+    table(tmp_path / "set/validation.parquet", image=cells(4), label=[0, 1] * 2)
+    table(tmp_path / "set/test.parquet", image=cells(4), label=[-1] * 4)
+    assert loaded(tmp_path / "set")[0] == (("0", "1"), 20, 4)
+    (tmp_path / "set/train.parquet").unlink()
+    table(tmp_path / "set/test.parquet", image=cells(4), label=[0, 1] * 2)
+    with pytest.raises(ValueError, match="holds the splits test and validation, but none for training"):
+        load_images(tmp_path / "set")
+
+
+def test_each_parquet_file_names_its_own_labels(tmp_path):
+    for part, names in (("train", ["cat", "dog"]), ("test", ["dog", "cat"])):
+        columns = {"image": [png(Image.new("RGB", (32, 32), (i, 0, 0))) for i in range(4)], "label": [0, 1] * 2}
+        feature = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        made = pyarrow.table(columns).replace_schema_metadata({"huggingface": json.dumps(feature)})
+        (tmp_path / "set").mkdir(exist_ok=True)
+        parquet.write_table(made, tmp_path / "set" / f"{part}.parquet")
+    images = load_images(tmp_path / "set")
+    for split, first in ((images.train, "cat"), (images.test, "dog")):
+        for image, label in zip(split.images, split.labels, strict=True):
+            other = {"cat": "dog", "dog": "cat"}[first]
+            assert images.classes[label] == (first if image[0, 0, 0] % 2 == 0 else other)
+
+
+def test_a_parquet_file_without_labels_beside_labelled_ones_is_left_out(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(10), label=[0, 1] * 5)
+    table(tmp_path / "set/test.parquet", image=cells(4))
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 8, 2) and any("left out 4" in note and "no label" in note for note in notes)
+
+
+def test_ten_classes_are_not_cifar10(tmp_path):
+    table(tmp_path / "mnist/train.parquet", image=cells(20), label=[*range(10)] * 2)
+    assert loaded(tmp_path / "mnist")[0][0] == tuple("0123456789")
+
+
+def test_folders_that_are_joined_and_classes_without_training_pictures_are_named(tmp_path):
+    for folder in ("train1/cat", "train2/cat", "train1/dog", "test1/cat", "test1/eel"):
+        fill(tmp_path / "set" / folder, 3)
+    _, notes = loaded(tmp_path / "set")
+    assert any("the folders train1, train2 were joined" in note for note in notes)
+    assert any("no training picture has the class eel" in note for note in notes)
+
+
+@pytest.mark.parametrize("names", ["train\\{}\\{}.png", "./train/{}/{}.png", "/train/{}/{}.png"])
+def test_names_in_archives_are_made_plain(names, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for i in range(8):
+            archive.writestr(zipfile.ZipInfo(names.format("ab"[i % 2], i)), png())
+        archive.writestr(zipfile.ZipInfo("../test/a/9.png"), png())
+        for _ in range(2):
+            archive.writestr(zipfile.ZipInfo("train/a/0.png"), png())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        images = load_images(tmp_path / "x.zip")
+    assert images.classes == ("a", "b") and len(images.train) + len(images.test) == 8
+    assert any("lead out of the archive" in note for note in images.notes)
+    assert any("2 older version(s)" in note for note in images.notes)
+
+
+def test_hidden_folders_are_named_and_names_cannot_forge_lines(tmp_path, capsys):
+    for folder in ("cat", "dog", ".net", "x\ndata: CIFAR-10, lossless"):
+        fill(tmp_path / "set" / folder, 3)
+    _, notes = loaded(tmp_path / "set")
+    assert any("1 hidden folder(s), as .net" in note for note in notes)
+    assert capsys.readouterr().out.count("\n") == 1
+    deep = tmp_path / "deep" / "/".join("a" * 150)
+    deep.mkdir(parents=True)
+    with pytest.raises(ValueError, match="more than 100 folders inside each other"):
+        load_images(tmp_path / "deep")

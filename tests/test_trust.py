@@ -201,6 +201,28 @@ def test_weights_of_an_unfinished_run_name_its_newest_checkpoint(tmp_path):
         load_model(tmp_path)
 
 
+def test_what_is_no_run_is_kept(tmp_path):
+    model().vit.save_pretrained(tmp_path / "mine")
+    before = (tmp_path / "mine" / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="mine holds model.safetensors, but no run of mp3lib"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path / "mine")
+    assert (tmp_path / "mine" / "model.safetensors").read_bytes() == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "run.json").write_text('{"tool": "another"}')
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="run.json is damaged: it has no settings"):
+            pretrain(model(), IMAGES, **QUICK, out=tmp_path / "other", resume=resume)
+    with pytest.raises(ValueError, match="exists and holds no figures of mp3lib"):
+        check_output(tmp_path / "mine" / "model.safetensors")
+
+
+def test_a_readers_copy_of_a_checkpoint_is_neither_removed_nor_taken(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    for name in ("checkpoint-00000003-copy1", "checkpoint-best1"):
+        shutil.copytree(checkpoints(tmp_path)[0], tmp_path / name)
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-00000009", "checkpoint-00000006"]
+
+
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 

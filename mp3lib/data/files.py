@@ -15,7 +15,8 @@ from typing import NamedTuple
 LARGEST_FILE = 1 << 29  # bytes of a file that is read at once
 MOST_VISITS = 100  # of one folder, through links: folders that link to each other have paths without number
 LARGEST_RATIO = 200  # bytes unpacked for each byte of an archive; pictures hardly shrink
-SYSTEM_FOLDERS = ("__MACOSX", "__pycache__")
+SYSTEM_FOLDERS = ("__MACOSX", "__pycache__", ".git", ".ipynb_checkpoints", ".cache", ".thumbnails", ".idea", ".vscode")
+DEEPEST = 100  # folders inside each other
 
 
 class Entry(NamedTuple):
@@ -58,8 +59,10 @@ def files_of(path: Path) -> Iterator[Files]:
     else:
         with tarfile.open(path, "r:*") as archive:  # "r|*" would take a truncated .gz for a smaller archive
             yield in_tar(path, archive)
-            while archive.fileobj.read(1 << 20):  # only at the end of the stream is its checksum compared
-                pass
+            rest = 0
+            while more := len(archive.fileobj.read(1 << 20)):  # only at the end is the stream's checksum compared
+                rest += more
+                check_ratio(path, rest)
 
 
 def in_folder(path: Path) -> Files:
@@ -77,6 +80,8 @@ def in_folder(path: Path) -> Files:
         if visits[about.st_dev, about.st_ino] > MOST_VISITS:
             raise ValueError(f"{path} holds links that lead to the folder {readable(inside)} over {MOST_VISITS} times")
         above |= {(about.st_dev, about.st_ino)}
+        if len(above) > DEEPEST:
+            raise ValueError(f"{path} holds more than {DEEPEST} folders inside each other")
         try:
             names = sorted(os.listdir(folder))
         except OSError as error:
@@ -90,6 +95,8 @@ def in_folder(path: Path) -> Files:
                 left_out["link(s) that lead nowhere"] += 1
                 continue
             if hidden(name):
+                if stat.S_ISDIR(about.st_mode) and name not in SYSTEM_FOLDERS:
+                    left_out[f"hidden folder(s), as {readable(within)}"] += 1
                 count_hidden(name, left_out)
             elif stat.S_ISDIR(about.st_mode):
                 walk(whole, within, above)
@@ -136,7 +143,9 @@ def in_zip(path: Path, archive: zipfile.ZipFile) -> Files:
             with archive.open(info) as file:
                 return file.read(16)
 
-        entries.append(Entry(info.filename, info.file_size, lambda info=info: archive.read(info), begin))
+        if name := plain_name(info.filename, left_out):
+            entries.append(Entry(name, info.file_size, lambda info=info: archive.read(info), begin))
+    entries = last_of_each(entries, left_out)
     return Files(entries, [f"left out {count} {what}" for what, count in left_out.items()])
 
 
@@ -214,14 +223,16 @@ def in_tar(path: Path, archive: tarfile.TarFile) -> Files:
             if target is None:
                 left_out["link(s) that lead out of the archive, or to a folder in it"] += 1
                 continue
-            entries.append(
-                Entry(
-                    readable(name.as_posix()),
-                    target.size,
-                    lambda target=target: archive.extractfile(target).read(LARGEST_FILE),
-                    lambda target=target: archive.extractfile(target).read(16),
+            if shown := plain_name(member.name, left_out):
+                entries.append(
+                    Entry(
+                        shown,
+                        target.size,
+                        lambda target=target: archive.extractfile(target).read(LARGEST_FILE),
+                        lambda target=target: archive.extractfile(target).read(16),
+                    )
                 )
-            )
+    entries = last_of_each(entries, left_out)
     return Files(entries, [f"left out {count} {what}" for what, count in left_out.items()])
 
 
@@ -252,4 +263,22 @@ def count_hidden(name: str, left_out: Counter[str]) -> None:
 
 def readable(name: str) -> str:
     r"""A file name as text that can be printed and stored; bytes that are not UTF-8 become ``\xff``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def plain_name(name: str, left_out: Counter[str]) -> str | None:
+    """A name in an archive without ``\\``, ``./`` and a leading ``/``; None, and counted, where it leads out of it."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    if ".." in parts:
+        left_out["member(s) whose names lead out of the archive"] += 1
+        return None
+    return readable("/".join(parts))
+
+
+def last_of_each(entries: list[Entry], left_out: Counter[str]) -> list[Entry]:
+    """Of members with the same name the last one, as after unpacking; the others are counted."""
+    kept = {entry.name: entry for entry in entries}
+    if len(kept) < len(entries):
+        left_out["older version(s) of members that are there again"] += len(entries) - len(kept)
+    return list(kept.values())

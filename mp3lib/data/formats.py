@@ -366,18 +366,23 @@ def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Ar
     check_memory(rows_of(files), size, path)
     rows: list[tuple[decode.Picture, object, str | None]] = []  # picture, label, split
     left_out: list[tuple[str, str]] = []
-    names: tuple[str, ...] = ()
-    for file in files:
-        opened = opened_parquet(file)
+    opened_files = {file: opened_parquet(file) for file in files}
+    described = {file: columns(opened, file) for file, opened in opened_files.items()}
+    some_labels = any(label for _, label, _ in described.values())
+    named = {names for _, _, names in described.values()}
+    names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
+    cifar10 = all(picture == "img" for picture, _, _ in described.values())
+    for file, opened in opened_files.items():
         inside = file.relative_to(path).as_posix() if path.is_dir() else file.name
         which = split_of_file(inside)
-        picture_column, label_column, found_names = columns(opened, file)
-        names = names or found_names
+        picture_column, label_column, own_names = described[file]
         number = 0
         try:
             for batch in opened.iter_batches(BLOCK, columns=[c for c in (picture_column, label_column) if c]):
                 table = batch.to_pydict()
-                labels = table[label_column] if label_column else [""] * batch.num_rows
+                labels = table[label_column] if label_column else [None if some_labels else ""] * batch.num_rows
+                if own_names and not names:
+                    labels = [own_names[n] if isinstance(n, int) and 0 <= n < len(own_names) else n for n in labels]
                 for value, label in zip(table[picture_column], labels, strict=True):
                     picture = decoded_value(value, size)
                     if label is None and not isinstance(picture, str):
@@ -392,7 +397,7 @@ def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Ar
     notes = row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, names, path, notes)
+    return from_rows(rows, names, path, notes, cifar10)
 
 
 def row_note(left_out: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -406,7 +411,7 @@ def row_note(left_out: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 def split_of_file(inside: str) -> str | None:
     """ "train", "test" or another word for a split, from the folders and the name of a parquet file; else None."""
     *folders, name = inside.split("/")
-    for part in (*folders, PurePosixPath(name).stem):
+    for part in (PurePosixPath(name).stem, *reversed(folders)):  # the word nearest to the rows counts
         found = [word for word in layout.words(part) if word in layout.TRAIN + layout.TEST]
         if found:
             return "train" if found[0] in layout.TRAIN else found[0]
@@ -448,12 +453,21 @@ def decoded_value(value: object, size: tuple[int, int]) -> decode.Picture | str:
     return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result
 
 
-def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, ...]) -> Arrays:
+def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, ...], cifar10: bool = False) -> Arrays:
     """Splits, classes and labels of the rows of parquet files: (picture, label, split)."""
     if all(label == -1 for _, label, _ in rows):
         rows = [(picture, "", which) for picture, _, which in rows]  # nothing is labelled
     splits = {which for _, _, which in rows}
     tests = [word for word in layout.TEST if word in splits]
+    labelled = [word for word in tests if any(label != -1 for _, label, which in rows if which == word)]
+    tests = labelled or tests  # the first test split that has labels
+    if tests and "train" not in splits and None in splits:
+        rows = [(picture, label, which or "train") for picture, label, which in rows]  # x.parquet beside x_test.parquet
+        splits = {which for _, _, which in rows}
+    if len(tests) > 1 and "train" not in splits:
+        raise ValueError(
+            f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
+        )
     wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
     other = [row for row in rows if row[2] not in wanted]
     unlabelled = [row for row in rows if row[2] in wanted and row[1] == -1]
@@ -467,7 +481,8 @@ def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, 
     in_test = np.array([which != "train" for _, _, which in kept]) if len(wanted) == 2 and tests else None
     if in_test is not None and (in_test.all() or not in_test.any()):
         in_test = None
-    labels, classes = numbered([label for _, label, _ in kept], names, set_name(path), path)
+        notes += ("no labelled test pictures are left, so every tenth picture of a class is used to test",)
+    labels, classes = numbered([label for _, label, _ in kept], names, set_name(path), path, cifar10)
     images, more = pixels_of([picture for picture, _, _ in kept])
     arrays = checked(split(images, labels, classes, in_test, any(picture.jpeg for picture, _, _ in kept)), path)
     arrays.notes = notes + more
@@ -497,7 +512,9 @@ def listed(words: Iterable[str | None]) -> str:
     return " and ".join(sorted(set(filter(None, words))))
 
 
-def numbered(labels: list, names: tuple[str, ...], root: str, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def numbered(
+    labels: list, names: tuple[str, ...], root: str, path: Path, cifar10: bool
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels as numbers from 0, and the names of the classes."""
     if all(label == "" for label in labels):  # no column of labels
         return np.zeros(len(labels), dtype=np.int64), (root,)
@@ -509,6 +526,6 @@ def numbered(labels: list, names: tuple[str, ...], root: str, path: Path) -> tup
     known = sorted(set(labels)) if whole else sorted({str(label) for label in labels})
     number = {label: i for i, label in enumerate(known)}
     classes = tuple(map(str, known))
-    if whole and known == list(range(10)):
+    if cifar10 and whole and known == list(range(10)):  # its parquet files call the pictures img
         classes = CIFAR10_CLASSES
     return np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64), classes

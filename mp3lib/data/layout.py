@@ -136,6 +136,12 @@ def with_test(
         else:
             places[i] = Placed(in_test, parts[0] if parts else root)
     notes = [beside(paths, [i for i in range(len(paths)) if i not in inside])]
+    notes += [f"the folders {listed(names)} were joined to one split" for names in (train, test) if len(names) > 1]
+    new = sorted(
+        {place.label for place in places if place and place.test} - {p.label for p in places if p and not p.test}
+    )
+    if new:
+        notes.append(f"no training picture has the class {listed(new)} of the test pictures")
     for in_test, left in bare.items():
         if left:
             which = "test" if in_test else "training"

@@ -25,8 +25,8 @@ def load_model(folder: str | Path) -> MP3 | ViT:
     """
     folder = expanded(folder)
     config = folder / "config.json"
-    if not config.exists():
-        if begun := sorted(folder.glob("checkpoint-*[0-9]")):
+    if not config.is_file():
+        if begun := sorted(folder.glob("checkpoint-" + "[0-9]" * 8)):
             raise FileNotFoundError(f"the run in {folder} has not finished; its newest weights are in {begun[-1]}")
         raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
     kind = MP3 if "vit" in read_json(config) else ViT

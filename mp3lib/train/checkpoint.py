@@ -90,7 +90,12 @@ def open_run(
     begun = checkpoints(folder) or (folder / "metrics.jsonl").exists()
     known = (folder / "run.json").exists()
     new = not known or (resume and not begun)
+    foreign = next((name for name in ("model.safetensors", "config.json") if (folder / name).exists()), None)
     accelerator.wait_for_everyone()  # all processes have looked before one of them writes
+    if known:
+        read_run(folder)  # refuse a run.json that is damaged, or another program's
+    elif foreign:
+        raise ValueError(f"{folder} holds {foreign}, but no run of mp3lib: choose another folder, so that it is kept")
     if begun and not known:
         what = checkpoints(folder)[0].name if checkpoints(folder) else "metrics.jsonl"
         raise ValueError(
@@ -172,7 +177,7 @@ def check_own(folder: Path, run_id: str | None) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run folder, newest first."""
-    return sorted(folder.glob("checkpoint-*[0-9]"), reverse=True)
+    return sorted(folder.glob("checkpoint-" + "[0-9]" * 8), reverse=True)
 
 
 def save_checkpoint(

@@ -131,6 +131,13 @@ def check_output(path: Path) -> None:
     path = path.resolve()
     if path.is_dir():
         raise ValueError(f"{path} is a folder: give the name of a file in it")
+    if path.is_file() and path.stat().st_size:
+        try:
+            ours = "versions" in read_json(path)
+        except ValueError:
+            ours = False
+        if not ours:
+            raise ValueError(f"{path} exists and holds no figures of mp3lib: choose another name, so that it is kept")
     above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
         raise ValueError(f"{path} cannot be written: {above} is no folder that this user can write to")
