@@ -94,7 +94,7 @@ def open_run(
     accelerator.wait_for_everyone()  # all processes have looked before one of them writes
     if known:
         read_run(folder)  # refuse a run.json that is damaged, or another program's
-    elif foreign:
+    elif foreign and not begun:
         raise ValueError(f"{folder} holds {foreign}, but no run of mp3lib: choose another folder, so that it is kept")
     if begun and not known:
         what = checkpoints(folder)[0].name if checkpoints(folder) else "metrics.jsonl"
