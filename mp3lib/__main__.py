@@ -268,8 +268,8 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no reason to fail
             stream.reconfigure(errors="backslashreplace")
     args = parser().parse_args(argv)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, interrupt)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, interrupt) if in_main_thread else None
     try:
         if getattr(args, "out", None) and args.command in ("probe", "evaluate"):
             from .train.run_folder import check_output
@@ -291,6 +291,9 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(in_a_line(error), file=sys.stderr)
         return 1
+    finally:
+        if before is not None:  # a caller in the same process keeps its own handler
+            signal.signal(signal.SIGTERM, before)
     return 0
 
 

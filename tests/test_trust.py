@@ -322,6 +322,12 @@ def test_an_error_that_nobody_expected_is_a_line_and_debug_shows_it(monkeypatch,
         main(["data", "status", "--debug"])
 
 
+def test_a_command_leaves_the_signal_handler_of_its_caller(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["data", "status"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_the_end_of_a_pipe_is_no_error():
     code = "import sys; from mp3lib.__main__ import main; sys.exit(main(['data', 'status']))"
     done = subprocess.run(f'{sys.executable} -c "{code}" | true', shell=True, capture_output=True, text=True)

@@ -39,7 +39,6 @@ def keep_own_weights(accelerator: Accelerator, model: nn.Module, average: Averag
     So a checkpoint is the same whether one process trains or several (DDP), and it holds tensors only: no average is
     pickled.
     """
-
     own = getattr(model, "_orig_mod", model)  # the model inside torch.compile's
 
     def save(models: list, weights: list[dict], folder: str) -> None:
