@@ -135,6 +135,23 @@ CUES = {
     "plain-flat": removed("as `plain`, every patch made equally bright, of equal contrast", REMOVE["flat"], vit=PLAIN),
     "watermark": planted("the same faint noise planted in every image", watermark),
 }
+HIDDEN = {  # the study "hidden": what is hidden in training; the first six without the LayerNorm on pixels
+    "0.1": Variant("mask ratio .1", vit=PLAIN, mask_ratio=0.1),
+    "0.25": Variant("mask ratio .25", vit=PLAIN, mask_ratio=0.25),
+    "0.5": Variant("mask ratio .5", vit=PLAIN, mask_ratio=0.5),
+    "0.75": Variant("mask ratio .75", vit=PLAIN),
+    "0.9": Variant("mask ratio .9", vit=PLAIN, mask_ratio=0.9),
+    "drawn": Variant("mask ratio drawn between .1 and .75 for each batch", {"mask_ratios": (0.1, 0.75)}, PLAIN, 0.425),
+    "0.75-normed": Variant("mask ratio .75, LayerNorm on the pixels of a patch"),
+    "drawn-normed": Variant(
+        "mask ratio drawn between .1 and .75, LayerNorm on the pixels of a patch",
+        {"mask_ratios": (0.1, 0.75)},
+        mask_ratio=0.425,
+    ),
+}
+HIDDEN_EPOCHS = (5, 20)
+HIDDEN_SEEDS = {("0.1", 20), ("0.75", 20), ("drawn", 20)}  # these have three seeds, the others one
+HIDDEN_TESTS = {name: of_uint8(REMOVE[name]) for name in ("gap-1", "hole-1", "grey", "flat")}
 FINE = {
     "adamw": Variant("AdamW for everything, learning rate 0.0015", {"optimizer": "adamw", "lr": 1.5e-3}),
     "muon": Variant("Muon for the transformer's matrices, learning rate 0.003"),
@@ -231,6 +248,19 @@ def all_runs() -> dict[str, Run]:
         longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
         for epochs, start in longer.items():  # the ten epochs are in "labels"
             labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+    before = {}
+    for epochs in HIDDEN_EPOCHS:
+        for seed in SEEDS:
+            for name, variant in HIDDEN.items():
+                if seed and (name, epochs) not in HIDDEN_SEEDS:
+                    continue
+                options = dict(batch_size=128, lr=2e-3, eval_every=epochs) | variant.options
+                cue = Cue(variant.words, tests=HIDDEN_TESTS, options=options, vit=variant.vit)
+                one = pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, mask_ratio=variant.mask_ratio)
+                before[name, epochs, seed] = one
+    for labels in (1000, 5000):
+        for (name, epochs, seed), start in before.items():
+            labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **FEW[labels])
     for name, variant in REGULARISED.items():
         labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **variant.options)
     for name, variant in FINE.items():
