@@ -1,4 +1,4 @@
-"""What each cue is worth for predicting positions and for telling classes: the tables of notebook 08.
+"""What each cue is worth for predicting positions and for telling classes: the tables of notebook 09.
 
 A difference counts if it exceeds a yardstick: 2.5 times its standard error, half a point at least. The standard error
 comes from the trainings that were repeated with other seeds.

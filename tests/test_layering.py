@@ -167,7 +167,7 @@ def test_notebooks_use_public_names_only(path):
 
 def test_reading_of_public_names():
     assert complaints("import mp3lib\nfrom mp3lib import MP3, plots\nfrom mp3lib.data import cues, to_float") == []
-    assert complaints("import mp3lib\nmp3lib.ViT(mp3lib.model.student_of('x').upper())\nx.mp3lib.y") == []
+    assert complaints("import mp3lib\nmp3lib.ViT(mp3lib.model.pupil_of('x').upper())\nx.mp3lib.y") == []
     assert complaints("from mp3lib.widgets import live, slider\nfrom mp3lib.results import stored") == []
     assert complaints("from mp3lib.model.shipped import FOLDER\nimport mp3lib.train.loop") == [
         "mp3lib.model.shipped",

@@ -10,7 +10,7 @@ import torch
 
 from mp3lib import MP3, data, load_shipped
 from mp3lib.evaluate import position_accuracy
-from mp3lib.model import shipped_names, student_of
+from mp3lib.model import pupil_of, puzzler_of, shipped_names
 from mp3lib.model.shipped import FOLDER
 from mp3lib.train import read_metrics, read_run
 
@@ -46,7 +46,8 @@ def test_a_name_that_is_not_there():
 
 @pytest.mark.parametrize("images", ["cifar10", "scenes", "holiday"])
 def test_there_is_a_student_for_all_images(images):
-    assert load_shipped(student_of(images)).vit.grid == (4, 4)
+    assert load_shipped(puzzler_of(images)).vit.grid == (4, 4)
+    assert load_shipped(pupil_of(images)).vit.grid == (4, 4)
 
 
 def test_the_figures_of_the_student_of_scenes_are_its_own():

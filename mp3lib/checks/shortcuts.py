@@ -1,4 +1,4 @@
-"""Exercises of notebook 08: one channel for all three, shuffled pixels inside patches, and a ramp of brightness."""
+"""Exercises of notebook 09: one channel for all three, shuffled pixels inside patches, and a ramp of brightness."""
 
 import torch
 from einops import rearrange

@@ -1,7 +1,7 @@
 """Cues that could reveal the position of a patch. Each function removes one cue from images, or adds one.
 
 All functions except ``jpeg`` take and return float images (b, c, H, W) in [-1, 1], and can be passed to
-``pretrain(transform=...)``. ``transformed`` applies such a function to uint8 images, for evaluation. Notebook 08 builds
+``pretrain(transform=...)``. ``transformed`` applies such a function to uint8 images, for evaluation. Notebook 09 builds
 these functions and measures their effects.
 """
 

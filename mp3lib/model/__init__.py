@@ -9,7 +9,7 @@ from .loading import load_model, load_mp3, load_vit, use_classes, with_image_siz
 from .mp3 import MP3, Prediction, sample_context
 from .posemb import posemb_sincos_2d
 from .saving import save_model
-from .shipped import load_shipped, shipped_names, student_of
+from .shipped import load_shipped, pupil_of, puzzler_of, shipped_names
 from .vit import Features, ViT
 
 __all__ = [
@@ -30,7 +30,8 @@ __all__ = [
     "sample_context",
     "save_model",
     "shipped_names",
-    "student_of",
+    "pupil_of",
+    "puzzler_of",
     "use_classes",
     "with_image_size",
 ]

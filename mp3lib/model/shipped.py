@@ -8,9 +8,8 @@ from .loading import load_model
 from .mp3 import MP3
 from .vit import ViT
 
-STUDENTS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
-
-
+PUZZLERS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
+PUPILS = {"scenes": "student-scenes"}
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
 
@@ -19,9 +18,20 @@ def shipped_names() -> list[str]:
     return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
 
 
-def student_of(name: str) -> str:
-    """The name of the weights to begin with on ``load_images(...)``'s images ``name``: a ViT on a grid of 4 x 4."""
-    return STUDENTS.get(name, "student-4x4")
+def puzzler_of(name: str) -> str:
+    """The name of the weights that solve the jigsaw best on ``load_images(...)``'s images ``name``: a 4 x 4 grid.
+
+    Pretrained with few patches hidden at times: mask ratios drawn for each batch.
+    """
+    return PUZZLERS.get(name, "puzzler-4x4")
+
+
+def pupil_of(name: str) -> str:
+    """The name of the weights whose features know most on ``load_images(...)``'s images ``name``: a 4 x 4 grid.
+
+    Pretrained with three quarters of the patches hidden.
+    """
+    return PUPILS.get(name, "student-4x4")
 
 
 def load_shipped(name: str) -> MP3 | ViT:

@@ -1,4 +1,4 @@
-"""What notebook 08 builds by hand is what ``mp3lib.data.cues`` has; its look into the layers is the model's own way."""
+"""What notebook 09 builds by hand is what ``mp3lib.data.cues`` has; its look into the layers is the model's own way."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from notebook_code import definitions
 from mp3lib import MP3, ViT, sample_context
 from mp3lib.data import cues, to_float
 
-nb = definitions("08")
+nb = definitions("09")
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]
 
 
