@@ -84,6 +84,18 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "The ratio trained at (lines) and tested at (columns), then probes of the frozen features.",
         tables.ratios,
     ),
+    "What is hidden decides what is learned": (
+        "A network that sees nearly everything in training solves the puzzle best; one that sees little has the better "
+        "features. Position accuracy and whole images on test images; probes of frozen features; fine-tuning on 1,000 "
+        "and on 5,000 labels. No LayerNorm on the pixels of a patch unless said.",
+        tables.hidden,
+    ),
+    "What these networks use": (
+        "The same networks with everything in sight, tested on images that lack a cue: `gap-1` has a grey line of one "
+        "pixel along the border of every patch, `hole-1`, the placebo, as many grey pixels in the middle of every "
+        "patch; `grey` has no colours; in `flat` every patch is equally bright, of equal contrast.",
+        tables.hidden_cues,
+    ),
     "Cues": (
         "Cues that may reveal positions are removed from the training images or added to them, beside the controls "
         "(mp3lib/data/cues.py says how). Measured on unchanged test images and on test images as the name says.",
@@ -133,6 +145,7 @@ SHOWN: dict[str, Callable[[str | Path], Any]] = {  # text, or what a file of JSO
     "length_of_pretraining.md": tables.lengths,
     "frozen_features.md": tables.probes,
     "learning_rates.md": tables.rates,
+    "what_is_hidden.json": tables.hidden_models,
     "students.json": shipped_tables.students,
     "classifier_from_scratch.md": partial(shipped_tables.from_scratch, name="classifier-8x8"),
     "when_it_pays.md": claims.findings,

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from .markdown import grid, markdown, note
-from .plan import CUES, FINE, FURTHER, REGULARISED
+from .plan import CUES, FINE, FURTHER, HIDDEN, HIDDEN_TESTS, REGULARISED
 from .runs import Row, finished, history, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
@@ -121,6 +121,74 @@ def contexts(results: str | Path) -> str:
 def ratios(results: str | Path) -> str:
     lines = [[f"mask ratio {name}", *pretraining(results, f"ratio/{name}")] for name in variants(results, "ratio")]
     return markdown(results, ["trained at", *HEAD], lines)
+
+
+def hidden_variants(results: str | Path) -> list[tuple[str, int]]:
+    """(name, epochs) of the finished variants of the study "hidden", short trainings first."""
+    found = {tuple(variant.rsplit("-", 1)) for variant in variants(results, "hidden")}
+    lengths = sorted({int(epochs) for _, epochs in found})
+    return [(name, epochs) for epochs in lengths for name in HIDDEN if (name, str(epochs)) in found]
+
+
+def hidden_figures(results: str | Path, name: str, epochs: int) -> dict[str, Row]:
+    """What the study "hidden" measures of one variant, with everything seen where no ratio is named."""
+    variant = f"hidden/{name}-{epochs}"
+    figures = {f"position at {ratio}": placed(results, variant, ratio) for ratio in RATIOS}
+    figures["whole"] = row(results, variant, "positions", "as they are", "0.0", "whole")
+    figures["knn"], figures["linear"] = probed(results, variant)
+    for labels in (1000, 5000):
+        figures[f"top1_{labels}"] = top1(results, f"hidden-labels/{name}-{epochs}-{labels}-pos")
+    return figures | {test: placed(results, variant, "0.0", test) for test in HIDDEN_TESTS}
+
+
+def hidden(results: str | Path) -> str:
+    """What is hidden in training, what the network then places, and what its features know."""
+    lines = []
+    for name, epochs in hidden_variants(results):
+        figures = hidden_figures(results, name, epochs)
+        shown = [figures[f"position at {ratio}"] for ratio in RATIOS]
+        shown += [figures[one] for one in ("whole", "knn", "linear", "top1_1000", "top1_5000")]
+        lines.append([HIDDEN[name].words, str(epochs), *shown])
+    head = ["hidden in training", "epochs", *HEAD[:5], "whole images (%)", *HEAD[5:]]
+    head += ["top-1 (%), 1,000 labels", "5,000 labels"]
+    return markdown(results, head, lines)
+
+
+def hidden_cues(results: str | Path) -> str:
+    """What the networks of the study "hidden" use: everything is seen, and the test images lack a cue."""
+    lines = []
+    for name, epochs in hidden_variants(results):
+        figures = hidden_figures(results, name, epochs)
+        lines.append([HIDDEN[name].words, str(epochs), figures["position at 0.0"], *(figures[t] for t in HIDDEN_TESTS)])
+    head = ["hidden in training", "epochs", "position accuracy (%), images as they are", *HIDDEN_TESTS]
+    return markdown(results, head, lines)
+
+
+def hidden_models(results: str | Path) -> dict[str, list[dict]]:
+    """The study "hidden" and the shipped networks of that size, for charts.
+
+    Fractions, means over seeds; None where nothing was measured.
+    """
+
+    def mean(figure: Row) -> float | None:
+        return figure.mean if figure.n else None
+
+    models = []
+    for name, epochs in hidden_variants(results):
+        figures = hidden_figures(results, name, epochs)
+        about = {"variant": name, "words": HIDDEN[name].words, "epochs": epochs, "seeds": figures["knn"].n}
+        position = {ratio: mean(figures[f"position at {ratio}"]) for ratio in RATIOS}
+        told = {one: mean(figures[one]) for one in ("whole", "knn", "linear", "top1_1000", "top1_5000")}
+        cues = {test: mean(figures[test]) for test in HIDDEN_TESTS}
+        models.append(about | {"position": position} | told | {"cues": cues})
+    shipped = []
+    for file in sorted((Path(results) / "probes").glob("*-4x4.json")):
+        probes = json.loads(file.read_text(encoding="utf-8"))["weights"]
+        measured = json.loads((Path(results) / "evaluations" / file.name).read_text(encoding="utf-8"))["positions"]
+        position = {ratio: measured[ratio]["accuracy"] for ratio in RATIOS}
+        told = {"position": position, "whole": measured["0.0"]["whole"]}
+        shipped.append({"name": file.stem, **told, "knn": probes["knn"], "linear": probes["linear"]})
+    return {"models": models, "shipped": shipped}
 
 
 def lengths(results: str | Path) -> str:
