@@ -8,13 +8,15 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from notebook_code import NOTEBOOKS, definitions
+from notebook_code import NOTEBOOKS, cells, definitions
 
 from mp3lib import MP3, ViT, load_shipped, plots
 from mp3lib.evaluate import assign
+from mp3lib.model import pupil_of
 from mp3lib.widgets import png
 
 EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
+PROBES = EVALUATIONS.parent / "probes"
 COUNT = 24  # images that the sliders offer
 
 
@@ -27,10 +29,10 @@ def notebook_for(network, seed=0):
     logits = network.predict(nb["to_float"](pictures), torch.arange(n)).logits
     answers = assign(logits)
     sure = logits.softmax(dim=2).gather(2, answers[:, :, None])[:, :, 0]
-    measured = json.loads((EVALUATIONS / "student-4x4.json").read_text())
+    measured = json.loads((EVALUATIONS / "puzzler-4x4.json").read_text())
     scores = {float(ratio): score for ratio, score in measured["positions"].items()}
     nb.update(
-        student_name="student-4x4",
+        network_name="puzzler-4x4",
         network=network,
         rows=rows,
         cols=cols,
@@ -46,7 +48,7 @@ def notebook_for(network, seed=0):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return notebook_for(load_shipped("student-4x4"))
+    return notebook_for(load_shipped("puzzler-4x4"))
 
 
 def untrained(image_size, patch_size, context="updated"):
@@ -121,7 +123,7 @@ def test_the_assignment_is_right_with_probabilities_of_zero_and_with_ties():
 def test_each_step_places_one_more_patch_in_order_of_confidence(any_grid):
     nb, n = any_grid, any_grid["n"]
     for number in range(4):
-        boards = [nb["lay"](number, count) for count in range(n + 1)]
+        boards = [nb["place_first"](number, count) for count in range(n + 1)]
         assert (boards[0] == -1).all()
         assert torch.equal(boards[n], nb["answers"][number].argsort())
         confidences = []
@@ -192,8 +194,8 @@ def test_figures_are_drawn_over_the_whole_range_of_each_control(shipped, name):
 def test_figures_are_drawn_for_any_grid(any_grid):
     nb, n = any_grid, any_grid["n"]
     for count in (0, 1, n // 2, n - 1, n):
-        right = count - nb["wrong_places"](nb["lay"](5, count)).sum()
-        assert nb["draw_steps"](5, count).alt == f"Picture 5: {count} of {n} laid, {right} right"
+        right = count - nb["wrong_places"](nb["place_first"](5, count)).sum()
+        assert nb["draw_steps"](5, count).alt == f"Picture 5: {count} of {n} patches placed, {right} right"
     for percent in (0, 50, 95):
         assert f" {n - int(percent / 100 * n)} of {n} " in nb["draw_mask"](percent, 5).alt
     shuffled = nb["shuffle"](nb["pictures"][0], nb["order"])
@@ -215,14 +217,38 @@ def test_the_ring_marks_the_true_position(any_grid):
 
 
 def test_the_notebook_shows_the_measured_numbers():
-    """The stored title of the bar chart has the numbers of results/evaluations."""
-    score = json.loads((EVALUATIONS / "student-4x4.json").read_text())["positions"]["0.0"]
-    [path] = NOTEBOOKS.glob("00*.ipynb")
+    """The title of the bar chart and the sentences have the numbers of results/."""
+    told = json.loads((EVALUATIONS / "puzzler-4x4.json").read_text())
+    scores = told["positions"]
+    everything, few = scores["0.0"], scores["0.75"]
     alts = [
         output.metadata["image/png"]["alt"]
-        for cell in nbformat.read(path, as_version=4).cells
+        for cell in cells("00")
         for output in cell.get("outputs", [])
         if "image/png" in output.get("metadata", {})
     ]
-    said = f"{score['jigsaw']:.0%} of the patches are right, but only {score['whole']:.1%} of the pictures as a whole"
-    assert said in alts, "make notebooks"
+    said = f"{everything['jigsaw']:.1%} of the patches are placed right, and {everything['whole']:.1%} of the pictures"
+    assert f"{said} as a whole" in alts, "make notebooks"
+    prose = " ".join(" ".join(cell.source for cell in cells("00") if cell.cell_type == "markdown").split())
+    assert f"puts {100 * everything['jigsaw']:.1f} % of the patches in the right place" in prose
+    assert f"It solves {100 * everything['whole']:.1f} % of the pictures" in prose
+    assert f"still places {100 * few['jigsaw']:.1f} % of the patches right. Chance is {100 / 16:.1f} %." in prose
+
+
+def test_the_puzzler_and_the_pupil_are_compared_with_their_measured_numbers():
+    names = {"puzzler": "puzzler-4x4", "pupil": pupil_of("cifar10")}
+    whole = {
+        name: json.loads((EVALUATIONS / f"{model}.json").read_text())["positions"]["0.0"]["whole"]
+        for name, model in names.items()
+    }
+    linear = {
+        name: json.loads((PROBES / f"{model}.json").read_text())["weights"]["linear"] for name, model in names.items()
+    }
+    prose = " ".join(" ".join(cell.source for cell in cells("00") if cell.cell_type == "markdown").split())
+    assert (
+        f"The puzzler solves {100 * whole['puzzler']:.1f} % of the pictures, the pupil {100 * whole['pupil']:.1f} %."
+    ) in prose
+    assert (
+        f"A linear probe names {100 * linear['pupil']:.1f} % of the test pictures right with the pupil's features, "
+        f"and {100 * linear['puzzler']:.1f} % with the puzzler's."
+    ) in prose
