@@ -1,0 +1,88 @@
+"""The page that runs the network in the browser: live.html and, beside it, a script with the weights of each network.
+
+The page works from any static server and from a folder. There, browsers refuse modules and fetch, so that the modules
+of mp3lib/live become one script, and weights are written as base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+
+from torch import Tensor
+
+from mp3lib.model import shipped_names
+
+ROOT = Path(__file__).resolve().parents[1]
+LIVE = ROOT / "mp3lib" / "live"
+WEIGHTS = ROOT / "mp3lib" / "weights"
+MODULES = ("mp3.js", "solve.js", "board.js", "page.js")  # each after those that it imports
+
+
+def script(modules: tuple[str, ...] = MODULES) -> str:
+    """The modules as one classic script."""
+    texts = [(LIVE / name).read_text(encoding="utf-8") for name in modules]
+    plain = [re.sub(r"^export ", "", re.sub(r"^import .*\n", "", text, flags=re.M), flags=re.M) for text in texts]
+    return "\n".join(plain)
+
+
+def weights_script(name: str, weights: str) -> str:
+    """A script that hands the shipped weights ``weights`` to the page under ``name``."""
+    config = json.loads((WEIGHTS / weights / "config.json").read_text(encoding="utf-8"))
+    encoded = base64.b64encode((WEIGHTS / weights / "model.safetensors").read_bytes()).decode()
+    content = json.dumps({"config": config, "weights": encoded})
+    return f"(window.mp3Weights ??= {{}})[{json.dumps(name)}] = {content};\n"
+
+
+def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[str, tuple[str, str]], note: str) -> None:
+    """Write ``live.html`` and ``live-NAME.js`` for each network into ``folder``.
+
+    Args:
+        images: uint8 (N, 3, H, W), the pictures to choose from.
+        names: what each of them shows.
+        networks: name -> (words, shipped weights); the first is loaded with the page.
+        note: where the pictures come from.
+
+    Raises:
+        ValueError: for weights that do not come with the library.
+    """
+    if missing := {weights for _, weights in networks.values()} - set(shipped_names()):
+        raise ValueError(f"no such shipped weights: {', '.join(sorted(missing))}")
+    pictures = [
+        {"name": name, "rgb": base64.b64encode(image.permute(1, 2, 0).numpy().tobytes()).decode()}
+        for name, image in zip(names, images, strict=True)
+    ]
+    start = {"networks": [{"name": n, "words": words} for n, (words, _) in networks.items()], "pictures": pictures}
+    page = (LIVE / "page.html").read_text(encoding="utf-8")
+    page = page.replace("/* STYLE */", (LIVE / "live.css").read_text(encoding="utf-8")).replace("<!-- NOTE -->", note)
+    code = f"{script()}\nstartPage({json.dumps(start)});\n".replace("</", "<\\/")
+    page = page.replace("/* SCRIPT */", f'"use strict";\n{code}')
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "live.html").write_text(page, encoding="utf-8")
+    for name, (_, weights) in networks.items():
+        (folder / f"live-{name}.js").write_text(weights_script(name, weights), encoding="utf-8")
+
+
+def write_live(folder: Path) -> None:
+    """The page with ten test images of CIFAR-10, or of the drawn scenes where CIFAR-10 is not at hand."""
+    from mp3lib import load_images
+    from mp3lib.model import pupil_of, puzzler_of
+
+    images = load_images("auto")
+    chosen = [0, 4, 28, 1, 15, 3, 90, 8, 44, 10] if images.name == "cifar10" else list(range(10))
+    names = [f"test picture {i}: {images.classes[images.test.labels[i]]}" for i in chosen]
+    networks = {
+        "puzzler": ("puzzler: little hidden in training", puzzler_of(images.name)),
+        "pupil": ("pupil: three quarters hidden in training", pupil_of(images.name)),
+    }
+    if images.name == "cifar10":
+        networks["flagship"] = ("larger network, 8 x 8 patches", "flagship-8x8")
+    note = (
+        'The pictures are test images of <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> '
+        "(Krizhevsky 2009), which comes without a licence of its own."
+        if images.name == "cifar10"
+        else "The pictures were drawn by the library itself."
+    )
+    write_page(folder, images.test.images[chosen], names, networks, note)
