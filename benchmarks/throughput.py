@@ -15,9 +15,12 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
 Each round begins with another line, so that none is always the first. A GPU is left alone.
 
 Besides: the speed of bare matrix products of the shapes of the model, forward and backward, and which share of it a
-training reaches; which share of a step the crops take; and the seconds of training until the position accuracy is
-reached that the reference ends with on a 4 x 4 grid (CIFAR-10, warm-up and cosine, each at its defaults), without the
-time of tests.
+training reaches; and which share of a step the crops take.
+
+Last, the seconds to a result, on a 4 x 4 grid of CIFAR-10: the reference trains for --epochs epochs at its defaults.
+Then the library trains at the defaults of its command line, anew for one epoch, two epochs and so on, each with its own
+warm-up and cosine, until it places as many patches as the reference, with everything seen and with a quarter seen. What
+counts are the seconds of the first training that does, without the time of tests.
 
 --out FILE adds all of it to a file as a line of JSON; --show prints the runs in results/benchmarks/throughput.jsonl.
 Run it on a quiet machine.
@@ -38,6 +41,7 @@ from pathlib import Path
 import torch
 
 from mp3lib import MP3, ViT
+from mp3lib.cli import RECIPES
 from mp3lib.data import random_resized_crop
 from mp3lib.evaluate import position_accuracy
 from mp3lib.train import pretrain, resolve_precision, warmup_cosine
@@ -47,6 +51,7 @@ RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "throu
 MODEL = dict(num_classes=10, image_size=32, patch_size=4, dim=128, depth=6, heads=2, dim_head=64, mlp_dim=512)
 SMALL = MODEL | dict(patch_size=8, depth=4)  # the 4 x 4 grid, for the seconds to an accuracy
 BATCH, RATIO = 256, 0.75
+TESTED = (0.0, 0.75)  # mask ratios at which the seconds to a result are measured
 DEFAULTS = dict(precision="auto", optimizer="muon", context="updated", query_fraction=1.0)
 SAME = dict(optimizer="adamw", context="frozen", query_fraction=1.0)
 LINES = {
@@ -91,18 +96,11 @@ def train_reference(images, model: dict, epochs: int, precision: str, evaluate=N
     return lines
 
 
-def train_library(images, model: dict, epochs: int, settings: dict, eval_images=None) -> list[dict]:
-    """The library's own training, as ``python -m mp3lib pretrain`` calls it; one dict an epoch."""
+def train_library(images, model: dict, epochs: int, settings: dict) -> list[dict]:
+    """The library's own training; one dict an epoch."""
     settings = dict(settings)
     mp3 = MP3(ViT(**model), RATIO, settings.pop("context"))
-    lines = pretrain(
-        mp3, images, epochs=epochs, batch_size=BATCH, eval_images=eval_images, eval_ratios=(RATIO,), progress=False,
-        **settings,
-    )  # fmt: skip
-    for line in lines:
-        if eval_images is not None:
-            line["accuracy"] = line["test_accuracy"][str(RATIO)]
-    return lines
+    return pretrain(mp3, images, epochs=epochs, batch_size=BATCH, progress=False, **settings)
 
 
 def measure_line(name: str, steps: int) -> dict:
@@ -152,29 +150,49 @@ def measure_products(precision: str) -> dict:
     return {"step": sum(seconds[product] for product in products())}
 
 
-def measure_accuracy(name: str, epochs: int, limit: int | None) -> dict:
-    """Position accuracy on 2,000 test images after each epoch, and the seconds that it took to train."""
+def measure_result(epochs: int, limit: int | None, after: int) -> dict:
+    """Position accuracy on 2,000 test images by mask ratio, and the seconds of training, after so many epochs.
+
+    after: 0 for the reference, which trains for ``epochs``; else the library, which trains for ``after`` epochs.
+    """
     from mp3lib import load_images
 
     torch.manual_seed(0)
     images = load_images("cifar10")
     train, test = images.train.images[:limit], images.test.images[:2000]
-    settings = dict(LINES[name])
-    if settings.pop("reference", False):
 
-        def evaluate(mp3: MP3) -> float:
-            return position_accuracy(mp3, test, (RATIO,))[RATIO]["accuracy"]
+    def placed(mp3: MP3) -> dict[str, float]:
+        return {str(r): s["accuracy"] for r, s in position_accuracy(mp3, test, TESTED).items()}
 
-        lines = train_reference(train, SMALL, epochs, settings["precision"], evaluate)
-    else:
-        lines = train_library(train, SMALL, epochs, settings, test)
-    return {name: [line[name] for line in lines] for name in ("accuracy", "seconds")}
+    if not after:
+        lines = train_reference(train, SMALL, epochs, "float32", lambda mp3: placed(mp3))
+        return {"epochs": epochs, "seconds": sum(x["seconds"] for x in lines), "accuracy": lines[-1]["accuracy"]}
+    recipe = dict(RECIPES["best"])
+    [ratio] = recipe.pop("mask_ratio")
+    mp3 = MP3(ViT(**SMALL, patch_norm=recipe.pop("patch_norm")), ratio, recipe.pop("context"))
+    lines = pretrain(mp3, train, epochs=after, progress=False, **recipe)
+    return {"epochs": after, "seconds": sum(line["seconds"] for line in lines), "accuracy": placed(mp3)}
+
+
+def trained_to_result(threads: int | None, epochs: int, limit: int | None) -> dict:
+    """The reference's training, and those of the library until it places as many patches at each of ``TESTED``."""
+    reference = fresh(threads, "result", epochs, limit or 0, 0)
+    library: list[dict] = []
+    while len(library) < epochs and not all(first_reached(reference, library, ratio) for ratio in map(str, TESTED)):
+        library.append(fresh(threads, "result", epochs, limit or 0, len(library) + 1))
+    return {"reference": reference, "library": library}
+
+
+def first_reached(reference: dict, library: list[dict], ratio: str) -> dict | None:
+    """The first training of the library that places as many patches as the reference, tested at this mask ratio."""
+    target = reference["accuracy"][ratio]
+    return next((training for training in library if training["accuracy"][ratio] >= target), None)
 
 
 def crossing(accuracies: list[float], seconds: list[float], target: float) -> float | None:
     """When the accuracies, each after so many further seconds, reach ``target``; ``None`` if they do not.
 
-    Between epochs, a straight line.
+    Between epochs, a straight line. For the runs that were kept before the library's trainings were made anew.
     """
     before, elapsed = 0.0, 0.0
     for accuracy, more in zip(accuracies, seconds, strict=True):
@@ -236,6 +254,18 @@ def report(result: dict) -> str:
             faster = f", {times['reference'] / reached:.1f} times as fast" if reached and name != "reference" else ""
             label = f"(d) accuracy {target:.3f}, {name}"
             told.append(f"{label:38}{f'{reached:.0f} s' if reached else 'not reached'}{faster}")
+    if result_of := result.get("result"):
+        reference = result_of["reference"]
+        for ratio, share in reference["accuracy"].items():
+            seen = "everything seen" if float(ratio) == 0 else f"{1 - float(ratio):.0%} seen"
+            label = f"(d) {share:.1%} placed, {seen}:"
+            told.append(f"{label:36}reference {reference['seconds']:.0f} s ({reference['epochs']} epochs)")
+            if reached := first_reached(reference, result_of["library"], ratio):
+                faster, epochs = reference["seconds"] / reached["seconds"], reached["epochs"]
+                after = f"{reached['seconds']:.0f} s ({epochs} epoch{'s' * (epochs > 1)}), {faster:.1f} times as fast"
+                told.append(f"{'':36}library {after}, {reached['accuracy'][ratio]:.1%} placed")
+            else:
+                told.append(f"{'':36}library: not reached in {len(result_of['library'])} epochs")
     return "\n".join(told)
 
 
@@ -263,8 +293,8 @@ def main() -> None:
         elif kind == "products":
             measured = measure_products(name)
         else:
-            epochs, limit = map(int, numbers)
-            measured = measure_accuracy(name, epochs, limit or None)
+            limit, after = map(int, numbers)
+            measured = measure_result(int(name), limit or None, after)
         print(json.dumps(measured))
         return
 
@@ -281,11 +311,7 @@ def main() -> None:
     result = {"date": date.today().isoformat(), "versions": versions() | {"vit_pytorch": reference_version()}, **about}
     result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": lines, "rounds": rounds}
     if args.epochs:
-        trained = {
-            name: fresh(args.threads, "accuracy", name, args.epochs, args.limit or 0)
-            for name in ("reference", "library", "library, quarter")
-        }
-        result["accuracy"] = {"epochs": args.epochs, "model": SMALL, "lines": trained}
+        result["result"] = {"model": SMALL, **trained_to_result(args.threads, args.epochs, args.limit)}
     if args.out:
         write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
     print(report(result))

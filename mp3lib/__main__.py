@@ -10,8 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from .cli import CONTEXT, MASK_RATIO, SHAPE, option, parser
-from .paths import expanded
+from .cli import RECIPES, SHAPE, option, parser
 
 
 def run_data(args: argparse.Namespace) -> dict:
@@ -46,7 +45,7 @@ def new_vit(args: argparse.Namespace, images):
         num_classes=len(images.classes),
         image_size=tuple(images.train.images.shape[2:]),
         channels=images.train.images.shape[1],
-        patch_norm=not args.no_patch_norm,
+        patch_norm=args.patch_norm is not False,
         **{name: getattr(args, name) or default for name, (default, *_) in SHAPE.items()},
     )
 
@@ -56,8 +55,8 @@ def check_shape(args: argparse.Namespace, vit) -> None:
     has = vit.config | {"patch_size": vit.patch_size[0]}
     asked = {name: getattr(args, name) for name in SHAPE}
     wrong = [f"{option(n)} {value} (theirs: {has[n]})" for n, value in asked.items() if value not in (None, has[n])]
-    if args.no_patch_norm and vit.patch_norm:
-        wrong.append("--no-patch-norm (theirs have it)")
+    if args.patch_norm not in (None, vit.patch_norm):
+        wrong.append("--patch-norm (theirs have none)" if args.patch_norm else "--no-patch-norm (theirs have it)")
     if wrong:
         raise ValueError(f"the weights are of another shape than {', '.join(wrong)}: leave that out")
 
@@ -66,12 +65,9 @@ def run_options(args: argparse.Namespace, images) -> dict:
     """The arguments that ``pretrain`` and ``finetune`` have in common."""
     names = (
         "epochs",
-        "batch_size",
         "lr",
         "weight_decay",
-        "optimizer",
         "ema",
-        "precision",
         "seed",
         "eval_every",
         "out",
@@ -79,6 +75,8 @@ def run_options(args: argparse.Namespace, images) -> dict:
     )
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
     options = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
+    given = {name: getattr(args, name) for name in ("batch_size", "optimizer", "precision")}
+    options |= {name: value for name, value in given.items() if value is not None}
     return options | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}
 
 
@@ -86,6 +84,9 @@ def run_pretrain(args: argparse.Namespace) -> dict:
     from .model import MP3, load_mp3, with_image_size
     from .train import pretrain
 
+    for name, value in RECIPES[args.recipe].items():
+        if getattr(args, name) is None and not (args.start and name in ("patch_norm", "mask_ratio", "context")):
+            setattr(args, name, value)
     ratios = args.mask_ratio or []
     if len(ratios) > 2:
         raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
@@ -98,7 +99,7 @@ def run_pretrain(args: argparse.Namespace) -> dict:
         mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)
         options["about"]["start"] = Path(args.start).as_posix()
     else:
-        mp3 = MP3(new_vit(args, images), MASK_RATIO if ratio is None else ratio, args.context or CONTEXT)
+        mp3 = MP3(new_vit(args, images), ratio, args.context)
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **options)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]
@@ -169,6 +170,7 @@ def run_probe(args: argparse.Namespace) -> dict:
 
 
 def run_evaluate(args: argparse.Namespace) -> dict:
+    from .measures import measure_positions, measure_top1
     from .model import MP3, load_model
     from .train.run_folder import versions, write_json
 
@@ -180,77 +182,6 @@ def run_evaluate(args: argparse.Namespace) -> dict:
     if args.out:
         write_json(args.out, figures)
     return figures
-
-
-def measure_top1(args: argparse.Namespace, images, vit) -> dict:
-    """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
-    from .evaluate import top1_accuracy
-    from .train import read_run
-
-    pos_emb = not args.no_pos_emb
-    folder = expanded(args.weights)
-    run = folder.parent if folder.name.startswith("checkpoint-") else folder
-    if (run / "run.json").exists():  # it says whether position embeddings were used in training
-        pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
-    test, by_class = images.test, {}
-    labels = labels_for(vit, images, args.weights)
-    for label, name in enumerate(images.classes):
-        if (chosen := test.labels == label).any():
-            share = top1_accuracy(vit, test.images[chosen], labels[chosen], pos_emb=pos_emb)
-            by_class[name] = {"images": int(chosen.sum()), "top1": share}
-            print(f"{name:>12} {share:8.4f}")
-    right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
-    print(f"{'all':>12} {right / len(test):8.4f}")
-    return {"top1": right / len(test), "pos_emb": pos_emb, "classes": by_class}
-
-
-def labels_for(vit, images, weights: str):
-    """The labels of the test images in the numbering of the classifier, which may know its classes by name.
-
-    Raises:
-        ValueError: if the images have classes that the classifier does not have.
-    """
-    import torch
-
-    if vit.classes is None:
-        if vit.num_classes != len(images.classes):
-            raise ValueError(
-                f"{weights} tells {vit.num_classes} classes apart, whose names it does not hold; "
-                f"{images.name} has {len(images.classes)}: {', '.join(images.classes[:10])}"
-            )
-        return images.test.labels
-    if unknown := [name for name in images.classes if name not in vit.classes]:
-        raise ValueError(
-            f"{weights} does not have {', '.join(unknown[:10])} among its classes ({', '.join(vit.classes[:10])}), "
-            f"so it cannot be evaluated on {images.name}: fine-tune it on these classes first"
-        )
-    return torch.tensor([vit.classes.index(name) for name in images.classes])[images.test.labels]
-
-
-def measure_positions(args: argparse.Namespace, images, mp3) -> dict:
-    """Of a pretrained model: position accuracy by mask ratio, beside the patch-only floor and chance."""
-    from .evaluate import patch_only_floor, position_accuracy
-
-    n = mp3.vit.num_patches
-    scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
-    floor = patch_only_floor(
-        images.train.images[: args.limit],
-        images.test.images,
-        mp3.vit.patch_size,
-        epochs=args.floor_epochs,
-        seed=args.seed,
-        patch_norm=mp3.vit.patch_norm,
-    )
-    print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")
-    for ratio, s in scores.items():
-        print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")
-    print(f"{'patch only':>12} {floor.accuracy:8.4f} {'':>10} {'':>8} {floor.loss:8.4f}")
-    print(f"{'chance':>12} {1 / n:8.4f}")
-    return {
-        "positions": {str(ratio): s for ratio, s in scores.items()},
-        "patch_only": floor._asdict() | {"epochs": args.floor_epochs},
-        "chance": 1 / n,
-    }
 
 
 COMMANDS = {

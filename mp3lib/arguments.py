@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 MOST = 2**63  # seeds and whole numbers stay below
+SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
 def shown(value: Any) -> str:
@@ -79,10 +81,10 @@ def learning_rate(value: Any) -> float:
 
 
 def truth(name: str, value: Any) -> bool:
-    """``True`` or ``False``; ``ValueError`` for anything else."""
-    if not isinstance(value, bool):
+    """``True`` or ``False``, Python's or NumPy's; ``ValueError`` for anything else."""
+    if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
-    return value
+    return bool(value)
 
 
 def seed_number(value: Any) -> int:
@@ -94,7 +96,7 @@ def seed_number(value: Any) -> int:
 
 def as_pair(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     """(height, width) from a whole number or a pair of them; ``ValueError`` unless both are positive."""
-    both = tuple(size) if isinstance(size, Sequence) and not isinstance(size, str) else (size, size)
+    both = tuple(size) if isinstance(size, Sequence) and not isinstance(size, (str, bytes)) else (size, size)
     if len(both) != 2 or any(isinstance(s, bool) or not isinstance(s, Integral) or not 0 < s < MOST for s in both):
         raise ValueError(f"{name} must be a positive whole number or a pair of them, got {shown(size)}")
     return int(both[0]), int(both[1])
@@ -119,6 +121,39 @@ def check_generator(generator: Any) -> None:
     """``ValueError`` unless this is a ``torch.Generator`` or None."""
     if generator is not None and not isinstance(generator, torch.Generator):
         raise ValueError(f"generator must be a torch.Generator or None, got {shown(generator)}")
+
+
+def check_device(name: str, device: Any) -> None:
+    """``ValueError`` unless PyTorch can put a tensor on this device here."""
+    if torch.compiler.is_compiling() or device is None:
+        return
+    try:
+        if isinstance(device, bool):
+            raise TypeError("a device is no truth value")
+        torch.empty(0, device=device)
+    except (TypeError, RuntimeError, ValueError, OverflowError, AssertionError) as error:  # without CUDA an assertion
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(
+            f'{name} must be a device of this machine, such as "cpu", got {shown(device)} ({reason})'
+        ) from None
+
+
+def check_dense(name: str, tensor: Tensor, meta: bool = False) -> None:
+    """``ValueError`` for a tensor that is sparse, quantized or nested, or that has no values (on the meta device).
+
+    Args:
+        name: of the argument.
+        tensor: what was given.
+        meta: whether a tensor without values is accepted, where only its shape is needed.
+    """
+    if torch.compiler.is_compiling():
+        return
+    if tensor.is_nested or tensor.is_quantized or tensor.layout != torch.strided:
+        kind = "nested" if tensor.is_nested else "quantized" if tensor.is_quantized else str(tensor.layout)
+        fix = "to_dense()" if tensor.layout in SPARSE else "dequantize()" if tensor.is_quantized else "a plain tensor"
+        raise ValueError(f"{name} must be a dense tensor, got a {kind} one: use {fix}")
+    if tensor.is_meta and not meta:
+        raise ValueError(f"{name} must hold values, got a tensor on the meta device, which has a shape only")
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -7,7 +7,26 @@ import math
 from pathlib import Path
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
-MASK_RATIO, CONTEXT = 0.75, "updated"  # of a new MP3
+RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an option says otherwise
+    "best": dict(
+        patch_norm=False,
+        mask_ratio=[0.75],
+        context="updated",
+        query_fraction=0.5,
+        batch_size=128,
+        optimizer="muon",
+        precision="auto",
+    ),
+    "reference": dict(  # the way of vit_pytorch.mp3
+        patch_norm=True,
+        mask_ratio=[0.75],
+        context="frozen",
+        query_fraction=1.0,
+        batch_size=256,
+        optimizer="adamw",
+        precision="float32",
+    ),
+}
 SHAPE = {  # of a new ViT: default, letter, help
     "patch_size": (8, "P", "side of a patch in pixels"),
     "dim": (128, "D", "features of a token, a multiple of 4"),
@@ -54,18 +73,29 @@ def parser() -> argparse.ArgumentParser:
     for name, (default, metavar, text) in SHAPE.items():
         shape.add_argument(option(name), type=whole, metavar=metavar, help=f"{text} (default: {default})")
     shape.add_argument(
-        "--no-patch-norm", action="store_true", help="no LayerNorm on a patch's pixels: learns positions faster"
+        "--patch-norm",
+        action=argparse.BooleanOptionalAction,
+        help=f"LayerNorm on a patch's pixels (default: {by_recipe('patch_norm')}; finetune: with it)",
     )
 
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--out", type=path, required=True, metavar="DIR", help="run folder; made if missing")
     run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
-    run.add_argument("--batch-size", type=whole, default=256, metavar="B", help="images a step, over all processes")
+    run.add_argument(
+        "--batch-size",
+        type=whole,
+        metavar="B",
+        help=f"images a step, over all processes (default: {by_recipe('batch_size')}; finetune: 256)",
+    )
     run.add_argument(
         "--lr", type=positive, help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it)"
     )
     run.add_argument("--weight-decay", type=number, default=0.05, metavar="W", help="of the matrices, decoupled")
-    run.add_argument("--optimizer", choices=("muon", "adamw"), default="muon", help="for the transformer's matrices")
+    run.add_argument(
+        "--optimizer",
+        choices=("muon", "adamw"),
+        help=f"for the transformer's matrices (default: {by_recipe('optimizer')}; finetune: muon)",
+    )
     run.add_argument(
         "--ema", type=number, default=0.0, metavar="D", help="test and save a moving average of the weights; try 0.999"
     )
@@ -78,7 +108,11 @@ def parser() -> argparse.ArgumentParser:
         help="share of an image's area that a random crop keeps",
     )
     run.add_argument("--no-flip", action="store_true", help="do not mirror images; for digits and letters")
-    run.add_argument("--precision", choices=("auto", "bf16", "float32"), default="auto", help="of matrix products")
+    run.add_argument(
+        "--precision",
+        choices=("auto", "bf16", "float32"),
+        help=f"of matrix products (default: {by_recipe('precision')}; finetune: auto)",
+    )
     run.add_argument("--seed", type=count, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
     run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
@@ -86,10 +120,16 @@ def parser() -> argparse.ArgumentParser:
     pre = commands.add_parser(
         "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
     )
+    pre.add_argument(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="best",
+        help="settings of a new model: the best ones known, or those of vit_pytorch; single options change them",
+    )
     default = "(default: that of --start, else {})"
-    ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format(MASK_RATIO)}"
+    ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format('0.75')}"
     pre.add_argument("--mask-ratio", type=number, nargs="+", metavar="R", help=ratio)
-    context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(CONTEXT)}"
+    context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(by_recipe('context'))}"
     pre.add_argument("--context", choices=("updated", "frozen"), help=context)
     pre.add_argument(
         "--start",
@@ -98,7 +138,10 @@ def parser() -> argparse.ArgumentParser:
         help="begin with these weights, pretrained on any size; they give the model's shape",
     )
     pre.add_argument(
-        "--query-fraction", type=number, default=1.0, metavar="Q", help="share of hidden patches that give queries"
+        "--query-fraction",
+        type=number,
+        metavar="Q",
+        help=f"share of hidden patches that give queries (default: {by_recipe('query_fraction')})",
     )
 
     weights = "folder with config.json and model.safetensors"
@@ -164,6 +207,12 @@ def data_help() -> str:
         "CIFAR-10 is looked for at $MP3_DATA, then in the cache ($MP3_CACHE, else the user's cache folder), then "
         "downloaded; MP3_DATA=scenes forces the small embedded set."
     )
+
+
+def by_recipe(name: str) -> str:
+    """The default of an option in words: that of the best recipe, and of the reference where it is another one."""
+    best, reference = (recipe[name] for recipe in RECIPES.values())
+    return str(best) if best == reference else f"{best}; --recipe reference: {reference}"
 
 
 def option(name: str) -> str:

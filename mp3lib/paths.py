@@ -10,11 +10,16 @@ def expanded(path: str | os.PathLike) -> Path:
     """An absolute path, with ``~`` and ``~user`` replaced by the home folder. It need not exist.
 
     Raises:
-        ValueError: for an empty path, and for a user who has no home folder here.
+        ValueError: for something else than a path, an empty path, one with a null character, and for a user who has
+            no home folder here.
     """
-    text = os.fspath(path)
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"a path must be a string or a Path, got {repr(path)[:100]} ({type(path).__name__})")
+    text = os.fsdecode(path)
     if not text.strip():
         raise ValueError("the path is empty")
+    if "\0" in text:
+        raise ValueError(f"the path {text[:100]!r} holds a null character: remove it")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:

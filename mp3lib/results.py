@@ -20,11 +20,14 @@ def stored(name: str) -> Any:
 
     Raises:
         FileNotFoundError: if there is no such file.
+        ValueError: for something else than a name.
     """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"the name of a stored result must be a string such as 'shown/few_labels.md', got {name!r}")
     path = CLONE / name
-    if not path.exists():
+    if not path.is_file():
         path = _installed(name) or path
-    if not path.exists():
+    if not path.is_file():
         raise FileNotFoundError(f"there is no stored result {name!r}: neither in {CLONE} nor installed with mp3lib")
     text = path.read_text(encoding="utf-8")
     return json.loads(text) if path.suffix == ".json" else text

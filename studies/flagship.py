@@ -26,7 +26,7 @@ from .runs import ROOT, log_kept
 RUNS = Path("results/runs")  # run.json names the runs that a stage starts from by this path
 COMMON = "--data cifar10 --resume"
 SHAPE = "--patch-size 4 --depth 6 --no-patch-norm"
-MP3 = f"pretrain {COMMON} {SHAPE} --lr 3e-3 --query-fraction 0.25 --eval-every 4"
+MP3 = f"pretrain {COMMON} {SHAPE} --batch-size 256 --lr 3e-3 --query-fraction 0.25 --eval-every 4"
 MORE = f"pretrain {COMMON} --size 32 --batch-size 128 --query-fraction 0.25"
 HALF = f"{MORE} --mask-ratio 0.5 --lr 2e-3 --eval-every 5"
 LAST = f"{MORE} --crop-area 1 1 --eval-every 6"

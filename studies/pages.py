@@ -16,9 +16,9 @@ from .markdown import THE_RUNS
 BEGIN, END = "<!-- made by python -m studies table -->\n", "<!-- end of what is made -->\n"
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "When it pays, and when not": (
-        "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Equal "
+        "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Same "
         "fine-tuning*: as many epochs over the labelled images for both; MP3's ten epochs before that, over all images "
-        "without their labels, are not counted. *Equal epochs in all*: they are. [More](#the-papers-two-claims).",
+        "without their labels, are not counted. *Same total epochs*: they are. [More](#the-papers-two-claims).",
         claims.findings,
     ),
     "Position accuracy of the shipped weights": (
@@ -57,10 +57,10 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         tables.fractions,
     ),
     "The paper's two claims": (
-        "Pretraining helps; without position embeddings it even beats training from scratch with them. Differences are "
-        "taken seed by seed. *Yes*: their mean is more than 2.5 times their spread. With three seeds chance alone does "
-        "that 5 times in 100, with two 18 times. Of up to 15 comparisons one *yes* may well be chance. One seed is not "
-        "judged.",
+        "The paper says that pretraining helps, and that MP3 without position embeddings is better than training from "
+        "scratch with them. Differences are paired over the seeds, with 95 % intervals (Student's t, two degrees of "
+        "freedom for three seeds). A difference counts when its interval does not contain 0. If all 15 differences "
+        "were 0, about one would still count by chance.",
         claims.claims,
     ),
     "The paper's figures beside ours": (

@@ -6,16 +6,16 @@ import json
 import re
 import shutil
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mp3lib.evaluate import Interval, paired_interval, pooled_interval
 from mp3lib.train.run_folder import read_metrics, read_run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
-THRESHOLD = 2.5  # spreads: at three seeds t = 4.3, which chance passes in about 5 of 100 cases (1 spread: in 22)
 
 
 class FinishedRun(NamedTuple):
@@ -127,13 +127,24 @@ def difference(better: Row, worse: Row) -> Row:
     return Row(ahead, (*better.variants, *worse.variants))
 
 
-def verdict(ahead: Row) -> str:
-    """Does a difference exceed ``THRESHOLD`` spreads? "yes", "no", "no: the opposite"; one seed is not judged."""
-    if ahead.n < 2:
-        return "one seed: not judged" if ahead.n else ""
-    if abs(ahead.mean) <= THRESHOLD * ahead.spread:
-        return "no"
-    return "yes" if ahead.mean > 0 else "no: the opposite"
+def interval(first: Row, second: Row, others: Sequence[Row] = ()) -> Interval | None:
+    """The 95 % interval of first - second: paired over the seeds that both have, if these are two or more.
+
+    Otherwise the spread is pooled over ``others``; None where those are missing, too, or one side has no runs.
+    """
+    shared = [seed for seed in first.seeds if seed in second.by_seed]
+    if len(shared) > 1:
+        return paired_interval(*([row.by_seed[seed] for seed in shared] for row in (first, second)))
+    if first.n and second.n and any(row.n > 1 for row in others):
+        return pooled_interval(first.values, second.values, [row.values for row in others])
+    return None
+
+
+def points(found: Interval | None) -> str:
+    """A difference with its 95 % interval, in percentage points: +5.6 (+5.0 to +6.2)."""
+    return (
+        "{:+.1f} ({:+.1f} to {:+.1f})".format(*(round(100 * x, 1) + 0.0 for x in found)) if found else ""
+    )  # no "-0.0"
 
 
 @contextmanager

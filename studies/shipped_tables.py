@@ -84,7 +84,7 @@ def from_scratch(results: str | Path, name: str) -> str:
         "One stage after the other, the same epochs and augmentation, tested on pictures of the stage's size (6x6: 24 "
         f"pixels, 8x8: 32). Arm by arm: highest learning rates {over_stages('lr')}; precision "
         f"{over_stages('precision')}. The epochs of MP3 are not counted; what counting them does, a smaller model's "
-        "*equal epochs in all* show. One seed, so no spread is known."
+        "*same total epochs* show. One seed, so no spread is known."
     )
     return f"{table}\n\n{told}"
 

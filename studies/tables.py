@@ -70,7 +70,7 @@ def fractions(results: str | Path) -> str:
         [f"{n:,} ({n / 50_000:.0%})", *(top1(results, f"labels/{start}-{n}-{positions}") for start, positions in kinds)]
         for n in label_counts(results)
     ]
-    for name, scratch in (("all", "scratch-5"), ("all, equal epochs in all", "scratch-15")):
+    for name, scratch in (("all", "scratch-5"), ("all, same total epochs", "scratch-15")):
         names = {"scratch": scratch, "mp3": "mp3-10-and-5"}
         lines.append([name, *(top1(results, f"cost/{names[start]}-{positions}") for start, positions in kinds)])
     head = ["labels", "top-1 (%), scratch", "MP3", "without positions: scratch", "without positions: MP3"]
@@ -295,8 +295,8 @@ def paper(results: str | Path) -> str:
         "top-1 (%)",
         "paper, CIFAR-100",
         "paper, Tiny-ImageNet",
-        "ours, CIFAR-10, equal fine-tuning",
-        "equal in all",
+        "ours, CIFAR-10, same fine-tuning",
+        "same total epochs",
     ]
     told = [one for several in rows.values() for one in several if one.n]
     source = (

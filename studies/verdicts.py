@@ -1,7 +1,8 @@
 """What each cue is worth for predicting positions and for telling classes: the tables of notebook 09.
 
-A difference counts if it exceeds a yardstick: 2.5 times its standard error, half a point at least. The standard error
-comes from the trainings that were repeated with other seeds.
+Every difference is a network minus its control: above 0, the network is more accurate. A difference counts if its 95 %
+interval does not contain 0 (``runs.interval``): paired over the seeds where both sides have several, else with the
+spread of the variants that were trained with several seeds.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import scipy.stats
+from mp3lib.evaluate import Interval, pooled_deviation
 
 from .markdown import grid
-from .runs import THRESHOLD, Row, row
+from .runs import Row, interval, points, row
 from .tables import PLAIN as CONTROL
 from .tables import RATIOS, placed
 
@@ -48,44 +49,40 @@ def probe(results: str | Path, run: str, name: str = "linear", of: str = "weight
 knn = partial(probe, name="knn")
 
 
-def spread(results: str | Path, measure: Measure) -> tuple[float, int]:
-    """The standard deviation over seeds, pooled over the runs that have several, and its degrees of freedom."""
-    several = [found for found in (measure(results, run) for run in REPEATED) if found.n > 1]
-    freedom = sum(found.n - 1 for found in several)
-    return (sum((found.n - 1) * found.spread**2 for found in several) / max(freedom, 1)) ** 0.5, freedom
+def repeated(results: str | Path, measure: Measure) -> list[Row]:
+    """One figure of every variant that was trained with several seeds."""
+    return [found for found in (measure(results, run) for run in REPEATED) if found.n > 1]
 
 
-def yardstick(results: str | Path, measure: Measure, a: Row, b: Row) -> float:
-    return max(0.005, THRESHOLD * spread(results, measure)[0] * (1 / a.n + 1 / b.n) ** 0.5)
+def compared(results: str | Path, measure: Measure, a: Row, b: Row) -> Interval | None:
+    """The interval of a - b; None without runs."""
+    return interval(a, b, repeated(results, measure))
+
+
+def difference(results: str | Path, measure: Measure, a: Row, b: Row, new: bool = False) -> str:
+    """a - b in points with its interval, bold where it counts; ``new``: marked with a dagger."""
+    found = compared(results, measure, a, b)
+    if found is None:
+        return f"{100 * (a.mean - b.mean):+.1f}" if a.n and b.n else "not trained yet"
+    return (f"**{points(found)}**" if found.counts else points(found)) + " †" * new
 
 
 def told(*rows: Row) -> list[str]:
     return [found.text() or DASH for found in rows]
 
 
-def points(a: Row, b: Row) -> str:
-    """By how many points a is above b."""
-    return f"{round(100 * (a.mean - b.mean), 1) + 0.0:+.1f}" if a.n and b.n else DASH  # + 0.0: no "-0.0"
-
-
-def judged(results: str | Path, a: Row, b: Row, measure: Measure, new: bool = False) -> list[str]:
-    """Points that a is above b, and whether that is more than the yardstick; ``new``: marked with a dagger."""
-    if not (a.n and b.n):
-        return [DASH, "not trained yet"]
-    ahead, limit = a.mean - b.mean, yardstick(results, measure, a, b)
-    word = "no difference" if abs(ahead) <= limit else "helps" if ahead > 0 else "hurts"
-    close = f" (limit {100 * limit:.1f})" if abs(abs(ahead) - limit) < 0.003 else ""
-    return [points(a, b) + close, word + " †" * new]
-
-
 def note(results: str | Path) -> str:
-    """The yardsticks of a table."""
-    measures = {"positions": placed, "the linear probe": probe, "k-NN": knn}
-    spreads = {name: spread(results, measure)[0] for name, measure in measures.items()}
-    limits = [f"{max(0.5, 100 * THRESHOLD * 2**0.5 * each):.1f} for {name}" for name, each in spreads.items()]
-    luck = 200 * scipy.stats.t.sf(THRESHOLD, max(spread(results, placed)[1], 1))
-    limits = f"Yardsticks in points, one seed against one: {', '.join(limits)}"
-    return f"\n\nAccuracies in %, ± over n seeds. {limits}; luck alone passes them in {luck:.0f} of 100 cases."
+    """What the numbers of a table are."""
+    spreads = []
+    for name, measure in {"positions": placed, "the linear probe": probe, "k-NN": knn}.items():
+        if groups := repeated(results, measure):
+            deviation, freedom = pooled_deviation([found.values for found in groups])
+            spreads.append(f"{100 * deviation:.2f} for {name} ({freedom} degrees of freedom)")
+    pooled = f" Spread over seeds in points, pooled: {', '.join(spreads)}." if spreads else ""
+    return (
+        "\n\nAccuracies in %, ± is the sample standard deviation over n seeds. Differences in points, network minus "
+        f"control, with 95 % intervals; bold: the interval does not contain 0.{pooled}"
+    )
 
 
 def untrained(results: str | Path) -> list[str]:
@@ -94,12 +91,12 @@ def untrained(results: str | Path) -> list[str]:
 
 def taken_away(results: str | Path) -> str:
     """What a network places without a cue, and what its features tell."""
-    head = ["taken away", "placed right, ratio 0.75", "cost (points)", "placed right, ratio 0", "k-NN", "linear"]
+    head = ["taken away", "placed right, ratio 0.75", "minus control", "placed right, ratio 0", "k-NN", "linear"]
     lines = [[*head, "n", "run", "control"]]
     for name, ((run, tested), (control, cleaned)) in (TAKEN | GIVEN).items():
         found, whole, lone = placed(results, run, images=tested), placed(results, run, "0.0", tested), run == control
-        cost = "" if lone else points(placed(results, control, images=cleaned), found)
-        figures = [*told(found), cost, *told(whole, knn(results, run), probe(results, run)), str(found.n)]
+        minus = "" if lone else difference(results, placed, found, placed(results, control, images=cleaned))
+        figures = [*told(found), minus, *told(whole, knn(results, run), probe(results, run)), str(found.n)]
         lines.append([name, *figures, f"`{run}`", "" if lone else f"`{control}`"])
     lines.append(["untrained network", "", "", "", *untrained(results), "", "", ""])
     return grid(lines) + note(results)
@@ -120,12 +117,13 @@ def brought_along(results: str | Path) -> dict[str, dict]:
     }
     found |= {"neither padded nor zoomed": placed(results, UNCROPPED), "nothing (control)": placed(results, CONTROL)}
     accuracies = {name: [100 * value for value in one.values] for name, one in found.items() if one.n}
-    return {"accuracies": accuracies, "gains": {name: points(*both) for name, both in worth(results).items()}}
+    gains = {name: points(compared(results, placed, *both)) for name, both in worth(results).items()}
+    return {"accuracies": accuracies, "gains": gains}
 
 
 def contexts_and_ratios(results: str | Path) -> str:
-    """Networks trained at four mask ratios, and with a frozen context, tested at five ratios."""
-    trained = {f"ratio {r}, updated": f"ratio/{r}" for r in (0.25, 0.5, 0.75, 0.9)} | {"ratio 0.75, frozen": FROZEN}
+    """Networks trained at four mask ratios, and with a static context, tested at five ratios."""
+    trained = {f"ratio {r}, updated": f"ratio/{r}" for r in (0.25, 0.5, 0.75, 0.9)} | {"ratio 0.75, static": FROZEN}
     found = {name: [placed(results, run, r) for r in RATIOS] for name, run in trained.items()}
     best = [max((rows[i].mean for rows in found.values() if rows[i].n), default=None) for i in range(len(RATIOS))]
     lines = [["trained at", *(f"tested at {float(r):g}" for r in RATIOS), "k-NN", "linear", "n"]]
@@ -137,93 +135,62 @@ def contexts_and_ratios(results: str | Path) -> str:
         linear = probe(results, run)
         lines.append([name, *texts, *told(knn(results, run), linear), str(linear.n)])
     lines.append(["untrained network", *[""] * 5, *untrained(results), ""])
-    updated = [(found[name][0], probe(results, run)) for name, run in trained.items() if run != FROZEN]
-    updated = [(at_0.mean, linear.mean) for at_0, linear in updated if linear.n]
-    says = " Bold: best of its column."
-    if updated:
-        apart = [100 * (max(values) - min(values)) for values in zip(*updated, strict=True)]
-        says += f" At ratio 0 the updated networks differ by {apart[0]:.0f} points in placing patches, in the linear "
-        says += f"probe by {apart[1]:.1f}" + ": placing better need not be knowing more." * (apart[0] > 5 * apart[1])
-    return grid(lines) + note(results) + says
+    says = "Accuracies in %, ± is the sample standard deviation over n seeds. Bold: best of its column."
+    return grid(lines) + "\n\n" + says
 
 
 class Case(NamedTuple):
-    """What has a cue, or another setting, beside what lacks it."""
+    """A network and its control: what is compared in one line of ``verdicts``."""
 
-    run: str  # where the probes may read images that are new to the network
-    tested: str  # the images that ``run`` knows
+    run: str
+    tested: str  # the images that ``run`` was trained on
     control: str
-    placed: tuple[Row, Row]  # position accuracy with it, without it
+    placed: tuple[Row, Row]  # position accuracy of the network, of its control
     probed: tuple[Row, Row]
 
 
 def cases(results: str | Path) -> dict[str, Case]:
-    """Everything that gets a verdict, by its name."""
+    """Every comparison, by its name."""
+    compared = {f"without: {name}": sides for name, sides in TAKEN.items() if "control" not in name} | GIVEN
+    compared |= {
+        f"with: {name}": ((run, WITH), (UNCROPPED if name == "padding" else CONTROL, CLEAN))
+        for name, run in BROUGHT.items()
+    }
+    compared["static context"] = ((FROZEN, CLEAN), (CONTROL, CLEAN))
     found = {}
-    for name, ((run, tested), (control, cleaned)) in (TAKEN | GIVEN).items():
-        sides = (control, cleaned), (run, tested)  # with what is taken from ``run``, and without it
-        if name in GIVEN:
-            sides = sides[::-1]
-        both = tuple(placed(results, r, images=t) for r, t in sides), tuple(probe(results, side[0]) for side in sides)
-        found[name] = Case(run, tested, control, *both)
-    del found["nothing (control)"]
-    for name, run in BROUGHT.items():
-        control = UNCROPPED if name == "padding" else CONTROL
-        sides = (
-            worth(results)[name] if name == "JPEG" else (placed(results, run, images=WITH), placed(results, control))
-        )
-        found[name] = Case(run, WITH, control, sides, (probe(results, run), probe(results, control)))
-    sides = placed(results, CONTROL), placed(results, FROZEN)
-    found["updated context"] = Case(FROZEN, CLEAN, CONTROL, sides, (probe(results, CONTROL), probe(results, FROZEN)))
+    for name, ((run, tested), (control, cleaned)) in compared.items():
+        places = placed(results, run, images=tested), placed(results, control, images=cleaned)
+        found[name] = Case(run, tested, control, places, (probe(results, run), probe(results, control)))
+    found["with: JPEG"] = found["with: JPEG"]._replace(placed=worth(results)["JPEG"])  # blocks in place, or moved by 4
     return found
 
 
 def is_new(results: str | Path, run: str, tested: str) -> bool:
-    """Whether a network places unchanged images worse than its own, by more than the yardstick."""
-    known, clean = placed(results, run, images=tested), placed(results, run)
-    return bool(known.n) and known.mean - clean.mean > yardstick(results, placed, known, clean)
+    """Whether a network places unchanged images worse than those that it was trained on."""
+    found = compared(results, placed, placed(results, run, images=tested), placed(results, run))
+    return found is not None and found.low > 0
 
 
 def verdicts(results: str | Path) -> str:
-    """Whether each cue helps or hurts, for positions and for classes, in short and as a table."""
-    head = ["with it", "positions, points", "for positions it", "linear, points", "for classes it"]
-    lines = [[*head, "n", "run", "control"]]
+    """What each cue is worth for positions and for classes."""
+    lines = [["network", "positions, minus control", "linear probe, minus control", "n", "run", "control"]]
     for name, case in cases(results).items():
-        for_positions = judged(results, *case.placed, placed)
-        for_classes = judged(results, *case.probed, probe, is_new(results, case.run, case.tested))
-        for_classes[1] += " †" * (case.run == FROZEN)
+        for_positions = difference(results, placed, *case.placed)
+        new = case.run == FROZEN or is_new(results, case.run, case.tested)
+        for_classes = difference(results, probe, *case.probed, new)
         seeds = f"{placed(results, case.run).n} / {placed(results, case.control).n}"
-        lines.append([name, *for_positions, *for_classes, seeds, f"`{case.run}`", f"`{case.control}`"])
-
-    def those(places: str, *classes: str) -> str:
-        """The cues whose two verdicts are these."""
-        found = [name for name, _, p, _, c, *_ in lines[1:] if p == places and c in classes and "context" not in name]
-        return "; ".join(found) or "nothing"
-
-    says = f"""**In short.** Of help in placing patches,
-
-- and in telling classes, so information: {those("helps", "helps")}
-- but not in telling classes, as a shortcut is: {those("helps", "no difference", "hurts")}
-- for classes an open question, since the probes read pictures that are new to the network:
-  {those("helps", "helps †", "no difference †", "hurts †")}
-
-Padding, JPEG and the mark are not in the pictures that the student learned from; edges and colour are."""
-    dagger = " † Read on pictures, or in a way (`frozen`), that are new to the network."
-    return says + "\n\nWith minus without:\n\n" + grid(lines) + note(results) + dagger
+        lines.append([name, for_positions, for_classes, seeds, f"`{case.run}`", f"`{case.control}`"])
+    dagger = " † The probe reads unchanged images, which this network was not trained on; or, for the static context, "
+    return grid(lines) + note(results) + dagger + "tokens that attend in a way that it was not trained on."
 
 
 def edges_and_centres(results: str | Path) -> str:
-    """What edge pixels are worth more than as many centre pixels: the difference between a hole and a gap."""
-    lines = []
+    """Edge pixels against as many centre pixels: a network without edges (gap) minus one without centres (hole)."""
+    lines = [["pixels painted grey", "positions, gap minus hole", "linear probe", "k-NN"]]
     for width, pixels in PAINTED.items():
-        hole, gap = f"cues/hole-{width}", f"cues/gap-{width}"
-        if not probe(results, hole).n * probe(results, gap).n:
-            continue  # not trained yet
-        places = judged(results, placed(results, hole, images=WITHOUT), placed(results, gap, images=WITHOUT), placed)
-        linear, votes = (judged(results, m(results, hole), m(results, gap), m) for m in (probe, knn))
-        says = {0: "a shortcut, as far as these runs tell", 1: "not decided: the probes disagree"}.get(
-            (linear[1] == "helps") + (votes[1] == "helps"), "useful for classes, too"
-        )
-        of_edges = f"{places[0]} points for positions, {linear[0]} for the linear probe, {votes[0]} for k-NN"
-        lines.append(f"- {pixels}: edges rather than centres are worth {of_edges}: {says}")
-    return "\n".join(lines)
+        gap, hole = f"cues/gap-{width}", f"cues/hole-{width}"
+        if probe(results, hole).n and probe(results, gap).n:  # else not trained yet
+            places = (placed(results, run, images=WITHOUT) for run in (gap, hole))
+            probes = (difference(results, m, m(results, gap), m(results, hole)) for m in (probe, knn))
+            lines.append([pixels, difference(results, placed, *places), *probes])
+    return grid(lines) + note(results)

@@ -227,7 +227,7 @@ class sharpened:
         return (queries @ keys.T / queries.shape[-1] ** 0.5 / (c + 1e-9)).softmax(-1) @ values
 
     def without_c(queries, keys, values, c):
-        """c is not used"""
+        """c has no effect"""
         return (queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) @ values
 
     def no_softmax(queries, keys, values, c):
@@ -235,8 +235,75 @@ class sharpened:
         return c * queries @ keys.T / queries.shape[-1] ** 0.5 @ values
 
     def shares_only(queries, keys, values, c):
-        """it returns the shares"""
+        """it returns the attention weights"""
         return (c * queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1)
+
+    def root_of_the_number_of_keys(queries, keys, values, c):
+        """the square root of the number of keys"""
+        return (c * queries @ keys.T / len(keys) ** 0.5).softmax(-1) @ values
+
+    def root_of_the_number_of_queries(queries, keys, values, c):
+        """the square root of the number of queries"""
+        return (c * queries @ keys.T / len(queries) ** 0.5).softmax(-1) @ values
+
+    def root_of_the_values(queries, keys, values, c):
+        """the square root of the features of a value"""
+        return (c * queries @ keys.T / values.shape[-1] ** 0.5).softmax(-1) @ values
+
+    def times_the_root(queries, keys, values, c):
+        """multiplied by the square root of d"""
+        return (c * queries @ keys.T * queries.shape[-1] ** 0.5).softmax(-1) @ values
+
+    def sigmoid(queries, keys, values, c):
+        """sigmoid does not make each row sum to 1"""
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.5).sigmoid() @ values
+
+    def log_softmax(queries, keys, values, c):
+        """log_softmax gives logarithms"""
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.5).log_softmax(-1) @ values
+
+    def forgot_exp(queries, keys, values, c):
+        """without exp"""
+        scores = c * queries @ keys.T / queries.shape[-1] ** 0.5
+        return scores / scores.sum(-1, keepdim=True) @ values
+
+    def forgot_the_sum(queries, keys, values, c):
+        """exp is there, but the sum is missing"""
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.5).exp() @ values
+
+    def c_as_exponent(queries, keys, values, c):
+        """c is an exponent"""
+        return (queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) ** c @ values
+
+    def c_under_the_root(queries, keys, values, c):
+        """c stands under the square root"""
+        return (queries @ keys.T * (c / queries.shape[-1]) ** 0.5).softmax(-1) @ values
+
+    def c_added(queries, keys, values, c):
+        """c has no effect"""
+        return (queries @ keys.T / queries.shape[-1] ** 0.5 + c).softmax(-1) @ values
+
+    def mixes_keys(queries, keys, values, c):
+        """it mixes the keys"""
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) @ keys
+
+    def all_pairs(queries, keys, values, c):
+        """softmax runs over all pairs at once"""
+        scores = c * queries @ keys.T / queries.shape[-1] ** 0.5
+        return scores.flatten().softmax(0).view_as(scores) @ values
+
+    def highest_only(queries, keys, values, c):
+        """only the value with the highest score"""
+        return values[(c * queries @ keys.T).argmax(-1)]
+
+    def one_query(queries, keys, values, c):
+        """it answers one query"""
+        return (c * queries[0] @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) @ values
+
+    def slice_one_short(queries, keys, values, c):
+        """the last key is left out"""
+        keys, values = keys[:-1], values[:-1]
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) @ values
 
 
 def scores_of(queries, keys):
@@ -257,7 +324,7 @@ class attention_masked:
         return scores_of(queries, keys).masked_fill(allowed, -math.inf).softmax(-1) @ values
 
     def after_softmax(queries, keys, values, allowed):
-        """set to 0 after softmax"""
+        """is set to 0 after softmax"""
         return (scores_of(queries, keys).softmax(-1) * allowed) @ values
 
     def score_zero(queries, keys, values, allowed):
@@ -278,7 +345,7 @@ class attention_masked:
         return scores_of(queries, keys).softmax(-1) @ values
 
     def queries_masked(queries, keys, values, allowed):
-        """the queries are masked"""
+        """the results of some queries are set to 0"""
         return (scores_of(queries, keys).softmax(-1) @ values) * allowed[:, None]
 
     def score_of_a_billion(queries, keys, values, allowed):
@@ -286,7 +353,7 @@ class attention_masked:
         return scores_of(queries, keys).masked_fill(~allowed, -1e9).softmax(-1) @ values
 
     def score_minus_ten(queries, keys, values, allowed):
-        """a score of -10 is a score like others, forbidden keys still get a share"""
+        """forbidden keys still get a share: the result changes with them"""
         return scores_of(queries, keys).masked_fill(~allowed, -10).softmax(-1) @ values
 
     def score_minus_twenty(queries, keys, values, allowed):
@@ -294,12 +361,112 @@ class attention_masked:
         return scores_of(queries, keys).masked_fill(~allowed, -20).softmax(-1) @ values
 
     def rows_masked(queries, keys, values, allowed):
-        """the mask lies along the queries: it belongs along the keys"""
+        """the results of the forbidden queries are NaN"""
         return scores_of(queries, keys).masked_fill(~allowed[:, None], -math.inf).softmax(-1) @ values
 
     def rows_evened_out(queries, keys, values, allowed):
         """the mask lies along the queries and evens out whole rows"""
         return scores_of(queries, keys).masked_fill(~allowed[:, None], -1e9).softmax(-1) @ values
+
+    def renormalized(queries, keys, values, allowed):
+        """passed"""
+        shares = scores_of(queries, keys).softmax(-1) * allowed
+        return shares / shares.sum(-1, keepdim=True) @ values
+
+    def plus_infinity(queries, keys, values, allowed):
+        """score of *minus* infinity"""
+        return scores_of(queries, keys).masked_fill(~allowed, math.inf).softmax(-1) @ values
+
+    def a_billion(queries, keys, values, allowed):
+        """plus infinity or a very large one"""
+        return scores_of(queries, keys).masked_fill(~allowed, 1e9).softmax(-1) @ values
+
+    def times_infinity(queries, keys, values, allowed):
+        """0 times infinity is NaN"""
+        return (scores_of(queries, keys) * (~allowed * -math.inf)).softmax(-1) @ values
+
+    def infinity_after_softmax(queries, keys, values, allowed):
+        """written into the scores before softmax"""
+        return scores_of(queries, keys).softmax(-1).masked_fill(~allowed, -math.inf) @ values
+
+    def score_minus_three(queries, keys, values, allowed):
+        """forbidden keys still get a share: the result changes"""
+        return scores_of(queries, keys).masked_fill(~allowed, -3).softmax(-1) @ values
+
+    def mask_added(queries, keys, values, allowed):
+        """added to the scores as 0 and 1"""
+        return (scores_of(queries, keys) + allowed).softmax(-1) @ values
+
+    def values_zeroed(queries, keys, values, allowed):
+        """no longer sums to 1"""
+        return scores_of(queries, keys).softmax(-1) @ (values * allowed[:, None])
+
+    def keys_zeroed(queries, keys, values, allowed):
+        """a score of 0 is a score like others"""
+        return scores_of(queries, keys * allowed[:, None]).softmax(-1) @ values
+
+    def both_masked(queries, keys, values, allowed):
+        """the results of the forbidden queries are NaN"""
+        return scores_of(queries, keys).masked_fill(~(allowed[:, None] & allowed), -math.inf).softmax(-1) @ values
+
+    def pairs_masked(queries, keys, values, allowed):
+        """a forbidden key is forbidden for all"""
+        return scores_of(queries, keys).masked_fill(~(allowed[:, None] | allowed), -math.inf).softmax(-1) @ values
+
+    def first_keys(queries, keys, values, allowed):
+        """it takes the first keys"""
+        k = int(allowed.sum())
+        return scores_of(queries, keys[:, :, :k]).softmax(-1) @ values[:, :, :k]
+
+    def allowed_queries(queries, keys, values, allowed):
+        """it answers the allowed queries only"""
+        queries, keys, values = (x[:, :, allowed] for x in (queries, keys, values))
+        return scores_of(queries, keys).softmax(-1) @ values
+
+    def root_of_the_number_of_tokens(queries, keys, values, allowed):
+        """the square root of the number of tokens"""
+        scores = queries @ keys.mT / len(allowed) ** 0.5
+        return scores.masked_fill(~allowed, -math.inf).softmax(-1) @ values
+
+    def sigmoid(queries, keys, values, allowed):
+        """sigmoid does not make"""
+        return scores_of(queries, keys).masked_fill(~allowed, -math.inf).sigmoid() @ values
+
+    def log_softmax(queries, keys, values, allowed):
+        """log_softmax gives logarithms"""
+        return scores_of(queries, keys).masked_fill(~allowed, -math.inf).log_softmax(-1) @ values
+
+    def log_softmax_finite(queries, keys, values, allowed):
+        """log_softmax gives logarithms"""
+        return scores_of(queries, keys).masked_fill(~allowed, -1e9).log_softmax(-1) @ values
+
+    def no_softmax(queries, keys, values, allowed):
+        """softmax is missing"""
+        return scores_of(queries, keys).masked_fill(~allowed, 0) @ values
+
+    def forgot_exp(queries, keys, values, allowed):
+        """without exp"""
+        scores = scores_of(queries, keys).masked_fill(~allowed, 0)
+        return scores / scores.sum(-1, keepdim=True) @ values
+
+    def forgot_the_sum(queries, keys, values, allowed):
+        """the sum is missing"""
+        return scores_of(queries, keys).masked_fill(~allowed, -math.inf).exp() @ values
+
+    def weights_only(queries, keys, values, allowed):
+        """it returns the attention weights"""
+        return scores_of(queries, keys).masked_fill(~allowed, -math.inf).softmax(-1)
+
+    def sum_over_queries(queries, keys, values, allowed):
+        """divided by its sum over the queries"""
+        shares = scores_of(queries, keys).softmax(-1) * allowed
+        return shares / shares.sum(-2, keepdim=True) @ values
+
+    def not_kept(queries, keys, values, allowed):
+        """the result of `masked_fill` has to be used"""
+        scores = scores_of(queries, keys)
+        scores.masked_fill(~allowed, -math.inf)
+        return scores.softmax(-1) @ values
 
 
 class neighbour_scores:
@@ -320,20 +487,86 @@ class neighbour_scores:
         return -torch.cdist(patches[:, -1].flatten(1), patches[:, 0].flatten(1))
 
     def distance(patches):
-        """turn its sign"""
+        """turn the sign"""
         return torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1))
 
     def whole_patches(patches):
-        """finds the patch itself"""
+        """it finds the patch itself"""
         return -torch.cdist(patches.flatten(1), patches.flatten(1))
 
     def nothing(patches):
-        """expected 40%"""
+        """all scores of a row are equal"""
         return torch.zeros(len(patches), len(patches))
 
     def one_each(patches):
-        """the result has the shape (48,), expected (48, 48)"""
+        """a score is asked for every pair"""
         return (patches[:, :, -1] * patches[:, :, 0]).sum((1, 2))
+
+    def never_itself(patches):
+        """passed"""
+        scores = -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1))
+        return scores.fill_diagonal_(-math.inf)
+
+    def continued(patches):
+        """passed"""
+        last = 2 * patches[:, :, -1] - patches[:, :, -2]
+        return -torch.cdist(last.flatten(1), patches[:, :, 0].flatten(1))
+
+    def as_shares(patches):
+        """passed"""
+        return neighbour_scores.dot_product(patches).softmax(-1)
+
+    def column_minus_two(patches):
+        """the last column makes no difference"""
+        return -torch.cdist(patches[:, :, -2].flatten(1), patches[:, :, 0].flatten(1))
+
+    def column_one(patches):
+        """the first column makes no difference"""
+        return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 1].flatten(1))
+
+    def last_with_last(patches):
+        """the first column makes no difference"""
+        return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, -1].flatten(1))
+
+    def last_row(patches):
+        """the last column makes no difference"""
+        return -torch.cdist(patches[:, -1].flatten(1), patches[:, :, 0].flatten(1))
+
+    def column_means(patches):
+        """only the mean of the last column is used"""
+        return -torch.cdist(patches[:, :, -1].mean(1), patches[:, :, 0].mean(1))
+
+    def grey(patches):
+        """the colours of the last column are averaged"""
+        return -torch.cdist(patches[:, :, -1].mean(-1), patches[:, :, 0].mean(-1))
+
+    def red(patches):
+        """a colour of the last column makes no difference"""
+        return -torch.cdist(patches[:, :, -1, 0], patches[:, :, 0, 0])
+
+    def half_a_column(patches):
+        """some pixels of the last column make no difference"""
+        return -torch.cdist(patches[:, :2, -1].flatten(1), patches[:, :2, 0].flatten(1))
+
+    def colours_for_columns(patches):
+        """the last axis of `pieces` is colour"""
+        return -torch.cdist(patches[..., -1].flatten(1), patches[..., 0].flatten(1))
+
+    def upside_down(patches):
+        """compared in opposite order"""
+        return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flip(1).flatten(1))
+
+    def by_number(patches):
+        """depend on the number of a patch"""
+        return torch.eye(len(patches)).roll(1, 1)
+
+    def identity(patches):
+        """the pixels make no difference"""
+        return torch.eye(len(patches))
+
+    def not_a_number(patches):
+        """NaN"""
+        return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1)) * math.nan
 
 
 # --- 03 · the vision transformer --------------------------------------------------------------------------------------
@@ -386,6 +619,50 @@ class parameters_saved:
         """it returns the float 3360.0, expected an int"""
         return (large**2 - small**2) * channels * (dim + 2) / 1
 
+    def bias_too(large, small, channels, dim):
+        """the biases of the linear layer"""
+        return (large**2 - small**2) * channels * (dim + 2) + dim
+
+    def second_norm_too(large, small, channels, dim):
+        """the LayerNorm on the tokens does not change"""
+        return (large**2 - small**2) * channels * (dim + 2) + 2 * dim
+
+    def two_in_all(large, small, channels, dim):
+        """not 2 in all"""
+        return (large**2 - small**2) * channels * dim + 2
+
+    def two_for_each_feature(large, small, channels, dim):
+        """not for each feature"""
+        return (large**2 - small**2) * channels * dim + 2 * dim
+
+    def two_for_each_pixel(large, small, channels, dim):
+        """for each channel"""
+        return (large**2 - small**2) * (channels * dim + 2)
+
+    def after(large, small, channels, dim):
+        """it counts all with small patches"""
+        return small**2 * channels * (dim + 2)
+
+    def only_numbers(large, small, channels, dim):
+        """count the parameters for them"""
+        return (large**2 - small**2) * channels
+
+    def only_pixels(large, small, channels, dim):
+        """these are pixels"""
+        return large**2 - small**2
+
+    def twice_the_side(large, small, channels, dim):
+        """not 2 times p"""
+        return 2 * (large - small) * channels * (dim + 2)
+
+    def channels_squared(large, small, channels, dim):
+        """the channels are squared"""
+        return ((large * channels) ** 2 - (small * channels) ** 2) * (dim + 2)
+
+    def this_notebook(large, small, channels, dim):
+        """use the arguments"""
+        return 9504
+
 
 class keep_brightness:
     def new_sequence(vit):
@@ -415,13 +692,13 @@ class keep_brightness:
         return bright
 
     def wrong_norm(vit):
-        """still give equal logits"""
+        """the LayerNorm at [3] is gone, which reads tokens"""
         bright = copy.deepcopy(vit)
         bright.to_patch_embedding[3] = nn.Identity()
         return bright
 
     def without_weights(vit):
-        """still give equal logits"""
+        """with another scale and shift"""
         bright = copy.deepcopy(vit)
         bright.to_patch_embedding[1] = nn.LayerNorm(48, elementwise_affine=False)
         return bright
@@ -433,7 +710,7 @@ class keep_brightness:
         return bright
 
     def deleted(vit):
-        """put nn.Identity() where the LayerNorm was"""
+        """passed"""
         bright = copy.deepcopy(vit)
         del bright.to_patch_embedding[1]
         return bright
@@ -445,9 +722,70 @@ class keep_brightness:
         return bright
 
     def only_the_embedding(vit):
-        """the result has the shape (2, 2, 3, 16), expected (2, 5)"""
+        """it returns a part: return the whole model"""
         bright = copy.deepcopy(vit.to_patch_embedding)
         bright[1] = nn.Identity()
+        return bright
+
+    def without_the_layer(vit):
+        """passed"""
+        bright = copy.deepcopy(vit)
+        cut, _, *rest = bright.to_patch_embedding
+        bright.to_patch_embedding = nn.Sequential(cut, *rest)
+        return bright
+
+    def unchanged(vit):
+        """the LayerNorm on raw pixels is still there"""
+        return copy.deepcopy(vit)
+
+    def misspelled(vit):
+        """the LayerNorm on raw pixels is still there"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embeding = nn.Identity()
+        return bright
+
+    def shared_weights(vit):
+        """it shares weights with the given model"""
+        bright = copy.deepcopy(vit)
+        cut, _, *rest = vit.to_patch_embedding
+        bright.to_patch_embedding = nn.Sequential(cut, nn.Identity(), *rest)
+        return bright
+
+    def untrainable(vit):
+        """requires_grad = False"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Identity()
+        return bright.requires_grad_(False)
+
+    def head_norm_too(vit):
+        """the LayerNorm linear_head.0 is gone"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Identity()
+        bright.linear_head[0] = nn.Identity()
+        return bright
+
+    def another_norm(vit):
+        """another kind of norm"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.BatchNorm1d(48)
+        return bright
+
+    def a_linear_layer(vit):
+        """one linear layer, before and after"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Linear(48, 48)
+        return bright
+
+    def no_embedding(vit):
+        """the layers of to_patch_embedding are gone"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding = nn.Identity()
+        return bright
+
+    def not_cut(vit):
+        """cuts the image into patches and has to stay"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[0] = nn.Identity()
         return bright
 
 
@@ -507,6 +845,86 @@ class paired_gap:
     def mean_only(with_positions, without):
         """expected 2 values"""
         return (with_positions - without).mean()
+
+    def one_tensor(with_positions, without):
+        """passed"""
+        gaps = with_positions - without
+        return torch.stack((gaps.mean(), gaps.std() / len(gaps) ** 0.5))
+
+    def absolute(with_positions, without):
+        """do not take its absolute value"""
+        gaps = (with_positions - without).abs()
+        return gaps.mean(), gaps.std() / len(gaps) ** 0.5
+
+    def variance_over_root(with_positions, without):
+        """the variance is divided by the root of n"""
+        gaps = with_positions - without
+        return gaps.mean(), gaps.var() / len(gaps) ** 0.5
+
+    def with_only(with_positions, without):
+        """the spread of the accuracies with positions"""
+        gaps = with_positions - without
+        return gaps.mean(), with_positions.std() / len(gaps) ** 0.5
+
+    def without_only(with_positions, without):
+        """the spread of the accuracies without positions"""
+        gaps = with_positions - without
+        return gaps.mean(), without.std() / len(gaps) ** 0.5
+
+    def difference_of_spreads(with_positions, without):
+        """the difference of two spreads"""
+        gaps = with_positions - without
+        return gaps.mean(), (with_positions.std() - without.std()) / len(gaps) ** 0.5
+
+    def interval(with_positions, without):
+        """the half of a 95 % interval"""
+        gaps = with_positions - without
+        return gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5
+
+    def pooled(with_positions, without):
+        """the spread of all 10 accuracies"""
+        gaps = with_positions - without
+        return gaps.mean(), torch.cat([with_positions, without]).std() / len(gaps) ** 0.5
+
+    def two_n(with_positions, without):
+        """the root of 2 n"""
+        gaps = with_positions - without
+        return gaps.mean(), gaps.std() / (2 * len(gaps)) ** 0.5
+
+    def always_five(with_positions, without):
+        """which is not always 5"""
+        gaps = with_positions - without
+        return gaps.mean(), gaps.std() / 5**0.5
+
+    def largest(with_positions, without):
+        """the largest gap is not the mean gap"""
+        gaps = with_positions - without
+        return gaps.max(), gaps.std() / len(gaps) ** 0.5
+
+    def last(with_positions, without):
+        """the last gap is not the mean gap"""
+        gaps = with_positions - without
+        return gaps[-1], gaps.std() / len(gaps) ** 0.5
+
+    def median(with_positions, without):
+        """the median of the gaps"""
+        gaps = with_positions - without
+        return gaps.median(), gaps.std() / len(gaps) ** 0.5
+
+    def summed(with_positions, without):
+        """divide their sum by n"""
+        gaps = with_positions - without
+        return gaps.sum(), gaps.std() / len(gaps) ** 0.5
+
+    def accuracy(with_positions, without):
+        """the first value is the mean accuracy with positions"""
+        gaps = with_positions - without
+        return with_positions.mean(), gaps.std() / len(gaps) ** 0.5
+
+    def per_cent(with_positions, without):
+        """the values are in per cent"""
+        gaps = 100 * (with_positions - without)
+        return gaps.mean(), gaps.std() / len(gaps) ** 0.5
 
 
 # --- 04 · masked position prediction ----------------------------------------------------------------------------------
@@ -1130,6 +1548,245 @@ class freeze_below:
 # --- 07 · predicted positions -----------------------------------------------------------------------------------------
 
 
+def entropy_of(probs):
+    return -torch.where(probs > 0, probs * probs.log(), 0.0).sum(dim=1)
+
+
+class positions_considered:
+    def with_xlogy(probs):
+        """passed"""
+        return (-torch.xlogy(probs, probs).sum(dim=1)).exp()
+
+    def by_distribution(probs):
+        """passed"""
+        return torch.distributions.Categorical(probs).entropy().exp()
+
+    def entropy(probs):
+        """this is the entropy itself"""
+        return entropy_of(probs)
+
+    def bits(probs):
+        """in bits"""
+        return entropy_of(probs) / torch.tensor(2.0).log()
+
+    def two_bases(probs):
+        """the logarithm has base 2, the exponential base e"""
+        return (entropy_of(probs) / torch.tensor(2.0).log()).exp()
+
+    def power_of_two(probs):
+        """a power of 2"""
+        return 2 ** entropy_of(probs)
+
+    def without_minus(probs):
+        """the minus sign"""
+        return (-entropy_of(probs)).exp()
+
+    def over_patches(probs):
+        """sum over the positions, which are the columns"""
+        return (-torch.xlogy(probs, probs).sum(dim=0)).exp()
+
+    def mean(probs):
+        """the entropy is a sum"""
+        return (-torch.xlogy(probs, probs).mean(dim=1)).exp()
+
+    def zero_is_nan(probs):
+        """0 * log 0"""
+        return (-(probs * probs.log()).sum(dim=1)).exp()
+
+    def nan_too_late(probs):
+        """a single 0 makes the sum of its row NaN"""
+        return (-(probs * probs.log()).sum(dim=1)).nan_to_num().exp()
+
+    def all_together(probs):
+        """all patches are summed together"""
+        return entropy_of(probs).sum().exp()
+
+    def largest(probs):
+        """the largest probability alone"""
+        return 1 / probs.amax(dim=1)
+
+    def squares(probs):
+        """1 divided by the sum of squares"""
+        return 1 / probs.square().sum(dim=1)
+
+    def share(probs):
+        """do not divide by n"""
+        return entropy_of(probs).exp() / probs.shape[1]
+
+    def above_chance(probs):
+        """above chance"""
+        return (probs > 1 / probs.shape[1]).sum(dim=1)
+
+    def softmax_again(probs):
+        """no further softmax"""
+        return entropy_of(probs.softmax(dim=1)).exp()
+
+    def unweighted(probs):
+        """multiplied by its probability"""
+        return (-(probs + 1e-12).log().sum(dim=1)).exp()
+
+
+def steps_between(n, context, cols):
+    """Rows and columns (n, k, 2) from every patch to those of the context."""
+    where = torch.stack([torch.arange(n) // cols, torch.arange(n) % cols], dim=1).float()
+    return (where[:, None] - where[context]).abs()
+
+
+class mean_distance:
+    def with_cdist(attn, context, cols):
+        """passed"""
+        where = torch.tensor([divmod(i, cols) for i in range(attn.shape[1])], dtype=torch.float32)
+        return torch.einsum("hnk,nk->h", attn, torch.cdist(where, where[context])) / attn.shape[1]
+
+    def loop(attn, context, cols):
+        """passed"""
+        means = []
+        for head in attn:
+            total = 0.0
+            for i, query in enumerate(head.tolist()):
+                for weight, j in zip(query, context.tolist(), strict=True):
+                    total += weight * ((i // cols - j // cols) ** 2 + (i % cols - j % cols) ** 2) ** 0.5
+            means.append(total / attn.shape[1])
+        return torch.tensor(means)
+
+    def without_context(attn, context, cols):
+        """belongs to patch context[j]"""
+        return mean_distance.with_cdist(attn, torch.arange(len(context)), cols)
+
+    def by_number(attn, context, cols):
+        """the difference of the patch numbers"""
+        return (attn * (torch.arange(attn.shape[1])[:, None] - context).abs()).sum(dim=2).mean(dim=1)
+
+    def by_rows(attn, context, cols):
+        """divides by the number of rows"""
+        return mean_distance.with_cdist(attn, context, attn.shape[1] // cols)
+
+    def city_blocks(attn, context, cols):
+        """the distance in rows plus that in columns"""
+        return (attn * steps_between(attn.shape[1], context, cols).sum(dim=2)).sum(dim=2).mean(dim=1)
+
+    def king(attn, context, cols):
+        """the larger of the distances"""
+        return (attn * steps_between(attn.shape[1], context, cols).amax(dim=2)).sum(dim=2).mean(dim=1)
+
+    def squared(attn, context, cols):
+        """the square root is missing"""
+        return (attn * steps_between(attn.shape[1], context, cols).square().sum(dim=2)).sum(dim=2).mean(dim=1)
+
+    def root_too_late(attn, context, cols):
+        """the square root comes too late"""
+        return mean_distance.squared(attn, context, cols).sqrt()
+
+    def rounded(attn, context, cols):
+        """the distances are rounded"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt().floor()
+        return (attn * far).sum(dim=2).mean(dim=1)
+
+    def sum_of_queries(attn, context, cols):
+        """the sum over the queries"""
+        return mean_distance.with_cdist(attn, context, cols) * attn.shape[1]
+
+    def mean_of_keys(attn, context, cols):
+        """without a mean"""
+        return mean_distance.with_cdist(attn, context, cols) / attn.shape[2]
+
+    def one_number(attn, context, cols):
+        """this is the mean over the heads, too"""
+        return mean_distance.with_cdist(attn, context, cols).mean()
+
+    def strongest(attn, context, cols):
+        """only the patch with the most attention"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt()
+        return far[torch.arange(attn.shape[1]), attn.argmax(dim=2)].mean(dim=1)
+
+    def unweighted(attn, context, cols):
+        """the attention is not used"""
+        return steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt().mean().expand(len(attn))
+
+
+def each_removed(predict, n, compare, left=lambda every, j: every[every != j], dim=1):
+    """For each patch j, `compare` of the predictions without it and with all; stacked along `dim`."""
+    every = torch.arange(n)
+    before = predict(every)
+    return torch.stack([compare(predict(left(every, j)), before) for j in range(n)], dim=dim)
+
+
+def half_of_changes(after, before):
+    return (after - before).abs().sum(dim=1) / 2
+
+
+class effect_of_removal:
+    def loop(predict, n):
+        """passed"""
+        effect, before = torch.zeros(n, n), predict(torch.arange(n))
+        for j in range(n):
+            after = predict(torch.tensor([i for i in range(n) if i != j]))
+            for i in range(n):
+                effect[i, j] = (after[i] - before[i]).clamp_min(0).sum()  # what is gained elsewhere
+        return effect
+
+    def not_halved(predict, n):
+        """divide by 2"""
+        return 2 * each_removed(predict, n, half_of_changes)
+
+    def exchanged(predict, n):
+        """these are exchanged"""
+        return each_removed(predict, n, half_of_changes, dim=0)
+
+    def alone(predict, n):
+        """only patch j is in the context"""
+        return each_removed(predict, n, half_of_changes, lambda every, j: every[[j]])
+
+    def one_after_another(predict, n):
+        """remove one patch at a time"""
+        return each_removed(predict, n, half_of_changes, lambda every, j: every[j + 1 :])
+
+    def from_the_step_before(predict, n):
+        """not with that of the step before"""
+        every = torch.arange(n)
+        steps = [predict(every), *(predict(every[every != j]) for j in range(n))]
+        return torch.stack([half_of_changes(b, a) for a, b in zip(steps, steps[1:], strict=False)], dim=1)
+
+    def signed(predict, n):
+        """the changes cancel"""
+        return each_removed(predict, n, lambda after, before: (after - before).sum(dim=1) / 2)
+
+    def mean(predict, n):
+        """this is the mean over the positions: take half"""
+        return each_removed(predict, n, lambda after, before: (after - before).abs().mean(dim=1))
+
+    def largest_change(predict, n):
+        """the largest change"""
+        return each_removed(predict, n, lambda after, before: (after - before).abs().amax(dim=1))
+
+    def euclidean(predict, n):
+        """the root of the sum of squares"""
+        return each_removed(predict, n, lambda after, before: (after - before).square().sum(dim=1).sqrt())
+
+    def own_position(predict, n):
+        """the patch's own position alone: all"""
+        return each_removed(predict, n, lambda after, before: (after - before).diagonal().abs())
+
+    def best_position(predict, n):
+        """whether the most probable position changes"""
+        return each_removed(predict, n, lambda after, before: (after.argmax(1) != before.argmax(1)).float())
+
+    def without_diagonal(predict, n):
+        """the diagonal counts"""
+        return each_removed(predict, n, half_of_changes).fill_diagonal_(0)
+
+    def divergence(predict, n):
+        """Kullback-Leibler"""
+        return each_removed(predict, n, lambda after, before: (before * (before / after).log()).sum(dim=1))
+
+    def not_summed(predict, n):
+        """each position has its own change"""
+        return each_removed(predict, n, lambda after, before: (after - before).abs())
+
+
+# --- 08 · jigsaw ------------------------------------------------------------------------------------------------------
+
+
 class count_empty:
     def with_sets(given):
         """passed"""
@@ -1141,15 +1798,15 @@ class count_empty:
         return n - (given[:, :, None] == torch.arange(n)).any(dim=1).sum(dim=1)
 
     def claimed(given):
-        """these are the places that are claimed"""
+        """these are the positions that are predicted"""
         return torch.tensor([len(set(row.tolist())) for row in given])
 
     def contested(given):
-        """claimed more than once"""
+        """predicted more than once"""
         return (F.one_hot(given, given.shape[1]).sum(dim=1) > 1).sum(dim=1)
 
     def alone(given):
-        """on a place of their own"""
+        """predicted exactly once"""
         return (F.one_hot(given, given.shape[1]).sum(dim=1) == 1).sum(dim=1)
 
     def wrong_patches(given):
@@ -1172,13 +1829,27 @@ class count_empty:
         """the last is n - 1"""
         return torch.stack([sum((row != place).all() for place in range(len(row) - 1)) for row in given])
 
+    def over_positions(given):
+        """is the sum over the positions"""
+        return (F.one_hot(given, given.shape[1]).sum(dim=2) == 0).sum(dim=1)
 
-def assign_greedily(scores):
-    scores, places = scores.clone(), torch.full((len(scores),), -1)
-    while scores.isfinite().any():
+    def above_the_largest(given):
+        """above the largest one"""
+        return given.shape[1] - 1 - given.amax(dim=1)
+
+    def sorted_positions(given):
+        """sorting is not enough"""
+        return (given.sort(dim=1).values != torch.arange(given.shape[1])).sum(dim=1)
+
+
+def assign_greedily(scores, taken=-torch.inf, keep_rows=False):
+    scores, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
+    for _ in range(len(scores)):
         patch, place = divmod(int(scores.argmax()), len(scores))
         places[patch] = place
-        scores[patch], scores[:, place] = -torch.inf, -torch.inf
+        scores[:, place] = taken
+        if not keep_rows:
+            scores[patch] = taken
     return places
 
 
@@ -1193,7 +1864,7 @@ class greedy:
         return torch.tensor([places[i] for i in range(n)])
 
     def each_for_itself(scores):
-        """given twice"""
+        """some positions are used twice: a position is free"""
         return scores.argmax(dim=1)
 
     def patch_by_patch(scores):
@@ -1205,16 +1876,41 @@ class greedy:
         return torch.tensor(places)
 
     def which_patch(scores):
-        """which patch lies in each place"""
+        """the patch at each position"""
         return assign_greedily(scores).argsort()
 
     def hungarian(scores):
-        """the best whole arrangement"""
+        """the arrangement with the highest sum"""
         return torch.tensor(linear_sum_assignment(scores.numpy(), maximize=True)[1])
 
     def lowest(scores):
         """takes the lowest"""
         return assign_greedily(-scores)
+
+    def position_by_position(scores):
+        """position by position"""
+        return greedy.patch_by_patch(scores.T).argsort()
+
+    def by_best_scores(scores):
+        """by their best scores"""
+        order = scores.amax(dim=1).argsort(descending=True)
+        return greedy.patch_by_patch(scores[order])[order.argsort()]
+
+    def best_patches(scores):
+        """the best patch for each position"""
+        return scores.argmax(dim=0)
+
+    def zeros(scores):
+        """are set to 0"""
+        return assign_greedily(scores, taken=0)
+
+    def rows_stay(scores):
+        """its row must be taken away"""
+        return assign_greedily(scores, keep_rows=True)
+
+    def from_one(scores):
+        """numbered from 0"""
+        return assign_greedily(scores) + 1
 
     def in_place(scores):
         """changes its argument `scores` in place"""
@@ -1284,7 +1980,7 @@ class neighbours_right:
         return neighbours_right.pairs(places, rows, cols) / (2 * rows * cols)
 
     def own_places(places, rows, cols):
-        """patches in their own place"""
+        """patches in their own position"""
         return (places == torch.arange(rows * cols)).float().mean()
 
     def mean_of_means(places, rows, cols):
@@ -1292,8 +1988,34 @@ class neighbours_right:
         parts = (neighbours_right.beside_only, neighbours_right.below_only)
         return sum(part(places, rows, cols) for part in parts) / 2
 
+    def per_cent(places, rows, cols):
+        """in per cent"""
+        return 100 * neighbours_right.loop(places, rows, cols)
 
-# --- 08 · shortcuts ---------------------------------------------------------------------------------------------------
+    def no_longer(places, rows, cols):
+        """no longer neighbours"""
+        return 1 - neighbours_right.loop(places, rows, cols)
+
+    def turned(places, rows, cols):
+        """rows and columns are exchanged"""
+        return neighbours_right.loop(places, cols, rows)
+
+    def by_rows(places, rows, cols):
+        """divides by the number of rows"""
+        row, col = (places // rows).view(rows, cols), (places % rows).view(rows, cols)
+        beside = (row[:, 1:] == row[:, :-1]) & (col[:, 1:] == col[:, :-1] + 1)
+        below = (row[1:] == row[:-1] + 1) & (col[1:] == col[:-1])
+        return (beside.sum() + below.sum()).item() / (beside.numel() + below.numel())
+
+    def in_one_line(places, rows, cols):
+        """the last patch of a row and the first of the next"""
+        row, col = places // cols, places % cols
+        beside = (row[1:] == row[:-1]) & (col[1:] == col[:-1] + 1)
+        below = (row[cols:] == row[:-cols] + 1) & (col[cols:] == col[:-cols])
+        return (beside.sum() + below.sum()).item() / (beside.numel() + below.numel())
+
+
+# --- 09 · shortcuts ---------------------------------------------------------------------------------------------------
 
 
 class one_channel:

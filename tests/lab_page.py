@@ -32,6 +32,8 @@ SETTINGS = {
 OPTIONS = (
     "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0",
     "--ServerApp.terminals_enabled=False", "--expose-app-in-browser", "--LabApp.extension_manager=readonly",
+    f"--LabApp.extra_labextensions_path={ROOT / 'labextensions'}",
+    f"--LabApp.app_settings_dir={ROOT / 'tools' / 'lab_settings'}",
 )  # fmt: skip
 FAILED = pytest.StashKey[bool]()  # of a test: whether any part of it failed
 CURRENT = "window.jupyterapp.shell.currentWidget"
@@ -102,17 +104,22 @@ class LabServer:
 class LabPage:
     """A notebook in JupyterLab. `said` collects errors of the console, `outside` requests to other machines."""
 
-    def __init__(self, browser, server: LabServer, notebook: Path, timeout: float = 120):
+    def __init__(self, browser, server: LabServer, notebook: Path, timeout: float = 120, width: int = 1200):
         target = server.root / "notebooks" / notebook.name
         target.write_bytes(notebook.read_bytes())
-        self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        self.page = browser.new_page(viewport={"width": width, "height": 1000})
         self.page.set_default_timeout(1000 * timeout)
         self.said: list[str] = []
         self.outside: list[str] = []
         self.page.on("console", lambda m: self.said.append(m.text[:500]) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.said.append(f"page error: {str(error)[:500]}"))
         self.page.route("**/*", self._route)
-        self.page.goto(server.address(f"lab/tree/notebooks/{notebook.name}") + "&reset")
+        self.address = server.address(f"lab/tree/notebooks/{notebook.name}") + "&reset"
+        self.open()
+
+    def open(self) -> None:
+        """Open the notebook, or open it again. A kernel that still runs is kept."""
+        self.page.goto(self.address)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(f"() => {CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'")
         self.page.evaluate(
@@ -135,6 +142,23 @@ class LabPage:
             ".finally(() => { window.allDone = true }) }"
         )
         self.page.wait_for_function("() => window.allDone", timeout=1000 * seconds, polling=200)
+
+    def save(self) -> None:
+        self.page.evaluate(f"() => {CURRENT}.context.save()")
+
+    def restart_kernel(self) -> None:
+        self.page.evaluate(f"() => {CURRENT}.sessionContext.session.kernel.restart()")
+        self.page.wait_for_function(f"() => {CURRENT}.sessionContext.session.kernel.status === 'idle'")
+
+    def shut_down_kernel(self) -> None:
+        self.page.evaluate(f"() => {CURRENT}.sessionContext.shutdown()")
+
+    def is_unsaved(self) -> bool:
+        return self.page.evaluate(f"() => {CURRENT}.context.model.dirty")
+
+    def notes(self) -> list[str]:
+        """The notes of the plugin about outputs without a kernel."""
+        return self.page.locator(".mp3-note:visible").all_inner_texts()
 
     def outputs(self) -> list[dict]:
         """All outputs, from the notebook's model: the page has no selector that finds errors."""
@@ -214,6 +238,13 @@ class LivePicture:
         self.page.mouse.up()
         return self.number(label)
 
+    def patch(self, number: int):
+        """The button of a patch in the patch picker."""
+        return self.root.get_by_role("radio").nth(number)
+
+    def picked(self) -> list[str]:
+        return self.root.locator("[role=radio][aria-checked=true]").all_inner_texts()
+
     def choose(self, label: str, option: str) -> None:
         self.control(label).get_by_role("combobox").select_option(label=option)
 
@@ -224,7 +255,7 @@ class LivePicture:
 
     def tab_stops(self) -> list[str]:
         """What has the focus, from the first control on, as Tab is pressed: labels of controls, texts of buttons."""
-        first = self.root.locator("[tabindex='0'], button, select, input").first
+        first = self.root.locator("[tabindex='0'], button:not([tabindex='-1']), select, input").first
         first.focus()
         stops = []
         while len(stops) < 100:
@@ -232,8 +263,8 @@ class LivePicture:
                 """root => {
                     const here = document.activeElement
                     if (!root.contains(here)) return null
-                    const row = here.closest('.widget-inline-hbox')
-                    return (row?.querySelector('.widget-label') ?? here).textContent.trim()
+                    const row = here.closest('.widget-inline-hbox, .mp3-picker')
+                    return (row?.querySelector('.widget-label, .mp3-picker-label') ?? here).textContent.trim()
                 }"""
             )
             if name is None:
@@ -243,7 +274,7 @@ class LivePicture:
         return stops
 
     def alert(self) -> str:
-        """The sentence below the picture, or ""."""
+        """The sentence below the controls, or ""."""
         return " ".join(self.root.locator("[role=alert]").all_inner_texts())
 
     def png(self) -> bytes:

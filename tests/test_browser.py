@@ -11,9 +11,13 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from lab_page import FAILED, LabPage, hatched_cells, lab_server
 from PIL import Image, ImageDraw
+
+from mp3lib import plots
+from mp3lib.widgets import png
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -166,23 +170,11 @@ def test_pick_a_patch(book):
     number, name = book.find(lambda control: control["kind"] == "PatchPicker")
     control, live = book.controls(number)[name], book.lab.live(number)
     live.show()
-    values = settled(book, number, live)
-    row, count = control["label"], len(control["range"])
-    column = row.replace("row", "column")
+    values, count = settled(book, number, live), len(control["range"])
     for patch in (count - 1, 0, count // 2 + 1):
-        button = live.root.get_by_role("button", name=str(patch), exact=True)
-        button.click()
+        live.patch(patch).click()
         assert live.becomes(book.expected(number, values | {name: patch})), f"clicked {patch}"
-        pressed = live.root.locator("button.mod-active").all_inner_texts()
-        assert [text.strip() for text in pressed] == [str(patch)]
-    columns = patch_columns(live, row, column, patch)
-    live.press(row, "Home")
-    live.press(column, "Home")
-    assert live.becomes(book.expected(number, values | {name: 0}))
-    assert live.press(row, "ArrowRight") == 1
-    assert live.becomes(book.expected(number, values | {name: columns})), "one row down by the keyboard"
-    assert live.press(column, "ArrowRight") == 1
-    assert live.becomes(book.expected(number, values | {name: columns + 1})), "one column on by the keyboard"
+        assert live.picked() == [str(patch)]
     assert book.lab.complaints() == []
 
 
@@ -194,13 +186,6 @@ def settled(book: Both, number: int, live) -> dict:
             place = int(live.number(control["label"]))
             values[name] = place if control["kind"] == "IntSlider" else control["range"][place]
     return values
-
-
-def patch_columns(live, row: str, column: str, patch: int) -> int:
-    """How many columns the grid has, from where both sliders stand for a patch in a row below the first."""
-    down, along = live.number(row), live.number(column)
-    assert down > 0 and (patch - along) % down == 0
-    return int((patch - along) / down)
 
 
 def photo(path: Path) -> Path:
@@ -233,6 +218,9 @@ def test_upload_a_photo(book, tmp_path):
         sentence = live.alert()
         assert len(sentence.split()) > 5 and not any(word in sentence for word in ("Traceback", "Error", "line "))
         assert live.png() == before, "the last picture stays"
+        place = live.root.locator("[role=alert]").bounding_box()
+        button = live.root.get_by_role("button", name=label).bounding_box()
+        assert 0 < place["y"] - button["y"] < 150, "the sentence is near the button, on the same screen"
         live.upload(label, tmp_path / "photo.gif")
         live.root.locator("[role=alert]").wait_for(state="detached")
     assert book.lab.complaints() == []
@@ -248,6 +236,191 @@ def test_every_control_is_labelled_and_reached_by_tab_in_order(book):
         assert None not in places and places == sorted(places), f"{figure['name']}: {wanted} reached as {stops}"
         visible = live.root.inner_text()
         assert all(label in visible for label in wanted)
+
+
+# --- a small notebook -------------------------------------------------------------------------------------------------
+
+SMALL = [
+    "import numpy as np\nfrom mp3lib import plots\nfrom mp3lib.widgets import live, patch_picker, slider\n"
+    "image = np.random.default_rng(0).integers(0, 256, (3, 32, 24), dtype=np.uint8)",
+    "def draw(patch, count):\n    return plots.patch_grid(image, 8, mark=patch, hidden=np.arange(12) >= count)",
+    "live(draw, alt='twelve patches', patch=patch_picker('patch', (4, 3), 5), "
+    "count=slider('patches placed', 0, 12, 6, play=True))",
+]
+
+
+def notebook_of(path: Path, *sources: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(code) for code in sources]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+    return path
+
+
+@pytest.fixture
+def small(browser, server, tmp_path):
+    lab = LabPage(browser, server, notebook_of(tmp_path / "small.ipynb", *SMALL))
+    lab.run_all()
+    yield lab
+    lab.close()
+
+
+def expected_small(live, count: int) -> bytes:
+    """What the figure should show with the patch that is picked and this number of patches."""
+    image = np.random.default_rng(0).integers(0, 256, (3, 32, 24), dtype=np.uint8)
+    [patch] = live.picked()
+    return png(plots.patch_grid(image, 8, mark=int(patch), hidden=np.arange(12) >= count), small=False)
+
+
+def follows(live, count: int) -> bool:
+    """Whether the picture changes when the slider is set to the number of patches by the keyboard."""
+    live.press("patches placed", "Home", *["ArrowRight"] * count)
+    return live.becomes(expected_small(live, count))
+
+
+def test_the_second_day(small):
+    """Run, save, shut the kernel down, open again: the picture and a note. Run again: live."""
+    first = small.live(0).show().png()
+    assert small.notes() == [] and follows(small.live(0), 3)
+    small.save()
+    small.shut_down_kernel()
+    [note] = small.notes()
+    assert "has stopped" in note and "run this cell again" in note
+    for _ in range(2):  # also after it is saved once more
+        small.open()
+        stored = small.page.locator(".mp3-stored")
+        stored.locator(".mp3-note").wait_for()
+        [note] = small.notes()
+        assert "stored picture" in note and "run this cell again" in note
+        image = stored.locator("img")
+        assert image.get_attribute("alt") == "twelve patches" and image.bounding_box()["width"] > 150
+        assert small.page.get_by_text("model not found").count() == 0
+        small.save()
+    small.screenshot("second_day")
+    small.run_all()
+    assert small.notes() == [] and small.live(0).show().becomes(first) and follows(small.live(0), 4)
+    assert small.page.locator(".mp3-stored").count() == 0 and small.outside == []
+
+
+def test_controls_are_marked_when_the_kernel_restarts(small):
+    live = small.live(0).show()
+    assert follows(live, 3)
+    small.restart_kernel()
+    [note] = small.notes()
+    assert "has stopped" in note and "run this cell again" in note
+    before = live.number("patches placed")
+    live.slider("patches placed").focus()
+    small.page.keyboard.press("ArrowRight")
+    assert live.number("patches placed") == before, "a control without a kernel does not move"
+    small.screenshot("kernel_restarted")
+    small.run_all()
+    assert small.notes() == [] and follows(small.live(0), 5)
+
+
+def test_a_kernel_that_is_kept_stays_live_when_the_page_is_loaded_again(small):
+    small.save()
+    small.open()
+    small.page.locator(".mp3-live").wait_for()
+    assert small.notes() == [] and follows(small.live(0).show(), 2)
+
+
+def test_the_published_notebook_says_that_its_pictures_have_controls(browser, server, tmp_path):
+    """The outputs of published notebooks hold a PNG, but no widget."""
+    path = notebook_of(tmp_path / "published.ipynb", *SMALL)
+    with LiveNotebook(path) as kernel:
+        book, picture = nbformat.read(path, as_version=4), kernel.ask("picture", 0)
+    data = {"text/plain": "[live figure: patch, count]", "image/png": picture}
+    book.cells[2].outputs = [nbformat.v4.new_output("execute_result", data, execution_count=3)]
+    nbformat.write(book, path)
+    lab = LabPage(browser, server, path)
+    assert len(lab.notes()) == 1 and "run this cell again" in lab.notes()[0]
+    lab.close()
+
+
+def test_arrow_keys_move_the_pick_and_stay_in_the_figure(small):
+    live = small.live(0).show()
+    cells = small.page.locator(".jp-Cell").count()
+    live.patch(5).click()
+    steps = [("ArrowRight", 5), ("ArrowDown", 8), ("ArrowLeft", 7), ("ArrowUp", 4), ("Home", 0), ("ArrowUp", 0)]
+    for key, patch in [*steps, ("End", 11), ("ArrowDown", 11)]:
+        small.page.keyboard.press(key)
+        assert live.picked() == [str(patch)], f"after {key}"
+        assert small.page.evaluate("() => document.activeElement.textContent") == str(patch)
+    for key in ("a", "b", "d", "d"):  # in command mode these keys insert and delete cells
+        small.page.keyboard.press(key)
+    assert small.page.locator(".jp-Cell").count() == cells
+    name = live.patch(11).get_attribute("aria-label")
+    assert name == "patch 11: row 3, column 2"
+    assert live.root.get_by_role("radiogroup").get_attribute("aria-label") == "patch"
+    assert [stop for stop in live.tab_stops() if stop == "patch"] == ["patch"], "one tab stop"
+    assert small.complaints() == []
+
+
+def test_a_touch_picks_a_patch(browser, server, tmp_path):
+    context = browser.new_context(has_touch=True)
+    lab = LabPage(context, server, notebook_of(tmp_path / "touched.ipynb", *SMALL))
+    lab.run_all()
+    lab.live(0).show().patch(7).tap()
+    assert lab.live(0).picked() == ["7"] and lab.live(0).becomes(expected_small(lab.live(0), 6))
+    lab.close()
+    context.close()
+
+
+def test_tracks_are_wide_and_the_picture_follows_the_handle(small):
+    live = small.live(0).show()
+    handle, track = live.slider("patches placed"), live.control("patches placed").locator(".noUi-base")
+    way, start = track.bounding_box(), handle.bounding_box()
+    assert way["width"] >= 300
+    y = start["y"] + start["height"] / 2
+    small.page.mouse.move(start["x"] + start["width"] / 2, y)
+    small.page.mouse.down()
+    small.page.mouse.move(way["x"] + way["width"], y, steps=6)
+    assert live.becomes(expected_small(live, 12)), "the button of the mouse is still down"
+    small.page.mouse.up()
+
+
+def test_play_moves_the_slider_to_its_end(small):
+    live = small.live(0).show()
+    live.root.locator(".widget-play button").first.click()
+    assert live.becomes(expected_small(live, 12))
+    assert live.number("patches placed") == 12 and small.complaints() == []
+
+
+# --- the notebooks as they open ---------------------------------------------------------------------------------------
+
+
+@on("name", sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb")))
+def test_a_notebook_opens_saved_with_short_lines_and_names_of_hidden_cells(browser, server, name):
+    path = ROOT / "notebooks" / name
+    hidden = [
+        cell.source.splitlines()[0]
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.metadata.get("jupyter", {}).get("source_hidden")
+    ]
+    lab = LabPage(browser, server, path, width=1900)
+    try:
+        lab.page.wait_for_timeout(3000)  # the kernel tells its language, which JupyterLab notes in the notebook
+        assert not lab.is_unsaved()
+        assert lab.page.locator(".jp-mod-dirty").count() == 0
+        assert [text.strip() for text in lab.page.locator(".jp-InputPlaceholder").all_inner_texts()] == hidden
+        assert longest_line(lab) <= 92
+    finally:
+        lab.close()
+
+
+def longest_line(lab: LabPage) -> int:
+    """The number of characters in the longest line of prose on the page."""
+    return lab.page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll('.jp-RenderedMarkdown p')].slice(0, 12).map(p => {
+            const range = document.createRange(), lines = {}
+            const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT)
+            while (walk.nextNode()) for (let i = 0; i < walk.currentNode.length; i++) {
+                range.setStart(walk.currentNode, i); range.setEnd(walk.currentNode, i + 1)
+                const y = Math.round(range.getBoundingClientRect().bottom / 8)
+                lines[y] = (lines[y] ?? 0) + 1
+            }
+            return Math.max(0, ...Object.values(lines))
+        }))"""
+    )
 
 
 # --- the tests tested -------------------------------------------------------------------------------------------------

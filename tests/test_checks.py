@@ -51,7 +51,7 @@ def said(check, function) -> str:
     assert text.endswith("\n") and text.count("\n") == 1
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads()) == before[1:]
-    return text.strip()
+    return "passed" if text.strip() == harness.PASSED else text.strip()
 
 
 # --- right and wrong answers ------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
     printed = "".join(o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout")
     for exercise in solutions.values():
-        assert f"{exercise.function}: passed\n" in printed
+        assert f"{exercise.function}: {harness.PASSED}\n" in printed
 
 
 @pytest.mark.parametrize("name, answer", ANSWERS, ids=[f"{name}-{answer.__name__}" for name, answer in ANSWERS])
@@ -294,7 +294,7 @@ def test_a_function_may_print(capsys):
         return line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"]
 
     checks.check_growth(prints)
-    assert capsys.readouterr().out == "here\n" * 3 + "growth: passed\n"
+    assert capsys.readouterr().out == "here\n" * 3 + f"growth: {harness.PASSED}\n"
 
 
 def test_an_error_of_the_checker_itself_is_not_hidden():

@@ -286,6 +286,32 @@ def test_transformed_refuses_what_it_cannot_round():
 # --- in training and evaluation ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: x[:1], r"same shape \(2, 3, 8, 8\), got \(1, 3, 8, 8\)"),
+        (lambda x: x.repeat(2, 1, 1, 1), r"got \(4, 3, 8, 8\)"),
+        (lambda x: x[..., :4], r"got \(2, 3, 8, 4\)"),
+        (lambda x: x[:, :1], r"got \(2, 1, 8, 8\)"),
+        (lambda x: x.flatten(), r"got \(384,\)"),
+        (lambda x: x.to(torch.uint8), "must return float images"),
+        (lambda x: x.numpy(), "must return float images"),
+        (lambda x: x.to("meta"), "the result of transform must hold values"),
+        (lambda x: x.to_sparse(), "the result of transform must be a dense tensor"),
+        (lambda x: x / 0, "must return finite images"),
+    ],
+)
+def test_transformed_refuses_other_images_than_it_gave(function, words):
+    with pytest.raises(ValueError, match=words):
+        cues.transformed(torch.full((2, 3, 8, 8), 200, dtype=torch.uint8), function)
+
+
+def test_transformed_takes_results_of_any_precision():
+    images = torch.arange(192, dtype=torch.uint8).view(1, 3, 8, 8)
+    for dtype in (torch.float64, torch.float16):
+        assert torch.equal(cues.transformed(images, lambda x, dtype=dtype: x.to(dtype)), images)
+
+
 def test_transformed_applies_a_function_and_rounds_back_to_uint8():
     images = noise(7)
     assert torch.equal(cues.transformed(images, lambda x: x, batch_size=3), images)

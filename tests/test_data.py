@@ -27,8 +27,12 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from mp3lib.data import cache, decode, download, formats, load, scenes
+from mp3lib.data import CIFAR10_CLASSES, cache, download, fingerprint, formats, load, read_picture, scenes
+from mp3lib.data.arrays import Arrays
+from mp3lib.data.images import Images, Split
+from mp3lib.data.jpeg_grid import jpeg_grid
 
 REAL_CACHE = cache.folder()  # before the fixture below points elsewhere
 MAKE_SCENES = scenes.make_scenes
@@ -77,7 +81,7 @@ def class_folders(form: str = "png", **options) -> dict[str, bytes]:
     for name, (images, labels) in tiny_set().items():
         part = "test" if name == "test_batch" else "train"
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-            path = f"cifar10/{part}/{formats.CIFAR10_CLASSES[label]}/{name}_{i}.{form}"
+            path = f"cifar10/{part}/{CIFAR10_CLASSES[label]}/{name}_{i}.{form}"
             files[path] = png(image, {"png": "PNG", "jpg": "JPEG"}[form], **options)
     return files
 
@@ -118,10 +122,10 @@ def as_zip(files: dict[str, bytes], path: Path) -> Path:
     return path
 
 
-def tiny_images() -> load.Images:
+def tiny_images() -> Images:
     sets = tiny_set()
     images, labels = (np.concatenate([sets[name][i] for name in BATCHES[:5]]) for i in (0, 1))
-    arrays = formats.Arrays(images, labels, *sets["test_batch"], formats.CIFAR10_CLASSES)
+    arrays = Arrays(images, labels, *sets["test_batch"], CIFAR10_CLASSES)
     return load._to_images(arrays, "by hand", "cifar10")
 
 
@@ -139,7 +143,7 @@ FORMS = {
 }
 
 
-def load_quietly(*args, **options) -> load.Images:
+def load_quietly(*args, **options) -> Images:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return load.load_images(*args, **options)
@@ -152,7 +156,7 @@ def test_every_form_ends_in_the_same_images_with_the_same_labels(form, tmp_path,
         warnings.simplefilter("error")
         images = load.load_images(FORMS[form](tmp_path))
     assert images.fingerprint == TINY and images.name == "cifar10"
-    assert images.classes == formats.CIFAR10_CLASSES
+    assert images.classes == CIFAR10_CLASSES
     assert images.train.images.shape == (50, 3, 32, 32) and images.train.images.dtype == torch.uint8
     assert images.test.labels.shape == (10,) and images.test.labels.dtype == torch.int64
     label_of = {i.tobytes(): label for batch in tiny_set().values() for i, label in zip(*batch, strict=True)}
@@ -168,7 +172,7 @@ def test_parquet_of_hugging_face(tmp_path):
         columns = {"img": [{"bytes": b, "path": None} for b, _ in rows], "label": [label for _, label in rows]}
         parquet.write_table(pyarrow.table(columns), tmp_path / f"{part}-00000-of-00001.parquet")
     images = load_quietly(tmp_path)
-    assert images.fingerprint == TINY and images.classes == formats.CIFAR10_CLASSES
+    assert images.fingerprint == TINY and images.classes == CIFAR10_CLASSES
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
@@ -182,20 +186,20 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 def test_the_fingerprint_ignores_order_and_sees_every_change():
     images = tiny_images()
     order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
-    shuffled = load.Split(images.train.images[order], images.train.labels[order])
-    assert load.fingerprint(shuffled, images.test) == TINY
+    shuffled = Split(images.train.images[order], images.train.labels[order])
+    assert fingerprint(shuffled, images.test) == TINY
     pixel, label = images.train.images.clone(), images.train.labels.clone()
     pixel[7, 1, 2, 3] ^= 1
     label[[0, 1]] = label[[0, 1]] + 1
     changed = [
-        (load.Split(pixel, images.train.labels), images.test),
-        (load.Split(images.train.images, label), images.test),
-        (load.Split(images.train.images, images.train.labels[order]), images.test),
-        (load.Split(images.train.images[1:], images.train.labels[1:]), images.test),
+        (Split(pixel, images.train.labels), images.test),
+        (Split(images.train.images, label), images.test),
+        (Split(images.train.images, images.train.labels[order]), images.test),
+        (Split(images.train.images[1:], images.train.labels[1:]), images.test),
         (images.test, images.train),
-        (load.Split(images.train.images.mT, images.train.labels), images.test),
+        (Split(images.train.images.mT, images.train.labels), images.test),
     ]
-    assert len({TINY, *(load.fingerprint(*splits) for splits in changed)}) == 7
+    assert len({TINY, *(fingerprint(*splits) for splits in changed)}) == 7
 
 
 def test_the_whole_set_has_the_published_pixels(monkeypatch):
@@ -208,7 +212,7 @@ def test_the_whole_set_has_the_published_pixels(monkeypatch):
         "scenes": ("1c72cd7e189d9f4be6114ff91afabee6", "cc0c37a35133e7a0", "1e7ff87383897651"),
     }
     found, *digests = known[images.name]
-    assert images.fingerprint == found == load.fingerprint(images.train, images.test)
+    assert images.fingerprint == found == fingerprint(images.train, images.test)
     assert torch.bincount(images.test.labels).unique().numel() == 1  # as many of each class
     if not images.source.startswith("fast.ai"):  # which has the same images in another order
         splits = (images.train, images.test)
@@ -265,7 +269,7 @@ def test_other_pixels_in_cifar10s_shape_are_warned_of(tmp_path):
 def test_pixels_that_went_through_jpeg_are_recognised_without_their_files():
     (images, _), _ = MAKE_SCENES(train=600, test=0)
     recoded = [np.asarray(Image.open(io.BytesIO(png(i, "JPEG", quality=75)))).transpose(2, 0, 1) for i in images]
-    assert decode.jpeg_grid(images) < 1.04 < decode.jpeg_grid(np.stack(recoded))
+    assert jpeg_grid(images) < 1.04 < jpeg_grid(np.stack(recoded))
 
 
 # --- the reader's own pictures ----------------------------------------------------------------------------------------
@@ -369,10 +373,55 @@ def test_a_path_without_images_says_what_is_accepted(what, tmp_path):
         load.load_images(path)
 
 
-@pytest.mark.parametrize("size", [0, (32, 0), -1])
-def test_a_size_without_pixels_is_refused(size):
-    with pytest.raises(ValueError, match="size"):
-        load.load_images("scenes", size=size)
+NO_SIZES = [
+    0,
+    (32, 0),
+    -1,
+    "32",
+    32.0,
+    None,
+    True,
+    (32,),
+    (8, 8, 8),
+    (16.0, 16),
+    float("nan"),
+    10**9,
+    10**30,
+    b"32",
+    {},
+]
+
+
+@pytest.mark.parametrize("size", NO_SIZES, ids=repr)
+def test_a_size_that_is_none_is_refused_with_its_value(size):
+    shown = f"{size:,}" if size == 10**9 else repr(size)
+    for call in (lambda: load.load_images("scenes", size=size), lambda: read_picture(picture("red"), size)):
+        with pytest.raises(ValueError, match=f"size must .*{re.escape(shown)}"):
+            call()
+
+
+@pytest.mark.parametrize("size", [16, np.int64(16), np.uint8(16), [16, 16], (np.int32(16), 16), torch.Size((16, 16))])
+def test_whole_numbers_of_any_kind_are_sizes(size):
+    assert load.load_images("scenes", size=size).train.images.shape[2:] == (16, 16)
+    assert read_picture(picture("red"), size).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("place", [None, 1, b"scenes", 1.5, ["scenes"], True], ids=repr)
+def test_what_is_neither_a_name_nor_a_path_is_refused(place):
+    with pytest.raises(ValueError, match=f"named by auto, cifar10, scenes or a path, got {re.escape(repr(place))}"):
+        load.load_images(place)
+
+
+@pytest.mark.parametrize("place", ["a\0b", "x" * 5000, "loop/x", "file/x"])
+def test_paths_that_lead_nowhere_get_a_sentence(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match="Accepted|null character"):
+        load.load_images(place)
+    monkeypatch.setattr(os, "environ", os.environ | {"MP3_DATA": place})
+    with pytest.raises(ValueError, match="Accepted|null character"):
+        load.load_images("auto")
 
 
 def test_a_set_of_fixed_size_is_resized_like_pictures_in_files(tmp_path, capsys):
@@ -542,9 +591,79 @@ def test_a_damaged_cache_file_is_noticed_and_made_anew(damage, chain, capsys):
     capsys.readouterr()
     images = load.load_images("cifar10")
     assert images.fingerprint == TINY and "(the copy there was damaged)" in capsys.readouterr().out
-    assert load.fingerprint(images.train, images.test) == TINY
+    assert fingerprint(images.train, images.test) == TINY
     load.load_images("cifar10")
     assert "the copy there was" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, about: tensors.update(train_labels=tensors["train_labels"] + 100),
+        lambda tensors, about: tensors.update(train_images=tensors["train_images"].float()),
+        lambda tensors, about: tensors.update(test_images=tensors["test_images"][:1]),
+        lambda tensors, about: tensors.update(test_images=tensors["test_images"][:, :1]),
+        lambda tensors, about: about.update(classes="5"),
+        lambda tensors, about: about.update(notes="[" * 100_000),
+        lambda tensors, about: about.pop("name"),
+        lambda tensors, about: tensors.clear(),
+    ],
+)
+def test_a_cache_file_with_other_content_is_made_anew_though_its_checksum_is_right(change, tmp_path):
+    path = as_folder({f"{c}/{i}.png": picture((i, 0, 0)) for c in "ab" for i in range(4)}, tmp_path / "x")
+    first = load.load_images(path, size=8)
+    (file,) = cache.sets()
+    tensors, about = cache.read(file)
+    change(tensors, about)
+    assert cache.write(file, about.pop("key"), tensors, {n: v for n, v in about.items() if n != "checksum"}) == ""
+    again = load.load_images(path, size=8)
+    assert torch.equal(again.train.images, first.train.images) and again.classes == first.classes
+    assert torch.equal(again.test.labels, first.test.labels) and again.name == "x"
+
+
+def test_cache_files_that_were_swapped_or_are_no_files_are_made_anew(tmp_path):
+    paths = [as_folder({f"{i}.png": picture((red, 0, 0)) for i in range(3)}, tmp_path / str(red)) for red in (9, 99)]
+    firsts = [load.load_images(path, size=8) for path in paths]
+    one, two = cache.sets()
+    one.rename(tmp_path / "x"), two.rename(one), (tmp_path / "x").rename(two)
+    assert [load.load_images(path, size=8).fingerprint for path in paths] == [first.fingerprint for first in firsts]
+    for make in (Path.mkdir, os.mkfifo, lambda file: file.symlink_to(file), lambda file: bfloat16(file)):
+        one.unlink() if not one.is_dir() else one.rmdir()
+        make(one)
+        assert [load.load_images(path, size=8).fingerprint for path in paths] == [first.fingerprint for first in firsts]
+
+
+def bfloat16(file: Path) -> None:
+    save_file({"x": torch.zeros(2).bfloat16()}, file, {"key": "", "checksum": ""})
+
+
+def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):
+    path = as_folder({f"{c}/{i}.png": picture((i, 0, 0)) for c in "ab" for i in range(20)}, tmp_path / "x")
+    code = "import sys; from mp3lib import load_images; print(load_images(sys.argv[1]).fingerprint)"
+    command = [sys.executable, "-W", "error", "-c", code, str(path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "12"]
+    said = [process.communicate(timeout=200)[0].splitlines() for process in processes]
+    assert {lines[-1] for lines in said} == {load.load_images(path).fingerprint}, said
+    assert len(list(cache.folder().iterdir())) == 1
+
+
+@pytest.mark.parametrize("place", [" ", "~nosuchuser/x"])
+def test_the_variable_is_named_whose_value_cannot_be_used(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_DATA", place)
+    with pytest.raises(ValueError, match=f"MP3_DATA is '{place}': "):
+        load.load_images("auto")
+    assert f"'{place}', which cannot be used" in load.cache_status()
+    monkeypatch.setenv("MP3_CACHE", place)
+    with pytest.raises(ValueError, match=f"MP3_CACHE is '{place}': "):
+        load.cache_status()
+
+
+@pytest.mark.parametrize("place", ["x" * 5000, "/dev/null", "/proc/x", "/dev/full/x"])
+def test_a_cache_that_cannot_be_there_costs_only_the_cache(place, tmp_path, monkeypatch):
+    path = as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(3)}, tmp_path / "x")
+    monkeypatch.setenv("MP3_CACHE", place)
+    assert len(load.load_images(path).train) == 2
+    assert "no CIFAR-10" in load.cache_status() and load.clear_cache().startswith("nothing in")
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(chain, tmp_path, monkeypatch, capsys):

@@ -30,6 +30,28 @@ def model() -> ViT:
     return ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=2, heads=1, dim_head=16, mlp_dim=32)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"about": "text"}, "about must be a dict"),
+        ({"resume": 1}, "resume must be True or False, got 1"),
+        ({"eval_name": ""}, "eval_name must be a name such as .*got ''"),
+        ({"eval_images": IMAGES}, "eval_images need eval_labels, int64 .64,., got None"),
+        ({"images": IMAGES.to("meta")}, "images must hold values"),
+        ({"labels": LABELS.to("meta")}, "labels must hold values"),
+        ({"labels": LABELS.to_sparse()}, "labels must be a dense tensor"),
+        ({"vit": model().requires_grad_(False)}, "nothing to train"),
+        ({"vit": model().half()}, "must be torch.float32 to be trained, got torch.float16"),
+    ],
+)
+def test_what_a_fine_tuning_is_called_with_is_checked(change, words):
+    given = {"vit": model(), "images": IMAGES, "labels": LABELS} | QUICK | change
+    with pytest.raises(ValueError, match=words):
+        finetune(**given)
+    with torch.no_grad(), pytest.raises(ValueError, match="gradients are off"):
+        finetune(model(), IMAGES, LABELS, **QUICK)
+
+
 @pytest.mark.parametrize("pos_emb", [True, False])
 def test_fine_tuning_learns_classes_and_logs_them(pos_emb, tmp_path):
     vit = model()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
+import re
+import struct
 import tarfile
 import time
+import tracemalloc
 import warnings
 import zipfile
 from pathlib import Path
@@ -19,9 +25,9 @@ import pytest
 from PIL import Image
 
 from mp3lib import load_images
-from mp3lib.data import read_picture
+from mp3lib.data import read_picture, tars
+from mp3lib.data.cifar10 import whole_numbers
 from mp3lib.data.cifar_pickle import read_batch
-from mp3lib.data.formats import whole_numbers
 from mp3lib.data.layout import arrange, split_word
 
 RNG = np.random.default_rng(0)
@@ -75,6 +81,12 @@ LAYOUTS = {  # folder: number of pictures; what it should become
     "neutral test": ({"train/n1/images": 10, "train/n2/images": 10, "val/images": 6}, (2, 18, 2)),
     "unsup": ({"train/a": 10, "train/b": 10, "test/a": 2, "unsup": 7}, (2, 20, 2)),
     "train alone": ({"train/a": 10, "train/b": 10, "unlabeled": 7}, (2, 18, 2)),
+    "a wrapper and a stray picture": ({"d/train/a": 5, "d/train/b": 5, "d/test/a": 2, ".": 1}, (2, 10, 2)),
+    "wrappers of versions": ({"d/v1/train/a": 5, "d/v1/train/b": 5, "d/v1/valid/a": 2}, (2, 10, 2)),
+    "a year": ({"2019/train/a": 5, "2019/train/b": 5, "2019/test/a": 2}, (2, 10, 2)),
+    "class first, images": ({"x/train/images": 5, "y/train/images": 5, "x/test/images": 2}, (2, 10, 2)),
+    "class first, more beside": ({"x/train": 5, "y/train": 5, "x/test": 2, "y/extra": 3}, (2, 10, 2)),
+    "classes with parts that are no splits": ({"road/train": 5, "road/bus": 5, "sea/ship": 10}, (2, 18, 2)),
     "a class of trains": ({"airplane": 10, "train": 10, "ship": 10}, (3, 27, 3)),
 }
 
@@ -92,6 +104,85 @@ def test_splits_are_recognised(name, tmp_path):
         assert len(notes) >= 1
 
 
+SETS_SIDE_BY_SIDE = {
+    "folds": ["fold1/train/a", "fold1/test/a", "fold2/train/a", "fold2/test/a"],
+    "versions": ["d/v1/train/a", "d/v1/test/a", "d/v2/train/a", "d/v2/test/a"],
+    "years without classes": ["2019/train", "2019/test", "2020/train", "2020/test"],
+    "named sets": ["mnist/train/0", "mnist/test/0", "fashion/train/0", "fashion/test/0"],
+    "depths": ["a/train/x", "a/test/x", "more/b/train/x", "more/b/test/x"],
+    "one split each": ["a/train/x", "b/valid/x"],
+    "one split each, without classes": ["a/train", "b/valid"],
+    "images and masks": ["images/x/train/1", "images/x/val/1", "masks/x/train/1", "masks/x/val/1"],
+}
+
+
+@pytest.mark.parametrize("name", SETS_SIDE_BY_SIDE)
+def test_several_sets_side_by_side_are_refused_and_named(name, tmp_path):
+    for folder in SETS_SIDE_BY_SIDE[name]:
+        fill(tmp_path / "set" / folder, 2)
+    with pytest.raises(ValueError, match="several data sets side by side do: give the path of one of them") as told:
+        load_images(tmp_path / "set")
+    for folder in SETS_SIDE_BY_SIDE[name]:
+        parts = folder.removeprefix("d/").split("/")
+        place = "/".join(parts[: next(i for i, part in enumerate(parts) if split_word(part))])
+        assert place in str(told.value)
+
+
+def test_a_set_beside_another_folder_is_refused_and_folds_inside_a_split_too(tmp_path):
+    for folder in ("d/train/a", "d/test/a", "samples"):
+        fill(tmp_path / "one" / folder, 2)
+    with pytest.raises(
+        ValueError, match="the folder d holds .* splits of a set .test and train., and beside it lies sam"
+    ):
+        load_images(tmp_path / "one")
+    for folder in ("train/fold1/a", "train/fold2/a", "test/a"):
+        fill(tmp_path / "two" / folder, 2)
+    with pytest.raises(ValueError, match="fold1 and fold2 in the training set look like the splits or parts"):
+        load_images(tmp_path / "two")
+    for folder in ("v1/cat", "v1/dog", "v2/cat", "v2/dog"):
+        fill(tmp_path / "three" / folder, 2)
+    with pytest.raises(ValueError, match="v1 and v2 look like versions or parts of a set"):
+        load_images(tmp_path / "three")
+
+
+def test_folders_below_the_classes_that_could_be_classes_are_named(tmp_path):
+    for folder in ("male/cat", "male/dog", "female/cat", "female/dog"):
+        fill(tmp_path / "set" / folder, 2)
+    result, notes = loaded(tmp_path / "set")
+    assert result[0] == ("female", "male") and any("cat and dog below several of them play no part" in n for n in notes)
+
+
+# --- names of classes -------------------------------------------------------------------------------------------------
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "classes", "words"),
+    [
+        ([COMPOSED, "b"], [DECOMPOSED, "b"], (COMPOSED, "b"), None),
+        ([COMPOSED, DECOMPOSED, "b"], [], (COMPOSED, "b"), None),
+        (["Cat", "dog"], ["cat", "dog"], ("Cat", "dog"), "the training set has one and the test set the other: joined"),
+        (["big cat", "dog"], ["Big_Cat"], ("big cat", "dog"), "Big_Cat and big cat differ only in case, spaces"),
+        (["Cat", "cat", "dog"], ["cat"], ("Cat", "cat", "dog"), "are kept apart"),
+        (["Cat", "dog"], ["cat", "CAT"], ("Cat", "dog", "cat", "CAT"), "are kept apart"),
+        (["Cat", "cat"], [], ("Cat", "cat"), "are kept apart"),
+        (["-1", "1"], ["-1"], ("-1", "1"), None),
+    ],
+)
+def test_one_class_has_one_name_in_both_splits(train, test, classes, words, tmp_path):
+    for part, names in (("train", train), ("test", test)):
+        for name in names:
+            fill(tmp_path / "set" / part / name, 3)
+        if names:
+            rows = [name for name in names for _ in range(3)]
+            table(tmp_path / "rows" / f"{part}.parquet", image=cells(len(rows)), label=rows)
+    for place in ("set", "rows"):
+        (found, *_), notes = loaded(tmp_path / place)
+        assert found == tuple(sorted(classes))
+        assert any(words in note for note in notes) if words else not notes
+
+
 def test_the_line_about_the_data_tells_the_classes(tmp_path, capsys):
     for name in ("glioma", "meningioma"):
         fill(tmp_path / "set" / name, 3)
@@ -103,7 +194,13 @@ def test_the_line_about_the_data_tells_the_classes(tmp_path, capsys):
     assert "in 7 classes (class 0, class 1, class 2, class 3, class 4, …)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("folders", [["fold1", "fold2"], ["train_a", "train_b"], ["test", "val"], ["tr", "te"]])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        *(["fold1", "fold2"], ["train_a", "train_b"], ["test", "val"], ["tr", "te"], ["Trainingsdaten", "Testdaten"]),
+        *(["imagesTr", "imagesTs"], ["xtrain", "xvalid"], ["trainA", "trainB", "testA", "testB"]),
+    ],
+)
 def test_folders_that_look_like_splits_are_no_classes(folders, tmp_path):
     for folder in folders:
         fill(tmp_path / "set" / folder, 3)
@@ -235,6 +332,80 @@ def test_where_there_are_no_pictures_it_says_what_was_found(files, words, tmp_pa
     with pytest.raises(ValueError, match="holds 0 readable pictures.*Accepted") as told:
         load_images(tmp_path / "set")
     assert words in str(told.value)
+
+
+def test_tiny_imagenet_is_read_with_its_text_of_labels(tmp_path):
+    root = tmp_path / "tiny-imagenet-200"
+    lines = []
+    for name, red in (("n01", 10), ("n02", 200)):
+        for i in range(4):
+            for folder in (f"train/{name}/images", "val/images"):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (8, 8), (red, i, 0)).save(root / folder / f"{name}_{i}.JPEG")
+            lines.append(f"{name}_{i}.JPEG\t{name}\t0\t0\t62\t62")
+        (root / f"train/{name}/{name}_boxes.txt").write_text("n01_0.JPEG\t0\t0\t62\t62")
+    (root / "val/val_annotations.txt").write_text("\n".join(lines))
+    (root / "wnids.txt").write_text("n01\nn02")
+    fill(root / "test/images", 5)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        images = load_images(root, size=8)
+    assert images.classes == ("n01", "n02") and (len(images.train), len(images.test)) == (8, 8)
+    for split in (images.train, images.test):
+        assert ((split.images[:, 0, 0, 0] > 100).long() == split.labels).all()
+    assert any("classes of 8 picture(s) are those of val/val_annotations.txt" in note for note in images.notes)
+    assert any("left out 5 " in note for note in images.notes)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"), "the pickles of CIFAR-100"),
+        (("train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"), r"arrays of MNIST \(idx\), as t"),
+        (("raw/train-images.idx3-ubyte",), "arrays of MNIST"),
+        (("x_train.npy", "y_train.npy"), "NumPy arrays, as x_train.npy"),
+        (("bloodmnist.npz",), "NumPy arrays"),
+        (("train_32x32.mat",), "MATLAB arrays"),
+        (("camelyon.h5",), "HDF5 arrays"),
+        (("data-00000-of-00002.arrow",), "Arrow tables"),
+        (("cifar-10-batches-bin/data_batch_1.bin",), "binary batches"),
+        (("train.tfrecord-00000-of-00010",), "TensorFlow records"),
+        (("all.rar",), "archives of another kind"),
+    ],
+)
+def test_sets_in_other_forms_are_named_with_what_to_do(files, words, tmp_path):
+    for name in files:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"\x80\x02 no picture")
+    alone = [tmp_path / "set" / files[0]] if "CIFAR" not in words else []
+    for path in [tmp_path / "set", *alone]:
+        with pytest.raises(ValueError, match=words) as told:
+            load_images(path)
+        assert "write each picture to a file of its own, train/<class>/<number>.png" in str(told.value)
+
+
+def test_labels_in_files_and_archives_beside_pictures_are_not_dropped_in_silence(tmp_path):
+    fill(tmp_path / "flat", 4)
+    (tmp_path / "flat/labels.csv").write_text("000.png,cat")
+    assert any("labels in files, as labels.csv, are not read" in note for note in loaded(tmp_path / "flat")[1])
+    fill(tmp_path / "set/cat", 3), fill(tmp_path / "set/dog", 3)
+    packed(tmp_path / "set/eel.zip")
+    assert any("left out 1 archive(s): eel.zip" in note for note in loaded(tmp_path / "set")[1])
+
+
+def test_a_picture_that_cannot_be_opened_is_left_out_and_named(tmp_path, monkeypatch):
+    from mp3lib.data import files
+
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+
+    def denied(path, most, read=files.read_bytes):
+        if str(path).endswith("b/001.png"):
+            raise PermissionError(13, "Permission denied", path)
+        return read(path, most)
+
+    monkeypatch.setattr(files, "read_bytes", denied)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("a", "b"), 5, 2) and any("b/001.png (it cannot be opened: Permission denied" in n for n in notes)
 
 
 def test_a_single_picture_and_an_empty_path_are_refused(tmp_path):
@@ -411,6 +582,107 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
         load_images(tmp_path / "x.tgz")
 
 
+def of_headers(kind: bytes, claimed: int) -> bytes:
+    info = tarfile.TarInfo("a/1.png")
+    info.size, info.type = claimed, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def sparse_map() -> bytes:
+    """A header of a sparse file, whose map comes with the content and claims to be long."""
+    lines = (b" GNU.sparse.major=1\n", b" GNU.sparse.minor=0\n", b" GNU.sparse.name=a.png\n")
+    said = b"".join(str(len(line) + 2).encode() + line for line in lines)
+    head = of_headers(tarfile.XHDTYPE, len(said)) + said.ljust(512, b"\0")
+    return head + of_headers(tarfile.REGTYPE, 1 << 29) + b"10000000\n" + b"1\n" * 1_000_000
+
+
+LARGE_HEADERS = {
+    "attributes": lambda: of_headers(tarfile.XHDTYPE, 1 << 30) + bytes(20_000_000),
+    "global attributes": lambda: of_headers(tarfile.XGLTYPE, 1 << 30) + bytes(20_000_000),
+    "a long name": lambda: of_headers(tarfile.GNUTYPE_LONGNAME, 1 << 30) + bytes(20_000_000),
+    "a long link": lambda: of_headers(tarfile.GNUTYPE_LONGLINK, 1 << 30) + bytes(20_000_000),
+    "after a member": lambda: of_headers(tarfile.REGTYPE, 0) + of_headers(tarfile.XHDTYPE, 1 << 30) + bytes(20_000_000),
+    "names without end": lambda: (of_headers(tarfile.GNUTYPE_LONGNAME, 10) + bytes(512)) * 5_000,
+    "the map of a sparse file": sparse_map,
+}
+
+
+@pytest.mark.parametrize("name", LARGE_HEADERS)
+@pytest.mark.parametrize("opener", [open, gzip.open, bz2.open, lzma.open])
+def test_what_a_header_claims_takes_no_memory(opener, name, tmp_path):
+    with opener(tmp_path / "x.tar", "wb") as file:
+        file.write(LARGE_HEADERS[name]())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="cannot be read to its end .(a header claims to have|a damaged header)"):
+            load_images(tmp_path / "x.tar")
+        assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_without_end_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tars, "HEADERS", 100_000)
+    with bz2.open(tmp_path / "x.tar.bz2", "wb") as file:
+        file.write(of_headers(tarfile.REGTYPE, 0) * 1_000)
+    with pytest.raises(ValueError, match="its headers have more than 10"):
+        load_images(tmp_path / "x.tar.bz2")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_holds_more_than_it_claims_takes_no_memory(method, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+        archive.writestr("a/1.png", bytes(60_000_000))
+        archive.writestr("a/2", bytes(60_000_000))  # without an ending, its beginning is looked at
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    for at in (data.find(b"PK\1\2"), data.rfind(b"PK\1\2")):
+        data[at + 24 : at + 28] = (1000).to_bytes(4, "little")
+    (tmp_path / "x.zip").write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="cannot be read to its end .(Bad CRC-32 for file 'a/|a/1.png is damaged)"):
+            load_images(tmp_path / "x.zip")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_zips_of_every_compression_are_read_alike_and_their_checksums_compared(tmp_path):
+    pictures, found = {f"{'ab'[i % 2]}/{i}.bmp": b"" for i in range(6)}, set()
+    for name in pictures:
+        file = io.BytesIO()
+        noise(16).save(file, "BMP")
+        pictures[name] = file.getvalue()
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+            for name, content in pictures.items():
+                archive.writestr(name, content)
+        found.add(load_images(tmp_path / "x.zip", size=16).fingerprint)
+        data = bytearray((tmp_path / "x.zip").read_bytes())
+        data[data.find(b"PK\1\2") + 16] ^= 1  # the checksum of the first one
+        (tmp_path / "x.zip").write_bytes(data)
+        with pytest.raises(ValueError, match="cannot be read to its end"):
+            load_images(tmp_path / "x.zip", size=16)
+    assert len(found) == 1
+
+
+def test_a_directory_that_is_large_for_its_zip_is_not_read(tmp_path):
+    with open(tmp_path / "x.zip", "wb") as file:
+        file.truncate(1 << 30)  # without content, so that it takes no place on the disk
+        file.seek(0, 2)
+        file.write(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 1 << 30, 0, 0))
+    with pytest.raises(ValueError, match="claims to have a directory of 1,073,741,824 bytes"):
+        load_images(tmp_path / "x.zip")
+
+
+def test_a_tar_that_ends_in_a_zip_is_a_tar(tmp_path):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    packed(tmp_path / "set/z.zip")
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(tmp_path / "set", "set")
+    assert loaded(tmp_path / "x.tar")[0] == (("a", "b"), 6, 2)
+
+
 def test_members_that_overlap_are_refused(tmp_path):
     data = packed(tmp_path / "x.zip")
     second = data.find(b"PK\1\2", data.find(b"PK\1\2") + 4)
@@ -498,6 +770,47 @@ def test_rows_without_picture_or_label_are_left_out_and_named(tmp_path):
 def test_labels_of_any_kind(labels, classes, tmp_path):
     table(tmp_path / "set/x.parquet", image=[png() for _ in range(10)], **({"label": labels} if labels else {}))
     assert loaded(tmp_path / "set")[0][0] == classes
+
+
+@pytest.mark.parametrize(
+    ("columns", "classes", "words"),
+    [
+        *(({name: ["a", "b"]}, ("a", "b"), None) for name in ("category", "Class", "target", "y", "fine_label", "cls")),
+        ({"label": ["a", "b"], "category": ["x", "y"]}, ("a", "b"), "of the column label, not of category"),
+        ({"coarse_label": [0, 0], "fine_label": [3, 4]}, ("3", "4"), "column fine_label, not of coarse_label"),
+        ({"coarse_label": [0, 1]}, ("0", "1"), None),
+        ({"class": ["a", "b"], "category": ["x", "y"]}, ("set",), "category and class could all be labels, so none"),
+        ({"breed": ["a", "b"]}, ("set",), r"no label column found among \['breed'\]: all pictures count as one class"),
+        ({"label": [[1, 2], [3]]}, ("set",), r"no label column found among \['label'\]"),
+        ({"label": [1.0, 2.0]}, ("1", "2"), None),
+        ({"target": [0.25, 1.5]}, ("set",), "the labels are fractions, as 0.25, and no classes"),
+        ({"label": [0, 1], "id": [5, 6]}, ("0", "1"), None),
+        ({}, ("set",), None),
+    ],
+)
+def test_the_column_of_labels_is_found_or_missed_with_a_word(columns, classes, words, tmp_path):
+    table(tmp_path / "set/x.parquet", image=cells(10), **{name: two * 5 for name, two in columns.items()})
+    result, notes = loaded(tmp_path / "set")
+    assert result[0] == classes
+    assert any(re.search(words, note) for note in notes) if words else not notes
+
+
+def test_the_column_of_pictures_may_have_any_name_if_it_is_the_only_one(tmp_path):
+    table(tmp_path / "set/x.parquet", photo=cells(6), label=[0, 1] * 3, text=["x"] * 6)
+    assert loaded(tmp_path / "set")[0] == (("0", "1"), 4, 2)
+    table(tmp_path / "two/x.parquet", photo=cells(6), mask=cells(6))
+    with pytest.raises(ValueError, match="must have a column img or image; it has .'photo', 'mask'."):
+        load_images(tmp_path / "two")
+
+
+def test_large_cells_are_read_a_few_at_a_time_and_bombs_not_at_all(tmp_path):
+    noisy = png(Image.fromarray(RNG.integers(0, 256, (1200, 1200, 3), dtype=np.uint8)))  # 4 MB
+    table(tmp_path / "set/x.parquet", image=[noisy] * 4, label=[0, 1] * 2)
+    assert loaded(tmp_path / "set")[0] == (("0", "1"), 2, 2)
+    made = pyarrow.table({"image": [bytes(50_000_000), bytes(50_000_000)]})
+    parquet.write_table(made, tmp_path / "bomb.parquet", compression="zstd", use_dictionary=False)
+    with pytest.raises(ValueError, match="would unpack to 100,0"):
+        load_images(tmp_path / "bomb.parquet")
 
 
 def test_an_unlabelled_test_split_is_left_out(tmp_path):
@@ -634,7 +947,7 @@ def test_folders_that_are_joined_and_classes_without_training_pictures_are_named
     for folder in ("train1/cat", "train2/cat", "train1/dog", "test1/cat", "test1/eel"):
         fill(tmp_path / "set" / folder, 3)
     _, notes = loaded(tmp_path / "set")
-    assert any("the folders train1, train2 were joined" in note for note in notes)
+    assert any("the folders train1 and train2 were joined" in note for note in notes)
     assert any("no training picture has the class eel" in note for note in notes)
 
 

@@ -264,10 +264,34 @@ def test_a_copy_of_another_size_may_hide_more_and_is_as_the_model_was():
     copy.predict(pictures(2, 8, 8).double())
 
 
+@pytest.mark.parametrize(
+    ("image_size", "patch_size", "fix"),
+    [
+        (32, 32, "choose a patch_size of 1 or 2 or 4 or 8 or 16$"),
+        ((32, 8), (32, 8), "choose a patch_size of 1 or 2 or 4 or 8$"),
+        (1, 1, "choose larger images$"),
+    ],
+)
+def test_one_patch_leaves_nothing_to_predict(image_size, patch_size, fix):
+    shape = dict(num_classes=2, image_size=image_size, dim=8, depth=1, heads=1, mlp_dim=8)
+    with pytest.raises(ValueError, match=f"makes one patch of images of .*{fix}") as told:
+        MP3(ViT(**shape, patch_size=patch_size), 0.75)
+    for size in str(told.value).partition("patch_size of ")[2].split(" or "):
+        assert not size or MP3(ViT(**shape, patch_size=int(size)), 0.75)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 49, 1000])
+def test_the_least_ratio_that_the_message_names_works(n):
+    made = ViT(num_classes=2, image_size=(1, n), patch_size=1, dim=8, depth=1, heads=1, mlp_dim=8)
+    with pytest.raises(ValueError, match=f"hides none of {n} patches; use at least") as told:
+        MP3(made, 1e-6)
+    assert MP3(made, float(str(told.value).split()[-1]))
+
+
 def test_another_size_has_to_suit_patches_and_ratio():
     with pytest.raises(ValueError, match="does not divide"):
         with_image_size(small(), 18)
-    with pytest.raises(ValueError, match="hides none of 1 patches"):
+    with pytest.raises(ValueError, match="makes one patch of images of 4 x 4 pixels.* choose a patch_size of 1 or 2$"):
         with_image_size(small(), 4)
 
 

@@ -1,11 +1,16 @@
-"""What notebook 09 builds by hand is what ``mp3lib.data.cues`` has; its look into the layers is the model's own way."""
+"""What notebook 09 builds by hand is what ``mp3lib.data.cues`` has; the numbers in its text are the measured ones."""
+
+import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
-from notebook_code import definitions
+from notebook_code import cells, definitions
 
-from mp3lib import MP3, ViT, sample_context
 from mp3lib.data import cues, to_float
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 nb = definitions("09")
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]
@@ -36,24 +41,14 @@ def test_grey(image_size):
 
 
 @pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
-@pytest.mark.parametrize("name", ["flat_loop", "flat"])
 @pytest.mark.parametrize("contrast", [0.4, 0.7])
-def test_flat(name, image_size, patch_size, contrast):
+def test_flat(image_size, patch_size, contrast):
     images = to_float(noise(2, *image_size))
     images[0] *= 0.001  # nearly even patches
     before = images.clone()
-    ours = nb[name](images, patch_size, contrast)
+    ours = nb["flat"](images, patch_size, contrast)
     torch.testing.assert_close(ours, cues.flat(images, patch_size, contrast), atol=1e-5, rtol=0)
     assert torch.equal(images, before)
-
-
-@pytest.mark.parametrize(("pad", "mode"), [(4, "reflect"), (2, "constant"), (0, "reflect")])
-def test_padded_crop(pad, mode):
-    images, crops = to_float(noise(20, 16, 32)), []
-    for crop in (nb["padded_crop"], cues.padded_crop):
-        torch.manual_seed(4)
-        crops.append(crop(images, pad, mode))
-    assert torch.equal(*crops)
 
 
 @pytest.mark.parametrize("settings", [{}, {"quality": 20}, {"quality": 95, "shift": 4}, {"shift": 3}])
@@ -80,20 +75,62 @@ def test_levels_begin_with_nothing_and_change_something_after_that(patch_size):
             assert not torch.equal(changed, images), cue
 
 
-@pytest.mark.parametrize("mode", ["frozen", "updated"])
-@pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
-def test_the_last_layer_is_what_predict_says(mode, image_size, patch_size):
-    torch.manual_seed(0)
-    settings = dict(dim=16, depth=3, heads=2, dim_head=8, mlp_dim=24)
-    mp3 = MP3(ViT(num_classes=2, image_size=image_size, patch_size=patch_size, **settings), 0.5, mode)
-    images = to_float(noise(4, *image_size))
-    context, _ = sample_context(4, mp3.vit.num_patches, 0.5, generator=seeded(3))
-    layers, indices = nb["after_each_layer"](mp3, images, context)
-    assert layers.shape == (4, 4, mp3.vit.num_patches, 16)
-    assert torch.equal(indices[:, : context.shape[1]], context)
-    assert torch.equal(indices.sort(dim=1).values, torch.arange(mp3.vit.num_patches).expand(4, -1))
-    expected = mp3.predict(images, context).logits
-    expected = expected.gather(1, indices[:, :, None].expand_as(expected))
-    torch.testing.assert_close(mp3.mlp_head(layers[-1]), expected, atol=1e-5, rtol=0)
-    raw = mp3.embed(images).gather(1, indices[:, :, None].expand_as(layers[0]))
-    torch.testing.assert_close(layers[0], raw)
+@pytest.fixture(scope="module")
+def prose() -> str:
+    return " ".join(" ".join(cell.source for cell in cells("09") if cell.cell_type == "markdown").split())
+
+
+def test_the_puzzlers_numbers_are_the_measured_ones(prose):
+    told = json.loads((RESULTS / "cues" / "puzzler-4x4.json").read_text())
+    share = {cue: f"{100 * by_ratio['0.0']:.1f} %" for cue, by_ratio in told["cues"].items()}
+    assert (
+        f"the puzzler places {share['as they are']} of the patches right on {told['images']:,} test pictures" in prose
+    )
+    assert f"Without the borders it places {share['gap-1']}, which is near chance (6.2 %)." in prose
+    assert f"With the placebo it still places {share['hole-1']}." in prose
+
+
+def line_of(table: str, begin: str) -> list[str]:
+    """The cells of the line of a stored table that begins with these words."""
+    text = (RESULTS / "shown" / table).read_text(encoding="utf-8")
+    [line] = [line for line in text.splitlines() if line.startswith(f"| {begin}")]
+    return [cell.strip(" *") for cell in line.strip("| ").split("|")]
+
+
+def interval(cell: str) -> tuple[float, float, float]:
+    """A difference with its interval, such as "-6.0 (-6.2 to -5.9)"."""
+    return tuple(map(float, re.fullmatch(r"([+-][\d.]+) \(([+-][\d.]+) to ([+-][\d.]+)\)", cell).groups()))
+
+
+def test_the_written_verdicts_are_those_of_the_tables(prose):
+    edges, low, high = interval(line_of("cues_taken_away.md", "edges (gap 1")[2])
+    assert low < high < 0
+    fewer = f"places {-edges:.1f} points fewer patches right than with the placebo"
+    assert f"{fewer} (95 % interval {-high:.1f} to {-low:.1f})" in prose
+    colour, low, high = interval(line_of("cues_taken_away.md", "colour")[2])
+    assert high < 0 and f"Without it, a network places {-colour:.1f} points fewer ({-high:.1f} to {-low:.1f})" in prose
+    light, low, high = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
+    assert low < 0 < high and f"({-light:.1f} points fewer; the interval contains 0)" in prose
+    plain, low, high = interval(line_of("cues_taken_away.md", "given back")[2])
+    probes = [float(line_of("cues_taken_away.md", name)[5].split()[0]) for name in ("given back", "nothing (control)")]
+    assert low > 0 and f"it places {plain:.1f} points more ({low:.1f} to {high:.1f})" in prose
+    assert f"its linear probe is {probes[0] - probes[1]:.1f} points better" in prose
+    _, positions, linear, knn = line_of("edges_and_centres.md", "28 of 64 pixels")
+    _, low, high = interval(linear)
+    assert low < 0 < high and "Its linear probe shows no clear difference." in prose
+    worse, low, high = interval(knn)
+    assert high < 0 and f"the features are {-worse:.1f} points better ({-high:.1f} to {-low:.1f})" in prose
+
+
+def test_the_numbers_of_cues_brought_along_are_the_measured_ones(prose):
+    told = json.loads((RESULTS / "shown" / "cues_brought_along.json").read_text())
+    placed = {name: f"{sum(values) / len(values):.1f} %" for name, values in told["accuracies"].items()}
+    mark, jpeg = "mark: tested ", "JPEG: tested "
+    assert (
+        f"places {placed[mark + 'with the cue']} of the patches, and {placed[mark + 'as they are']} on clean" in prose
+    )
+    in_place, moved = placed[jpeg + "with the cue"], placed[jpeg + "moved by 4 pixels"]
+    assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in prose
+    assert f"and {placed[jpeg + 'as they are']} on clean pictures" in prose
+    padding, low, high = interval(told["gains"]["padding"])
+    assert high < 0 and f"with it, a network places {-padding:.1f} points fewer than without" in prose

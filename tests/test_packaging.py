@@ -249,6 +249,22 @@ def test_setup_installs_once_and_again_where_pyproject_or_the_place_changed(setu
     assert pip.ran == ["-m venv", "-m pip", "-m pip"]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_setup_adds_the_plugin_of_jupyterlab(setup, pip, tmp_path, monkeypatch, links):
+    def refused(*args, **kwargs):
+        raise OSError("a required privilege is not held by the client")
+
+    if not links:
+        monkeypatch.setattr(setup.Path, "symlink_to", refused)
+    plugin = tmp_path / "venv" / "share" / "jupyter" / "labextensions" / "mp3lib"
+    setup.install(tmp_path / "venv")
+    package = json.loads((plugin / "package.json").read_text(encoding="utf-8"))
+    assert plugin.is_symlink() == links and (plugin / package["jupyterlab"]["_build"]["load"]).exists()
+    setup.link_plugin(tmp_path / "venv")  # again: the old link or copy is replaced
+    assert (plugin / "package.json").exists()
+    assert (package["name"], package["version"]) == ("mp3lib", mp3lib.__version__)
+
+
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
@@ -287,7 +303,7 @@ def test_an_old_python_can_read_setup_and_needs_nothing_for_it():
     text = (ROOT / "tools" / "setup.py").read_text(encoding="utf-8")
     tree = ast.parse(text, feature_version=(3, 7))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert imported <= {"hashlib", "os", "subprocess", "sys"}
+    assert imported <= {"hashlib", "os", "shutil", "subprocess", "sys"}
 
 
 def test_the_interpreter_of_an_environment(setup, monkeypatch, tmp_path):

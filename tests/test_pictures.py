@@ -192,6 +192,17 @@ def test_whatever_the_damage_nothing_but_a_value_error():
                 pass
 
 
+@pytest.mark.parametrize("data", [None, "1.png", 5, [1, 2], Image.new("RGB", (2, 2))], ids=str)
+def test_what_is_not_bytes_is_refused_with_what_to_give(data):
+    with pytest.raises(ValueError, match="takes the bytes of a file, as Path.*read_bytes.*, got "):
+        read_picture(data)
+
+
+def test_bytes_of_any_kind_are_read():
+    data = saved(quarters(), "PNG")
+    assert all((read_picture(kind(data)) == read_picture(data)).all() for kind in (bytearray, memoryview))
+
+
 def test_size_is_checked():
     for size in (0, (8, -1), (8, 8, 8)):
         with pytest.raises(ValueError, match="size must be"):

@@ -14,10 +14,12 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
 from mp3lib import plots
+from mp3lib.plots import theme
 
 RNG = np.random.default_rng(0)
 SQUARE = RNG.integers(0, 256, (3, 32, 32), dtype=np.uint8)
@@ -62,25 +64,111 @@ FIGURES = {
 }  # fmt: skip
 
 
+LONG = "a label that says a great deal about what can be seen here and therefore needs several lines, andsomelongword"
+LONG_TEXTS = {
+    "image_grid": lambda: plots.image_grid([SQUARE] * 9, [LONG] * 9, title=LONG),
+    "patch_grid": lambda: plots.patch_grid(SQUARE, 8, title=LONG),
+    "mask_strip": lambda: plots.mask_strip([SQUARE], 8, [HIDDEN] * 3, [LONG] * 3, LONG),
+    "heat_maps": lambda: plots.heat_maps(RNG.random((3, 4, 4)), [LONG] * 3, title=LONG, label=LONG),
+    "matrix": lambda: plots.matrix(
+        RNG.random((3, 4)), LONG, LONG, LONG, row_labels=[LONG] * 3, col_labels=[LONG] * 4, label=LONG
+    ),
+    "curves": lambda: plots.curves(
+        {LONG: ([1, 2], [3, 2]), "b" + LONG: ([1, 2], [1, 2])}, LONG, LONG, LONG, {"c" + LONG: 2}
+    ),
+    "curves, short line": lambda: plots.curves({"ends early": ([0, 1], [1, 2]), "b": ([0, 9], [1, 3])}, title=LONG),
+    "bars": lambda: plots.bars({LONG: 0.5, "b": [0.2, 0.3]}, LONG, LONG, {LONG: 0.3}),
+    "scatter": lambda: plots.scatter(
+        [0, 1, 2], [0, 1, 0.5], [LONG] * 3, ["one", "two", "three"], LONG, LONG, LONG, links=[[0, 1, 2]]
+    ),
+    "jigsaw_boards": lambda: plots.jigsaw_boards([SQUARE] * 2, 8, [LONG] * 2, title=LONG),
+    "jigsaw_step": lambda: plots.jigsaw_step(SQUARE, 8, range(16), range(16), 3, title=LONG),
+    "predicted_positions": lambda: plots.predicted_positions(SQUARE, 8, range(16), title=LONG, titles=[LONG] * 3),
+    "attention_over_image": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, [LONG] * 3, LONG),
+    "heat_over_image": lambda: plots.heat_over_image(SQUARE, 8, RNG.random((2, 16)), titles=[LONG] * 2, label=LONG),
+    "attention_by_layer": lambda: plots.attention_by_layer(SQUARE, 8, WEIGHTS[None], CONTEXT, 7, title=LONG),
+    "attention_schematic": lambda: plots.attention_schematic(SQUARE, 8, 5, CONTEXT, [0.2] * 5, title=LONG),
+    "vit_schematic": lambda: plots.vit_schematic(WIDE, 8, [LONG] * 9, 12, 3, title=LONG),
+    "mp3_schematic": lambda: plots.mp3_schematic(SQUARE, 8, CONTEXT, RNG.permutation(16), title=LONG),
+    "figure": lambda: plots.figure(3, 2, title=LONG)[0],
+}
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_keeps_its_texts_inside_and_is_small(name):
     fig = FIGURES[name]()
     assert isinstance(fig, Figure)
     data = fig.png()
-    assert len(data) < 130_000 and data[:4] == b"\x89PNG"  # noise; photographs take a third of this
-    width, height = Image.open(io.BytesIO(data)).size
-    assert width <= 960
+    assert len(data) < 160_000 and data[:4] == b"\x89PNG"  # noise; photographs take a third of this
+    assert Image.open(io.BytesIO(data)).size == tuple(2 * side for side in fig.shown)  # sharp on high-density screens
+    assert fig.shown[0] <= 960
+    assert_nothing_is_cut(fig)
+
+
+def assert_nothing_is_cut(fig):
     box = fig.get_tightbbox()  # of everything visible, in inches
-    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width / 100 + 0.02 and box.y1 < height / 100 + 0.02
+    width, height = fig.get_size_inches()
+    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
 
 
-def test_the_same_input_gives_the_same_bytes_and_photographs_keep_their_pixels():
+@pytest.mark.parametrize("name", LONG_TEXTS)
+def test_long_labels_are_not_cut_at_the_edge(name):
+    fig = LONG_TEXTS[name]()
+    assert fig.png()
+    assert_nothing_is_cut(fig)
+
+
+def test_every_public_figure_is_drawn_with_long_labels():
+    helpers = {"Picture", "reassemble", "style", "to_picture"}
+    public = {name for name in plots.__all__ if not name.isupper()} - helpers
+    assert public == {name.partition(",")[0] for name in LONG_TEXTS}
+
+
+def test_stored_pictures_look_like_exact_ones():
     draw = FIGURES["predicted, wide"]
     assert draw().png() == draw().png()
-    exact = np.asarray(Image.open(io.BytesIO(draw().png(small=False))))
-    assert (pixels(draw()) == exact).all()
+    noise = FIGURES["image_grid"]  # more colours than a palette has room for
+    assert (pixels(noise()) == np.asarray(Image.open(io.BytesIO(noise().png(small=False))))).all()
+    photograph = np.add.outer(np.arange(32), np.arange(32))[None] * np.array([3, 2, 1])[:, None, None] + 20
+    for fig in (plots.patch_grid(photograph, 8, HIDDEN, True), FIGURES["curves"](), FIGURES["attention"]()):
+        exact = np.asarray(Image.open(io.BytesIO(fig.png(small=False)))).astype(int)
+        assert np.abs(pixels(fig) - exact).mean() < 1.2 and np.abs(pixels(fig) - exact).max() < 32
     chart = FIGURES["curves"]()
     assert len(chart.png()) < 0.5 * len(chart.png(small=False))
+
+
+def test_inks_are_readable_on_the_paper_and_the_paper_does_not_glare():
+    for color in (plots.INK, plots.MUTED, *map(theme.readable, (plots.BLUE, plots.ORANGE, plots.SKY, plots.PURPLE))):
+        assert theme.contrast(color, plots.PAPER) >= 4.5
+    assert theme.contrast("white", "black") == pytest.approx(21)
+    assert plots.figure()[0].get_facecolor() == to_rgba(plots.PAPER) and theme.contrast(plots.PAPER, "#111111") < 16
+
+
+def test_wrapped_lines_fit_and_have_about_the_same_length():
+    text = "The network puts thirteen of sixteen patches in the right place in this picture of a horse"
+    for inches in (2, 3, 4, 5):
+        lines = theme.wrap(text, inches, 10.5, "bold").split("\n")
+        widths = [theme.inches_of(line, 10.5, "bold") for line in lines]
+        assert max(widths) <= inches and " ".join(lines) == text
+        assert widths[-1] > 0.5 * max(widths), lines
+    assert theme.wrap("short", 3, 9) == "short" and theme.wrap("one\ntwo", 3, 9) == "one\ntwo"
+    assert max(theme.inches_of(line, 9) for line in theme.wrap("x" * 80, 1, 9).split("\n")) <= 1.02
+
+
+def test_pictures_are_large_where_there_are_few():
+    for count, least in ((1, 300), (2, 200), (3, 200), (6, 200), (8, 160), (40, 64)):
+        fig = plots.image_grid([SQUARE] * count)
+        left, right, _, _ = fig.axes[0].images[0].get_extent()
+        assert 100 * (right - left) >= least and fig.shown[0] <= 760
+    assert plots.image_grid([SQUARE], size=0.5).axes[0].images[0].get_extent()[1] < 1
+
+
+def test_hidden_patches_are_lighter_than_patches_with_no_attention():
+    for shade in (0, 255):
+        image = np.full((3, 32, 32), shade, np.uint8)
+        fig = plots.attention_over_image(image, 8, [[1, 0, 0, 0, 0]], CONTEXT, 7)
+        grey = painted(fig)[1]  # the copy below the heat map
+        assert grey.max() < 190  # hidden patches have 220, and hatching
 
 
 def test_pyplot_is_not_imported():
@@ -164,6 +252,16 @@ def test_reassemble_reorders_patches():
         (lambda: plots.matrix(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.matrix(np.eye(3), row_labels=["a"]), "got 1 texts; expected 3"),
         (lambda: plots.curves({"line": ([1, 2], [1, 2, 3])}), "'line' has 2 x values"),
+        (lambda: plots.scatter([1], [1, 2]), "x has 1 numbers and y has 2"),
+        (lambda: plots.scatter([1, np.nan], [1, 2]), "x holds nan; expected finite"),
+        (lambda: plots.scatter([1], [2], ["a", "b"]), "got 2 texts; expected 1"),
+        (lambda: plots.scatter([1], [2], links=[[0, 1]]), "links holds 1; expected 0 to 0"),
+        (lambda: plots.attention_schematic(SQUARE, 8, 16), "query holds 16"),
+        (lambda: plots.attention_schematic(SQUARE, 8, 1, []), "context is empty"),
+        (lambda: plots.attention_schematic(SQUARE, 8, 1, [1, 2], [1.0]), "weights has length 1; expected 2"),
+        (lambda: plots.vit_schematic(SQUARE, 8, ["a"], predicted=1), "predicted holds 1"),
+        (lambda: plots.mp3_schematic(SQUARE, 8, []), "context is empty"),
+        (lambda: plots.mp3_schematic(SQUARE, 8, [1], range(15)), "predicted has length 15"),
         (lambda: plots.predicted_positions(SQUARE, 8, range(15)), "predicted has length 15"),
         (lambda: plots.predicted_positions(SQUARE, 8, [16] * 16), "predicted holds 16"),
         (lambda: plots.predicted_positions(SQUARE, 8, range(16), [-1]), "context holds -1"),
@@ -214,7 +312,7 @@ def test_hidden_patches_of_an_image_that_is_not_square():
 def test_hidden_patches_are_where_they_should_be():
     black = np.zeros((3, 16, 24), np.uint8)
     fig = plots.patch_grid(black, 8, hidden=[True, False, False, False, False, True], size=2.4)
-    shown = pixels(fig)[16:176, 16:256].reshape(2, 80, 3, 80, 3).mean((1, 3, 4))  # margin 16; 10 pixels for each
+    shown = pixels(fig)[32:352, 32:512].reshape(2, 160, 3, 160, 3).mean((1, 3, 4))  # margin 32; 20 pixels for each
     assert ((shown > 150) == [[True, False, False], [False, False, True]]).all()
 
 
@@ -324,6 +422,50 @@ def test_patch_grid_draws_on_given_axes():
     assert fig.alt == "Two" and fig.png()
 
 
+def test_levels_are_told_apart_without_colour():
+    fig = plots.curves({"one": ([0, 1], [0, 1])}, levels={"chance": 0.1, "floor": 0.2, "third": 0.3})
+    drawn, rows = pixels(fig), []
+    for line in fig.axes[0].lines[1:]:  # the pixels of each level, in a window of 200 drawn pixels
+        x, y = np.rint(line.get_transform().transform([(0.4, line.get_ydata()[0])])[0]).astype(int)
+        rows.append(drawn[-y - 2 : -y + 2, x : x + 200, 0].min(0) < 150)
+    assert len({row.tobytes() for row in rows}) == 3 and all(0.2 < row.mean() < 0.9 for row in rows)
+
+
+def overlap(one, other):
+    return min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
+
+
+def test_labels_of_points_cover_neither_each_other_nor_points():
+    x, y = RNG.random(12), RNG.random(12)
+    labels = [f"model {i}" for i in range(12)]
+    fig = plots.scatter(x, y, labels, ["a", "b", "c"] * 4, "x", "y", "T", links=[[0, 3, 6], [1, 4]])
+    fig.png()
+    [ax] = fig.axes
+    texts = [text for text in ax.texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in texts]
+    assert [text.get_text() for text in texts] == labels
+    assert not any(overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+    points = ax.transData.transform(np.stack([x, y], 1))
+    assert not any(box.contains(*point) for box in boxes for point in points)
+    assert len(ax.texts) - len(texts) == 3  # the arrows
+    assert len({(line.get_marker(), line.get_color()) for line in ax.lines}) == 3
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
+
+
+def test_schematics_show_the_pixels_of_the_image():
+    whole = plots.to_picture(SQUARE)
+    for fig in (
+        plots.attention_schematic(SQUARE, 8, 5, CONTEXT),
+        plots.vit_schematic(SQUARE, 8, ["cat", "dog"], 3, 1),
+        plots.mp3_schematic(SQUARE, 8, CONTEXT),
+    ):
+        shown = painted(fig)
+        assert (shown[0] == whole).all() and fig.shown[0] >= 700 and fig.alt
+        tiles = [tile for tile in shown if tile.shape == (8, 8, 3)]
+        patches = [whole[r : r + 8, c : c + 8] for r in range(0, 32, 8) for c in range(0, 32, 8)]
+        assert len(tiles) >= 5 and all(any((tile == patch).all() for patch in patches) for tile in tiles)
+
+
 # ---- in a kernel
 
 
@@ -338,7 +480,7 @@ def test_a_figure_displays_once_with_alt_text():
     for cell in notebook.cells[1::3]:
         (output,) = cell.outputs
         assert set(output.data) == {"text/plain", "image/png"} and output.data["text/plain"] == "<Figure>"
-        assert output.metadata["image/png"]["alt"] == "All is black"
+        assert output.metadata["image/png"] == {"width": 352, "height": here.shown[1], "alt": "All is black"}
         assert base64.b64decode(output.data["image/png"]) == here.png()
 
 

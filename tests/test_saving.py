@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mp3lib import MP3, ViT
 from mp3lib.model import load_model, use_classes
@@ -42,6 +43,26 @@ def test_the_configuration_makes_the_same_model(other, tmp_path):
     images = torch.randn(2, first.channels, *first.image_size)
     assert torch.equal(third.eval()(images), first.eval()(images))
     assert json.loads((tmp_path / "config.json").read_text()) == first.config
+
+
+@pytest.mark.parametrize("kind", ["whole", "transformer", "vit"])
+def test_weights_of_a_compiled_model_are_loaded(kind, tmp_path):
+    """torch.compile puts _orig_mod. into the names; nothing is compiled before a model is called."""
+    mp3 = MP3(vit(), 0.75)
+    expected = {name: tensor.clone() for name, tensor in mp3.state_dict().items()}
+    mp3.save_pretrained(tmp_path)
+    if kind == "transformer":
+        mp3.vit.transformer = torch.compile(mp3.vit.transformer)
+    elif kind == "vit":
+        mp3.vit = torch.compile(mp3.vit)
+    compiled = (torch.compile(mp3) if kind == "whole" else mp3).state_dict()
+    assert any("_orig_mod." in name for name in compiled)
+    save_file(compiled, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path).state_dict()
+    assert loaded.keys() == expected.keys() and all(torch.equal(loaded[name], expected[name]) for name in expected)
+    with pytest.raises(ValueError, match="there twice, with and without _orig_mod. in the name"):
+        save_file(compiled | expected, tmp_path / "model.safetensors")
+        load_model(tmp_path)
 
 
 def test_changes_after_the_making_are_saved(tmp_path):

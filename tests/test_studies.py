@@ -1,4 +1,4 @@
-"""The package ``studies``: its command line, the trainings that it starts, and the verdicts on made-up runs."""
+"""The package ``studies``: its command line, the trainings that it starts, and what the notebooks show."""
 
 import subprocess
 import sys
@@ -13,17 +13,9 @@ from mp3lib.train.run_folder import write_json
 from studies import flagship, plan, train
 from studies.__main__ import main
 from studies.pages import SHOWN
-from studies.runs import Row, log_kept, row
-from studies.verdicts import judged, spread
+from studies.runs import log_kept
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def probed(results: Path, variant: str, *by_seed: float) -> None:
-    for seed, value in enumerate(by_seed):
-        folder = results / "runs" / variant / f"seed-{seed}"
-        write_json(folder / "run.json", {"settings": {}})
-        write_json(folder / "scores.json", {"weights": {"knn": value, "linear": value}})
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -178,29 +170,7 @@ def test_a_stage_of_the_flagship_trains_what_it_starts_from_and_keeps_what_is_th
     assert len(trained) == 3
 
 
-# --- verdicts ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_difference_counts_above_its_yardstick(tmp_path):
-    def linear(results: Path, variant: str) -> Row:
-        return row(results, variant, "weights", "linear")
-
-    probed(tmp_path, "ratio/0.5", 0.40, 0.42)  # variance 0.0002
-    probed(tmp_path, "context/frozen", 0.30, 0.30, 0.30)
-    probed(tmp_path, "ratio/0.25", 0.1)  # one seed says nothing of the spread
-    deviation, freedom = spread(tmp_path, linear)
-    assert freedom == 3 and deviation == pytest.approx((0.0002 / 3) ** 0.5)
-    limit = 2.5 * deviation * 2**0.5  # one seed against one: 2.89 points
-    control = Row({0: 0.5})
-    for ahead, new, expected in (
-        (limit + 0.004, False, ["+3.3", "helps"]),
-        (limit + 0.002, False, ["+3.1 (limit 2.9)", "helps"]),
-        (-limit - 0.004, False, ["-3.3", "hurts"]),
-        (limit - 0.004, True, ["+2.5", "no difference †"]),
-        (-0.0001, False, ["+0.0", "no difference"]),
-    ):
-        assert judged(tmp_path, Row({0: 0.5 + ahead}), control, linear, new) == expected
-    assert judged(tmp_path, Row({}), control, linear) == ["\N{EN DASH}", "not trained yet"]
+# --- what the notebooks show ------------------------------------------------------------------------------------------
 
 
 def test_what_the_notebooks_show_can_be_made_without_runs(tmp_path):

@@ -11,14 +11,15 @@ import pytest
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import write_json, write_metrics
 from studies.__main__ import main
-from studies.claims import claims, findings, weigh_claims
+from studies.claims import LEGEND, claims, findings, verdict, weigh_claims
 from studies.pages import BEGIN, END, SECTIONS, SHOWN, made_files, report, with_tables
 from studies.plan import CUES, FINE, FURTHER, REGULARISED, all_runs
 from studies.provenance import recipe, the_runs
 from studies.recipes import RisingRatio, rising_ratio
-from studies.runs import Row, difference, finished, history, row, top1, variants, verdict
+from studies.runs import Row, difference, finished, history, interval, points, row, top1, variants
 from studies.shipped_tables import by_cue, classifiers, from_scratch, positions, published
 from studies.tables import costs, cues, fine, fractions, further, label_counts, probes, regularised
+from studies.verdicts import cases, taken_away, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = {"cores": "2", "cpu": "a CPU", "torch": "2.0.1+cpu", "python": "3.11.1"}
@@ -38,7 +39,7 @@ def put(results: Path, name: str, scores: dict, seed: int = 0, **settings) -> No
 
 
 def pretext(value: float, *images: str) -> dict:
-    at_ratios = {ratio: {"accuracy": value + i / 100} for i, ratio in enumerate(RATIOS)}
+    at_ratios = {ratio: {"accuracy": value + i / 100, "whole": value / 2} for i, ratio in enumerate(RATIOS)}
     probes = {"knn": value + 0.2, "linear": value + 0.3}
     places = dict.fromkeys(("as they are", *images), at_ratios)
     return {"positions": places, "weights": probes, "random init": {"knn": 0.11, "linear": 0.12}}
@@ -78,16 +79,26 @@ def test_mean_and_sample_standard_deviation():
     assert Row({}).text() == ""
 
 
-def test_differences_pair_seeds_and_verdicts_weigh_them_against_their_spread():
+def test_differences_pair_seeds():
     first, second = Row({0: 0.5, 1: 0.7, 2: 0.9, 3: 0.1}, ("a",)), Row({2: 0.8, 1: 0.6, 0: 0.39}, ("b",))
     ahead = difference(first, second)
     assert ahead.seeds == (0, 1, 2) and ahead.variants == ("a", "b")
     assert ahead.mean == pytest.approx(0.31 / 3) and ahead.spread < 0.01
-    assert verdict(ahead) == "yes" and verdict(difference(second, first)) == "no: the opposite"
-    assert verdict(Row({0: 0.1, 1: -0.02})) == "no"
-    assert verdict(Row({0: 0.01, 1: 0.02, 2: 0.03})) == "no"  # twice its spread: too often chance
-    assert verdict(Row({0: 0.02, 1: 0.03, 2: 0.04})) == "yes"
-    assert verdict(Row({0: 0.1})) == "one seed: not judged" and verdict(Row({})) == ""
+    found = interval(first, second)
+    half = 4.303 * ahead.spread / 3**0.5
+    assert found == pytest.approx((ahead.mean, ahead.mean - half, ahead.mean + half), abs=1e-5) and found.counts
+    assert points(found) == "+10.3 (+8.9 to +11.8)"
+    assert points(interval(second, first)) == "-10.3 (-11.8 to -8.9)"
+
+
+def test_the_spread_of_one_seed_is_pooled_over_others():
+    one, three = Row({0: 0.5}), Row({0: 0.4, 1: 0.42, 2: 0.41})
+    assert interval(one, three) is None and interval(one, Row({}), [three]) is None and points(None) == ""
+    assert interval(one, three, [Row({5: 0.1})]) is None  # nothing is known of the spread
+    found = interval(one, three, [three])  # s = 0.01, two degrees of freedom
+    half = 4.303 * 0.01 * (1 + 1 / 3) ** 0.5
+    assert found == pytest.approx((0.09, 0.09 - half, 0.09 + half), abs=1e-5)
+    assert interval(three, three, [one, Row({0: 0.0, 1: 1.0})]) == (0.0, 0.0, 0.0)  # paired: others play no part
 
 
 def test_only_finished_runs_count(tmp_path):
@@ -187,14 +198,15 @@ def test_label_fractions_and_claims(every_run):
         "| 5,000 (10%)",
         "| all",
     ]
-    assert "| all, equal epochs in all |" in table
+    assert "| all, same total epochs |" in table
     tested = weigh_claims(every_run)
     assert len(tested) == 15 and all(t.ahead.n == 3 for t in tested)
     few = next(t for t in tested if t.claim.startswith("2") and t.setting.startswith("500 "))
     assert few.mp3.variants + few.scratch.variants == ("labels/mp3-500-nopos", "labels/scratch-500-pos")
     assert few.ahead.variants == few.mp3.variants + few.scratch.variants
     assert few.ahead.mean == pytest.approx(few.mp3.mean - few.scratch.mean)
-    assert claims(every_run).count("| yes |") == sum(verdict(t.ahead) == "yes" for t in tested)
+    assert all(t.interval == interval(t.mp3, t.scratch) for t in tested)
+    assert claims(every_run).count("| yes: MP3 |") == sum(verdict(t) == "yes: MP3" for t in tested) > 0
 
 
 def test_a_claim_counts_only_seeds_that_both_sides_have(tmp_path):
@@ -206,24 +218,40 @@ def test_a_claim_counts_only_seeds_that_both_sides_have(tmp_path):
     put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.6))
     few, all_labels = weigh_claims(tmp_path)
     assert few.mp3.seeds == few.scratch.seeds == (0, 1) and few.scratch.mean == pytest.approx(0.41)
-    assert findings(tmp_path).splitlines()[:4] == [
-        "| points of top-1 that MP3 is ahead | 1a: pretraining helps, with positions | seeds |",
+    assert findings(tmp_path).splitlines() == [
+        "| MP3 minus scratch, top-1 | 1a: both with position embeddings | seeds |",
         "|---|---|---|",
-        "| 500 labels, equal fine-tuning | **+11.0 ± 1.4** | 2 |",
-        "| all labels, equal epochs in all | -10.0\\* | 1 |",
+        "| 500 labels, same fine-tuning | +11.0 (-1.7 to +23.7) | 2 |",  # two seeds: t = 12.7
+        "| all labels, same total epochs | -10.0 | 1 |",
+        "",
+        LEGEND,
     ]
-    here = "MP3 is ahead with 500 labels, equal fine-tuning; one seed only with all labels, equal epochs in all"
-    assert findings(tmp_path).endswith(f"\n\n- *1a: pretraining helps, with positions*: {here}.")
+    assert [verdict(few), verdict(all_labels)] == ["no", "one seed: no interval"]
     put(tmp_path, "cost/scratch-15-pos", supervised(0.7), 1)
-    put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.61), 1)
+    put(tmp_path, "cost/mp3-10-and-5-pos", supervised(0.601), 1)
     put(tmp_path, "labels/mp3-500-pos", supervised(0.0), 2)
     told = findings(tmp_path)
-    assert "| all labels, equal epochs in all | **-9.5 ± 0.7** | 2 |" in told  # the opposite counts as well
-    assert "| 500 labels, equal fine-tuning | -22.7 ± 58.3 | 3 |" in told
-    here = (
-        "scratch is ahead with all labels, equal epochs in all; cannot be told apart with 500 labels, equal fine-tuning"
-    )
-    assert told.endswith(f"positions*: {here}.")
+    assert "| all labels, same total epochs | **-9.9 (-10.6 to -9.3)** | 2 |" in told  # the opposite counts as well
+    assert "| 500 labels, same fine-tuning | -22.7 (-167.5 to +122.2) | 3 |" in told
+    assert [verdict(t) for t in weigh_claims(tmp_path)] == ["no", "yes: scratch"]
+
+
+def test_every_comparison_of_cues_is_network_minus_control(every_run):
+    """A network that is more accurate than its control has a difference above 0, in every table."""
+    for name, case in cases(every_run).items():
+        [line] = [line for line in verdicts(every_run).splitlines() if line.startswith(f"| {name} |")]
+        for cell, (network, control) in zip(line.split(" | ")[1:3], (case.placed, case.probed), strict=True):
+            assert float(cell.strip("*").split(" (")[0]) == pytest.approx(
+                100 * (network.mean - control.mean), abs=0.051
+            )
+    [colour] = [line for line in taken_away(every_run).splitlines() if line.startswith("| colour |")]
+    assert colour.split(" | ")[2] == difference_of_colour(every_run)
+
+
+def difference_of_colour(results: Path) -> str:
+    """The same cell of the other table."""
+    [line] = [line for line in verdicts(results).splitlines() if line.startswith("| without: colour |")]
+    return line.split(" | ")[1]
 
 
 def test_a_note_tells_which_seeds_were_trained_otherwise(tmp_path):
@@ -420,7 +448,8 @@ def test_a_changed_figure_is_found(clone, capsys):
     figures["positions"]["0.5"]["accuracy"] += 0.01
     write_json(log, figures)
     assert main(["table", "--check"]) == 1
-    assert "README.md, results/README.md differ from what results/ say" in capsys.readouterr().err
+    different = "README.md, results/README.md, results/shown/what_is_hidden.json differ from what results/ say"
+    assert different in capsys.readouterr().err
     assert main(["table"]) == 0 and main(["table", "--check"]) == 0
     in_both = "| 4 of 16 | 12 | 46.7%", "| 4 of 16 | 12 | 47.7%"
     for name, figures in {

@@ -59,6 +59,18 @@ def test_report_gives_ratios_within_rounds(bench):
         "(d) accuracy 0.200, library           10 s, 6.0 times as fast\n"
         "(d) accuracy 0.200, library, quarter  not reached"
     )
+    shares = [{"0.0": 0.31, "0.75": 0.2}, {"0.0": 0.4, "0.75": 0.24}]
+    library = [{"epochs": e, "seconds": 20 * e, "accuracy": share} for e, share in enumerate(shares, 1)]
+    reference = {"epochs": 4, "seconds": 160, "accuracy": {"0.0": 0.3, "0.75": 0.23}}
+    text = bench.report(result | {"accuracy": None, "result": {"reference": reference, "library": library}})
+    assert text.endswith(
+        "(d) 30.0% placed, everything seen:  reference 160 s (4 epochs)\n"
+        f"{'':36}library 20 s (1 epoch), 8.0 times as fast, 31.0% placed\n"
+        "(d) 23.0% placed, 25% seen:         reference 160 s (4 epochs)\n"
+        f"{'':36}library 40 s (2 epochs), 4.0 times as fast, 24.0% placed"
+    )
+    text = bench.report(result | {"accuracy": None, "result": {"reference": reference, "library": library[:1]}})
+    assert text.endswith("library: not reached in 1 epochs")
     for measured in result["rounds"]:
         del measured["reference, bf16"], measured["library, bf16"], measured["products, bf16"]
     result["lines"] = {name: line for name, line in bench.LINES.items() if line["precision"] != "bf16"}

@@ -42,8 +42,13 @@ def test_lab_on_a_desk_adds_nothing():
         ({}, "darwin"),
     ):
         command, messages = lab(environ, platform=platform)
-        assert command[3:5] == ["--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"] and messages == ""
-        assert len(command) == 6 and "websocket_max_message_size" in command[5]  # large photos reach a notebook
+        first = "notebooks/00_tour.ipynb"
+        assert command[3:5] == ["--ServerApp.root_dir=.", f"--LabApp.default_url=/lab/tree/{first}"] and messages == ""
+        assert (ROOT / first).exists()
+        folders = [part.split("=")[1] for part in command[5:7]]
+        assert (Path(folders[0]) / "mp3lib" / "package.json").exists(), "the plugin of JupyterLab"
+        assert (Path(folders[1]) / "overrides.json").exists(), "the settings of JupyterLab"
+        assert len(command) == 8 and "websocket_max_message_size" in command[7]  # large photos reach a notebook
 
 
 def test_lab_as_root_says_so():

@@ -35,6 +35,7 @@ from mp3lib.train import (
     read_metrics,
     read_run,
     resolve_precision,
+    seed_of,
     warmup_cosine,
 )
 from mp3lib.train.checkpoint import checkpoints, open_run
@@ -475,6 +476,132 @@ def test_what_does_not_fit_is_told_before_a_run_folder_is_made(change, words, tm
     with pytest.raises(ValueError, match=words):
         pretrain(model(), settings.pop("images"), **settings, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"about": "text"}, "about must be a dict whose keys are strings, or None, got 'text'"),
+        ({"about": {1: 2}}, "keys are strings, or None, got {1: 2}"),
+        ({"about": {"x": object()}}, "about.'x'. must be a value that JSON can hold, got <object"),
+        ({"about": {"x": float("nan")}}, "about.'x'. must be a value that JSON can hold, got nan"),
+        ({"about": {"settings": 1}}, "about must not hold 'settings', which run.json has already"),
+        ({"out": 123}, r"a path must be a string or a Path, got 123 \(int\)"),
+        ({"out": b"x"}, "got b'x'"),
+        ({"out": "a\0b"}, "holds a null character"),
+        ({"out": " "}, "the path is empty"),
+        ({"resume": "yes"}, "resume must be True or False, got 'yes'"),
+        ({"resume": True}, "resume=True needs out="),
+        ({"progress": 1}, "progress must be True or False, got 1"),
+        ({"images": IMAGES.to("meta")}, "images must hold values, got a tensor on the meta device"),
+        ({"images": IMAGES.to_sparse()}, r"dense tensor, got a torch.sparse_coo one: use to_dense\(\)"),
+        ({"eval_images": IMAGES.to("meta")}, "eval_images must hold values"),
+        ({"transform": lambda x: x.repeat(2, 1, 1, 1)}, r"same shape \(1, 3, 8, 8\), got \(2, 3, 8, 8\)"),
+        ({"transform": lambda x: x[..., :4]}, r"same shape \(1, 3, 8, 8\), got \(1, 3, 8, 4\)"),
+        ({"transform": lambda x: x.long()}, "transform must return float images"),
+        ({"transform": lambda x: None}, "transform must return float images .*got None"),
+    ],
+)
+def test_what_a_training_is_called_with_is_checked(change, words):
+    settings = {"images": IMAGES} | QUICK | change
+    with pytest.raises(ValueError, match=words):
+        pretrain(model(), settings.pop("images"), **settings)
+
+
+def test_a_transform_may_work_in_another_precision():
+    one, other = (
+        pretrain(model(), IMAGES, **QUICK, transform=transform)[-1]["loss"] for transform in (None, torch.Tensor.double)
+    )
+    assert one == other
+
+
+def test_about_is_kept_as_json_holds_it(tmp_path):
+    for resume in (False, True):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, about={"start": ("a", 1)}, resume=resume)
+    assert read_run(tmp_path)["start"] == ["a", 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.requires_grad_(False), "nothing to train: got a model whose weights are all frozen"),
+        (lambda m: m.half(), r"must be torch.float32 to be trained, got torch.float16 .*call .float\(\)"),
+        (lambda m: m.double(), "must be torch.float32 to be trained, got torch.float64"),
+        (lambda m: m.to("meta"), "have no values .vit.to_patch_embedding.1.weight is on the meta device"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        pretrain(change(model()), IMAGES, **QUICK)
+
+
+def test_only_the_head_that_pretraining_does_not_use_is_nothing_to_train():
+    mp3 = model().requires_grad_(False)
+    mp3.vit.linear_head.requires_grad_(True)
+    with pytest.raises(ValueError, match="nothing to train"):
+        pretrain(mp3, IMAGES, **QUICK)
+    before = weights(mp3)
+    mp3.mlp_head.requires_grad_(True)
+    pretrain(mp3, IMAGES, **QUICK)
+    changed = [not torch.equal(a, b) for a, b in zip(before, mp3.parameters(), strict=True)]
+    assert changed == [name.startswith("mlp_head") for name, _ in mp3.named_parameters()]
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_have_to_be_on(off):
+    with off(), pytest.raises(ValueError, match="gradients are off .*call this outside of it"):
+        pretrain(model(), IMAGES, **QUICK)
+    with torch.inference_mode():
+        made = model()
+    with pytest.raises(ValueError, match="the model was made in torch.inference_mode"):
+        pretrain(made, IMAGES, **QUICK)
+
+
+BAD_ENVIRONMENT = {
+    "ACCELERATE_TORCH_DEVICE": ["foo", "cuda:99", "meta"],
+    "ACCELERATE_USE_CPU": ["maybe"],
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": ["abc", "0"],
+    "ACCELERATE_MIXED_PRECISION": ["fp7"],
+    "ACCELERATE_DYNAMO_BACKEND": ["foo"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in BAD_ENVIRONMENT for value in BAD_ENVIRONMENT[name]]
+)
+def test_an_environment_that_does_not_work_is_named(name, value, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_DEBUG_MODE", "false")  # fine, and not named
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=name) as told:
+        pretrain(model(), IMAGES, **QUICK | {"precision": "auto"}, out=tmp_path / "run")
+    assert value in str(told.value) and "DEBUG_MODE" not in str(told.value) and "nset it" in str(told.value)
+    assert not (tmp_path / "run").exists()
+    monkeypatch.delenv(name)
+    pretrain(model(), IMAGES, **QUICK | {"epochs": 1})  # the failed start has left nothing behind
+
+
+def test_seeds_and_precisions_are_checked():
+    assert seed_of(np.int64(3), epoch=np.int32(1)) == seed_of(3, epoch=1) != seed_of(3, epoch=2)
+    for arguments in (
+        {"seed": 1.5},
+        {"seed": True},
+        {"seed": -1},
+        {"seed": 0, "step": -1},
+        {"seed": 0, "process": "1"},
+    ):
+        with pytest.raises(ValueError, match="whole number"):
+            seed_of(**arguments)
+    for value in (10**5000, ["auto"], None, np.array(["auto", "bf16"])):
+        with pytest.raises(ValueError, match='precision must be "auto", "bf16" or "float32", got'):
+            resolve_precision(value)
+    for name in ("epochs", "batch_size", "seed"):
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            pretrain(model(), IMAGES, **QUICK | {name: True})
+    one, other = (
+        pretrain(model(), IMAGES, **QUICK | dict(epochs=kind(1), batch_size=kind(16), seed=kind(5), flip=flip))
+        for kind, flip in ((int, True), (np.int64, np.True_))
+    )
+    assert one[0]["loss"] == other[0]["loss"]
 
 
 def test_images_are_mirrored_unless_told_otherwise(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import pickle
+import random
 import shutil
 import signal
 import subprocess
@@ -14,17 +16,25 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import mp3lib.data
+import mp3lib.evaluate
+import mp3lib.export
+import mp3lib.model
+import mp3lib.train
 from mp3lib import MP3, ViT
-from mp3lib.__main__ import main
+from mp3lib.__main__ import COMMANDS, main
+from mp3lib.data import cues
 from mp3lib.model import load_model
 from mp3lib.train import pretrain, read_metrics, read_run
 from mp3lib.train.checkpoint import checkpoints
 from mp3lib.train.run_folder import check_output, write_text
 
+ROOT = Path(__file__).resolve().parents[1]
 IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)
 SHAPE = ["--data", "scenes", "--limit", "640", "--batch-size", "64", "--patch-size", "8", "--dim", "16", "--depth", "1"]
@@ -307,6 +317,46 @@ def test_no_file_of_a_run_is_unpickled_freely(tmp_path):
         shutil.rmtree(copy)
 
 
+# --- places that cannot be written ------------------------------------------------------------------------------------
+
+PLOT = """
+import matplotlib.pyplot as plt
+print(plt.figure().number)
+plt.close()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["no folder", "closed folder"])
+def test_a_notebook_is_compared_where_home_and_the_folder_of_matplotlib_cannot_be_written(way, tmp_path):
+    """With the project's conftest.py, whose kernels must not print the warning of matplotlib."""
+    root = Path(__file__).resolve().parents[1]
+    (tmp_path / "tests").mkdir()
+    shutil.copy(root / "conftest.py", tmp_path)
+    shutil.copy(root / "tests" / "allowed_skips.toml", tmp_path / "tests")
+    cell = nbformat.v4.new_code_cell(PLOT, execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="1\n")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "plot.ipynb")
+    home = tmp_path / "home"
+    home.mkdir()
+    if way == "no folder":
+        (tmp_path / "file").write_text("in the way")
+        home = tmp_path / "file" / "home"
+    else:
+        home.chmod(0o500)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "JUPYTER_"))}
+    environment |= {"HOME": str(home), "MPLCONFIGDIR": str(home / "matplotlib"), "OMP_NUM_THREADS": "1"}
+    environment |= {
+        "MP3_CACHE": str(home / "cache"),
+        "MP3_DATA": "scenes",
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "run"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "plot.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 # --- errors are lines -------------------------------------------------------------------------------------------------
 
 
@@ -342,3 +392,97 @@ def test_tilde_is_expanded_everywhere(tmp_path, monkeypatch):
     model().vit.save_pretrained(tmp_path / "deep" / "er")
     assert ViT.from_pretrained("~/deep", subfolder="er").dim == 16
     assert not (tmp_path / "~").exists()
+
+
+# --- what was tried ---------------------------------------------------------------------------------------------------
+
+
+def tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_says_what_the_results_say_and_there_is_no_fault():
+    """After a run of a tool: python tools/trust.py > results/trust.md"""
+    trust = tool("trust")
+    assert (ROOT / "results" / "trust.md").read_text(encoding="utf-8") == trust.page()
+    lines = trust.rows({name: json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in trust.SOURCES})
+    assert [row for row in lines if row.faults] == []
+    assert all(row.tried == row.right + row.refused + row.faults for row in lines)
+    assert all((ROOT / row.command.split()[1]).exists() for row in lines)
+
+
+def test_a_change_of_a_result_changes_the_table(tmp_path):
+    trust = tool("trust")
+    for name in trust.SOURCES:
+        shutil.copy(ROOT / "results" / f"{name}.json", tmp_path)
+    before = trust.page(tmp_path)
+    for name, place in (("options", ("commands", "data", "right")), ("interruptions", ("downloads", "damaged"))):
+        content = json.loads((tmp_path / f"{name}.json").read_text())
+        inner = content
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] += 1
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        assert trust.page(tmp_path) != before
+        before = trust.page(tmp_path)
+
+
+@pytest.fixture
+def options(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tool("options")
+
+
+@pytest.mark.posix
+def test_every_public_function_and_every_command_is_tried(options):
+    with options.workplace() as room:
+        names = {name.rpartition(".")[2] for name in options.calls(room)} | options.OTHER
+        assert set(options.bases(room)) == set(COMMANDS) == set(options.COMMANDS) - {"misuse"}
+        for command in COMMANDS:
+            texts = " ".join(" ".join(case) for case in options.command_cases(command, room, random.Random(0), None))
+            assert all(name in texts for action in options.options(command) for name in action.option_strings[:1])
+    for module in (mp3lib.model, mp3lib.evaluate, mp3lib.train, mp3lib.data, mp3lib.export):
+        assert set(module.__all__) <= names, set(module.__all__) - names
+    own = [
+        n for n, v in vars(cues).items() if getattr(v, "__module__", None) == cues.__name__ and not n.startswith("_")
+    ]
+    assert set(own) - names == {"changed_by", "check_images", "check_patches", "repeated"}
+    stored = json.loads((ROOT / "results" / "options.json").read_text())
+    assert set(stored["commands"]) == set(options.COMMANDS)
+
+
+@pytest.mark.posix
+@pytest.mark.slow
+def test_a_few_functions_and_commands_have_no_fault(options):
+    told = []
+    result = options.run(1, 3, 10, ["seed_of", "assign", "cues.grey", "command data", "command misuse"], told.append)
+    for kind in ("functions", "commands"):
+        assert result[kind], kind
+        for name, one in result[kind].items():
+            assert one["faults"] == [] and one["tried"] == one["right"] + one["refused"] > 5, name
+    assert result["commands"]["misuse"]["right"] == 0
+
+
+@pytest.mark.posix
+def test_a_fault_of_a_function_is_seen(options, monkeypatch, tmp_path):
+    def broken(x):
+        if x == 1:
+            raise KeyError("nobody expected this")
+        return float("nan") if x == 2 else 0.0
+
+    monkeypatch.setattr(options, "calls", lambda room: {"broken": (broken, lambda: {"x": 0})})
+    monkeypatch.setattr(options, "PLAIN", [1, 2, 3])
+    found = options.run_function("broken", tmp_path, 0, None, 0)
+    assert (found["tried"], found["right"], found["fault"]) == (4, 2, 2)
+    assert "KeyError" in found["faults"][0] and "not finite" in found["faults"][1]
+
+
+@pytest.mark.posix
+@pytest.mark.slow
+def test_a_killed_download_leaves_nothing_that_is_read_or_kept():
+    found = tool("interruptions").kill_downloads(3, seed=1)
+    assert found["kills"] == 3 == found["absent"] + found["readable"]
+    assert found["damaged"] == found["unknown to status"] == found["kept by clear"] == 0

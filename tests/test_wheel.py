@@ -32,7 +32,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
     project = tmp_path_factory.mktemp("project")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
-    for name in ("mp3lib", "results/evaluations", "results/shown"):
+    for name in ("mp3lib", "labextensions", "results/evaluations", "results/shown"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = [sys.executable, "-m", "build", "--no-isolation"]
     run(*build, project, "--outdir", project / "dist")  # the sdist, then a wheel from it
@@ -83,9 +83,10 @@ def test_the_wheel_holds_the_library_its_weights_and_its_results_and_nothing_els
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib").rglob("*.py")}
     files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib" / "weights").glob("*/*")}
     files |= {"mp3lib/py.typed"}
-    shared = f"mp3lib-{__version__}.data/data/share/mp3lib/"
+    shared = f"mp3lib-{__version__}.data/data/share/"
     for folder in ("evaluations", "shown"):
-        files |= {f"{shared}results/{folder}/{path.name}" for path in (ROOT / "results" / folder).glob("[!.]*")}
+        files |= {f"{shared}mp3lib/results/{folder}/{path.name}" for path in (ROOT / "results" / folder).glob("[!.]*")}
+    files |= {f"{shared}jupyter/labextensions/mp3lib/{name}" for name in ("package.json", "static/live.js")}
     about = f"mp3lib-{__version__}.dist-info/"
     assert {name for name in content(built["wheel"]) if not name.startswith(about)} == files
 
@@ -99,6 +100,13 @@ print(json.dumps({name: module.__file__ for name, module in sys.modules.items() 
 """
     files = json.loads(python("-c", code))
     assert len(files) > 30 and all(Path(file).is_relative_to(installed) for file in files.values()), files
+
+
+def test_jupyterlab_finds_the_plugin(installed):
+    """In share/jupyter of the environment: a plain `jupyter lab` looks there."""
+    [package] = installed.glob("share/jupyter/labextensions/*/package.json")
+    load = json.loads(package.read_text(encoding="utf-8"))["jupyterlab"]["_build"]["load"]
+    assert (package.parent / load).read_bytes() == (ROOT / "labextensions" / "mp3lib" / load).read_bytes()
 
 
 def test_every_shipped_model_loads(python):

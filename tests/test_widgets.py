@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import io
 import itertools
 
 import ipywidgets
@@ -10,13 +11,15 @@ import nbformat
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
-from mp3lib import plots
+from mp3lib import plots, widgets
 from mp3lib.widgets import (
     LiveFigure,
     dropdown,
     file_upload,
     live,
+    live_curve,
     patch_picker,
     png,
     selection_slider,
@@ -92,7 +95,11 @@ def test_the_stored_output_has_a_constant_text_a_png_and_alt_text():
     assert data["text/plain"] == "[live figure: percent]"
     assert base64.b64decode(data["image/png"]) == png(draw(75))
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert metadata == {"image/png": {"alt": "A picture that loses its patches"}}
+    width, height = draw(75).shown
+    assert metadata == {"image/png": {"width": width, "height": height, "alt": "A picture that loses its patches"}}
+    assert (
+        live_figure.picture.layout.width == f"{width}px"
+    )  # half of the pixels of its PNG: sharp on high-density screens
     live_figure.controls["percent"].value = 0
     assert live_figure._repr_mimebundle_()[0]["text/plain"] == data["text/plain"]
     assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(draw(0))
@@ -104,7 +111,10 @@ def test_there_is_no_output_widget_and_labels_are_never_cut_off():
     assert not any(isinstance(widget, ipywidgets.Output) for widget in every)
     for control in live_figure.controls.values():
         assert control.description and control.style.description_width == "initial" and not control.disabled
-    assert "A picture that loses its patches" in live_figure.children[1].value
+    row, message, alt_text, picture = live_figure.children
+    assert message is live_figure.message and picture is live_figure.picture
+    assert "A picture that loses its patches" in alt_text.value
+    assert slider("slow", 0, 3, 0, every_step=False).continuous_update is False
     assert live_figure.picture.tooltip is None  # JupyterLab shows an error in place of an Image that has one
 
 
@@ -120,7 +130,7 @@ def test_there_is_no_output_widget_and_labels_are_never_cut_off():
 )
 def test_controls_start_at_their_value_and_work_in_a_live_figure(control, value):
     assert control.value == value
-    assert getattr(control, "continuous_update", False) is False
+    assert getattr(control, "continuous_update", True) is True
     assert isinstance(live(lambda v: plots.figure()[0], alt="x", v=control), LiveFigure)
 
 
@@ -135,40 +145,40 @@ def draw_mark(k):
     return plots.patch_grid(IMAGE[:, :, :12], 4, mark=k)  # a grid of 4 x 3
 
 
-def test_a_patch_is_picked_by_slider_button_or_code_with_one_redraw():
+def test_a_patch_is_picked_with_one_redraw():
     live_figure = live(draw_mark, alt="One patch", k=patch_picker("patch", (4, 3), 5))
     picker = live_figure.controls["k"]
-    assert (picker.row.value, picker.column.value) == (1, 2) and picked(live_figure)
-
-    def pressed():
-        return [i for i, button in enumerate(picker.buttons) if button.value]
-
-    for turn, (move, patch) in enumerate(
-        [
-            (lambda: picker.row.set_trait("value", 3), 11),
-            (lambda: picker.column.set_trait("value", 0), 9),
-            (lambda: picker.buttons[4].set_trait("value", True), 4),
-            (lambda: picker.set_trait("value", 0), 0),
-        ],
-        start=2,
-    ):
-        move()
-        assert picker.value == patch and (picker.row.value, picker.column.value) == divmod(patch, 3)
-        assert pressed() == [patch] and live_figure.draw_count == turn and picked(live_figure)
-    picker.buttons[0].value = False  # a second click on the same button releases it: it is pressed again
-    assert picker.value == 0 and pressed() == [0] and live_figure.draw_count == 5
+    assert picker.value == 5 and picked(live_figure)
+    for turn, patch in enumerate((11, 9, 0), start=2):
+        picker.value = patch
+        assert live_figure.draw_count == turn and picked(live_figure)
 
 
-def test_every_patch_has_a_button_with_its_number_and_a_tooltip():
+def test_only_patches_of_the_grid_can_be_picked():
     picker = patch_picker("patch", (2, 3))
-    assert [button.description for button in picker.buttons] == [str(i) for i in range(6)]
-    assert picker.buttons[5].tooltip == "row 1, column 2"
-    assert (picker.row.description, picker.column.description) == ("patch: row", "patch: column")
-    assert (picker.row.max, picker.column.max) == (1, 2)
-    single = patch_picker("patch", (1, 5), 4)
-    assert single.row.disabled and single.row.value == 0 and single.column.value == 4
+    assert (picker.label, picker.rows, picker.columns, picker.value) == ("patch", 2, 3, 0)
     with pytest.raises(ValueError, match="patch 6 is not on a grid of 2 x 3: 0 to 5"):
-        patch_picker("patch", (2, 3), 6)
+        picker.value = 6
+    for value in (6, -1):
+        with pytest.raises(ValueError, match=f"patch {value} is not on a grid of 2 x 3: 0 to 5"):
+            patch_picker("patch", (2, 3), value)
+
+
+def test_a_picker_alone_has_a_constant_text_and_a_png():
+    data, _ = patch_picker("patch", (2, 3), 4)._repr_mimebundle_()
+    assert data["text/plain"] == "[patch picker: patch]" and "application/vnd.jupyter.widget-view+json" in data
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).width > 100
+
+
+# ---- a slider that plays
+
+
+def test_a_play_button_is_linked_to_its_slider():
+    pieces = slider("pieces placed", 0, 16, 4, play=True)
+    assert (pieces.play.value, pieces.play.min, pieces.play.max, pieces.play.step) == (4, 0, 16, 1)
+    live_figure = live(lambda k: plots.patch_grid(IMAGE, 4, hidden=np.arange(16) >= k), alt="x", k=pieces)
+    assert live_figure.children[0].children[0].children == (pieces, pieces.play)
+    assert not hasattr(slider("k", 0, 3, 0), "play")
 
 
 # ---- a file from the reader
@@ -238,6 +248,90 @@ def test_draw_may_return_any_matplotlib_figure():
     live_figure = live(plain, alt="x", k=slider("k", 0, 3, 1))
     assert bytes(live_figure.picture.value) == png(plain(1), small=False)
     assert base64.b64decode(live_figure._repr_mimebundle_()[0]["image/png"]) == png(plain(1))
+
+
+# ---- a curve during training
+
+
+class Clock:
+    """Stands for the module `time`."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed and updated, as a list of outputs, and a clock."""
+    outputs, clock = [], Clock()
+
+    class Handle:
+        def update(self, data, **options):
+            outputs.append(data)
+
+    def display(data, **options):
+        assert options["raw"] and options["display_id"] and not outputs, "displayed once, then updated"
+        outputs.append(data)
+        return Handle()
+
+    monkeypatch.setattr(widgets, "display", display)
+    monkeypatch.setattr(widgets, "time", clock)
+    return outputs, clock
+
+
+def test_a_live_curve_appears_with_the_first_line_and_ends_with_the_last(shown):
+    outputs, clock = shown
+    with live_curve("loss", "accuracy", title="It falls") as curve:
+        for step in range(10):
+            clock.now += 0.3
+            curve({"step": step, "loss": 1 / (step + 1)} | ({"accuracy": 0.5} if step % 4 == 3 else {}))
+    assert {data["text/plain"] for data in outputs} == {"[live curve: loss, accuracy]"}
+    assert curve.update_count == len(outputs) == 4  # at 0, 1.2 and 2.4 seconds, and at the end
+    ys = [list(line.get_ydata()) for line in curve.figure().axes[0].lines]
+    assert ys == [[1 / (step + 1) for step in range(10)], [0.5, 0.5]]
+    assert base64.b64decode(outputs[-1]["image/png"]) == png(curve.figure())
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 60.0])
+def test_a_live_curve_is_updated_at_most_once_a_second_and_100_times(shown, monkeypatch, seconds):
+    outputs, clock = shown
+    monkeypatch.setattr(widgets, "png", lambda figure: b"")
+    monkeypatch.setattr(widgets.LiveCurve, "figure", lambda self: plots.Picture())
+    with live_curve("loss") as curve:
+        for step in range(3000):
+            clock.now += seconds
+            curve({"step": step, "loss": 1.0})
+    assert 3 <= len(outputs) <= min(100, 3000 * seconds + 2)
+
+
+def test_a_live_curve_is_drawn_after_an_interruption(shown):
+    outputs, _ = shown
+    with pytest.raises(KeyboardInterrupt), live_curve("loss") as curve:
+        curve({"step": 0, "loss": 2.0})
+        curve({"step": 1, "loss": 1.0})
+        raise KeyboardInterrupt
+    assert len(outputs) == 2 and list(curve.figure().axes[0].lines[0].get_ydata()) == [2, 1]
+
+
+def test_a_live_curve_refuses_lines_that_it_cannot_place():
+    with pytest.raises(ValueError, match="this line has no 'epoch': {'step': 3}; pass x="):
+        live_curve("loss", x="epoch")({"step": 3})
+    with pytest.raises(ValueError, match="no names"):
+        live_curve()
+
+
+def test_a_notebook_stores_the_last_state_of_a_live_curve():
+    code = "from mp3lib.widgets import live_curve\nwith live_curve('loss') as curve:\n"
+    code += "    for step in range(5):\n        curve({'step': step, 'loss': 5.0 - step})"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.data["text/plain"] == "[live curve: loss]"
+    curve = live_curve("loss")
+    curve.lines = [{"step": step, "loss": 5.0 - step} for step in range(5)]
+    assert base64.b64decode(output.data["image/png"]) == png(curve.figure())
 
 
 def test_in_a_kernel_there_is_one_output_and_controls_redraw_it():

@@ -40,8 +40,10 @@ import torch
 from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
-from mp3lib.data import cache, decode, formats, load, read_picture
+from mp3lib.data import Images, cache, decode, read_picture
+from mp3lib.data.arrays import set_name
 from mp3lib.data.cifar_pickle import read_batch
+from mp3lib.data.entries import readable
 from mp3lib.model import load_model
 from mp3lib.train import pretrain
 from mp3lib.train.run_folder import versions, write_json
@@ -281,8 +283,8 @@ def case_folder(draw: random.Random, room: Path) -> None:
             red = int(picture[0, 0, 0])
             if (picture[0] != red).any() or red not in words or links:
                 continue  # a damaged picture that can be read after all, or one that a link may lead to
-            known = {formats.readable(word) for word in words[red]}
-            known |= {formats.set_name(top)}
+            known = {readable(word) for word in words[red]}
+            known |= {set_name(top)}
             expect(images.classes[label] in known, f"class {images.classes[label]!r} of a picture in {sorted(known)}")
 
 
@@ -306,7 +308,7 @@ def linked(draw: random.Random, file: bytes, folders: Sequence[bytes]) -> None:
             os.link(draw.choice([entry.path for entry in os.scandir(draw.choice(folders))] or [b"nowhere"]), file)
 
 
-def loaded(path: Path, room: Path, size: int = 32) -> load.Images:
+def loaded(path: Path, room: Path, size: int = 32) -> Images:
     """Load a path with a cache of its own; what comes is a data set, and warnings are its notes."""
     os.environ["MP3_CACHE"] = str(room / "cache")
     with warnings.catch_warnings(record=True) as caught:

@@ -25,7 +25,10 @@ def lab_command(
     JupyterLab listens on 127.0.0.1 and asks for its token unless those flags say otherwise.
     """
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=.", "--LabApp.default_url=/lab/tree/notebooks"),
+        *(sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=."),
+        "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb",
+        f"--LabApp.extra_labextensions_path={ROOT / 'labextensions'}",
+        f"--LabApp.app_settings_dir={ROOT / 'tools' / 'lab_settings'}",
         # a photo that is handed to a notebook travels as one message; beyond the usual 10 MB it would drop the kernel
         "--ServerApp.tornado_settings={'websocket_max_message_size': 268435456}",
     ]

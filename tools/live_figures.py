@@ -90,8 +90,10 @@ def range_of(control) -> list:
     """Every value that a control can take, from end to end. Of an upload: no file, and two pictures."""
     if hasattr(control, "result"):
         return [(), file("wide.png", painted((300, 200), "PNG")), file("high.gif", painted((20, 45), "GIF"))]
-    if hasattr(control, "buttons"):
-        return list(range(len(control.buttons)))
+    if hasattr(control, "rows"):
+        return list(range(control.rows * control.columns))
+    if hasattr(control, "patches"):  # a puzzle: as it is, and solved
+        return [control.value, tuple(range(len(control.patches)))]
     if hasattr(control, "options"):
         return [option[1] if isinstance(option, tuple) and len(option) == 2 else option for option in control.options]
     if isinstance(control.value, bool):
@@ -237,12 +239,9 @@ def moves() -> dict:
 
 
 def moves_of(control, start) -> list[tuple]:
-    """(widget, value): up and down its range, and the parts of which it is made likewise; at last back to the start."""
-    parts = [part for part in (getattr(control, "row", None), getattr(control, "column", None)) if part is not None]
-    found = []
-    for part in [control, *parts]:
-        low, middle, high = (spread(range_of(part), 3) * 3)[:3]
-        found += [(part, high), (part, low), (part, middle), (part, high)]
+    """(widget, value): up and down its range, at last back to the start."""
+    low, middle, high = (spread(range_of(control), 3) * 3)[:3]
+    found = [(control, high), (control, low), (control, middle), (control, high)]
     return [*found, (control, start)]
 
 
@@ -308,10 +307,9 @@ def figures() -> list[dict]:
     for watched in FIGURES:
         controls = {}
         for name, control in watched.live.controls.items():
-            part = getattr(control, "row", control)
             values = range_of(control)
             controls[name] = {
-                "kind": type(control).__name__, "label": part.description,
+                "kind": type(control).__name__, "label": getattr(control, "label", None) or control.description,
                 "start": watched.start[name] if is_plain(watched.start[name]) else None,
                 "range": values if all(map(is_plain, values)) else None,
             }  # fmt: skip

@@ -1,16 +1,29 @@
-"""Print the lowest versions that pyproject.toml allows, as pinned requirements.
+"""Print the lowest versions that pyproject.toml allows, as pinned requirements, or run the fast tests with them.
 
 python tools/lowest.py [EXTRA ...] > lowest.txt    EXTRA: lab, test, browser or site; without one, the library alone
-pip install -r lowest.txt
+python tools/lowest.py --run DIR                   make a virtual environment DIR with these versions and those of the
+                                                   extras lab and test, run the fast tests in it, and write
+                                                   results/lowest.json (a download of some gigabytes)
 """
 
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
 import re
+import subprocess
 import sys
 import tomllib
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = ROOT / "pyproject.toml"
+RESULT = ROOT / "results" / "lowest.json"
+EXTRAS = ("lab", "test")  # what the tests need
+COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|deselected)")
 
 
 def lowest(project: dict, extras: Sequence[str] = ()) -> list[str]:
@@ -31,14 +44,66 @@ def lowest(project: dict, extras: Sequence[str] = ()) -> list[str]:
     return pinned
 
 
+def install(folder: Path, pinned: Sequence[str]) -> Path:
+    """Make a virtual environment in ``folder`` with exactly these requirements and the library; its Python."""
+    venv.create(folder, with_pip=True, clear=True)
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, *pinned], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
+    return python
+
+
+def versions(python: Path, pinned: Sequence[str]) -> dict[str, str]:
+    """The installed versions of these requirements, and that of Python."""
+    names = [line.split("==")[0] for line in pinned]
+    code = (
+        "import json, platform, sys; from importlib.metadata import version; "
+        "print(json.dumps({'python': platform.python_version()} | {name: version(name) for name in sys.argv[1:]}))"
+    )
+    return json.loads(subprocess.run([python, "-c", code, *names], check=True, capture_output=True, text=True).stdout)
+
+
+def counts(output: str) -> dict[str, int]:
+    """The numbers in the last line of pytest: passed, failed, skipped and so on."""
+    lines = [line for line in output.splitlines() if COUNT.search(line)]
+    return {word: int(number) for number, word in COUNT.findall(lines[-1])} if lines else {}
+
+
+def run(folder: Path, pinned: Sequence[str], tests: Sequence[str] = ("tests",)) -> dict:
+    """Install these versions into ``folder`` and run the fast tests there: what results/lowest.json holds."""
+    python = folder / "bin" / "python"
+    if not (folder / "done").exists():  # a whole environment is used again
+        python = install(folder, pinned)
+        (folder / "done").touch()
+    command = [python, "-m", "pytest", *tests, "-m", "not slow", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout[-10_000:], done.stderr[-2000:])
+    return {
+        "date": datetime.date.today().isoformat(),
+        "versions": versions(python, pinned),
+        "tests": counts(done.stdout),
+        "status": done.returncode,
+    }
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("extras", nargs="*", metavar="EXTRA")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="make an environment there and run the fast tests")
+    args = parser.parse_args()
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     try:
-        print(*lowest(project, sys.argv[1:]), sep="\n")
+        pinned = lowest(project, args.extras or (EXTRAS if args.run else ()))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
+    if args.run is None:
+        print(*pinned, sep="\n")
+        return 0
+    result = run(args.run.absolute(), pinned)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result["status"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Draw the two pictures that head the README, from the shipped weights: python tools/overview.py
 
 Both show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
-the places that the network gives them. assets/overview.png shows images, shuffled ones and answers at once.
+the places that the network predicts. assets/overview.png shows images, shuffled images and predictions side by side.
 """
 
 import sys
@@ -16,19 +16,20 @@ from PIL import Image, ImageDraw, ImageFont
 from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
 from mp3lib.evaluate import assign
-from mp3lib.plots import INK, VERMILION, figure, patch_grid, reassemble, style
+from mp3lib.model import puzzler_of
+from mp3lib.plots import INK, PAPER, VERMILION, figure, patch_grid, reassemble, style
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = "student-4x4"
 SHOWN = range(12)  # the first twelve: not chosen
 COLORS = 128  # of all the pieces together: fewer make a smaller file
 SIDE, COLUMNS, GAP, MARGIN, LINE = 96, 6, 14, 12, 19  # pixels: a picture, between pictures, around, a line of text
 READ, FLIGHT, FRAMES, REST, END = 2800, 525, 7, 175, 6000  # milliseconds; FRAMES: in one flight
 PLAYS = 2  # then the answer stays
+GROUND = tuple(bytes.fromhex(PAPER[1:]))  # the colour behind the pictures
 WORDS = (
-    "Twelve shuffled pictures: where does each piece belong?",
-    "A network puts them back, first the pieces that it is surest of",
-    "{right} of {all} pieces are right, {whole} of {pictures} pictures; what is wrong is framed",
+    "Twelve shuffled images: where does each patch belong?",
+    "A network places the patches, those with the highest probability first",
+    "{right} of {all} patches are right, and {whole} of {pictures} images as a whole; wrong patches are framed",
 )
 
 
@@ -75,7 +76,7 @@ class Stage:
         pieces = pieces.swapaxes(2, 3).reshape(b, rows * self.cols, *patch_size, 3)
         self.pieces = pieces.repeat(zoom, 2).repeat(zoom, 3)
         self.size = self.pieces.shape[2:4]
-        self.pitch = self.size[0] + 1, self.size[1] + 1  # a white line between pieces
+        self.pitch = self.size[0] + 1, self.size[1] + 1  # a line between pieces
         self.down, across = rows * self.pitch[0], self.cols * self.pitch[1] + GAP
         columns = min(COLUMNS, b)
         self.corners = [
@@ -94,14 +95,14 @@ class Stage:
 
         wrong: (b, n) bool, the places to frame; with it, every picture says how many are right.
         """
-        canvas, (height, width) = np.full((*self.shape, 3), 255, dtype=np.uint8), self.size
+        canvas, (height, width) = np.full((*self.shape, 3), GROUND, dtype=np.uint8), self.size
         share = share * share * (3 - 2 * share)  # slowly off, slowly in
         for b, (old, new) in enumerate(zip(before, after, strict=True)):
             source, aim = np.argsort(old), np.argsort(new)
             for piece in np.argsort(source != aim, kind="stable"):  # what moves lies above what rests
                 start, stop = np.array(self.spot(b, source[piece])), np.array(self.spot(b, aim[piece]))
                 y, x = np.rint(start + share * (stop - start)).astype(int)
-                canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = 255
+                canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = GROUND
                 canvas[y : y + height, x : x + width] = self.pieces[b, piece]
         image = Image.fromarray(canvas)
         pen = ImageDraw.Draw(image)
@@ -162,7 +163,7 @@ def still(images, patch_size, order: np.ndarray, placed: np.ndarray):
 
 def main() -> None:
     images = load_images("cifar10").test.images[list(SHOWN)]
-    mp3 = load_shipped(WEIGHTS)
+    mp3 = load_shipped(puzzler_of("cifar10"))
     order = torch.randperm(mp3.vit.num_patches, generator=torch.Generator().manual_seed(0)).numpy()
     placed, sure = solve(mp3, images, order)
     heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])

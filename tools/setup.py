@@ -15,6 +15,7 @@ This file also runs under a Python that is too old for the project, so that it c
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +118,22 @@ def install(venv):
             f"If a package was not found for {version_of(python)}, delete {venv} (make clean) and name another Python: "
             "make setup PYTHON=python3.12, or python3.12 tools/setup.py"
         )
+    link_plugin(venv)
     stamp.write_text(state, encoding="utf-8")
+
+
+def link_plugin(venv):
+    """Make the plugin of JupyterLab known to the environment: pip does not install data files in editable mode."""
+    plugin, link = ROOT / "labextensions" / "mp3lib", Path(venv, "share", "jupyter", "labextensions", "mp3lib")
+    if link.is_symlink():
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(str(link))
+    link.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        link.symlink_to(plugin, target_is_directory=True)
+    except OSError:  # Windows permits links only to some users
+        shutil.copytree(str(plugin), str(link))
 
 
 def create(venv):

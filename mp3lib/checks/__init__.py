@@ -7,9 +7,10 @@ notebook; ``harness`` calls the reader's function, and ``compare`` compares its 
 
 from .attention import check_attention_masked, check_neighbour_scores, check_sharpened
 from .finetuning import check_equal_epochs, check_freeze_below, check_nearest_mean
+from .jigsaw import check_count_empty, check_greedy, check_neighbours_right
 from .masked_position_prediction import check_paint, check_run_layers, check_soft_labels
 from .position_embeddings import check_most_alike, check_move, check_random_codes
-from .predicted_positions import check_count_empty, check_greedy, check_neighbours_right
+from .predicted_positions import check_effect_of_removal, check_mean_distance, check_positions_considered
 from .pretraining import check_accuracy_after, check_growth, check_padded_crop
 from .shortcuts import check_one_channel, check_ramp, check_scramble
 from .vision_transformer import check_keep_brightness, check_paired_gap, check_parameters_saved
@@ -18,11 +19,13 @@ __all__ = [
     "check_accuracy_after",
     "check_attention_masked",
     "check_count_empty",
+    "check_effect_of_removal",
     "check_equal_epochs",
     "check_freeze_below",
     "check_greedy",
     "check_growth",
     "check_keep_brightness",
+    "check_mean_distance",
     "check_most_alike",
     "check_move",
     "check_nearest_mean",
@@ -33,6 +36,7 @@ __all__ = [
     "check_paint",
     "check_paired_gap",
     "check_parameters_saved",
+    "check_positions_considered",
     "check_ramp",
     "check_random_codes",
     "check_run_layers",

@@ -42,7 +42,8 @@ def checker(check: Callable[[SafeFunction], None]) -> Callable[[Callable], None]
 
     @functools.wraps(check)
     def public(your_function) -> None:
-        print(f"{check.__name__.removeprefix('check_')}: {verdict(check, your_function)}")
+        text = verdict(check, your_function)
+        print(f"{check.__name__.removeprefix('check_')}: {PASSED if text == 'passed' else text}")
 
     return public
 
@@ -68,6 +69,8 @@ def verdict(check: Callable[[SafeFunction], None], function, seconds: float | No
 
 
 UNSOLVED = "not solved yet"
+# a check mark and "passed" in bold green, by the codes of a terminal, which Jupyter understands too; then what is next
+PASSED = "\x1b[1;32m\u2714 passed\x1b[0m. Next: compare your code with the solution below, then read on."
 
 
 # --- calling ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,14 @@ def check_paint(your_function: SafeFunction) -> None:
             copy[b, c, scale * row : scale * row + p, scale * col : scale * col + p] = 0.25
             return copy
 
+        def filled(rows_in: slice, cols_in: slice, images=images) -> Tensor:
+            copy = images.clone()
+            copy[:, :, rows_in, cols_in] = 0.25
+            return copy
+
         row, col = divmod(patch, cols)
+        top, left, every = row * p, col * p, slice(None)
+        inside = filled(slice(top, top + p), slice(left, left + p), torch.zeros_like(images)) > 0
         mistakes = {
             "x and y are swapped: images are (b, c, H, W), rows before columns": painted(col, row),
             "a row holds as many patches as there are columns: divide by these": painted(patch // rows, patch % rows),
@@ -28,7 +35,26 @@ def check_paint(your_function: SafeFunction) -> None:
             "patches are counted from 0, not from 1": painted(*divmod(patch - 1, cols)),
             "rows and columns of patches are not pixels: times p": painted(row, col, scale=1),
             "a row holds W // p patches, not always 4": painted(*divmod(patch, 4)),
-            "nothing is painted": images,
+            "nothing is painted: a slice ends p pixels after its start, such as row * p : (row + 1) * p": images,
+            "the whole band of rows is painted: choose the columns too": filled(slice(top, top + p), every),
+            "the whole band of columns is painted: choose the rows too": filled(every, slice(left, left + p)),
+            "only one pixel is painted, not p x p pixels": filled(slice(top, top + 1), slice(left, left + 1)),
+            "the patch is one pixel too large: a slice ends before its last number": (
+                filled(slice(top, top + p + 1), slice(left, left + p + 1))
+            ),
+            "the patch is one pixel too small: a slice ends before its last number": (
+                filled(slice(top, top + p - 1), slice(left, left + p - 1))
+            ),
+            "all pixels up to the patch are painted: a slice needs its start, row * p": (
+                filled(slice(top + p), slice(left + p))
+            ),
+            "the value is added to the pixels: set them to it": images + 0.25 * inside,
+            "the pixels are multiplied by the value: set them to it": torch.where(inside, 0.25 * images, images),
+            "the condition is inverted: paint the patch, and leave the other pixels": torch.where(inside, images, 0.25),
+            "the whole image is painted: choose one patch": torch.full_like(images, 0.25),
+            "the patch is black, whatever value is: set it to value": torch.where(inside, -1.0, images),
+            "the patch is white, whatever value is: set it to value": torch.where(inside, 1.0, images),
+            "the patch is 0, whatever value is: set it to value": torch.where(inside, 0.0, images),
         }
         your_function(images, patch, p, 0.25).must_be(painted(row, col), mistakes)
 
@@ -47,6 +73,8 @@ def check_soft_labels(your_function: SafeFunction) -> None:
 
         exponent = -distance2(place // cols, place % cols) / sigma**2
         weights = exponent.exp()
+        y, x = (at[:, None] - at for at in (place // cols, place % cols))
+        others = weights * (1 - torch.eye(rows * cols))
         mistakes = {
             "the rows do not sum to 1: divide each by its sum": weights,
             "the columns sum to 1, not the rows: sum over dim=1 with keepdim=True": weights / weights.sum(dim=0),
@@ -61,6 +89,27 @@ def check_soft_labels(your_function: SafeFunction) -> None:
             "positions lie on a grid, not in one line: each has a row and a column": (
                 shares(-distance2(0 * place, place) / sigma**2)
             ),
+            "only the column counts: add the squared distance of the rows": shares(-(x**2) / sigma**2),
+            "only the row counts: add the squared distance of the columns": shares(-(y**2) / sigma**2),
+            "the distance is a straight line, not rows + columns: add their squares": (
+                shares(-((x.abs() + y.abs()) ** 2) / sigma**2)
+            ),
+            "the distance is a straight line, not rows + columns: add their squares ": (
+                shares(-(x.abs() + y.abs()) / sigma**2)
+            ),
+            "the distance is a straight line, not the larger of rows and columns: add their squares": (
+                shares(-(torch.maximum(x.abs(), y.abs()) ** 2) / sigma**2)
+            ),
+            "neither the distance nor sigma is squared": shares(-distance2(place // cols, place % cols).sqrt() / sigma),
+            "divide by sigma squared, do not multiply": shares(exponent * sigma**4),
+            "sigma is missing: divide the squared distance by sigma squared": shares(exponent * sigma**2),
+            "position i itself has distance 0 and the largest weight: it is missing": (
+                others / others.sum(dim=1, keepdim=True)
+            ),
+            "these are hard labels: neighbours get a part too": torch.eye(rows * cols),
+            "these are logarithms: the weights are exp of the exponent": exponent.log_softmax(dim=1),
+            "exp is missing": exponent / exponent.sum(dim=1, keepdim=True),
+            "exp is taken twice: softmax takes the exponent itself": shares(weights),
         }
         your_function(rows, cols, sigma).must_be(shares(exponent), mistakes)
 
@@ -71,11 +120,20 @@ def check_run_layers(your_function: SafeFunction) -> None:
     layers = seeded(lambda: Transformer(dim=8, depth=5, heads=2, dim_head=4, mlp_dim=12)).layers
     x, k = randn(2, 6, 8), 3
 
-    def run(context_of, with_attention: bool = True, with_feed_forward: bool = True, residual: int = 1) -> Tensor:
+    def run(
+        context_of,
+        with_attention: bool = True,
+        with_feed_forward: bool = True,
+        residual: int = 1,
+        step=None,
+    ) -> Tensor:
         """The output of the layers, where ``context_of(i, tokens, old_context)`` is the context of layer i."""
         now, context = x, x[:, :k]
         for i, (attention, feed_forward) in enumerate(layers):
             context = context_of(i, now, context)
+            if step:
+                now = step(now, attention, feed_forward, context)
+                continue
             now = attention(now, context=context) + residual * now if with_attention else now
             now = feed_forward(now) + residual * now if with_feed_forward else now
         return now
@@ -85,7 +143,19 @@ def check_run_layers(your_function: SafeFunction) -> None:
         def renewed(i: int, now: Tensor, old: Tensor, every=every) -> Tensor:
             return now[:, :k] if i % every == 0 else old
 
+        def by(renewal, taken=lambda now: now[:, :k]) -> Tensor:
+            """The output if the context is renewed before layer 0 and wherever ``renewal`` of i and ``every`` holds."""
+            return run(lambda i, now, old: taken(now) if not i or renewal(i, every) else old)
+
         mistakes = {
+            "the condition is inverted: renew where i % every == 0": by(lambda i, every: i % every != 0),
+            "the context is renewed once only, at layer `every`": by(lambda i, every: i == every),
+            "the context is renewed in every layer from layer `every` on": by(lambda i, every: i >= every),
+            "the context is renewed in the first layers only: i // every is not the remainder, i % every is": (
+                by(lambda i, every: i // every == 0)
+            ),
+            "the remainder is upside down: i % every": by(lambda i, every: every % i == 0),
+            "the context is renewed every (every + 1) layers": by(lambda i, every: i % (every + 1) == 0),
             "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
             "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
             "the context is taken after the layer: take it before layers 0, every, 2 * every": (
@@ -100,11 +170,29 @@ def check_run_layers(your_function: SafeFunction) -> None:
             "the context is renewed one layer early: before layers 0, every, 2 * every": (
                 run(lambda i, now, old, every=every: now[:, :k] if (i + 1) % every == 0 else old)
             ),
-            "all tokens are read: only the first k are the context": (
+            "all tokens are read: the context is x[:, :k], the first k tokens; x[:k] are the first k images": (
                 run(lambda i, now, old, every=every: now if i % every == 0 else (old if i else now))
             ),
             "the context is the first k tokens, not the last": (
                 run(lambda i, now, old, every=every: now[:, -k:] if i % every == 0 else old)
+            ),
+            "the context is the first k tokens, not those after them": by(
+                lambda i, every: i % every == 0, lambda now: now[:, k:][:, : now.shape[1] - k]
+            ),
+            "the context has k + 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k + 1]),
+            "the context has k - 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k - 1]),
+            "the attention does not get the context: attention(x, context=context)": run(lambda i, now, old: now),
+            "the tokens are not added to the attention: + x is missing": run(
+                renewed, step=lambda now, a, f, c: f(a(now, context=c)) + a(now, context=c)
+            ),
+            "the tokens are not added to the feed-forward part: + x is missing": run(
+                renewed, step=lambda now, a, f, c: f(a(now, context=c) + now)
+            ),
+            "the attention comes first, then the feed-forward part": run(
+                renewed, step=lambda now, a, f, c: a(f(now) + now, context=c) + f(now) + now
+            ),
+            "the feed-forward part takes the tokens after the attention": run(
+                renewed, step=lambda now, a, f, c: a(now, context=c) + f(now) + now
             ),
             "both parts of a layer are added to the tokens: + x is missing": run(renewed, residual=0),
             "the feed-forward part is missing": run(renewed, with_feed_forward=False),

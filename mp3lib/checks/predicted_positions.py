@@ -1,118 +1,174 @@
-"""Exercises of notebook 07: positions without a patch, a greedy jigsaw, and pairs of neighbours that stay together."""
+"""Exercises of notebook 07: how many positions a patch considers, how far a head looks, and a patch taken away."""
+
+import math
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from .compare import must
 from .harness import SafeFunction, checker, randn
 
 
 @checker
-def check_count_empty(your_function: SafeFunction) -> None:
-    """For each image, the number of positions from 0 to n - 1 that are predicted for no patch."""
-    draw = torch.Generator().manual_seed(0)
-    for b, n in ((5, 9), (3, 16), (1, 4)):
-        given = torch.randint(0, n, (b, n), generator=draw)
-        given[0].clamp_(max=n - 2)  # the last position stays empty
-        counts = torch.stack([row.bincount(minlength=n) for row in given])  # (b, n)
-        empty = (counts == 0).sum(dim=1)
+def check_positions_considered(your_function: SafeFunction) -> None:
+    """The exponential of the entropy of each row of probabilities."""
+    certain, even = torch.eye(6), torch.full((3, 6), 1 / 6)
+    some = torch.cat([torch.full((2, 3), 1 / 3), torch.zeros(2, 3)], dim=1)
+    for probs in ((2 * randn(4, 9)).softmax(dim=1), torch.cat([certain, even]), torch.cat([some, even])):
+        nats = -torch.where(probs > 0, probs * probs.log(), 0.0)  # (m, n)
+        entropy, n = nats.sum(dim=1), probs.shape[1]
+        again = probs.softmax(dim=1)
         mistakes = {
-            "these are the places that are claimed: count those that are not": n - empty,
-            "these are the places claimed more than once": (counts > 1).sum(dim=1),
-            "these are the patches on a place of their own": (counts == 1).sum(dim=1),
-            "these are the patches that are wrong: count places": (given != torch.arange(n)).sum(dim=1),
-            "count in each picture, not along the batch: the places are the columns": (counts == 0).sum(dim=0),
-            "all pictures are counted together: one number for each": empty.sum(),
-            "this is a share: count": empty / n,
-            "places are numbered from 0: the last is n - 1, and may be empty too": (counts[:, :-1] == 0).sum(dim=1),
+            "this is the entropy itself: take its exponential": entropy,
+            "this is the entropy in bits: take the natural logarithm, then the exponential": entropy / math.log(2),
+            "the logarithm has base 2, the exponential base e: use one base": (entropy / math.log(2)).exp(),
+            "the logarithm has base e, but this is a power of 2: use exp": 2**entropy,
+            "a single 0 makes the sum of its row NaN: count only that term as 0, and keep the others": (
+                torch.where((probs > 0).all(dim=1), entropy, 0.0).exp()
+            ),
+            "the minus sign of the entropy is missing": (-entropy).exp(),
+            "the sum runs over the patches: sum over the positions, which are the columns": nats.sum(dim=0).exp(),
+            "this is the mean over the positions: the entropy is a sum": (entropy / n).exp(),
+            "all patches are summed together: one number for each patch": entropy.sum().exp(),
+            "this is the mean over the patches: one number for each patch": entropy.exp().mean(),
+            "this uses the largest probability alone: every probability counts": 1 / probs.amax(dim=1),
+            "this is the largest probability: the result is a number of positions": probs.amax(dim=1),
+            "this is 1 divided by the sum of squares: use the entropy": 1 / probs.square().sum(dim=1),
+            "this is a share of all positions: do not divide by n": entropy.exp() / n,
+            "the entropy is divided by its largest value, ln n: do not divide": entropy / math.log(n),
+            "this counts the probabilities above chance": (probs > 1 / n).sum(dim=1),
+            "this counts the probabilities above 0": (probs > 0).sum(dim=1),
+            "each logarithm must be multiplied by its probability": (-probs.clamp_min(1e-12).log().sum(dim=1)).exp(),
+            "the rows are probabilities already: no further softmax": (-(again * again.log()).sum(dim=1)).exp(),
         }
-        your_function(given).must_be(empty, mistakes)
+        result = your_function(probs)
+        must(
+            not (isinstance(result.value, Tensor) and result.value.is_floating_point() and result.value.isnan().any()),
+            "a probability of 0 gives NaN, because 0 * log 0 is not a number to a computer: count it as 0",
+        )
+        result.must_be(entropy.exp(), mistakes)
 
 
 @checker
-def check_greedy(your_function: SafeFunction) -> None:
-    """Greedy assignment: of all free patches and positions, the pair with the highest score is assigned first."""
-
-    def assign_greedily(scores: Tensor, best=torch.argmax) -> Tensor:
-        left, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
-        for _ in range(len(scores)):
-            patch, place = divmod(int(best(left)), len(scores))
-            places[patch] = place
-            left[patch], left[:, place] = (torch.inf if best is torch.argmin else -torch.inf,) * 2
-        return places
-
-    def row_by_row(scores: Tensor) -> Tensor:
-        left, places = scores.clone(), []
-        for i in range(len(scores)):
-            places.append(int(left[i].argmax()))
-            left[:, places[-1]] = -torch.inf
-        return torch.tensor(places)
-
-    for n, seed in ((6, 0), (9, 1), (4, 2)):
-        scores = randn(n, n, seed=seed)
-        right = assign_greedily(scores)
-        mistakes = {
-            "some places are given twice: a place that is taken is free no more": scores.argmax(dim=1),
-            "it goes patch by patch: the highest score of all comes first": row_by_row(scores),
-            "this tells which patch lies in each place: row i, and number i of the answer, belong to patch i": (
-                right.argsort()
-            ),
-            "this is the best whole arrangement: greedy takes the highest score first, and may do worse": (
-                torch.tensor(linear_sum_assignment(-scores.numpy())[1])
-            ),
-            "it takes the lowest scores": assign_greedily(scores, torch.argmin),
-            "this is the order of the scores, not places": scores.flatten().argsort(descending=True)[:n],
-        }
-        your_function(scores).must_be(right, mistakes)
-
-
-@checker
-def check_neighbours_right(your_function: SafeFunction) -> None:
-    """The share of pairs of horizontal or vertical neighbours that are still neighbours, in the same direction."""
-    for rows, cols, seed in ((3, 4, 0), (5, 3, 1), (4, 4, 2)):
+def check_mean_distance(your_function: SafeFunction) -> None:
+    """For each head, the mean over the queries of the distance to the patches attended to, weighted by attention."""
+    for h, rows, cols, k, seed in ((2, 4, 6, 5, 0), (3, 4, 2, 8, 1), (1, 4, 4, 6, 2)):
         n = rows * cols
-        patch = torch.arange(n)
-        shifted = patch // cols * cols + (patch + 1) % cols  # by one column, cyclically
-        mirrored = patch // cols * cols + cols - 1 - patch % cols
-        some = patch.clone()
-        chosen = randn(n, seed=seed).argsort()[:4]
-        some[chosen] = some[chosen.roll(1)]
-        in_one_line = patch.roll(-1)  # the first of a row becomes the last of the row above
-        for places in (shifted, some, mirrored, in_one_line, patch):
+        attn = (2 * randn(h, n, k, seed=seed)).softmax(dim=2)
+        context = randn(n, seed=seed).argsort()[:k]
 
-            def count(places=places, rows=rows, cols=cols, wrap=False, sides=False, straight=True) -> list[int]:
-                """The numbers of right horizontal, right vertical, all horizontal and all vertical pairs."""
-                grid = places.view(rows, cols)
-                row, col = grid // cols, grid % cols
-                across, down = col[:, 1:] - col[:, :-1], row[1:] - row[:-1]
-                same_row, same_col = row[:, 1:] == row[:, :-1], col[1:] == col[:-1]
-                beside = across.abs() == 1 if sides else across == 1
-                below = down.abs() == 1 if sides else down == 1
-                if straight:
-                    beside, below = beside & same_row, below & same_col
-                if wrap:
-                    beside = grid[:, 1:] - grid[:, :-1] == 1
-                return [int(beside.sum()), int(below.sum()), beside.numel(), below.numel()]
+        def far(context, cols=cols, n=n, norm="euclid"):
+            """The distances (n, k) of all patches from those of the context."""
+            where = torch.stack([torch.arange(n) // cols, torch.arange(n) % cols], dim=1)
+            steps = (where[:, None] - where[context]).abs().double()  # (n, k, 2)
+            return {
+                "euclid": steps.square().sum(dim=2).sqrt(),
+                "square": steps.square().sum(dim=2),
+                "city": steps.sum(dim=2),
+                "king": steps.amax(dim=2),
+                "row": steps[..., 0],
+                "column": steps[..., 1],
+            }[norm].float()
 
-            a, b, pairs_a, pairs_b = count()
-            wrapped, both, loose = count(wrap=True), count(sides=True), count(straight=False)
-            right = (a + b) / (pairs_a + pairs_b)
-            mistakes = {
-                "a mirrored pair does not count: the direction has to stay": (both[0] + both[1]) / (pairs_a + pairs_b),
-                "only the pairs beside each other are counted: those below each other too": a / pairs_a,
-                "only the pairs below each other are counted: those beside each other too": b / pairs_b,
-                "the end of a row and the start of the next are no neighbours: compare rows and columns": (
-                    (wrapped[0] + b) / (pairs_a + pairs_b)
-                ),
-                "beside means in one row, below in one column: compare both": (loose[0] + loose[1])
-                / (pairs_a + pairs_b),
-                "the pairs are counted: divide by how many there are": a + b,
-                "there are fewer pairs than patches: divide by the pairs": (a + b) / n,
-                "each pair counts once: there are rows * (cols - 1) beside and (rows - 1) * cols below": (a + b)
-                / (2 * n),
-                "this is the share of patches in their own place: the question is about pairs": (
-                    float((places == patch).float().mean())
-                ),
-                "this is the mean of two shares: count all pairs together": (a / pairs_a + b / pairs_b) / 2,
-            }
-            your_function(places, rows, cols).must_be(right, mistakes)
+        def weighted(distance, attn=attn):
+            return (attn * distance).sum(dim=2)  # (h, n)
+
+        each, first = weighted(far(context)), torch.arange(k)
+        by_number = (torch.arange(n)[:, None] - context).abs().float()
+        itself = torch.arange(n)[:, None] == context
+        others = attn.masked_fill(itself, 0)
+        strongest = far(context)[torch.arange(n), attn.argmax(dim=2)]
+        mistakes = {
+            "column j of the attention belongs to patch context[j], not to patch j": weighted(far(first)).mean(dim=1),
+            "this is the difference of the patch numbers: compare rows and columns": weighted(by_number).mean(dim=1),
+            "patch i is in row i // cols and column i % cols: this divides by the number of rows": (
+                weighted(far(context, cols=rows)).mean(dim=1)
+            ),
+            "this is the distance in rows plus that in columns: take the root of the sum of squares": (
+                weighted(far(context, norm="city")).mean(dim=1)
+            ),
+            "this is the larger of the distances in rows and in columns: take the root of the sum of squares": (
+                weighted(far(context, norm="king")).mean(dim=1)
+            ),
+            "the square root is missing": weighted(far(context, norm="square")).mean(dim=1),
+            "the square root comes too late: first each distance, then the means": (
+                weighted(far(context, norm="square")).mean(dim=1).sqrt()
+            ),
+            "this is the distance in rows alone": weighted(far(context, norm="row")).mean(dim=1),
+            "this is the distance in columns alone": weighted(far(context, norm="column")).mean(dim=1),
+            "the distances are rounded: keep the root as it is": weighted(far(context).floor()).mean(dim=1),
+            "every patch is a query, not only those of the context": each[:, context].mean(dim=1),
+            "the unit is one patch: do not divide by the columns": each.mean(dim=1) / cols,
+            "this is the sum over the queries: take their mean": each.sum(dim=1),
+            "one number for each head: take the mean over the queries": each,
+            "one number for each head: this is the mean over the heads, too": each.mean(),
+            "one number for each head: this is the mean over the heads": each.mean(dim=0),
+            "the attention of a query sums to 1 already: sum over the keys, without a mean": each.mean(dim=1) / k,
+            "the attention is not used: distances must be weighted by it": far(context).mean().expand(h),
+            "this uses only the patch with the most attention: weight all of them": strongest.mean(dim=1),
+            "the query's own patch counts too, with distance 0": (
+                (others * far(context)).sum(dim=2) / others.sum(dim=2).clamp_min(1e-9)
+            ).mean(dim=1),
+        }
+        your_function(attn, context, cols).must_be(each.mean(dim=1), mistakes)
+
+
+@checker
+def check_effect_of_removal(your_function: SafeFunction) -> None:
+    """How far the prediction of patch i moves when patch j leaves the context: half the sum of absolute changes."""
+    for n, seed in ((5, 0), (8, 1)):
+        scores, values = 2 * randn(n, n, seed=seed), 2 * randn(n, n, seed=seed + 10)
+
+        def predict(context, scores=scores, values=values) -> Tensor:
+            """The probabilities (n, n) of a small layer of attention to the context."""
+            context = torch.as_tensor(context).long()
+            attn = scores[:, context].softmax(dim=1)
+            return (attn @ values[context] + values).softmax(dim=1)
+
+        every = torch.arange(n)
+        before = predict(every)
+        after = torch.stack([predict(every[every != j]) for j in range(n)], dim=1)  # (i, j, position)
+        previous = torch.cat([before[:, None], after[:, :-1]], dim=1)
+        alone = torch.stack([predict(every[[j]]) for j in range(n)], dim=1)
+        one_after_another = torch.stack([predict(every[j + 1 :]) for j in range(n)], dim=1)
+        own = every[:, None, None].expand(n, n, 1)
+        change = after - before[:, None]
+        right = change.abs().sum(dim=2) / 2
+        off_diagonal = right.masked_fill(torch.eye(n, dtype=torch.bool), 0)
+        best = before.argmax(dim=1, keepdim=True)
+        kl = [(x * (x / y).log()).sum(dim=2) for x, y in ((before[:, None], after), (after, before[:, None]))]
+        divergence = "this is the Kullback-Leibler divergence: take half the sum of the absolute changes"
+        mistakes = {
+            "divide by 2: a probability that moves is counted where it leaves and where it arrives": 2 * right,
+            "row i is the patch that predicts, column j the patch that is removed: these are exchanged": right.T,
+            "only patch j is in the context here: it must be the one that is missing": (
+                (alone - before[:, None]).abs().sum(dim=2) / 2
+            ),
+            "patches must return to the context: remove one patch at a time": (
+                (one_after_another - before[:, None]).abs().sum(dim=2) / 2
+            ),
+            "the changes cancel: take their absolute values before the sum": change.sum(dim=2) / 2,
+            "this is the mean over the positions: take the sum": change.abs().mean(dim=2) / 2,
+            "this is the mean over the positions: take half of the sum": change.abs().mean(dim=2),
+            "this is the largest change: all positions count": change.abs().amax(dim=2),
+            "this is the root of the sum of squares: take absolute values": change.square().sum(dim=2).sqrt(),
+            "this is the sum of squares: take absolute values": change.square().sum(dim=2),
+            "this looks at the patch's own position alone: all positions count": change.gather(2, own)[..., 0].abs(),
+            "this looks at the patch's own position alone, with a sign": change.gather(2, own)[..., 0],
+            "this only tells whether the most probable position changes": (after.argmax(dim=2) != best).float(),
+            "the diagonal counts, too: a patch predicts also when it is not in the context": off_diagonal,
+            divergence: kl[0],
+            f"{divergence} ": kl[1],
+            "compare with the prediction for the full context, not with that of the step before": (
+                (after - previous).abs().sum(dim=2) / 2
+            ),
+            "this compares the largest probabilities alone: all positions count": (
+                (after.amax(dim=2) - before.amax(dim=1, keepdim=True)).abs()
+            ),
+            "the sum runs over the patches: sum over the positions": change.abs().sum(dim=0).T / 2,
+            "a distance is not negative": -right,
+            "one number for each pair: this is the mean over the patches that predict": right.mean(dim=0),
+            "one number for each pair: this is the mean over the patches that are removed": right.mean(dim=1),
+            "each position has its own change here: sum them": change.abs(),
+        }
+        your_function(predict, n).must_be(right, mistakes)

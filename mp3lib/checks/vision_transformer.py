@@ -4,10 +4,10 @@ import copy
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..model.vit import ViT
-from .compare import must
+from .compare import Finding, must
 from .harness import SafeFunction, checker, randn, seeded
 
 
@@ -20,15 +20,33 @@ def check_parameters_saved(your_function: SafeFunction) -> None:
     for large, small, channels, dim in ((9, 5, 3, 18), (16, 2, 1, 20), (5, 4, 4, 8)):
         pixels = large**2 - small**2
         fewer, each = pixels * channels, dim + 2
+        whole = large**2 * channels * each + 3 * dim  # the patch embedding with large patches
         mistakes = {
             "the LayerNorm on the pixels is forgotten: a scale and a shift for each number": fewer * dim,
             "the LayerNorm on the pixels has a scale and a shift for each number: 2, not 1": fewer * (dim + 1),
+            "the LayerNorm on the pixels has 2 parameters for each number of a patch, not 2 in all": fewer * dim + 2,
+            "the LayerNorm on the pixels has 2 parameters for each number of a patch, not for each feature": (
+                fewer * dim + 2 * dim
+            ),
+            "the LayerNorm on the pixels also has a scale and a shift for each channel": fewer * dim + 2 * pixels,
             "the linear layer is forgotten: dim weights for each number": fewer * 2,
+            "the biases of the linear layer are one for each feature: they do not change": fewer * each + dim,
+            "the linear layer has no bias for each number: only dim weights": fewer * (dim + 3),
+            "the LayerNorm on the tokens does not change: it has the size dim": fewer * each + 2 * dim,
+            "the linear layer is counted twice": fewer * dim * 2,
+            "these are the numbers that no longer come in: count the parameters for them": fewer,
+            "these are pixels: count the parameters for them": pixels,
             "a patch has p times p pixels, not p": (large - small) * channels * each,
+            "a patch has p times p pixels, not 2 times p": 2 * (large - small) * channels * each,
             "the channels are forgotten: so many numbers for each pixel": pixels * each,
+            "the channels and the LayerNorm on the pixels are forgotten": pixels * dim,
+            "the channels are squared: a patch has p times p times c numbers": pixels * channels**2 * each,
             "the sign is turned: how many parameters does the model lose?": -fewer * each,
             "square first, then subtract": (large - small) ** 2 * channels * each,
             "it counts all with large patches: subtract what small ones need": large**2 * channels * each,
+            "it counts the whole patch embedding with large patches: subtract that with small ones": whole,
+            "it counts all with small patches: subtract it from what large ones need": small**2 * channels * each,
+            "this is right for the sizes of this notebook only: use the arguments": 9504,
         }
         your_function(large, small, channels, dim).must_be(fewer * each, mistakes)
 
@@ -38,55 +56,147 @@ def check_keep_brightness(your_function: SafeFunction) -> None:
     """A copy of the ViT with the same weights, but without the LayerNorm on raw pixels."""
     sizes = dict(num_classes=5, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=2, dim_head=8, mlp_dim=24)
     vit = seeded(lambda: ViT(**sizes))
-
-    def without(*places: int) -> ViT:
-        other = copy.deepcopy(vit)
-        for place in places:
-            other.to_patch_embedding[place] = nn.Identity()
-        return other
-
     bright = your_function.allow(draw=True)(vit).of_type(nn.Module).eval()
-    flat = torch.stack([torch.full((3, 8, 12), shade) for shade in (-1.0, 1.0)])
-    black, white = SafeFunction(bright)(flat).tensor((2, 5))
     must(
-        not torch.allclose(black, white, atol=1e-3),
-        "black and white pictures still give equal logits: the LayerNorm at [1] of to_patch_embedding is in the way",
+        isinstance(getattr(bright, "to_patch_embedding", None), nn.Module), "it returns a part: return the whole model"
     )
+    flat = torch.stack([torch.full((3, 8, 12), shade) for shade in (-1.0, 1.0)])
     images = randn(3, 3, 8, 12)
-    logits, right = SafeFunction(bright)(images).tensor((3, 5)), without(1)
-    both_gone = torch.allclose(logits, without(1, 3)(images), atol=1e-4)
-    must(not both_gone, "the LayerNorm at [3] is gone too: only that at [1] reads raw pixels")
-    weights = dict(bright.named_parameters())
-    for name, weight in right.named_parameters():
-        there = name in weights and weights[name].shape == weight.shape
-        must(there, f"{name} is not in its place: put nn.Identity() where the LayerNorm was, so that the names stay")
-        must(torch.equal(weights[name], weight), f"{name} has changed: copy the model that is given, weights and all")
-    must(torch.allclose(logits, right(images), atol=1e-4), "the weights are right, but the logits are not")
+    right = copy.deepcopy(vit)
+    right.to_patch_embedding[1] = nn.Identity()
+    likely = changed_layers(vit, bright)
+    try:
+        black, white = SafeFunction(bright)(flat).tensor((2, 5))
+        logits = SafeFunction(bright)(images).tensor((3, 5))
+    except Finding:
+        must(likely is None, likely or "")
+        raise
+    if torch.allclose(black, white, atol=1e-3):
+        raise Finding(
+            likely or "black and white pictures still give equal logits: the LayerNorm on raw pixels is at [1]"
+        )
+    expected, weights = list(right.named_parameters()), list(bright.named_parameters())
+    if len(weights) != len(expected):
+        raise Finding(likely or "it has other weights than the given model: only the LayerNorm on raw pixels may go")
+    if dict(weights).keys() == dict(expected).keys():  # otherwise a layer was deleted, and those behind it moved up
+        weights = [(name, dict(weights)[name]) for name, _ in expected]
+    for (name, weight), (_, given) in zip(weights, expected, strict=True):
+        must(
+            weight.shape == given.shape and torch.equal(weight, given),
+            f"{name} has changed: copy the model that is given, weights and all",
+        )
+    must(torch.allclose(logits, right(images), atol=1e-4), likely or "the weights are right, but the logits are not")
+    must(
+        all(weight.requires_grad for _, weight in weights),
+        "its weights have requires_grad = False, so that it cannot be trained: leave that as it is",
+    )
+
+    def both(model: ViT) -> tuple[ViT, ViT]:  # `SafeFunction` gives it a copy of `vit`, which is needed here
+        return model, your_function.function(model)
+
+    pair = SafeFunction(both, draw=True)(vit).value
+    one, other = ({weight.data_ptr() for weight in model.parameters()} for model in pair)
+    must(not one & other, "it shares weights with the given model, so training one changes both: use copy.deepcopy")
+
+
+def changed_layers(given: nn.Module, returned: nn.Module) -> str | None:
+    """A sentence about the layers that are changed by mistake, or None. Only the names and types of layers are read."""
+    before, after = (
+        {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.LayerNorm)}
+        for model in (given, returned)
+    )
+    first, second = "to_patch_embedding.1", "to_patch_embedding.3"
+    embedding = list(returned.to_patch_embedding.children())
+    if not embedding:
+        return "the layers of to_patch_embedding are gone: only the LayerNorm at [1] may go"
+    norms = [layer for layer in embedding if isinstance(layer, nn.LayerNorm)]
+    linears = [layer for layer in embedding if isinstance(layer, nn.Linear)]
+    outside = [name for name in before if not name.startswith("to_patch_embedding") and name not in after]
+    if outside:
+        return f"the LayerNorm {outside[0]} is gone: only the one on raw pixels, {first}, may go"
+    if any("BatchNorm" in type(layer).__name__ or "GroupNorm" in type(layer).__name__ for layer in embedding):
+        return "another kind of norm stands there: put nn.Identity() in its place"
+    if len(linears) != 1:
+        return "to_patch_embedding has one linear layer, before and after: put nn.Identity() where the LayerNorm was"
+    if type(embedding[0]) is not type(given.to_patch_embedding[0]):
+        return "the layer at [0] cuts the image into patches and has to stay: the LayerNorm on raw pixels is at [1]"
+    if not norms:
+        return "the LayerNorm at [3] is gone too: only that at [1] reads raw pixels"
+    if len(norms) == 2 and after.keys() == before.keys():
+        old = before[first]
+        if norms[0].weight is None or not torch.equal(norms[0].weight, old.weight):
+            return (
+                "the LayerNorm at [1] is still there, with another scale and shift: it still takes the brightness away"
+            )
+        return "the LayerNorm on raw pixels is still there: put nn.Identity() at [1] of to_patch_embedding"
+    if len(norms) == 1 and second not in after and first in after:
+        return "the LayerNorm at [3] is gone, which reads tokens: the one on raw pixels is at [1]"
+    return None
 
 
 @checker
 def check_paired_gap(your_function: SafeFunction) -> None:
     """The mean of the differences between runs with equal seeds, and its standard error: their std over sqrt(n)."""
-    for n, seed in ((5, 0), (8, 2)):
-        both = 0.02 * randn(n, seed=seed)  # the effect of the seed, which is the same in both
-        with_positions, without = 0.42 + both + 0.004 * randn(n, seed=seed + 1), 0.39 + both
+    for n, seed, effect in ((5, 0, 0.3), (8, 2, 0.3), (6, 4, 0.02)):  # in the last, gaps have both signs
+        both = 0.8 * randn(n, seed=seed)  # the effect of the seed, which is the same in both
+        with_positions, without = 2.0 + effect + 0.1 * randn(n, seed=seed + 1) + both, 2.0 + both
         gaps = with_positions - without
-        gap, spread, root = float(gaps.mean()), float(gaps.std()), math.sqrt(n)
-        unpaired = math.sqrt(float(with_positions.var() + without.var()) / n)
-        mistakes = {
-            "this is the spread of single gaps: the error of their mean is smaller by the root of n": (gap, spread),
-            "the spread is divided by n, not by its root": (gap, spread / n),
-            "the second value is the spread over the root of n - 1: divide by the root of n": (
-                gap,
-                spread / math.sqrt(n - 1),
+        root, count = math.sqrt(n), 2 * n
+        gap, spread = float(gaps.mean()), float(gaps.std())
+        right, of_n = (gap, spread / root), float(gaps.std(correction=0))
+        pooled = float(torch.cat([with_positions, without]).std())
+        unpaired = "the runs are not paired: take the gap of each seed first"
+        errors = {
+            "this is the spread of single gaps: the error of their mean is smaller by the root of n": spread,
+            "the spread is divided by n, not by its root": spread / n,
+            "the second value is the spread over the root of n - 1: divide by the root of n": spread / math.sqrt(n - 1),
+            "the spread is divided by the root of 2 n: there are n gaps": spread / math.sqrt(count),
+            "the spread is divided by the root of 5: divide by the root of n, which is not always 5": spread / 5**0.5,
+            "the spread of a few gaps divides by n - 1, not n (correction=1)": of_n / root,
+            "this is the spread of single gaps, with correction=0": of_n,
+            "this is the square of the error": spread**2 / n,
+            "the variance is divided by the root of n: take its root, the spread": spread**2 / root,
+            "this is 1.96 times the error, the half of a 95 % interval: the error itself is asked for": 1.96 * right[1],
+            "this is twice the error: the error itself is asked for": 2 * right[1],
+            "the spread of the accuracies with positions is not that of the gaps": float(with_positions.std()) / root,
+            "the spread of the accuracies without positions is not that of the gaps": float(without.std()) / root,
+            "the difference of two spreads is not the spread of the gaps": (
+                float(with_positions.std() - without.std()) / root
             ),
-            "the runs are not paired: take the gap of each seed first": (gap, unpaired),
-            "the spread of a few gaps divides by n - 1, not n (correction=1)": (
-                gap,
-                float(gaps.std(correction=0)) / root,
+            "the sum of two spreads is not the spread of the gaps": float(with_positions.std() + without.std()) / root,
+            "half of the range is no standard error: use the spread over the root of n": (
+                float(gaps.max() - gaps.min()) / 2
             ),
-            "this is the square of the error": (gap, spread**2 / n),
-            "the sign is turned: the gap is with minus without": (-gap, spread / root),
-            "the gap comes first, then its error": (spread / root, gap),
         }
-        your_function(with_positions, without).must_be((gap, spread / root), mistakes)
+        mistakes: dict[str, object] = {sentence: (gap, error) for sentence, error in errors.items()} | {
+            unpaired: (gap, math.sqrt(float(with_positions.var() + without.var()) / n)),
+            f"{unpaired}, and use correction=1": (
+                gap,
+                math.sqrt(float(with_positions.var(correction=0) + without.var(correction=0)) / n),
+            ),
+            f"{unpaired}; the spread of all {count} accuracies is not that of the gaps": (gap, pooled / root),
+            f"{unpaired}; the spread of all {count} accuracies is not that of {n} gaps": (
+                gap,
+                pooled / math.sqrt(count),
+            ),
+            "the sign is turned: the gap is with minus without": (-gap, right[1]),
+            "a gap may be negative: do not take its absolute value": (
+                float(gaps.abs().mean()),
+                float(gaps.abs().std()) / root,
+            ),
+            "the gap comes first, then its error": right[::-1],
+            "the largest gap is not the mean gap": (float(gaps.max()), right[1]),
+            "the last gap is not the mean gap": (float(gaps[-1]), right[1]),
+            "the median of the gaps is not their mean": (float(gaps.median()), right[1]),
+            "the gaps are added: divide their sum by n": (float(gaps.sum()), right[1]),
+            "the first value is the mean accuracy with positions: subtract that without": (
+                float(with_positions.mean()),
+                right[1],
+            ),
+            "the values are in per cent: leave them as the accuracies are": (100 * gap, 100 * right[1]),
+        }
+        result = your_function(with_positions, without)
+        pair = result.value
+        if isinstance(pair, Tensor) and pair.shape == (2,) and pair.layout == torch.strided:
+            result.value = tuple(pair)  # two numbers in one tensor are two numbers
+        result.must_be(right, mistakes)

@@ -1,23 +1,18 @@
-"""Images: ``load_images`` and what it returns (``load``), file formats (``formats``), single pictures (``decode``),
-CIFAR-10's download (``download``), the cache (``cache``), the built-in images (``scenes``, ``scene_painter``),
-crops and other augmentation (``augment``), and cues that could give positions away (``cues``).
+"""Images: ``load_images`` (``load``) and what it returns (``images``, ``fingerprints``).
+
+How they are read: ``formats`` chooses the form; ``pictures`` (``layout``, ``class_names``, ``annotations``),
+``parquet`` and ``cifar10`` read it, from the ``files`` of a folder, of ``tars`` and of ``zips``; ``decode`` reads one
+picture; ``unread`` has words for what is not read. Where they are kept and from: ``cache``, ``download``, the built-in
+``scenes``. What is done with them: ``augment``, and ``cues`` that could give positions away.
 """
 
 from . import cues
 from .augment import random_resized_crop, strong_augment, to_float
+from .cifar10 import CIFAR10_CLASSES
 from .decode import read_picture
-from .formats import CIFAR10_CLASSES
-from .load import (
-    CIFAR10_FINGERPRINT,
-    DataUnavailable,
-    Images,
-    Split,
-    cache_status,
-    clear_cache,
-    fetch_cifar10,
-    fingerprint,
-    load_images,
-)
+from .fingerprints import CIFAR10_FINGERPRINT, fingerprint
+from .images import Images, Split
+from .load import DataUnavailable, cache_status, clear_cache, fetch_cifar10, load_images
 
 __all__ = [
     "CIFAR10_CLASSES",

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import as_range, check_generator, share, shown
+from ..arguments import as_range, check_dense, check_generator, share, shown
 from ..luma import LUMA
 
 ASPECT = (3 / 4, 4 / 3)  # range of a crop's width over height, relative to that of the image
@@ -28,6 +28,7 @@ def to_float(images: Tensor) -> Tensor:
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"to_float takes a uint8 tensor (0 to 255), got {found}")
+    check_dense("images", images, meta=True)
     return images.to(torch.float32).div_(127.5).sub_(1)
 
 
@@ -50,6 +51,7 @@ def as_images(images: Any, name: str = "images", channels: int | None = None) ->
     if not isinstance(images, Tensor):
         held = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else shown(images)
         raise ValueError(f"{accepted}, got {held}")
+    check_dense(name, images)
     if images.ndim != 4 or images.dtype != torch.uint8 or not images.numel():
         raise ValueError(f"{accepted}, got {images.dtype} {tuple(images.shape)}")
     given, last = images.shape[1], images.shape[3]
@@ -77,6 +79,7 @@ def as_labels(labels: Any, number: int, name: str = "labels") -> Tensor:
         raise ValueError(f"{accepted}, got {shown(labels)}") from None
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool or labels.shape != (number,):
         raise ValueError(f"{accepted}, got {labels.dtype} {tuple(labels.shape)}")
+    check_dense(name, labels)
     labels = labels.long()
     if number and labels.min() < 0:
         raise ValueError(f"{name} must be 0 or more, got {labels.min()}")
@@ -300,6 +303,7 @@ def _as_float_batch(images: Tensor) -> Tensor:
     shape = tuple(getattr(images, "shape", ()))
     if not isinstance(images, Tensor) or images.dim() != 4 or 0 in shape:
         raise ValueError(f"images must be a tensor of shape (b, c, h, w), got {shape or type(images).__name__}")
+    check_dense("images", images)
     if images.dtype == torch.uint8:
         return to_float(images)
     if images.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):

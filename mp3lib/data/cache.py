@@ -12,6 +12,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -30,8 +31,11 @@ _OTHER_MACHINE = 24 * 3600  # seconds without a change, after which a process on
 
 def folder() -> Path:
     """``$MP3_CACHE``, else the platform's cache folder of the user. It need not exist yet."""
-    if os.environ.get("MP3_CACHE"):
-        return expanded(os.environ["MP3_CACHE"])
+    if place := os.environ.get("MP3_CACHE"):
+        try:
+            return expanded(place)
+        except ValueError as error:
+            raise ValueError(f"MP3_CACHE is {place!r}: {error}") from None
     import platformdirs
 
     return platformdirs.user_cache_path("mp3lib", appauthor=False)
@@ -45,20 +49,27 @@ def short(path: Path) -> str:
         return str(path)
 
 
+def _matching(patterns: Iterable[str]) -> set[Path]:
+    """What lies in the cache folder under such names; nothing where it cannot be looked into."""
+    try:
+        return {path for pattern in patterns for path in folder().glob(pattern)}
+    except OSError:
+        return set()
+
+
 def sets() -> list[Path]:
     """The sets of images in the cache folder: the files that ``write`` has made, by what they say of themselves."""
-    return sorted(path for pattern in _SETS for path in folder().glob(pattern) if _is_written_here(path))
+    return sorted(path for path in _matching(_SETS) if _is_written_here(path))
 
 
 def others() -> list[Path]:
     """What has the name of a set and was not written by this module, or is damaged beyond recognition."""
-    return sorted({path for pattern in _SETS for path in folder().glob(pattern)} - {*sets()})
+    return sorted(_matching(_SETS) - {*sets()})
 
 
 def parts() -> list[Path]:
     """What is half done: downloads and files that are being written, and what killed processes left of them."""
-    found = (path for pattern in _PARTS for path in folder().glob(pattern))
-    return sorted(path for path in found if path.name.startswith(_PART) or _is_written_here(path))
+    return sorted(path for path in _matching(_PARTS) if path.name.startswith(_PART) or _is_written_here(path))
 
 
 def failures() -> list[Path]:
@@ -138,7 +149,11 @@ def read(file: Path, key: str | None = None) -> tuple[dict[str, Tensor], dict[st
         return "damaged"
     if not {"key", "checksum"} <= about.keys():
         return "not written by mp3lib"
-    if about["checksum"] != _checksum(tensors, about):
+    try:
+        whole = about["checksum"] == _checksum(tensors, about)
+    except TypeError:  # numbers that numpy does not know, such as bfloat16
+        whole = False
+    if not whole:
         return "damaged"
     if key is not None and about.get("key") != key:
         return "out of date"

@@ -17,7 +17,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from ..arguments import as_pair, is_finite, not_finite, number, shown, whole
+from ..arguments import as_pair, check_dense, is_finite, not_finite, number, shown, whole
 from ..luma import LUMA
 from .augment import as_images, to_float
 
@@ -33,21 +33,31 @@ def transformed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_siz
         batch_size: number of images transformed at a time.
 
     Raises:
-        ValueError: for images that are not uint8 (N, c, H, W), a batch size below 1, and a function whose result is no
-            tensor of finite numbers.
+        ValueError: for images that are not uint8 (N, c, H, W), a batch size below 1, and a function whose result is
+            not float images of the same number and shape, all finite.
     """
     images, batch_size = as_images(images), whole("batch_size", batch_size)
     if not callable(transform):
         raise ValueError(f"transform must be a function of images, got {shown(transform)}")
     parts = []
     for part in images.split(batch_size):
-        changed = transform(to_float(part))
-        if not isinstance(changed, Tensor) or not changed.is_floating_point():
-            raise ValueError(f"transform must return float images (b, c, H, W), got {shown(changed)}")
+        changed = changed_by(transform, to_float(part))
         if not is_finite(changed):
             raise ValueError(f"transform must return finite images, got {not_finite(changed)}")
         parts.append(changed.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)
+
+
+def changed_by(transform: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """``transform(images)`` in the dtype of ``images``; ``ValueError`` unless it has the same shape."""
+    expected = tuple(images.shape)
+    changed = transform(images)
+    if not isinstance(changed, Tensor) or not changed.is_floating_point():
+        raise ValueError(f"transform must return float images (b, c, H, W), got {shown(changed)}")
+    check_dense("the result of transform", changed)
+    if changed.shape != expected:
+        raise ValueError(f"transform must return images of the same shape {expected}, got {tuple(changed.shape)}")
+    return changed.to(images.dtype)
 
 
 def gap(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Tensor:
@@ -205,6 +215,7 @@ def jpeg(images: Tensor, quality: int = 75, shift: int = 0) -> Tensor:
     quality, shift = whole("quality", quality, 1, 95), whole("shift", shift, 0, 1000)
     if not isinstance(images, Tensor):
         raise ValueError(f"jpeg takes uint8 images (N, 3, H, W), got {shown(images)}")
+    check_dense("images", images)
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or not images.numel():
         raise ValueError(f"jpeg takes uint8 images (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
     if max(images.shape[2:]) + shift > 65_500:
@@ -238,6 +249,7 @@ def check_images(images: Tensor) -> None:
     """Raise ``ValueError`` unless these are float images (b, c, H, W) in [-1, 1]."""
     if not isinstance(images, Tensor) or images.ndim != 4 or not images.numel():
         raise ValueError(f"a cue takes float images (b, c, H, W) in [-1, 1], got {shown(images)}")
+    check_dense("images", images)
     if images.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise ValueError(
             f"a cue takes float images in [-1, 1], got {images.dtype}; transformed applies one to uint8 images, and "

@@ -7,11 +7,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..arguments import as_pair, shown
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
 LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
@@ -154,6 +156,14 @@ def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.broadcast_to(values.round().clip(0, 255).astype(np.uint8), (3, *values.shape))
 
 
+def as_size(size: Any) -> tuple[int, int]:
+    """(height, width) in pixels from a side or a pair; ValueError for anything else, and for more than ``LARGEST``."""
+    height, width = as_pair(size)
+    if height * width > LARGEST:
+        raise ValueError(f"size must have at most {LARGEST / 1e6:.0f} million pixels, got {height:,} x {width:,}")
+    return height, width
+
+
 def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
     """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
 
@@ -166,11 +176,14 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
 
     Raises:
         ValueError: in one sentence for the person whose file it is: the file is empty, is no picture, is broken, or
-            holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million).
+            holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
+            for ``data`` that is not bytes, and a ``size`` that is none.
     """
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
+    size = as_size(size)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise ValueError(
+            f"read_picture takes the bytes of a file, as Path(...).read_bytes() gives them, got {shown(data)}"
+        )
     if not len(data):
         raise ValueError("The file is empty.")
     with without_warnings():
@@ -194,19 +207,3 @@ def reason(error: Exception) -> str:
         return f"The file is no picture in a format that Pillow reads, {known}."
     words = " ".join(str(error).split()) or type(error).__name__
     return f"The picture is broken and cannot be read to its end ({words[:120]})."
-
-
-def jpeg_grid(images: np.ndarray) -> float:
-    """How much larger the step from pixel to pixel is across the borders of 8 x 8 blocks than right beside them.
-
-    ``images`` is (N, 3, H, W) uint8. About 1 for pixels that were never compressed, 1.07 and more at the usual quality
-    of JPEG. It needs hundreds of images: below 500, where it would be noise, 1 is returned.
-    """
-    if len(images) < 500 or min(images.shape[2:]) < 17:
-        return 1.0
-    ratios = []
-    for axis in (2, 3):
-        steps = np.abs(np.diff(images[:2000].astype(np.int16), axis=axis)).mean(axis=(0, 1, 5 - axis))
-        borders = np.arange(7, len(steps) - 1, 8)
-        ratios.append(2 * steps[borders].mean() / max((steps[borders - 1] + steps[borders + 1]).mean(), 1e-6))
-    return float(min(ratios))

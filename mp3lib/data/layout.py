@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from .class_names import joined
+from .sentences import listed
 
 TRAIN = ("train", "training", "trn", "trainset", "traindata", "trainval")
 TEST = (  # the first one that is there becomes the test set
@@ -17,6 +21,10 @@ NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_tra
 )
 UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels extra".split())
 PART = re.compile(r"(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
+JOINED = re.compile(
+    r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
+)
+VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
 
 
 class Placed(NamedTuple):
@@ -56,6 +64,21 @@ def is_test(name: str) -> bool:
     return split_word(name) in TEST
 
 
+def is_neutral(name: str) -> bool:
+    """Whether all words of a folder name are neutral, as in ``images``; a name without letters is not."""
+    return bool(words(name)) and NEUTRAL.issuperset(words(name))
+
+
+def looks_like_split(name: str) -> bool:
+    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``."""
+    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None
+
+
+def is_part(name: str) -> bool:
+    """Whether a folder name counts parts, versions or years, or has a word for a split: ``fold 3``, ``v2``, 2019."""
+    return looks_like_split(name) or VERSION.fullmatch(name.lower()) is not None
+
+
 def arrange(paths: Sequence[str], root: str) -> Layout:
     """Read split and class of each picture off the folders of its path.
 
@@ -64,40 +87,101 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
         root: the class of pictures that lie in no folder of their own.
 
     Raises:
-        ValueError: if folders look like the splits of a set, but not which of them is for training.
+        ValueError: if folders look like the splits of a set, but not which of them is for training; or if there are
+            several sets side by side.
     """
     folders = [path.split("/")[:-1] for path in paths]
     while folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
         root, folders = folders[0][0], [parts[1:] for parts in folders]
-    level = split_level(folders)
-    if level is None:
+    if splits_on_top(folders):
+        return by_split(paths, folders, 0, root)
+    found = holders(folders)
+    if not found:
         return by_class(paths, folders, root)
-    return by_split(paths, folders, level, root)
+    if are_classes(folders, found):
+        return by_split(paths, folders, 1, root)
+    inside = [any(tuple(parts[: len(place)]) == place for place in found) for parts in folders]
+    around = {tuple(place[:depth]) for place in found for depth in range(len(place))}
+    others = {
+        parts[0] for parts, within in zip(folders, inside, strict=True) if not within and tuple(parts) not in around
+    }
+    if len(found) > 1 or others:
+        raise ValueError(several(found, others))
+    layout = arrange([path for path, within in zip(paths, inside, strict=True) if within], root)
+    places = iter(layout.places)
+    loose = beside(paths, [i for i, within in enumerate(inside) if not within])
+    return layout._replace(places=[next(places) if within else None for within in inside], notes=(*layout.notes, loose))
 
 
-def split_level(folders: Sequence[Sequence[str]]) -> int | None:
-    """How deep the folders lie that name the splits; None where no folders do.
+def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
+    """Whether the first folders of all paths name the splits.
 
     Raises:
-        ValueError: if all folders of a level name test splits.
+        ValueError: if all of them name test splits.
     """
-    for level in range(max(map(len, folders), default=0)):
-        here = {parts[level] for parts in folders if len(parts) > level}
-        train, test = {n for n in here if is_train(n)}, {n for n in here if is_test(n)}
-        if train and test and (level == 0 or here == train | test):
-            return level
-        if level == 0 and train and not test and here != train:
-            others = here - train
-            below = [len(parts) for parts in folders if parts[:1] and parts[0] in train]
-            beside = [len(parts) for parts in folders if parts[:1] and parts[0] in others]
-            if all(UNLABELLED & set(words(n)) for n in others) or min(below) > max(beside):
-                return level
-        if level == 0 and len(here) > 1 and here == test:
-            raise ValueError(
-                f"the folders {listed(here)} look like the splits of a set, without one for training: name that one "
-                "train, or give the path of the folder whose folders are classes"
-            )
-    return None
+    here = {parts[0] for parts in folders if parts}
+    train, test = {n for n in here if is_train(n)}, {n for n in here if is_test(n)}
+    if train and test:
+        return True
+    if train and here != train:
+        others = here - train
+        below = [len(parts) for parts in folders if parts[:1] and parts[0] in train]
+        around = [len(parts) for parts in folders if parts[:1] and parts[0] in others]
+        return all(UNLABELLED & set(words(n)) for n in others) or min(below) > max(around)
+    if len(here) > 1 and here == test:
+        raise ValueError(
+            f"the folders {listed(here)} look like the splits of a set, without one for training: name that one "
+            "train, or give the path of the folder whose folders are classes"
+        )
+    return False
+
+
+def holders(folders: Sequence[Sequence[str]]) -> dict[tuple[str, ...], set[str]]:
+    """The topmost folders that hold folders named like splits, with the names of all folders in them."""
+    below: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for parts in {tuple(parts) for parts in folders}:
+        for depth in range(1, len(parts)):
+            below[parts[:depth]].add(parts[depth])
+    found: dict[tuple[str, ...], set[str]] = {}
+    for place in sorted(below, key=len):
+        names = below[place]
+        train, test = {n for n in names if is_train(n)}, {n for n in names if is_test(n)}
+        spare = {name for name in names if UNLABELLED & {*words(name)}}
+        if (train and test) or (len(place) == 1 and train | test and names == train | test | spare):
+            if not any(place[:depth] in found for depth in range(len(place))):
+                found[place] = names
+    return found
+
+
+def are_classes(folders: Sequence[Sequence[str]], found: dict[tuple[str, ...], set[str]]) -> bool:
+    """Whether folders that hold splits are classes: ``cat/train/*``, ``cat/test/*``, ``dog/train/*``, ...
+
+    Each must have pictures for training, none has folders of classes below its splits, and nothing else lies beside.
+    """
+    first = {parts[0] for parts in folders if parts}
+    deeper = {name for parts in folders for name in parts[2:]}
+    return (
+        len(first) > 1
+        and {*found} == {(name,) for name in first}
+        and all(any(map(is_train, names)) for names in found.values())
+        and all(map(is_neutral, deeper))
+        and not all(map(is_part, first))
+    )
+
+
+def several(found: dict[tuple[str, ...], set[str]], others: set[str]) -> str:
+    """Why sets beside each other, or beside other folders, are refused."""
+    names = sorted("/".join(place) for place in found)
+    inside = listed(name for names in found.values() for name in names if is_train(name) or is_test(name))
+    if len(names) == 1:
+        return (
+            f"the folder {names[0]} holds folders that look like the splits of a set ({inside}), and beside it lies "
+            f"{listed(others)}: give the path of {names[0]} alone, or of the folder whose folders are classes"
+        )
+    return (
+        f"the folders {listed(names)} hold folders that look like the splits of a set ({inside}), as several data sets "
+        f"side by side do: give the path of one of them, as {names[0]}, or put the folders of one set into one folder"
+    )
 
 
 def by_split(paths: Sequence[str], folders: list[list[str]], level: int, root: str) -> Layout:
@@ -127,21 +211,18 @@ def with_test(
                 i: (t, parts[1:] if t == in_test and parts[0] == common else parts) for i, (t, parts) in inside.items()
             }
     labelled = {parts[0] for t, parts in inside.values() if parts and not t}
+    check_parts(labelled, "in the training set ")
     places: list[Placed | None] = [None] * len(paths)
     bare: dict[bool, list[int]] = {False: [], True: []}
     for i, (in_test, parts) in inside.items():
-        unknown = in_test and parts and parts[0] not in labelled and NEUTRAL.issuperset(words(parts[0]))
+        unknown = in_test and parts and parts[0] not in labelled and is_neutral(parts[0])
         if labelled and (not parts or unknown):
             bare[in_test].append(i)  # in no class folder, though there are class folders
         else:
             places[i] = Placed(in_test, parts[0] if parts else root)
     notes = [beside(paths, [i for i in range(len(paths)) if i not in inside])]
     notes += [f"the folders {listed(names)} were joined to one split" for names in (train, test) if len(names) > 1]
-    new = sorted(
-        {place.label for place in places if place and place.test} - {p.label for p in places if p and not p.test}
-    )
-    if new:
-        notes.append(f"no training picture has the class {listed(new)} of the test pictures")
+    notes.append(deeper([parts for _, parts in inside.values()]))
     for in_test, left in bare.items():
         if left:
             which = "test" if in_test else "training"
@@ -160,25 +241,42 @@ def common_folder(folders: Sequence[Sequence[str]], in_test: bool) -> str | None
         return None
     (name,) = first
     named_again = (is_test if in_test else is_train)(name)
-    return name if named_again or (words(name) and NEUTRAL.issuperset(words(name))) else None
+    return name if named_again or is_neutral(name) else None
 
 
 def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layout:
     """The layout where no folders name splits: the first folder is the class."""
     classes = {parts[0] for parts in folders if parts}
-    if len(classes) > 1 and all(looks_like_split(name) for name in classes):
+    check_parts(classes, "")
+    repeated = deeper(folders)
+    if repeated and all(map(is_part, classes)):
         raise ValueError(
-            f"the folders {listed(classes)} look like the splits or parts of a set rather than like classes: name "
-            "them train and test, or give the path of one of them"
+            f"the folders {listed(classes)} look like versions or parts of a set rather than like classes: give the "
+            f"path of one of them ({repeated})"
         )
     places = [Placed(False, parts[0] if parts else root) if parts or not classes else None for parts in folders]
     loose = [i for i, place in enumerate(places) if place is None]
-    return finished(places, False, [beside(paths, loose)])
+    return finished(places, False, [beside(paths, loose), repeated])
 
 
-def looks_like_split(name: str) -> bool:
-    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``."""
-    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None
+def check_parts(classes: set[str], where: str) -> None:
+    """Refuse folders that should be classes, and are all named like splits or parts of a set."""
+    parts = [JOINED.fullmatch(re.sub(r"[\W\d_]+", "", name.lower())) for name in classes]
+    both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # trainimgs and testimgs
+    if len(classes) > 1 and (both or all(map(looks_like_split, classes))):
+        raise ValueError(
+            f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "
+            "name them train and test, or give the path of one of them"
+        )
+
+
+def deeper(folders: Sequence[Sequence[str]]) -> str:
+    """A note on folders that lie below several classes and could be the classes themselves."""
+    pairs = {(parts[0], parts[1]) for parts in folders if len(parts) > 1}
+    below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1 and not is_neutral(name)]
+    if len(below) < 2:
+        return ""
+    return f"the first folder is taken for the class: {listed(below)} below several of them play no part"
 
 
 def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:
@@ -188,12 +286,15 @@ def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:
 
 
 def finished(places: list[Placed | None], has_split: bool, notes: list[str]) -> Layout:
-    if has_split and not any(place and place.test for place in places):
+    """The layout with one spelling for each class; a split that has no test pictures is none."""
+    used = [place for place in places if place]
+    labels, more = joined([place.label for place in used], [place.test for place in used])
+    renamed = iter(labels)
+    places = [place._replace(label=next(renamed)) if place else None for place in places]
+    train, test = ({place.label for place in places if place and place.test == t} for t in (False, True))
+    if train and test - train:
+        notes.append(f"no training picture has the class {listed(test - train)} of the test pictures")
+    if has_split and not test:
         has_split = False
         notes.append("no labelled test pictures are left, so every tenth training picture of a class is used to test")
-    return Layout(places, has_split, tuple(filter(None, notes)))
-
-
-def listed(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return Layout(places, has_split, tuple(filter(None, (*notes, *more))))

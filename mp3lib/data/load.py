@@ -12,57 +12,33 @@ import hashlib
 import json
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import PIL
 import torch
-from torch import Tensor
 
+from ..arguments import shown
 from ..paths import expanded
 from . import cache, decode, download, formats, scenes
-from .files import readable
-from .formats import CIFAR10_CLASSES
+from .arrays import Arrays, check_memory, set_name
+from .cifar10 import CIFAR10_CLASSES
+from .entries import readable
+from .fingerprints import CIFAR10_FINGERPRINT, fingerprint
+from .images import Images, Split
+from .jpeg_grid import jpeg_grid
+from .unread import ACCEPTED
 
-CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
 _JPEG = (
     "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
     "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
 )
-READER = 2  # the version of the reader: sets that an older one decoded are decoded again
+READER = 3  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 
 class DataUnavailable(RuntimeError):
     """CIFAR-10 is neither here nor to be had; the message lists what was tried and what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """``images`` (N, 3, H, W) uint8 and ``labels`` (N,) int64, on the CPU."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __repr__(self) -> str:
-        return f"Split(images={tuple(self.images.shape)} uint8, labels={tuple(self.labels.shape)} int64)"
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """A data set: two splits, the names of the classes in the order of the labels, and where the pixels are from."""
-
-    train: Split
-    test: Split
-    classes: tuple[str, ...]
-    source: str  # where the pixels were first taken from
-    fingerprint: str  # the same for the same set of images and labels, in whatever order they came
-    name: str  # "cifar10", "scenes" or the name of the reader's folder
-    notes: tuple[str, ...] = ()  # what is wrong with it, if anything; load_images warns of each
 
 
 def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int, int] = 32) -> Images:
@@ -93,9 +69,9 @@ def fetch_cifar10() -> Images:
 
 
 def _load(name_or_path, size, retry: bool) -> Images:
-    height, width = (size, size) if isinstance(size, int) else size
-    if height < 1 or width < 1:
-        raise ValueError(f"size must be a positive side or (height, width) in pixels, got {size}")
+    height, width = decode.as_size(size)
+    if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):
+        raise ValueError(f"images are named by auto, cifar10, scenes or a path, got {shown(name_or_path)}")
     place = name_or_path
     if not os.fspath(place).strip():
         raise ValueError("the name or path of the images is empty: give auto, cifar10, scenes or a path")
@@ -104,7 +80,11 @@ def _load(name_or_path, size, retry: bool) -> Images:
     if place in ("auto", "cifar10", "scenes"):
         images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
     else:
-        images, where = _from_path(expanded(place), (height, width))
+        try:
+            path = expanded(place)
+        except ValueError as error:
+            raise ValueError(f"MP3_DATA is {place!r}: {error}" if place is not name_or_path else str(error)) from None
+        images, where = _from_path(path, (height, width))
     if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
         images, where = _resized(images, (height, width)), f"{where}, resized to {height} x {width} pixels"
     title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
@@ -122,7 +102,7 @@ def _classes_in_words(classes: tuple[str, ...]) -> str:
 
 def _scenes() -> tuple[Images, str]:
     (train, train_labels), (test, test_labels) = scenes.make_scenes()
-    arrays = formats.Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
+    arrays = Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
     return _to_images(arrays, "drawn by mp3lib", "scenes"), "drawn by mp3lib"
 
 
@@ -162,7 +142,7 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
 
 
 def _resized(images: Images, size: tuple[int, int]) -> Images:
-    formats.check_memory(len(images.train) + len(images.test), size, Path(images.name))
+    check_memory(len(images.train) + len(images.test), size, Path(images.name))
     train, test = (
         Split(torch.stack([decode.fit_pixels(image, size) for image in split.images]), split.labels)
         for split in (images.train, images.test)
@@ -180,9 +160,15 @@ def _download(link: download.Link) -> Images:
 
 def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
     path = path.absolute()  # not resolved: a link into the Hub's cache has the name that counts
-    if not path.exists():
+    shown_path = readable(os.fspath(path))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         names = "neither a name (auto, cifar10, scenes) nor a path to something"
-        raise ValueError(f"{path} is {names}. Accepted: {formats.ACCEPTED}")
+        raise ValueError(f"{shown_path} is {names}. Accepted: {ACCEPTED}") from None
+    except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a folder that is closed
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{shown(shown_path)} cannot be opened ({reason}). Accepted: {ACCEPTED}") from None
     key = cache.state(path, size, READER, decode.formats(), PIL.__version__)
     place = hashlib.sha256(os.fsencode(path) + repr(size).encode()).hexdigest()[:12]
     file = cache.folder() / f"images-{place}.safetensors"
@@ -190,38 +176,26 @@ def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
     if not isinstance(images, Images):
         arrays = formats.read(path, size)
         like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
-        name = "cifar10" if like_cifar10 else formats.set_name(path)
-        images = _to_images(arrays, readable(os.fspath(path)), name)
+        name = "cifar10" if like_cifar10 else set_name(path)
+        images = _to_images(arrays, shown_path, name)
         if images.train.images.nbytes < CACHE_LIMIT:
             _to_cache(images, file, key)
     for note in images.notes:
-        warnings.warn(f"{path}: {note}", stacklevel=4)
+        warnings.warn(f"{shown_path}: {note}", stacklevel=4)
     return images, f"from {cache.short(path)}"
 
 
-def _to_images(arrays: formats.Arrays, source: str, name: str) -> Images:
+def _to_images(arrays: Arrays, source: str, name: str) -> Images:
     train = Split(torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels))
     test = Split(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
     digits = fingerprint(train, test)
     notes = tuple(arrays.notes)
     if digits != CIFAR10_FINGERPRINT and name != "scenes":
-        if arrays.jpeg or decode.jpeg_grid(arrays.train_images) > 1.04:
+        if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
         elif name == "cifar10":
             notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
     return Images(train, test, arrays.classes, source, digits, name, notes)
-
-
-def fingerprint(train: Split, test: Split) -> str:
-    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order."""
-    whole = hashlib.sha256()
-    for split in (train, test):
-        rows = np.ascontiguousarray(split.images.numpy()).reshape(len(split), -1)
-        pairs = zip(rows, split.labels.tolist(), strict=True)
-        digests = [hashlib.blake2b(row, digest_size=16, salt=b"%d" % label).digest() for row, label in pairs]
-        whole.update(repr(tuple(split.images.shape)).encode())
-        whole.update(b"".join(sorted(digests)))
-    return whole.hexdigest()[:32]
 
 
 def _from_cache(file: Path, key: str | None = None) -> Images | str:
@@ -231,11 +205,24 @@ def _from_cache(file: Path, key: str | None = None) -> Images | str:
     tensors, about = found
     try:
         train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
-        classes = tuple(json.loads(about["classes"]))
-        notes = tuple(json.loads(about["notes"]))
-    except (KeyError, ValueError):
+        classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
+        images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+    except (KeyError, ValueError, TypeError, RecursionError):
         return "damaged"
-    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+    return images if all(_is_whole(split, len(classes)) for split in (train, test)) else "damaged"
+
+
+def _is_whole(split: Split, classes: int) -> bool:
+    """Whether a split from the cache is what ``Split`` says, with a class for each label."""
+    images, labels = split.images, split.labels
+    return (
+        images.dtype == torch.uint8
+        and images.ndim == 4
+        and images.shape[1] == 3
+        and labels.dtype == torch.int64
+        and labels.shape == images.shape[:1]
+        and (not len(labels) or (int(labels.min()) >= 0 and int(labels.max()) < classes))
+    )
 
 
 def _to_cache(images: Images, file: Path, key: str) -> str:
@@ -249,8 +236,11 @@ def _to_cache(images: Images, file: Path, key: str) -> str:
 def cache_status() -> str:
     """What is in the cache and where ``load_images("cifar10")`` would look, as text. Touches no network."""
     place = os.environ.get("MP3_DATA") or "not set"
-    if place not in ("auto", "cifar10", "scenes", "not set") and place.strip():
-        place = cache.short(expanded(place))
+    if place not in ("auto", "cifar10", "scenes", "not set"):
+        try:
+            place = cache.short(expanded(place))
+        except ValueError as error:
+            place = f"{place!r}, which cannot be used: {error}"
     lines = [f"MP3_DATA  {place}", f"cache     {cache.short(cache.folder())}"]
     for file in cache.sets():
         found = _from_cache(file)
@@ -264,7 +254,7 @@ def cache_status() -> str:
     for path in cache.parts():
         held = "in the making by a process that runs" if cache.is_held(path) else "left over from a killed process"
         lines.append(f"  {path.name}  {held}")
-    if not os.environ.get("MP3_DATA") and not (cache.folder() / "cifar10.safetensors").exists():
+    if not os.environ.get("MP3_DATA") and not os.path.exists(cache.folder() / "cifar10.safetensors"):
         lines.append('  no CIFAR-10: load_images("cifar10") would download it (139 to 170 MB)')
     if (recent := cache.recent_failure()) is not None:
         lines.append(f"  the download failed {recent[0]} min ago; python -m mp3lib data fetch tries again at once")

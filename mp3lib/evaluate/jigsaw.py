@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ..arguments import is_finite, not_finite, number, shown, whole
+from ..arguments import check_dense, is_finite, not_finite, number, shown, whole
 
 
 def assign(logits: Tensor) -> Tensor:
@@ -23,6 +23,7 @@ def assign(logits: Tensor) -> Tensor:
         ValueError: for logits that are not (b, n, n), are empty, or are not finite.
     """
     check_logits(logits)
+    logits = logits.detach()
     scores = logits.float().log_softmax(dim=-1)
     if not is_finite(scores):  # far apart
         scores = logits.double().log_softmax(dim=-1)
@@ -56,6 +57,7 @@ def check_logits(logits: Tensor) -> None:
     """``ValueError`` unless these are logits (b, n, n): numbers, finite, at least one."""
     if not isinstance(logits, Tensor) or logits.dtype == torch.bool or logits.is_complex():
         raise ValueError(f"logits must be a tensor of numbers (b, n, n), got {shown(logits)}")
+    check_dense("logits", logits)
     if logits.ndim != 3 or logits.shape[1] != logits.shape[2] or not logits.numel():
         raise ValueError(f"logits must have the shape (b, n, n), got {tuple(logits.shape)}")
     if not is_finite(logits):

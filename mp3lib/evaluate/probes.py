@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import is_finite, not_finite, number, seed_number, shown, whole
+from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.augment import as_images, as_labels, to_float
 from ..model.vit import ViT, check_weights
 
@@ -110,6 +110,7 @@ def checked(
     for name, x, y in (("train", train, train_labels), ("test", test, test_labels)):
         if not isinstance(x, Tensor) or x.dtype == torch.bool or x.is_complex():
             raise ValueError(f"{name} must be a tensor of features (N, d), got {shown(x)}")
+        check_dense(name, x)
         if x.ndim != 2 or not x.numel():
             raise ValueError(f"{name} must be features (N, d), got {tuple(x.shape)}")
         if not is_finite(x):

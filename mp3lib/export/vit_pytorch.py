@@ -140,6 +140,8 @@ def finished(result: nn.Module, source: nn.Module, vit: ViT) -> Any:
 
     ``vit`` is ours of the two ViTs; it knows the shape of the images.
     """
+    if name := next((name for name, weight in source.named_parameters() if weight.is_meta), None):
+        raise ValueError(f"the weights have no values to convert, got {name} on the meta device")
     result.to(next(source.parameters())).train(source.training)
     result.load_state_dict(source.state_dict())
     images = torch.rand(2, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..arguments import share, shown, whole
+from ..arguments import check_dense, share, shown, whole
 
 MAX_DEPTH = 1000
 MAX_PARAMETERS = 20 * 10**9
@@ -142,15 +142,23 @@ def check_tokens(x: Tensor, norm: nn.LayerNorm, name: str = "x", batch: int | No
     """``ValueError`` unless these are tokens (b, n, d) that ``norm`` takes, of its dtype unless autocast is on."""
     if not isinstance(x, Tensor):
         raise ValueError(f"{name} must be a tensor (b, n, d), got {shown(x)}")
+    check_dense(name, x, meta=True)
     (dim,) = norm.normalized_shape
     if x.ndim != 3 or x.shape[2] != dim or (batch is not None and (x.shape[0] != batch or x.shape[1] == 0)):
         b, n = ("b", "n") if batch is None else (batch, "k")
         raise ValueError(f"{name} must have the shape ({b}, {n}, {dim}), got {tuple(x.shape)}")
-    check_dtype(x, norm.weight, name)
+    check_like(x, norm.weight, name)
 
 
-def check_dtype(x: Tensor, weight: Tensor, name: str) -> None:
-    """``ValueError`` for values of another dtype than the weights, unless autocast brings them together."""
+def check_like(x: Tensor, weight: Tensor, name: str) -> None:
+    """``ValueError`` for values on another device than the weights, or of another dtype unless autocast is on."""
+    if not torch.compiler.is_compiling() and x.device != weight.device:
+        if weight.is_meta:
+            raise ValueError(f"the weights have no values (they are on the meta device), got {name} on {x.device}")
+        raise ValueError(
+            f"{name} must be on the device of the weights, {weight.device}, got {x.device}: move it with "
+            f"{name}.to({str(weight.device)!r})"
+        )
     if x.dtype == weight.dtype:
         return
     kind = x.device.type

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..arguments import is_finite, not_finite, shown
+from ..arguments import check_dense, is_finite, not_finite, shown
 from .attention import Attention
 
 
@@ -77,6 +77,7 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
     """
     if not isinstance(attn, Tensor) or not attn.is_floating_point():
         raise ValueError(f"attn must be a floating tensor (depth, b, h, n, k), got {shown(attn)}")
+    check_dense("attn", attn)
     if attn.ndim != 5 or not attn.numel():
         raise ValueError(f"attn must have the shape (depth, b, h, n, k), got {tuple(attn.shape)}")
     _, b, _, n, k = attn.shape
@@ -105,6 +106,7 @@ def as_indices(context: Any) -> Tensor:
         raise ValueError(f"context must hold patch indices, whole numbers, got {shown(context)}") from None
     if context.is_floating_point() or context.is_complex() or context.dtype == torch.bool:
         raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
+    check_dense("context", context)
     return context.long()
 
 

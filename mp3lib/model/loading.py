@@ -13,7 +13,7 @@ from ..arguments import shown
 from ..paths import expanded
 from .mp3 import MP3
 from .saving import read_json
-from .vit import ViT
+from .vit import ViT, check_weights
 
 
 def load_model(folder: str | Path) -> MP3 | ViT:
@@ -67,11 +67,12 @@ def with_image_size(
         the copy, on the same device and in the same mode.
 
     Raises:
-        ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches, or
-            ``mp3`` is no MP3.
+        ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches,
+            ``mp3`` is no MP3, or its weights are not finite.
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"with_image_size takes an MP3, got {shown(mp3)}")
+    check_weights(mp3)
     vit = ViT(**mp3.vit.config | {"image_size": image_size})
     vit.load_state_dict(mp3.vit.state_dict())
     ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio

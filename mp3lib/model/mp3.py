@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import check_generator, is_finite, mask_share, number, shown, whole
+from ..arguments import check_device, check_generator, is_finite, mask_share, number, shown, whole
 from .attention import check_size
 from .attention_maps import as_indices, record_attention
 from .saving import SavedModel
@@ -39,12 +40,13 @@ def sample_context(
 
     Raises:
         ValueError: if ``mask_ratio`` is outside [0, 1), ``batch`` or ``num_patches`` is no positive whole number, both
-            together are more than 2**31 patches, or ``generator`` is none.
+            together are more than 2**31 patches, ``generator`` is none, or this machine has no such ``device``.
     """
     mask_ratio = mask_share("mask_ratio", mask_ratio)
     if not torch.compiler.is_compiling():
         batch, num_patches = whole("batch", batch), whole("num_patches", num_patches)
         check_generator(generator)
+        check_device("device", device)
         if batch * num_patches > MAX_PATCHES:
             raise ValueError(f"batch * num_patches must be at most 2**31, got {batch} * {num_patches}")
     draw_on = generator.device if generator is not None else device
@@ -85,8 +87,8 @@ class MP3(nn.Module, SavedModel):
             as in the paper.
 
     Raises:
-        ValueError: for a ratio out of range or too small to hide a patch, another word for ``context``, something else
-            than a ViT, or more than 20 billion parameters.
+        ValueError: for a ratio out of range or too small to hide a patch, a ViT whose images are one patch, another
+            word for ``context``, something else than a ViT, or more than 20 billion parameters.
 
     Source: Zhai et al. 2022, *Position Prediction as an Effective Pretraining Strategy*, arXiv 2207.07611.
     """
@@ -99,8 +101,11 @@ class MP3(nn.Module, SavedModel):
         masking_ratio = number(
             "masking_ratio", masking_ratio, "lie between 0 and 1, both excluded", lambda r: 0 < r < 1
         )
+        if n == 1:
+            raise ValueError(one_patch(vit))
         if int(masking_ratio * n) == 0:
-            raise ValueError(f"masking_ratio {masking_ratio} hides none of {n} patches; use at least {1 / n:.4g}")
+            least = math.ceil(1e6 / n) / 1e6  # rounded up, so that the number in the message works
+            raise ValueError(f"masking_ratio {masking_ratio} hides none of {n} patches; use at least {least:g}")
         if not isinstance(context, str) or context not in ("frozen", "updated"):
             raise ValueError(f'context must be "frozen" or "updated", got {shown(context)}')
         check_size(vit.dim * (n + 2) + n + sum(p.numel() for p in vit.parameters()))
@@ -235,6 +240,18 @@ class MP3(nn.Module, SavedModel):
         else:
             x = self.vit.transformer(x, num_context=context.shape[1])
         return self.mlp_head(x)
+
+
+def one_patch(vit: ViT) -> str:
+    """What is wrong with a patch as large as the image, and the patch sizes that work."""
+    height, width = vit.image_size
+    sides = range(1, min(height, width) + 1)
+    smaller = [p for p in sides if height % p == width % p == 0 and (p, p) != (height, width)]
+    fix = f"choose a patch_size of {' or '.join(map(str, smaller[-5:]))}" if smaller else "choose larger images"
+    return (
+        f"patch_size {vit.patch_size} makes one patch of images of {height} x {width} pixels, which has no other "
+        f"position to be told from: {fix}"
+    )
 
 
 def take(tokens: Tensor, indices: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
 
+from ..arguments import shown
 from ..paths import expanded
 
-# PyTorch and safetensors have errors of their own for a full disk.
-WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
+COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
 
 # PyTorch and safetensors have errors of their own for a full disk.
 WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
@@ -49,7 +49,14 @@ class SavedModel(PyTorchModelHubMixin):
         return config
 
     def save_pretrained(self, save_directory: str | Path, *, config: dict | None = None, **options):
-        """Write ``config.json``, ``model.safetensors`` and a model card; ``options`` are those of the hub mixin."""
+        """Write ``config.json``, ``model.safetensors`` and a model card; ``options`` are those of the hub mixin.
+
+        Raises:
+            ValueError: for weights without values (on the meta device).
+        """
+        if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
+            raise ValueError(f"the weights have no values to save, got {name} on the meta device")
+        save_directory = expanded(save_directory)
         return super().save_pretrained(save_directory, config=config or self.config, **options)
 
     @classmethod
@@ -121,11 +128,14 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
         raise ValueError(f"{folder / 'config.json'} holds values that make no model ({error})") from None
     try:
         with safe_open(folder / "model.safetensors", "pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            stored = list(file.keys())
+            slices = {name.replace(COMPILED, ""): file.get_slice(name) for name in stored}
             shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
             dtypes = {name: part.get_dtype() for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
         raise ValueError(does_not_fit(folder, " ".join(str(error).split())[:200])) from None
+    if len(slices) < len(stored):
+        raise ValueError(does_not_fit(folder, f"some weights are there twice, with and without {COMPILED} in the name"))
     for name in sorted({*expected, *shapes}):
         if expected.get(name) != shapes.get(name):
             reason = f"{name} should be {expected.get(name)} and is {shapes.get(name)}"
@@ -157,8 +167,11 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
 
     Raises:
         OSError: if they cannot be written, for example because the disk is full.
+        ValueError: for something else than a path and a model of this library.
     """
     folder = expanded(folder)
+    if not hasattr(model, "save_pretrained"):
+        raise ValueError(f"save_model takes an MP3 or a ViT, got {shown(model)}")
     beside = folder / ".model"
     try:
         shutil.rmtree(beside, ignore_errors=True)  # left by a killed run

@@ -11,17 +11,17 @@ from einops import rearrange
 from einops.layers.torch import Rearrange
 from torch import Tensor, nn
 
-from ..arguments import as_pair, is_finite, not_finite, share, shown, truth, whole
+from ..arguments import as_pair, check_dense, is_finite, not_finite, share, shown, truth, whole
 from .attention import (
     MAX_DEPTH,
     Transformer,
     attention_parameters,
-    check_dtype,
+    check_like,
     check_size,
     feed_forward_parameters,
 )
 from .posemb import posemb_sincos_2d
-from .saving import SavedModel
+from .saving import COMPILED, SavedModel
 
 
 class Features(NamedTuple):
@@ -171,6 +171,7 @@ class ViT(nn.Module, SavedModel):
         """Raise ``ValueError`` for images that this model cannot take; see ``embed``."""
         if not isinstance(images, Tensor):
             raise ValueError(f"images must be a torch tensor (b, {self.channels}, H, W), got {shown(images)}")
+        check_dense("images", images, meta=True)
         if images.ndim != 4 or images.shape[1] != self.channels:
             channels_last = images.ndim == 4 and images.shape[3] == self.channels
             hint = ", which looks like (b, H, W, c): permute(0, 3, 1, 2)" if channels_last else ""
@@ -181,7 +182,7 @@ class ViT(nn.Module, SavedModel):
         if not height or not width or height % self.patch_size[0] or width % self.patch_size[1]:
             raise ValueError(f"patch_size {self.patch_size} does not divide the images' size {(height, width)}")
         if (weight := next(self.to_patch_embedding.parameters(), None)) is not None:
-            check_dtype(images, weight, "images")
+            check_like(images, weight, "images")
         if torch.compiler.is_compiling():
             return
         if not len(images):
@@ -192,12 +193,14 @@ class ViT(nn.Module, SavedModel):
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raise ``ValueError`` if a weight is not finite: what such a model gives means nothing.
+    """Raise ``ValueError`` if a weight is not finite or has no value: what such a model gives means nothing.
 
     Its output alone does not tell: attention on a CPU gives finite numbers for some weights that are not.
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return
+    if name := next((name for name, p in model.named_parameters() if p.is_meta), None):
+        raise ValueError(f"the weights of the model have no values ({name} is on the meta device): load or make them")
     sums = [p.detach().sum(dtype=torch.float32) for p in model.parameters()]  # not finite if a weight is not
     if not sums or is_finite(torch.stack([total.to(sums[0].device) for total in sums])):
         return
@@ -220,10 +223,9 @@ def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
 
 
 def without_compiled_prefix(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Rename the weights of a model that was in ``torch.compile``: their names begin with ``_orig_mod.``."""
-    wrapped = f"{prefix}_orig_mod."
-    for name in [name for name in state_dict if name.startswith(wrapped)]:
-        state_dict[prefix + name.removeprefix(wrapped)] = state_dict.pop(name)
+    """Rename the weights of a model that was in ``torch.compile``, whole or in parts."""
+    for name in [name for name in state_dict if name.startswith(prefix) and COMPILED in name]:
+        state_dict[prefix + name.removeprefix(prefix).replace(COMPILED, "")] = state_dict.pop(name)
 
 
 def as_int_or_list(size: tuple[int, int]) -> int | list[int]:

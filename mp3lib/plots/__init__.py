@@ -1,7 +1,8 @@
 """Figures. Each function takes arrays and returns a matplotlib `Figure`.
 
 ``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
-image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars and matrices. ``theme`` holds colours and style,
+image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points.
+``schematics`` draws the way of the data through a model. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, and ``patches`` the conversion of images and the cutting into patches.
 
 All figures follow the same rules. The caller's title states the finding. Hidden patches are hatched grey. The query
@@ -11,10 +12,11 @@ nested lists. No function runs a model, and no function shows a figure as a side
 """
 
 from .attention import attention_by_layer, attention_over_image, heat_over_image
-from .charts import bars, curves, matrix
+from .charts import bars, curves, matrix, scatter
 from .images import heat_maps, image_grid, mask_strip, patch_grid
 from .jigsaw import jigsaw_boards, jigsaw_step, predicted_positions
 from .patches import reassemble, to_picture
+from .schematics import attention_schematic, mp3_schematic, vit_schematic
 from .theme import (
     BLUE,
     GREEN,
@@ -24,6 +26,7 @@ from .theme import (
     MUTED,
     ORANGE,
     PALE,
+    PAPER,
     PURPLE,
     SKY,
     VERMILION,
@@ -41,12 +44,14 @@ __all__ = [
     "MUTED",
     "ORANGE",
     "PALE",
+    "PAPER",
     "PURPLE",
     "SKY",
     "VERMILION",
     "Picture",
     "attention_by_layer",
     "attention_over_image",
+    "attention_schematic",
     "bars",
     "curves",
     "figure",
@@ -57,9 +62,12 @@ __all__ = [
     "jigsaw_step",
     "mask_strip",
     "matrix",
+    "mp3_schematic",
     "patch_grid",
     "predicted_positions",
     "reassemble",
+    "scatter",
     "style",
     "to_picture",
+    "vit_schematic",
 ]

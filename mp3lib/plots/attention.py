@@ -12,16 +12,18 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
 
-from .patches import check_indices, check_texts, cut, fade, join_patches, to_numpy, to_picture, to_pictures
-from .sheet import Sheet, draw_grid, outline, paint
+from ..luma import LUMA
+from .patches import check_indices, check_texts, cut, join_patches, to_numpy, to_picture, to_pictures
+from .sheet import Sheet, draw_grid, outline, paint, row_length
 from .theme import CLEAR_TO_BLUE, GREY_TO_BLUE, INK, VERMILION, styled
 
 
 @styled
 def attention_over_image(
     image: ArrayLike, patch_size, weights: ArrayLike, context: ArrayLike, query: int,
-    titles: Sequence[str] | None = None, title: str | None = None, columns: int = 5, vmax: float | None = None,
-    size: float = 1.6, result: ArrayLike | None = None,
+    titles: Sequence[str] | None = None, title: str | None = None, columns: int | None = None,
+    vmax: float | None = None,
+    size: float | None = None, result: ArrayLike | None = None,
 ) -> Figure:  # fmt: skip
     """The attention of one query patch: the image, then for each head its attention weights in blue on a grey copy.
 
@@ -31,9 +33,9 @@ def attention_over_image(
     context: (k,) patch indices; all other patches are hatched.
     query: index of the query patch. It is outlined, and never hatched, because its own pixels are an input.
     titles: h texts, one for each head.
-    columns: pictures in a row, at most.
+    columns: pictures in a row, at most; by default few enough to show large pictures.
     vmax: end of the colour range; by default the largest weight.
-    size: inches of the longer side of each picture.
+    size: inches of the longer side of each picture; by default as large as fits a page.
     result: a further image of the same size, drawn last. `titles` then needs h + 1 texts.
     The orange line in the colour bar is 1/k, the weight of uniform attention.
     Raises ValueError for shapes that do not fit, and for indices out of range.
@@ -49,9 +51,11 @@ def attention_over_image(
     titles = ["the picture", *check_texts(titles, heads + len(results))]
     top, hidden = float(vmax or weights.max() or 1), np.ones(n, bool)
     hidden[context] = hidden[query] = False
-    sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, right=0.7)
+    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
+    columns = row_length(len(titles), columns, size, 5)
+    sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, bar=label)
     # the image first, then a grey copy with a heat map for each head, then the result
-    pictures = [picture] + [join_patches(fade(patches), rows, cols)] * heads + results
+    pictures = [picture] + [join_patches(dim(patches), rows, cols)] * heads + results
     for i, (drawn, box) in enumerate(zip(pictures, sheet.boxes, strict=True)):
         sheet.picture(drawn, box)
         if 1 <= i <= heads:
@@ -61,16 +65,17 @@ def attention_over_image(
     cells = sheet.cells(rows, cols)
     draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])  # nothing is hatched in the result
     outline(sheet.ax, cells[:, query])
-    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
-    sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
+    sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig
 
 
 @styled
 def heat_over_image(
     image: ArrayLike, patch_size, heats: ArrayLike, marks: ArrayLike | None = None, guesses: ArrayLike | None = None,
-    context: ArrayLike | None = None, titles: Sequence[str] | None = None, title: str | None = None, columns: int = 6,
-    vmax: float | None = None, label: str = "", level: float | None = None, numbers: bool = False, size: float = 1.3,
+    context: ArrayLike | None = None, titles: Sequence[str] | None = None, title: str | None = None,
+    columns: int | None = None,
+    vmax: float | None = None, label: str = "", level: float | None = None, numbers: bool = False,
+    size: float | None = None,
 ) -> Figure:  # fmt: skip
     """One number for each patch, in blue over a grey copy of the image: probabilities, rollouts, confidences.
 
@@ -87,7 +92,7 @@ def heat_over_image(
     same when a slider moves.
     label: of the colour bar; level: a value to mark in it, such as chance.
     numbers: write each number in per cent, unless the patches are too small for readable digits.
-    size: inches of the longer side of each picture.
+    size: inches of the longer side of each picture; by default as large as fits a page.
     Raises ValueError for shapes that do not fit, and for indices out of range.
     """
     many = isinstance(image, (list, tuple)) or to_numpy(image).ndim == 4
@@ -103,13 +108,13 @@ def heat_over_image(
     guesses = None if guesses is None else check_indices(guesses, n, "guesses", length=m)
     texts = [""] * m if titles is None else check_texts(titles, m)
     first = len(pictures)  # the index of the first heat map in the sheet
-    sheet = Sheet(first + m, pictures[0].shape, m if many else columns,
-                  texts + [""] * m if many else ["the picture", *texts], title, size, right=0.7)  # fmt: skip
+    sheet = Sheet(first + m, pictures[0].shape, m if many else row_length(1 + m, columns, size, 6),
+                  texts + [""] * m if many else ["the picture", *texts], title, size, bar=label)  # fmt: skip
     for (patches, _), box in zip(cuts, sheet.boxes, strict=False):
         sheet.picture(join_patches(patches, rows, cols), box)
     top = float(vmax or np.nanmax(heats, initial=0) or 1)
     for i, box in enumerate(sheet.boxes[first:]):
-        sheet.picture(join_patches(faint(cuts[i if many else 0][0]), rows, cols), box)
+        sheet.picture(join_patches(dim(cuts[i if many else 0][0]), rows, cols), box)
         paint(sheet.ax, heats[i].reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
     # hatch the patches outside the context in the images, except marked ones
     cells, hidden = sheet.cells(rows, cols), np.zeros((first + m, n), bool)
@@ -124,7 +129,7 @@ def heat_over_image(
     draw_grid(sheet.ax, cells, hidden)
     if numbers:
         centres = cells[..., :2] + cells[..., 2:] / 2
-        write_percents(sheet, centres[first:], heats, top, cells[0, 0, 2])
+        write_percents(sheet, centres[first:], heats, cells[0, 0, 2])
     if marks is not None:
         outline(sheet.ax, cells[:first][np.arange(m) if many else np.zeros(m, int), marks])
         outline(sheet.ax, cells[first + np.arange(m), marks])
@@ -132,27 +137,24 @@ def heat_over_image(
         # the dot lies in the upper right corner of its patch, at (0.82, 0.2) of its width and height
         spots = cells[first + np.arange(m), guesses] @ np.array([[1, 0], [0, 1], [0.82, 0], [0, 0.2]])
         sheet.ax.plot(*spots.T, "o", markersize=min(6, 30 * cells[0, 0, 2]), color=VERMILION, markeredgecolor="white")
-    sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=level)
+    sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=level)
     return sheet.fig
 
 
-def write_percents(sheet, centres, heats, top, width):
-    """Write each number in per cent, in white where the blue is dark. Patches too small for readable digits get none.
+def write_percents(sheet, centres, heats, width):
+    """Write each number in per cent, in white with a dark edge. Patches too small for readable digits get none.
 
-    centres: (m, n, 2), x and y in inches; heats: (m, n); top: end of the colour range; width: inches of a patch.
+    centres: (m, n, 2), x and y in inches; heats: (m, n); width: inches of a patch.
     """
-    points = min(9, 24 * width)
-    if points < 5:
-        return
-    glyphs = {INK: [], "white": []}
+    points, glyphs = min(9.5, 24 * width), []
     for spot, heat in zip(centres.reshape(-1, 2), heats.ravel(), strict=True):
-        if np.isfinite(heat):
+        if np.isfinite(heat) and points >= 5:
             digits = number_path(f"{100 * heat:.0f}")
-            placed = Path(digits.vertices * [points, -points] / 72 + spot, digits.codes)  # the y axis points down
-            glyphs["white" if heat > 0.55 * top else INK].append(placed)
-    for color, paths in glyphs.items():
-        if paths:
-            sheet.ax.add_artist(PathPatch(Path.make_compound_path(*paths), facecolor=color, linewidth=0))
+            glyphs.append(Path(digits.vertices * [points, -points] / 72 + spot, digits.codes))  # the y axis points down
+    if glyphs:
+        path = Path.make_compound_path(*glyphs)
+        sheet.ax.add_artist(PathPatch(path, facecolor="none", edgecolor=INK, linewidth=2))
+        sheet.ax.add_artist(PathPatch(path, facecolor="white", linewidth=0))
 
 
 @functools.cache
@@ -166,15 +168,19 @@ def number_path(text: str) -> Path:
     return Path(path.vertices - (low + high) / 2, path.codes)
 
 
-def faint(patches):
-    """`fade` in steps of 16 grey levels: the picture distracts less from the heat map, and its PNG is smaller."""
-    return fade(patches) // 16 * 16 + 8
+def dim(patches):
+    """Patches in middle greys, in 16 steps, to draw a heat map over. uint8, same shape.
+
+    All of them are darker than the light grey of hidden patches: little attention does not look like a hidden patch.
+    """
+    grey = 75 + 0.4 * patches @ np.array(LUMA)
+    return np.repeat((grey[..., None] // 8 * 8 + 4), 3, -1).astype(np.uint8)
 
 
 @styled
 def attention_by_layer(
     image: ArrayLike, patch_size, weights: ArrayLike, context: ArrayLike, query: int, rollout: ArrayLike | None = None,
-    title: str | None = None, vmax: float | None = None, size: float = 1.15,
+    title: str | None = None, vmax: float | None = None, size: float | None = None,
 ) -> Figure:  # fmt: skip
     """The attention of one query patch in every layer (columns) and head (rows), and its attention rollout.
 
@@ -187,7 +193,7 @@ def attention_by_layer(
     the largest share of a context patch other than the query. The query's share of itself is left blank, because it is
     large by definition.
     vmax: end of the colour range of attention; by default the largest weight.
-    size: inches of the longer side of each picture.
+    size: inches of the longer side of each picture; by default as large as fits a page.
     The orange line in the colour bar is 1/k, the weight of uniform attention.
     Raises ValueError for shapes that do not fit, and for indices out of range.
     """
@@ -211,8 +217,10 @@ def attention_by_layer(
     titles = [[f"layer {i + 1}, head {j + 1}" if j < heads else "" for i in range(depth)] for j in range(sheet_rows)]
     left = ["the picture", "" if rollout is None else f"rollout, to {end:.2f}"] + [""] * sheet_rows
     texts = [text for j in range(sheet_rows) for text in (left[j], *titles[j])]
-    sheet = Sheet(sheet_rows * (depth + 1), picture.shape, depth + 1, texts, title, size, right=0.7)
-    top, grey = float(vmax or weights.max() or 1), join_patches(faint(patches), rows, cols)
+    top = float(vmax or weights.max() or 1)
+    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
+    sheet = Sheet(sheet_rows * (depth + 1), picture.shape, depth + 1, texts, title, size, bar=label)
+    grey = join_patches(dim(patches), rows, cols)
     used, hidden = [], np.ones(n, bool)
     hidden[context] = hidden[query] = False
     for index, box in enumerate(sheet.boxes):
@@ -231,6 +239,5 @@ def attention_by_layer(
     cells = sheet.cells(rows, cols)[used]
     draw_grid(sheet.ax, cells, np.broadcast_to(hidden, cells.shape[:2]))
     outline(sheet.ax, cells[:, query])
-    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
-    sheet.colorbar(label, {"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
+    sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig

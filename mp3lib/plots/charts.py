@@ -1,26 +1,29 @@
-"""Figures of numbers: matrices, curves and bars."""
+"""Figures of numbers: matrices, curves, bars and points."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from ..luma import LUMA
-from .patches import check_texts, to_numpy
+from .patches import check_indices, check_texts, to_numpy
 from .sheet import Sheet, color_range, paint
-from .theme import BLUE, INK, MUTED, figure, inches_of, styled
+from .theme import BLUE, HATCH, INK, MUTED, PAPER, WIDTH, figure, inches_of, readable, styled, wrap
+
+# the dashes of horizontal and vertical lines, in order: dashed, dotted, dash and dot
+DASHES = [(0, (5, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2))]
 
 
 @styled
 def matrix(
     values: ArrayLike, title: str | None = None, xlabel: str = "", ylabel: str = "", vmin: float | None = None,
     vmax: float | None = None, cmap=None, annotate: bool = False, row_labels: Sequence | None = None,
-    col_labels: Sequence | None = None, label: str = "", size: float = 3.2, fmt: str = "{:.2f}",
+    col_labels: Sequence | None = None, label: str = "", size: float | None = None, fmt: str = "{:.2f}",
 ) -> Figure:  # fmt: skip
     """A matrix as an image with labelled rows and columns: attention, similarities, confusion matrices.
 
@@ -30,7 +33,7 @@ def matrix(
     annotate: write each value, formatted with `fmt`, into its cell; for small matrices.
     row_labels, col_labels: one text for each row or column; by default their indices.
     label: of the colour bar.
-    size: inches of the longer side of the matrix.
+    size: inches of the longer side of the matrix; by default as large as fits a page.
     Raises ValueError for another shape, or another number of labels.
     """
     values = to_numpy(values).astype(float)
@@ -41,11 +44,20 @@ def matrix(
         check_texts(range(count) if texts is None else texts, count)
         for texts, count in ((row_labels, rows), (col_labels, cols))
     ]
+    size = float(np.clip(0.5 * max(rows, cols), 3.0, 4.4)) if size is None else size
+    cell = size / max(rows, cols)
+    # Labels of the columns are rotated where they are wider than a column. Long labels get several lines.
+    rotated = col_labels is not None and max(inches_of(text, 8.5) for text in labels[1]) > 0.95 * cell
+    labels = [[wrap(text, 2.0, 8.5) for text in texts] for texts in labels]
+    xlabel, ylabel = wrap(xlabel, max(size * cols / max(rows, cols), 2.2), 9), wrap(ylabel, max(cell * rows, 1.5), 9)
     # the longest label of the rows, and of the columns, decides how much space the labels need
-    widths, cell = [max(inches_of(text, 8.5) for text in texts) for texts in labels], size / max(rows, cols)
-    rotated = col_labels is not None and widths[1] > 0.95 * cell
-    left, bottom = widths[0] + 0.1 + 0.2 * bool(ylabel), (widths[1] if rotated else 0.16) + 0.05 + 0.18 * bool(xlabel)
-    sheet = Sheet(1, (rows, cols), 1, None, title, size, left=left, right=0.7, bottom=bottom)
+    widths = [max(inches_of(text, 8.5) for text in texts) for texts in labels]
+    left = widths[0] + 0.1 + lines_high(ylabel)
+    bottom = (widths[1] if rotated else 0.16) + 0.05 + lines_high(xlabel)
+    # a label longer than the matrix needs room on both sides of its middle
+    beyond = max(inches_of(xlabel, 9) - cell * cols, 0) / 2 if xlabel else 0.0
+    left = max(left, beyond)
+    sheet = Sheet(1, (rows, cols), 1, None, title, size, left=left, bottom=bottom, bar=label)
     ax, (x, y, w, h) = sheet.ax, sheet.boxes[0]
     image = paint(ax, values, (x, y, w, h), **colors)
     font = {"fontsize": 8.5, "rotation_mode": "anchor"}
@@ -64,8 +76,13 @@ def matrix(
         dark = np.dot(image.cmap(image.norm(values[r, c]))[:3], LUMA) < 0.55
         ax.text(x + (c + 0.5) * w / cols, y + (r + 0.5) * h / rows, fmt.format(values[r, c]), ha="center", va="center",
                 color="white" if dark else INK, fontsize=min(9, w / cols * 22))  # fmt: skip
-    sheet.colorbar(label, colors)
+    sheet.colorbar(colors)
     return sheet.fig
+
+
+def lines_high(text):
+    """Inches that the lines of a label of an axis need, 0 for an empty text."""
+    return (0.05 + 0.15 * (text.count("\n") + 1)) if text else 0.0
 
 
 def tick_step(count):
@@ -76,21 +93,21 @@ def tick_step(count):
 @styled
 def curves(
     series: Mapping[str, tuple], xlabel: str = "", ylabel: str = "", title: str | None = None,
-    levels: Mapping[str, float] | None = None, logy: bool = False, ylim=None, width: float = 6.5, height: float = 3.2,
+    levels: Mapping[str, float] | None = None, logy: bool = False, ylim=None, width: float = WIDTH, height: float = 3.8,
     colors: Mapping[str, str] | None = None,
 ) -> Figure:  # fmt: skip
     """Line plots. Each name stands to the right of its line; a line that ends in the left half is named above its end.
 
     series: name -> (x, y). x is (points,). y is (points,), or (seeds, points): then the line is the mean over seeds, in
     a band from the lowest to the highest value.
-    levels: name -> y of a horizontal dashed line, such as chance.
+    levels: name -> y of a horizontal line, such as chance: the first is dashed, the second dotted.
     logy: logarithmic y axis; ylim: (low, high).
     width, height: inches.
     colors: name -> colour, for series and levels. By default series use the palette in order, and levels are grey.
     Raises ValueError if x and y differ in length.
     """
     fig, ax = figure(width, height, title=title)
-    ends, colors = [], colors or {}
+    ends, colors, room = [], colors or {}, 0.24 * width  # room: inches for the names at the right
     last = max((float(np.max(to_numpy(x))) for x, _ in series.values() if len(x)), default=0.0)
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = to_numpy(x), np.atleast_2d(to_numpy(y))
@@ -102,67 +119,151 @@ def curves(
             ax.fill_between(x, y.min(0), y.max(0), color=line.get_color(), alpha=0.18, linewidth=0)
         if len(x) and x[-1] < 0.5 * last:
             at = (float(x[-1]), float(y.mean(0)[-1]))
-            ax.annotate(name, at, (0, 11), textcoords="offset points", ha="center", color=darker(line.get_color()))
+            ax.annotate(name, at, (0, 11), textcoords="offset points", ha="center", color=readable(line.get_color()))
         else:
             ends.append((float(y.mean(0)[-1]), name, line.get_color()))
-    for name, level in (levels or {}).items():
+    for (name, level), dashes in zip((levels or {}).items(), itertools.cycle(DASHES), strict=False):
         color = colors.get(name, MUTED)
-        ax.axhline(level, color=color, linestyle=(0, (4, 3)), linewidth=1.2)
+        ax.axhline(level, color=color, linestyle=dashes, linewidth=1.6)
         ends.append((float(level), name, color))
     if all(to_numpy(x).dtype.kind in "iu" for x, _ in series.values()):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.02)
-    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if logy else "linear", ylim=ylim)
-    # Place the names at the right, in fractions of the axes: first push them up, until each is a line's height above
-    # the one below it, then push those that are above the top down again.
-    to_axes, step = ax.transData + ax.transAxes.inverted(), 0.18 / max(height - 0.9, 0.5)
-    ends = sorted((float(np.clip(to_axes.transform((0, y))[1], 0, 1)), name, color) for y, name, color in ends)
-    spots = [spot for spot, _, _ in ends]
+    ax.set(xlabel=wrap(xlabel, width - room - 1, 9), ylabel=wrap(ylabel, height - 1, 9))
+    ax.set(yscale="log" if logy else "linear", ylim=ylim)
+    # Place the names at the right, in fractions of the axes. `highs` are the heights of their lines of text. First push
+    # the names up, until each is above the one below it, then push those that are above the top down again.
+    to_axes, line_high = ax.transData + ax.transAxes.inverted(), 0.17 / max(height - 0.9, 0.5)
+    ends = sorted((float(np.clip(to_axes.transform((0, y))[1], 0, 1)), wrap(n, room, 9), color) for y, n, color in ends)
+    spots, highs = [spot for spot, _, _ in ends], [line_high * (text.count("\n") + 1) for _, text, _ in ends]
     for i in range(1, len(spots)):
-        spots[i] = max(spots[i], spots[i - 1] + step)
+        spots[i] = max(spots[i], spots[i - 1] + (highs[i - 1] + highs[i]) / 2)
+    top = 1 + line_high / 2
     for i in reversed(range(len(spots))):
-        spots[i] = min(spots[i], 1 - (len(spots) - 1 - i) * step)
+        spots[i] = min(spots[i], top - highs[i] / 2)
+        top = spots[i] - highs[i] / 2
     for spot, (_, name, color) in zip(spots, ends, strict=True):
         at = dict(xycoords="axes fraction", textcoords="offset points", va="center")
-        ax.annotate(name, (1, spot), (5, 0), color=darker(color), **at)
+        ax.annotate(name, (1, spot), (5, 0), color=readable(color), **at)
     return fig
-
-
-def darker(color: str) -> np.ndarray:
-    """A darker tone of a colour, as RGB in [0, 1], for text: letters are thinner than lines."""
-    return np.multiply(to_rgb(color), 0.75)
 
 
 @styled
 def bars(
     values: Mapping, label: str = "", title: str | None = None, levels: Mapping[str, float] | None = None,
-    highlight: Collection[str] = (), fmt: str = "{:.2f}", xlim=None, width: float = 6.5,
+    highlight: Collection[str] = (), fmt: str = "{:.2f}", xlim=None, width: float = WIDTH,
 ) -> Figure:  # fmt: skip
     """Horizontal bars with their values.
 
     values: name -> a number, or several numbers (seeds): then the bar is their mean, and a dot shows each number.
     label: of the value axis, with its unit.
-    levels: name -> value of a vertical dashed line, such as chance.
+    levels: name -> value of a vertical line, such as chance: the first is dashed, the second dotted.
     highlight: a name or names of blue bars; the others are grey. By default all bars are blue.
     fmt: format of the written values; xlim: (low, high); width: inches.
     """
     runs = {name: np.atleast_1d(to_numpy(several).astype(float)) for name, several in values.items()}
     highlight = {highlight} if isinstance(highlight, str) else set(highlight) or set(runs)
-    fig, ax = figure(width, 0.34 * len(runs) + (0.75 if title else 0.5) + (0.2 if levels else 0), title=title)
+    names = [wrap(name, 0.32 * width, 9) for name in runs]
+    lines = sum(max(1, 0.55 * (name.count("\n") + 1)) for name in names)
+    titled = 0.18 * (wrap(title, width - 0.2, 10.5, "bold").count("\n") + 1) + 0.1 if title else 0
+    fig, ax = figure(width, max(0.36 * lines + 0.55 + titled + 0.2 * bool(levels), 1.6), title=title)
     for i, (name, run) in enumerate(runs.items()):
-        ax.barh(i, run.mean(), color=BLUE if name in highlight else "#b5b5b5", height=0.68)
+        ax.barh(i, run.mean(), color=BLUE if name in highlight else "#a9a7a2", height=0.68)
         if len(run) > 1:
             ax.plot(run, np.full(len(run), i), "o", markersize=4, color="white", markeredgecolor=INK)
         ax.annotate(fmt.format(run.mean()), (max(run.max(), 0), i), (6, 0), textcoords="offset points", va="center")
-    for name, level in (levels or {}).items():
-        ax.axvline(level, color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
-        ax.annotate(name, (level, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
-                    ha="center", va="bottom", color=MUTED)  # fmt: skip
-    ax.set_yticks(range(len(runs)), list(runs), color=INK)
+    for (name, level), dashes in zip((levels or {}).items(), itertools.cycle(DASHES), strict=False):
+        ax.axvline(level, color=INK, linestyle=dashes, linewidth=1.4)
+        ax.annotate(wrap(name, 0.3 * width, 9), (level, 1), (0, 2), xycoords=("data", "axes fraction"),
+                    textcoords="offset points", ha="center", va="bottom", color=MUTED)  # fmt: skip
+    ax.set_yticks(range(len(runs)), names, color=INK)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.12, y=0.03)
     ax.invert_yaxis()
-    ax.set(xlabel=label, xlim=xlim)
+    ax.set(xlabel=wrap(label, 0.6 * width, 9), xlim=xlim)
     return fig
+
+
+@styled
+def scatter(
+    x: ArrayLike, y: ArrayLike, labels: Sequence[str] | None = None, groups: Sequence[str] | None = None,
+    xlabel: str = "", ylabel: str = "", title: str | None = None, links: Sequence[Sequence[int]] = (), xlim=None,
+    ylim=None, width: float = WIDTH, height: float = 4.6,
+) -> Figure:  # fmt: skip
+    """A point for each model, with its label beside it: for example puzzles solved against accuracy of a probe.
+
+    x, y: (m,) finite numbers.
+    labels: m texts; an empty text writes nothing. Labels are placed where they cover no point and no other label.
+    groups: m names, one for each point. Points of a group have the same colour and the same shape, and a legend above
+    the axes names them. By default there is one group.
+    links: sequences of indices of points; arrows lead from each point to the next, for example over the epochs.
+    xlim, ylim: (low, high); width, height: inches.
+    Raises ValueError for arrays that do not fit, for numbers that are not finite, and for an index out of range.
+    """
+    x, y = (to_numpy(values).astype(float).ravel() for values in (x, y))
+    if not len(x) or len(x) != len(y):
+        raise ValueError(f"x has {len(x)} numbers and y has {len(y)}; expected as many, and at least one")
+    for name, values in (("x", x), ("y", y)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds {values[~np.isfinite(values)][0]}; expected finite numbers")
+    labels = [""] * len(x) if labels is None else check_texts(labels, len(x))
+    groups = [""] * len(x) if groups is None else check_texts(groups, len(x))
+    links = [check_indices(link, len(x), "links") for link in links]
+    names = list(dict.fromkeys(groups))
+    titled = 0.18 * (wrap(title, width - 0.2, 10.5, "bold").count("\n") + 1) + 0.12 if title else 0.1
+    xlabel, ylabel = wrap(xlabel, width - 1.2, 9), wrap(ylabel, height - 1, 9)
+    margins = (0.55 + lines_high(ylabel), 0.25, 0.35 + lines_high(xlabel), titled + 0.32 * (names != [""]))
+    fig, ax = figure(width, height, title=title, margins=margins)
+    for i, name in enumerate(names):
+        chosen = [j for j, group in enumerate(groups) if group == name]
+        ax.plot(x[chosen], y[chosen], "osD^vPX"[i % 7], markersize=8, markeredgecolor=PAPER, label=name, zorder=3)
+    ax.margins(0.12)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=xlim, ylim=ylim)
+    for link in links:
+        for start, stop in zip(link, link[1:], strict=False):
+            arrow = dict(arrowstyle="-|>", color=HATCH, linewidth=1.4, shrinkA=6, shrinkB=6)
+            ax.annotate("", (x[stop], y[stop]), (x[start], y[start]), arrowprops=arrow)
+    if names != [""]:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=len(names), handletextpad=0.2)
+    # where the points and the middles of the arrows are, in inches
+    to_inches = ax.transData + fig.dpi_scale_trans.inverted()
+    spots = to_inches.transform(np.stack([x, y], 1))
+    pairs = [pair for link in links for pair in zip(link, link[1:], strict=False)]
+    on_arrows = [spots[a] + t * (spots[b] - spots[a]) for a, b in pairs for t in np.linspace(0.1, 0.9, 9)]
+    frame = ax.get_window_extent().transformed(fig.dpi_scale_trans.inverted()).extents
+    for i, spot in enumerate(place_labels(labels, spots, on_arrows, frame)):
+        color = ax.lines[names.index(groups[i])].get_color()
+        ax.annotate(wrap(labels[i], 1.6, 8.5), spot, xycoords=fig.dpi_scale_trans, ha="center", va="center",
+                    fontsize=8.5, color=readable(color))  # fmt: skip
+    return fig
+
+
+def place_labels(labels, spots, others, frame):
+    """The centre of each label, in inches: near its point, where it covers the least of everything else.
+
+    labels: m texts; spots: (m, 2) points; others: further spots (x, y) to keep free; frame: the edges to stay in.
+    """
+    taken = [np.array([*spot - 0.07, *spot + 0.07]) for spot in spots]
+    taken += [np.array([*spot - 0.02, *spot + 0.02]) for spot in others]
+    centres = []
+    for label, spot in zip(labels, spots, strict=True):
+        text = wrap(label, 1.6, 8.5)
+        half = np.array([inches_of(text, 8.5) / 2, 0.075 * (text.count("\n") + 1)]) if label else np.zeros(2)
+        best, least = spot, np.inf
+        for distance in (0.1, 0.2, 0.35, 0.5):
+            for direction in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+                centre = spot + np.array(direction) * (half + distance)
+                box = np.array([*centre - half, *centre + half])
+                outside = np.maximum(frame[:2] - box[:2], 0).sum() + np.maximum(box[2:] - frame[2:], 0).sum()
+                covered = sum(
+                    np.prod(np.maximum(np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2]), 0)) for b in taken
+                )
+                cost = 10 * outside + 10 * covered + 0.05 * distance
+                if cost < least:
+                    best, least = centre, cost
+        centres.append(best)
+        if label:
+            taken.append(np.array([*best - half, *best + half]))
+    return centres

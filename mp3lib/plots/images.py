@@ -9,27 +9,28 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .patches import check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
-from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint
-from .theme import DPI, HATCH, inches_of, styled
+from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint, row_length
+from .theme import HATCH, inches_of, styled
 
 
 @styled
 def image_grid(
     images: ArrayLike,
     titles: Sequence[str] | None = None,
-    columns: int = 8,
+    columns: int | None = None,
     title: str | None = None,
-    size: float = 1.0,
+    size: float | None = None,
 ) -> Figure:
     """Images side by side.
 
     images: (b, 3, H, W), or a list of images of one size; see `to_picture`.
     titles: b texts, one above each image; columns: images in a row, at most.
-    size: inches of the longer side of each image.
+    By default up to 6 images stand in rows of 3, and more images in rows of up to 8.
+    size: inches of the longer side of each image; by default as large as fits a page.
     Raises ValueError for images of different sizes, and for another number of titles.
     """
     pictures = to_pictures(images)
-    sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size)
+    sheet = Sheet(len(pictures), pictures[0].shape, row_length(len(pictures), columns, size, 8), titles, title, size)
     for picture, box in zip(pictures, sheet.boxes, strict=True):
         sheet.picture(picture, box)
     return sheet.fig
@@ -38,7 +39,7 @@ def image_grid(
 @styled
 def patch_grid(
     image: ArrayLike, patch_size, hidden=None, numbers: bool = False, title: str | None = None, mark: int | None = None,
-    ax=None, size: float = 2.6,
+    ax=None, size: float | None = None,
 ) -> Figure:  # fmt: skip
     """One image with the borders of its patches.
 
@@ -48,7 +49,7 @@ def patch_grid(
     numbers: write the index of each patch into it.
     mark: index of a patch to outline.
     ax: axes to draw on, in units of pixels of the image. By default a new figure is made.
-    size: inches of the longer side of a new figure's image.
+    size: inches of the longer side of a new figure's image; by default as large as fits a page.
     Returns the new figure, or the figure of `ax`. Raises ValueError if the patches do not divide the image, and for
     flags or an index that do not fit its patches.
     """
@@ -67,8 +68,8 @@ def patch_grid(
     draw_grid(ax, cells, None if hidden is None else check_flags(hidden, rows * cols))
     if numbers:
         # white digits on a dark box in the centre of each patch; `inch` is the inches of one unit of the axes
-        inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / DPI
-        points = min(10, 0.42 * 72 * (cells[0, 2:] * inch).min())
+        inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / ax.figure.dpi
+        points = min(12, 0.42 * 72 * (cells[0, 2:] * inch).min())
         centres = cells[:, :2] + cells[:, 2:] / 2
         label_size = inches_of("0" * len(str(rows * cols - 1)), points) + 0.07, points / 55
         boxes = np.hstack([centres - label_size / inch / 2, np.broadcast_to(label_size / inch, centres.shape)])
@@ -83,7 +84,7 @@ def patch_grid(
 @styled
 def mask_strip(
     images: ArrayLike, patch_size, hiddens: ArrayLike, titles: Sequence[str] | None = None, title: str | None = None,
-    size: float = 1.0,
+    size: float | None = None,
 ) -> Figure:  # fmt: skip
     """Images under several masks: one row for each image, one column for each mask.
 
@@ -92,7 +93,7 @@ def mask_strip(
     patch_size: int or (height, width) in pixels.
     hiddens: (c, n) bool, or (r, c, n) if each image has its own masks; hidden patches are hatched.
     titles: c texts, one above each column.
-    size: inches of the longer side of each image.
+    size: inches of the longer side of each image; by default as large as fits a page.
     Raises ValueError for masks of another shape.
     """
     pictures, hiddens = to_pictures(images), to_numpy(hiddens).astype(bool)
@@ -113,21 +114,21 @@ def mask_strip(
 
 @styled
 def heat_maps(
-    values: ArrayLike, titles: Sequence[str] | None = None, columns: int = 8, vmin: float | None = None,
+    values: ArrayLike, titles: Sequence[str] | None = None, columns: int | None = None, vmin: float | None = None,
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
-    size: float = 1.0, beside: float = 0.0,
+    size: float | None = None, beside: float = 0.0,
 ) -> Figure:  # fmt: skip
     """Heat maps side by side, with one colour range and one colour bar.
 
     values: (m, rows, cols) or (rows, cols); NaN is left blank.
-    titles: m texts, one above each map; columns: maps in a row, at most.
+    titles: m texts, one above each map; columns: maps in a row, at most; by default as in `image_grid`.
     vmin, vmax: ends of the colour range, by default those of the values. Pass both in a live figure, so that the range
     stays the same when a slider moves.
     cmap: by default viridis, or blue-white-red where vmin < 0 < vmax.
     label: of the colour bar.
     marks: m indices of cells to outline, one in each map.
     hidden: (m, rows * cols) bool; hidden cells are hatched.
-    size: inches of the longer side of each map.
+    size: inches of the longer side of each map; by default as large as fits a page.
     beside: inches kept free to the right of the colour bar, for your own axes (`fig.add_axes`).
     Raises ValueError for another shape, and for an index out of range.
     """
@@ -137,7 +138,7 @@ def heat_maps(
         raise ValueError(f"values has shape {values.shape}; expected (m, rows, cols)")
     m, rows, cols = values.shape
     colors = color_range(values, vmin, vmax, cmap)
-    sheet = Sheet(m, (rows, cols), columns, titles, title, size, right=0.7 + beside)
+    sheet = Sheet(m, (rows, cols), row_length(m, columns, size, 8), titles, title, size, right=beside, bar=label)
     draw_boxes(sheet.ax, sheet.boxes, HATCH, 1)
     for box, value in zip(sheet.boxes, values, strict=True):
         paint(sheet.ax, value, box, **colors)
@@ -147,5 +148,5 @@ def heat_maps(
     if marks is not None:
         marks = check_indices(marks, rows * cols, "marks", length=m)
         outline(sheet.ax, cells[np.arange(m), marks])
-    sheet.colorbar(label, colors)
+    sheet.colorbar(colors)
     return sheet.fig

@@ -28,7 +28,7 @@ def flags_of(name: str, flags, count: int, n: int) -> np.ndarray:
 @styled
 def jigsaw_boards(
     images, patch_size, titles: Sequence[str] | None = None, wrong=None, empty=None, columns: int = 3,
-    title: str | None = None, size: float = 1.9, beside: float = 0.0,
+    title: str | None = None, size: float | None = None, beside: float = 0.0,
 ) -> Figure:  # fmt: skip
     """Jigsaws side by side: wrong positions are framed, empty positions are hatched.
 
@@ -36,7 +36,7 @@ def jigsaw_boards(
     patch_size: int or (height, width) in pixels.
     titles: m texts, one above each jigsaw; columns: jigsaws in a row, at most.
     wrong, empty: (m, n) bool, one flag for each position.
-    size: inches of the longer side of each jigsaw.
+    size: inches of the longer side of each jigsaw; by default as large as fits a page.
     beside: inches kept free to the right of the jigsaws, for your own axes (`fig.add_axes`).
     Raises ValueError if a number of flags does not fit.
     """
@@ -58,7 +58,7 @@ def jigsaw_boards(
 @styled
 def predicted_positions(
     image: ArrayLike, patch_size, predicted: ArrayLike, context: ArrayLike | None = None, title: str | None = None,
-    titles: Sequence[str] | None = None, size: float = 2.6,
+    titles: Sequence[str] | None = None, size: float | None = None,
 ) -> Figure:  # fmt: skip
     """The predicted position of each patch, in three pictures.
 
@@ -71,7 +71,7 @@ def predicted_positions(
     predicted: (n,) integers in [0, n), the predicted position of each patch.
     context: (k,) indices of the context patches; by default no patch is hatched.
     titles: three texts.
-    size: inches of the longer side of each picture.
+    size: inches of the longer side of each picture; by default as large as fits a page.
     Raises ValueError for another number of positions, and for indices out of range.
     """
     picture = to_picture(image)
@@ -86,7 +86,7 @@ def predicted_positions(
     painted = (painted / np.maximum(counts, 1)[:, None, None, None]).round().astype(np.uint8)  # their mean
     right = predicted == np.arange(n)
     marked = np.where(right[:, None, None, None], patches, fade(patches))
-    titles = titles or ("what may be looked at", "each patch where it was put", f"{right.sum()} of {n} are right")
+    titles = titles or ("the context", "each patch at its predicted position", f"{right.sum()} of {n} are right")
     sheet = Sheet(3, picture.shape, 3, titles, title, size)
     for box, parts in zip(sheet.boxes, (patches, painted, marked), strict=True):
         sheet.picture(join_patches(parts, rows, cols), box)
@@ -102,7 +102,7 @@ def predicted_positions(
 @styled
 def jigsaw_step(
     image: ArrayLike, patch_size, placed: ArrayLike, order: ArrayLike, step: int, shuffled: ArrayLike | None = None,
-    title: str | None = None, size: float = 2.2,
+    title: str | None = None, size: float | None = None,
 ) -> Figure:  # fmt: skip
     """A jigsaw after some steps, in three pictures.
 
@@ -116,7 +116,7 @@ def jigsaw_step(
     order: (n,) patch indices in the order in which patches are placed.
     step: number of patches placed, 0 to n.
     shuffled: (n,) a permutation, the position of each patch in the first picture; by default the true positions.
-    size: inches of the longer side of each picture.
+    size: inches of the longer side of each picture; by default as large as fits a page.
     Raises ValueError for indices out of range, and for a step outside 0 to n.
     """
     [picture] = to_pictures([image])
@@ -140,8 +140,8 @@ def jigsaw_step(
     hidden = np.ones((3, n), bool)
     hidden[0] = np.isin(np.arange(n), shuffled[used])
     hidden[1:, placed[used]] = False
-    sheet = Sheet(3, picture.shape, 3, (f"{n - step} pieces left", f"{step} laid", f"{len(right)} of {step} are right"),
-                  title, size)  # fmt: skip
+    titles = f"{n - step} patches left", f"{step} placed", f"{len(right)} of {step} are right"
+    sheet = Sheet(3, picture.shape, 3, titles, title, size)
     for parts, box in zip((left, so_far, checked), sheet.boxes, strict=True):
         sheet.picture(join_patches(parts, rows, cols), box)
     cells = sheet.cells(rows, cols)

@@ -7,9 +7,13 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import IdentityTransform
 
 from .patches import check_texts
-from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, Picture, wrap
+from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, inches_of, wrap
+
+SMALLEST, LARGEST = 0.64, 3.2  # inches of the longer side of a picture, where a function chooses the size
+BAR = 0.72  # inches for a colour bar with a label of one line
 
 
 class Sheet:
@@ -22,23 +26,31 @@ class Sheet:
     columns: pictures in a row, at most.
     titles: None, or `count` texts, one above each picture.
     title: None or the text above all pictures. It is also the alt text of the figure.
-    size: inches of the longer side of a picture, rounded to whole screen pixels for each pixel of the picture.
-    left, right, bottom: inches kept free there, for example for a colour bar.
+    size: inches of the longer side of a picture; None for as large as a page allows, between SMALLEST and LARGEST.
+    It is rounded to whole drawn pixels for each pixel of the picture.
+    left, right, bottom: inches kept free there.
+    bar: None, or the label of a colour bar to the right of the pictures, for which room is kept; see `colorbar`.
 
     Attributes: `fig` and `ax`; `boxes`, a list of (x, y, w, h) in inches; `unit`, the inches of one pixel of a picture;
     `gap`, the inches between pictures; `width` and `height`, the inches of the figure.
     """
 
-    def __init__(self, count, shape, columns, titles, title, size, left=0.0, right=0.0, bottom=0.0):
+    def __init__(self, count, shape, columns, titles, title, size, left=0.0, right=0.0, bottom=0.0, bar=None):
         if not count:
             raise ValueError("nothing to draw: got 0 pictures")
-        columns, unit, gap = min(columns, count), size / max(shape[:2]), 0.08 if size <= 1.2 else 0.16
-        if unit * DPI > 1:  # a whole number of screen pixels for each pixel of the picture keeps it sharp
-            unit = round(unit * DPI) / DPI
+        columns, longer, beside = min(columns, count), max(shape[:2]), right + BAR * (bar is not None)
+        gap = 0.16 if columns <= 5 and (size is None or size > 1.2) else 0.08
+        if size is None:
+            room = (WIDTH - left - beside - gap * (columns + 1)) / columns  # for the width of a picture
+            unit = np.clip(room * longer / shape[1], SMALLEST, LARGEST) / longer
+            unit = max(np.floor(unit * DPI), 1) / DPI if unit * DPI > 1 else unit
+        else:
+            unit = size / longer
+            unit = round(unit * DPI) / DPI if unit * DPI > 1 else unit
         w, h = shape[1] * unit, shape[0] * unit
-        width = round(max(columns * (w + gap) + gap + left + right, 2.4), 2)
-        title = wrap(title, width - 2 * gap, 10.5) if title else ""
-        texts = [wrap(text, w + gap, 8.5) for text in check_texts(titles or [""] * count, count)]
+        width = round(max(columns * (w + gap) + gap + left + beside, 3.2), 2)
+        title = wrap(title, width - 2 * gap, 10.5, "bold") if title else ""
+        texts = [wrap(text, w + 0.6 * gap, 8.5) for text in check_texts(titles or [""] * count, count)]
         # from top to bottom: the title, then for each row of pictures their titles and the pictures
         y = gap + (0.18 * (title.count("\n") + 1) + 0.08 if title else 0)
         self.boxes, self.unit, self.gap = [], unit, gap
@@ -47,8 +59,11 @@ class Sheet:
             y += 0.15 * lines + 0.05 * bool(lines)
             self.boxes += [(gap + left + i * (w + gap), y, w, h) for i in range(min(columns, count - start))]
             y += h + gap
-        self.boxes = [(round(x, 2), round(y, 2), w, h) for x, y, w, h in self.boxes]
-        self.width, self.height = width, round(y + bottom, 2)
+        self.boxes = [(round(x * DPI) / DPI, round(y * DPI) / DPI, w, h) for x, y, w, h in self.boxes]
+        self.height = round(y + bottom, 2)
+        # a long label of the colour bar has several lines
+        self.bar = wrap(bar, max(self.height - 2 * gap, 0.5), 9) if bar else ""
+        self.width = width = round(width + 0.16 * self.bar.count("\n"), 2)
         self.fig = Picture(figsize=(self.width, self.height))
         self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
         self.ax.set_axis_off()
@@ -59,20 +74,20 @@ class Sheet:
 
     def picture(self, picture, box):
         """Draw a picture (H, W, 3) into a box."""
-        paint(self.ax, picture, box, interpolation="nearest" if self.unit * DPI >= 1 else "antialiased")
+        paint(self.ax, picture, box)
 
     def cells(self, rows, cols):
         """The boxes x, y, w, h of every patch of every picture, in inches: (pictures, rows * cols, 4)."""
         return np.stack([cells_of(box, rows, cols) for box in self.boxes])
 
-    def colorbar(self, label, colors, level=None):
-        """Draw a colour bar to the right of the pictures, which needs 0.7 inches there (`right` of the sheet).
+    def colorbar(self, colors, level=None):
+        """Draw a colour bar to the right of the pictures, with the label `bar` of the sheet.
 
-        label: text beside it; colors: as `color_range` returns them; level: a value to mark with an orange line.
+        colors: as `color_range` returns them; level: a value to mark with an orange line.
         It is drawn without `Figure.colorbar`, whose second axes takes longer to draw than everything else.
         """
         (_, top, w, _), (_, y, _, h) = self.boxes[0], self.boxes[-1]
-        x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 3.4)
+        x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 4.0)
         low, high = colors["vmin"], colors["vmax"]
         paint(self.ax, np.linspace(high, low, 256)[:, None], (x, top, 0.1, tall), **colors)
         ticks = MaxNLocator(4 if tall > 0.8 else 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
@@ -85,10 +100,23 @@ class Sheet:
             text = f"{tick:g}" if digits is None else f"{tick + 0.0:.{digits}f}"
             spot = (x + 0.14, top + tall * (high - tick) / (high - low))
             self.ax.text(*spot, text.replace("-", "\N{MINUS SIGN}"), va="center_baseline", fontsize=8, color=MUTED)
-        self.ax.text(x + 0.66, top + tall / 2, label, ha="right", va="center", rotation=90)
+        edge = x + BAR - 0.04 + 0.16 * self.bar.count("\n")
+        # beside the middle of the bar, but inside the figure
+        half = inches_of(self.bar, 9) / 2 if self.bar else 0
+        middle = np.clip(
+            top + tall / 2, min(half + 0.05, self.height / 2), max(self.height - half - 0.05, self.height / 2)
+        )
+        self.ax.text(edge, middle, self.bar, ha="right", va="center", rotation=90, multialignment="center")
         if level is not None and low <= level <= high:
             spot = top + tall * (high - level) / (high - low)
             draw_boxes(self.ax, [(x - 0.02, spot, 0.14, 0)], ORANGE, 2)
+
+
+def row_length(count, columns, size, most):
+    """Pictures in a row: `columns` if given, else `most` with a given size, else few enough for large pictures."""
+    if columns is not None or size is not None:
+        return columns or most
+    return min(most, 3 if count <= 6 else 4 if count <= 8 else most)
 
 
 def color_range(values, vmin, vmax, cmap):
@@ -103,13 +131,35 @@ def color_range(values, vmin, vmax, cmap):
     return {"vmin": vmin, "vmax": vmax, "cmap": cmap or ("RdBu_r" if vmin < 0 < vmax else "viridis")}
 
 
-def paint(ax, array, box, vmin=None, vmax=None, cmap=None, interpolation="nearest"):
+class Pixels(AxesImage):
+    """An image whose pixels become rectangles of one colour, like `interpolation="nearest"` but several times faster.
+
+    An image with more pixels than the figure has there is averaged by matplotlib's own way.
+    """
+
+    def make_image(self, renderer, magnification=1.0, unsampled=False):
+        left, right, bottom, top = self.get_extent()
+        corners = self.get_transform().transform([(left, bottom), (right, top)])
+        (x0, y0), (x1, y1) = np.rint(corners.min(0)).astype(int), np.rint(corners.max(0)).astype(int)
+        colors = self.get_array()
+        if y1 - y0 < len(colors) or x1 - x0 < colors.shape[1] or magnification != 1 or unsampled:
+            return super().make_image(renderer, magnification, unsampled)
+        colors = self.to_rgba(colors, bytes=True)
+        # the pixel of the image for each drawn pixel; the renderer counts rows from below
+        rows = ((np.arange(y1 - y0) + 0.5) * len(colors) / (y1 - y0)).astype(int)
+        columns = ((np.arange(x1 - x0) + 0.5) * colors.shape[1] / (x1 - x0)).astype(int)
+        if corners[1, 1] > corners[0, 1]:
+            rows = rows[::-1]
+        return colors[rows[:, None], columns], x0, y0, IdentityTransform()
+
+
+def paint(ax, array, box, vmin=None, vmax=None, cmap=None):
     """Draw an array (rows, cols) or a picture (H, W, 3) into a box. Returns the matplotlib image.
 
     Unlike `imshow` it keeps the limits of the axes, and it is several times faster.
     """
     x, y, w, h = box
-    image = AxesImage(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation=interpolation)
+    image = Pixels(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation="antialiased")
     image.set_data(array)
     image.set_clim(vmin, vmax)
     ax.add_image(image)
@@ -137,13 +187,13 @@ def draw_boxes(ax, boxes, edge, width, **options):
 
 
 def draw_grid(ax, cells, hidden=None, width=0.8):
-    """Draw white borders around patches, and cover hidden patches with hatched grey.
+    """Draw borders of the paper's colour around patches, and cover hidden patches with hatched grey.
 
     cells: (..., 4), boxes of the patches; hidden: bool (...), or None; width: of the borders, in points.
     """
     if hidden is not None and hidden.any():
         draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
-    draw_boxes(ax, cells, "white", width)
+    draw_boxes(ax, cells, PAPER, width)
 
 
 def outline(ax, cells):

@@ -17,6 +17,7 @@ from ..data.augment import as_images, as_labels, check_area, strong_augment
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
+from .checking import check_call
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
 from .optimizers import highest_rate
@@ -81,6 +82,9 @@ def finetune(
     """
     if not hasattr(vit, "linear_head"):
         raise ValueError(f"vit must be a ViT, got {shown(vit)}")
+    about = check_call(vit, out, resume, about, progress)
+    if not isinstance(eval_name, str) or not eval_name:
+        raise ValueError(f'eval_name must be a name such as "test", got {shown(eval_name)}')
     images, labels = labelled(images, labels, vit)
     for number_of, count in (("the ViT", vit.num_classes), ("labels", len(labels.unique()))):
         if count < 2:
@@ -108,7 +112,7 @@ def finetune(
             "crop_area": crop_area,
             "mix": mix,
             "label_smoothing": label_smoothing,
-            "data": (about or {}).get("fingerprint"),
+            "data": about.get("fingerprint"),
         }
         | switched_on(augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip),
     )
@@ -188,7 +192,7 @@ def labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -
     """Images and labels as tensors; ``ValueError`` unless ``vit`` can be trained or tested on them."""
     images, classes = as_images(images, f"{which}images", vit.channels), vit.num_classes
     if labels is None:
-        raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},)")
+        raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},), got None")
     labels = as_labels(labels, len(images), f"{which}labels")
     if labels.max() >= classes:
         raise ValueError(

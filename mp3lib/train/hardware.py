@@ -3,27 +3,75 @@
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from accelerate.utils import parse_flag_from_env
+from accelerate.utils import PrecisionType, parse_flag_from_env
+
+from ..arguments import check_device, shown
+from .run_folder import environment
+
+FLAGS = ("ACCELERATE_USE_CPU", "ACCELERATE_DEBUG_MODE", "ACCELERATE_CPU_AFFINITY", "ACCELERATE_USE_FSDP")
 
 
 def resolve_precision(precision: str) -> str:
     """``"bf16"`` or ``"float32"``; ``"auto"`` is bf16 on hardware with bf16 matrix or dot-product instructions.
 
     The hardware that counts is the one Accelerate takes: with ``ACCELERATE_USE_CPU=true`` the processor.
+
+    Raises:
+        ValueError: for another word, and for an ``ACCELERATE_USE_CPU`` that is neither true nor false.
     """
-    if precision not in ("auto", "bf16", "float32"):
-        raise ValueError(f'precision must be "auto", "bf16" or "float32", got {precision!r}')
+    if not isinstance(precision, str) or precision not in ("auto", "bf16", "float32"):
+        raise ValueError(f'precision must be "auto", "bf16" or "float32", got {shown(precision)}')
     if precision != "auto":
         return precision
-    on_cpu = parse_flag_from_env("ACCELERATE_USE_CPU")
+    with environment_named():
+        on_cpu = parse_flag_from_env("ACCELERATE_USE_CPU")
     if torch.cuda.is_available() and not on_cpu:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if torch.backends.mps.is_available() and not on_cpu:
         return "float32"
     has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # not in older versions
     return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "float32"
+
+
+def check_environment() -> None:
+    """``ValueError`` if an environment variable has a value that Accelerate does not take, or names no device here.
+
+    Accelerate finds out by itself, but keeps a half-made state for the rest of the process then.
+    """
+    with environment_named():
+        for name in FLAGS:
+            parse_flag_from_env(name)
+        int(os.environ.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1"))
+        PrecisionType(os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower())
+        if device := os.environ.get("ACCELERATE_TORCH_DEVICE"):
+            check_device("ACCELERATE_TORCH_DEVICE", device)
+            torch.ones(1, device=device).item()  # the meta device does not compute
+
+
+@contextmanager
+def environment_named() -> Iterator[None]:
+    """An error that Accelerate raises within the ``with`` names the environment variables that it may come from.
+
+    Raises:
+        ValueError: instead of any error, where Accelerate's environment variables are set.
+    """
+    try:
+        yield
+    except Exception as error:
+        given = environment().get("environment", {})
+        if not given:
+            raise
+        text = " ".join(str(error).split())
+        named = {name: value for name, value in given.items() if value and value.lower() in text.lower()} or given
+        listed = ", ".join(f"{name}={value}" for name, value in named.items())
+        raise ValueError(
+            f"the environment has {listed}, which does not work: {text[:200]}. Correct or unset it"
+        ) from error
 
 
 def keep_memory() -> bool:

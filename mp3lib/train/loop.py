@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
+from ..arguments import seed_number, whole
 from ..model.saving import SavedModel, save_model
 from ..paths import expanded
 from .checkpoint import check_own, checkpoints, keep_own_weights, locked, open_run, save_checkpoint
-from .hardware import keep_memory
+from .hardware import check_environment, environment_named, keep_memory
 from .optimizers import make_optimizers, moving_average, warmup_cosine
 from .run_folder import RunSettings, read_run
 
@@ -96,10 +97,13 @@ def new_accelerator() -> Accelerator:
     """An Accelerator for one training. Its precision plays no role: ``StepLoss`` sets that of every step itself.
 
     Raises:
-        ValueError: where the environment asks for gradient accumulation, which this loop does not have.
+        ValueError: where the environment asks for gradient accumulation, which this loop does not have, or holds
+            values that Accelerate does not take.
     """
     # find_unused_parameters: MP3 does not use the ViT's classification head
-    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    check_environment()
+    with environment_named():
+        accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     if accelerator.gradient_accumulation_steps != 1:
         raise ValueError(
             f"the environment asks for {accelerator.gradient_accumulation_steps} gradient accumulation steps "
@@ -215,8 +219,13 @@ def random_state_restored() -> Iterator[None]:
 
 
 def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:
-    """A seed for the order of an epoch, or for all that is random in a step, on one of several processes."""
+    """A seed for the order of an epoch, or for all that is random in a step, on one of several processes.
+
+    Raises:
+        ValueError: for something else than whole numbers of at least 0.
+    """
+    counts = [whole(*pair, low=0) for pair in (("epoch", epoch), ("step", step), ("process", process))]
     number = 0
-    for part in (seed, epoch, step, process):
+    for part in (seed_number(seed), *counts):
         number = number * 1_000_003 + part
     return number % 2**63

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from ..arguments import as_range, mask_share, number, shown, truth, whole
 from ..data.augment import as_images, check_area, random_resized_crop
+from ..data.cues import changed_by
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3
+from .checking import check_call
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
 from .optimizers import highest_rate
@@ -86,12 +88,14 @@ def pretrain(
 
     Raises:
         ValueError: for images of another form, settings out of range (see ``RunSettings`` as well), an ``out`` that
-            already holds a run, or settings that differ from it.
+            already holds a run, or settings that differ from it; for weights that are not finite float32 or are all
+            frozen, and where gradients are off.
         FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
         OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
+    about = check_call(mp3, out, resume, about, progress)
     images = as_images(images, channels=mp3.vit.channels)
     if eval_images is not None:
         eval_images = as_images(eval_images, "eval_images", mp3.vit.channels)
@@ -131,14 +135,14 @@ def pretrain(
             "transform": name_of(transform),
             "mask_ratio": mp3.masking_ratio,
             "context": mp3.context,
-            "data": (about or {}).get("fingerprint"),
+            "data": about.get("fingerprint"),
         }
         | switched_on(unflipped=not flip, mask_ratios=mask_ratios),
     )
 
     def batch_of(chosen: Tensor, device: torch.device) -> Tensor:
         batch = random_resized_crop(images[chosen].to(device), crop_area, flip)
-        return transform(batch) if transform else batch
+        return changed_by(transform, batch) if transform else batch
 
     def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
         batch, drawn = batch_of(chosen, device), {}

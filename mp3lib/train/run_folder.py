@@ -14,6 +14,7 @@ from typing import Any, Literal
 from .. import arguments
 from ..arguments import shown, whole
 from ..model.saving import read_json
+from ..paths import expanded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ def read_metrics(folder: str | Path) -> list[dict]:
         FileNotFoundError: if the folder holds no run.
         ValueError: if a line is not JSON, naming file and line.
     """
-    path = Path(folder) / "metrics.jsonl"
+    path = expanded(folder) / "metrics.jsonl"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no metrics.jsonl: it is not the folder of a run")
     lines = read_jsonl(path)
@@ -183,7 +184,7 @@ def read_run(folder: str | Path) -> dict:
         FileNotFoundError: if the folder holds no run.
         ValueError: if the file is damaged.
     """
-    path = Path(folder) / "run.json"
+    path = expanded(folder) / "run.json"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no run.json: it is not the folder of a run")
     run = read_json(path)

