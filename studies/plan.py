@@ -148,6 +148,11 @@ HIDDEN = {  # the study "hidden": what is hidden in training; the first six with
         {"mask_ratios": (0.1, 0.75)},
         mask_ratio=0.425,
     ),
+    "reference": Variant(
+        "the reference's way: mask ratio .75, LayerNorm on pixels, static context, AdamW, batches of 256, all asked",
+        {"optimizer": "adamw", "lr": 1e-3, "batch_size": 256, "query_fraction": 1.0},
+        context="frozen",
+    ),
 }
 HIDDEN_EPOCHS = (5, 20)
 HIDDEN_SEEDS = {("0.1", 20), ("0.75", 20), ("drawn", 20)}  # these have three seeds, the others one
@@ -256,7 +261,8 @@ def all_runs() -> dict[str, Run]:
                     continue
                 options = dict(batch_size=128, lr=2e-3, eval_every=epochs) | variant.options
                 cue = Cue(variant.words, tests=HIDDEN_TESTS, options=options, vit=variant.vit)
-                one = pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, mask_ratio=variant.mask_ratio)
+                settings = dict(mask_ratio=variant.mask_ratio, context=variant.context)
+                one = pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, **settings)
                 before[name, epochs, seed] = one
     for labels in (1000, 5000):
         for (name, epochs, seed), start in before.items():

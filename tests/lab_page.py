@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,7 +48,8 @@ def lab_server(home: Path, budget: str = "smoke") -> Iterator[LabServer]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
     (home / "root" / "notebooks").mkdir(parents=True)
-    for folder in ("assets", "mp3lib", "results"):  # what notebooks read or show by a relative path
+    shutil.copytree(ROOT / "assets", home / "root" / "assets")  # JupyterLab shows no files outside of its root
+    for folder in ("mp3lib", "results"):  # what notebooks read by a relative path
         if (ROOT / folder).exists():
             (home / "root" / folder).symlink_to(ROOT / folder)
     with socket.socket() as free:

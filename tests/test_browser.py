@@ -402,7 +402,7 @@ def test_a_notebook_opens_saved_with_short_lines_and_names_of_hidden_cells(brows
         assert not lab.is_unsaved()
         assert lab.page.locator(".jp-mod-dirty").count() == 0
         assert [text.strip() for text in lab.page.locator(".jp-InputPlaceholder").all_inner_texts()] == hidden
-        assert longest_line(lab) <= 92
+        assert longest_line(lab) <= 91
     finally:
         lab.close()
 

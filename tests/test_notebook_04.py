@@ -5,11 +5,13 @@ import random
 
 import pytest
 import torch
-from notebook_code import definitions
+from notebook_code import cells, definitions
 from vit_pytorch import mp3 as reference
 
 import mp3lib
+from mp3lib.model import pupil_of, puzzler_of
 from mp3lib.model.mp3 import take
+from mp3lib.results import stored
 
 nb = definitions("04")
 SHAPES = [((32, 32), (8, 8)), ((16, 32), (8, 8)), ((24, 16), (4, 8)), ((32, 32), (4, 4))]
@@ -89,31 +91,6 @@ def test_frozen_is_vit_pytorch(image_size, patch_size):
     assert_same_gradients(ours, theirs)
 
 
-@pytest.mark.parametrize("context", ["frozen", "updated"])
-@pytest.mark.parametrize("fraction", [0.01, 0.25, 0.6, 1.0])
-def test_subsampled_loss_and_gradients_are_the_librarys(context, fraction):
-    torch.manual_seed(4)
-    vit = make_vit((32, 32), (8, 8))
-    ours = nb["MP3"](vit, 0.75, context)
-    theirs = mp3lib.MP3(copy.deepcopy(vit), 0.75, context)
-    theirs.load_state_dict(ours.state_dict(), strict=True)
-    images = torch.rand(4, 3, 32, 32) * 2 - 1
-    losses = [nb["subsampled_loss"](ours, images, fraction, seeded(6)), theirs(images, fraction, generator=seeded(6))]
-    torch.testing.assert_close(*losses, atol=1e-6, rtol=0)
-    for loss in losses:
-        loss.backward()
-    assert_same_gradients(ours, theirs)
-
-
-def test_the_counted_queries_and_pairs_are_those_of_the_library():
-    vit = make_vit((32, 32), (4, 4))
-    for ratio, fraction in ((0.5, 1.0), (0.75, 0.1), (0.9, 0.5)):
-        with mp3lib.record_attention(vit) as layers:
-            mp3lib.MP3(vit, ratio, "updated")(torch.zeros(1, 3, 32, 32), fraction)
-        queries, pairs = nb["count"](64, ratio, fraction)
-        assert all(layer.shape[2] == queries and layer.shape[2] * layer.shape[3] == pairs for layer in layers)
-
-
 @pytest.mark.parametrize("n", [2, 5, 16])
 def test_the_loss_is_the_librarys_prediction_loss(n):
     vit = make_vit((8, 8 * n), (8, 8))
@@ -145,3 +122,34 @@ def test_at_every_position_of_the_slider_some_patches_are_visible(patch_size):
     for percent in range(100):
         flags = nb["hidden_flags"](2, n, percent / 100, seed=1)
         assert flags.sum(dim=1).tolist() == [int(percent / 100 * n)] * 2 and not flags.all(dim=1).any()
+
+
+def prose():
+    return " ".join(" ".join(cell.source for cell in cells("04") if cell.cell_type == "markdown").split())
+
+
+def test_the_puzzler_and_the_pupil_have_the_stored_numbers():
+    shipped = {model["name"]: model for model in stored("shown/what_is_hidden.json")["shipped"]}
+    puzzler, pupil = (shipped[of("cifar10")] for of in (puzzler_of, pupil_of))
+    assert (
+        f"the puzzler puts {100 * puzzler['whole']:.1f} % of CIFAR-10's test images together without a mistake. "
+        f"The pupil manages {100 * pupil['whole']:.1f} %."
+    ) in prose()
+    assert f"The puzzler reaches {100 * puzzler['linear']:.1f} %, the pupil {100 * pupil['linear']:.1f} %." in prose()
+    assert puzzler["whole"] > pupil["whole"] and puzzler["linear"] < pupil["linear"]
+
+
+def test_the_effect_of_the_borders_is_that_of_the_study():
+    [model] = [m for m in stored("shown/what_is_hidden.json")["models"] if (m["variant"], m["epochs"]) == ("0.1", 5)]
+    seen, border, placebo = model["position"]["0.0"], model["cues"]["gap-1"], model["cues"]["hole-1"]
+    assert (
+        f"places {100 * seen:.1f} % of the patches right. With grey borders it places {100 * border:.1f} %, "
+        f"with the placebo {100 * placebo:.1f} %."
+    ) in prose()
+
+
+def test_the_best_at_the_puzzle_is_not_the_best_at_classes():
+    study = stored("shown/what_is_hidden.json")
+    models = study["models"] + study["shipped"]
+    best = [max(models, key=key) for key in (lambda m: m["position"]["0.0"], lambda m: m["linear"])]
+    assert best[0] is not best[1]

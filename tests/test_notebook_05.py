@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from notebook_code import definitions
+from notebook_code import cells, definitions
 
 from mp3lib import MP3, ViT, load_shipped
+from mp3lib.model import pupil_of
+from mp3lib.results import stored
 from mp3lib.train import pretrain, warmup_cosine
 
 NOTEBOOK = definitions("05")
@@ -39,7 +41,7 @@ def test_the_loop_gives_the_librarys_weights_bit_by_bit(context, ratio, epochs, 
 
 
 def test_the_model_has_the_settings_of_the_shipped_one():
-    ours, shipped = NOTEBOOK["new_model"](), load_shipped("student-4x4")
+    ours, shipped = NOTEBOOK["new_model"](), load_shipped(pupil_of("cifar10"))
     ours.load_state_dict(shipped.state_dict(), strict=True)
     images = torch.rand(2, 3, 32, 32) * 2 - 1
     assert ours.context == shipped.context and ours.masking_ratio == shipped.masking_ratio
@@ -49,3 +51,31 @@ def test_the_model_has_the_settings_of_the_shipped_one():
 def test_another_seed_gives_another_model():
     one, other = (NOTEBOOK["new_model"](seed).mlp_head[1].weight for seed in (0, 1))
     assert not torch.equal(one, other)
+
+
+def test_the_loop_reports_every_step():
+    lines = []
+    losses = NOTEBOOK["pretrain_by_hand"](NOTEBOOK["new_model"](), torch.zeros(8, 3, 32, 32, dtype=torch.uint8), 2, 4,
+                                          1e-3, 0, report=lines.append)  # fmt: skip
+    assert lines == [{"step": step, "loss": loss} for step, loss in enumerate(losses, 1)] and len(lines) == 4
+
+
+def test_the_numbers_of_the_long_run_are_the_stored_ones():
+    prose = " ".join(" ".join(cell.source for cell in cells("05") if cell.cell_type == "markdown").split())
+    pupil = pupil_of("cifar10")
+    run, floor = stored("shown/students.json")[pupil], stored(f"evaluations/{pupil}.json")["patch_only"]
+    few, everything = (run["test_accuracy"][ratio][-1] for ratio in ("0.75", "0.0"))
+    alone = f"{100 * floor['accuracy']:.1f} %"
+    assert f"trained for {run['epochs'][-1]} epochs with the same recipe" in prose
+    assert (
+        f"places **{100 * few:.1f} %** of the patches right with 4 context patches, and **{100 * everything:.1f} %** "
+        f"with all 16. One patch alone reaches {alone}."
+    ) in prose
+    assert (
+        f"After {run['epochs'][-1]} epochs {100 * everything:.1f} % of the patches are placed right with everything "
+        f"seen. One patch alone reaches {alone}."
+    ) in prose
+    assert (f"After {floor['epochs']} epochs the floor is at {alone}, with a loss of {floor['loss']:.2f}, ") in prose
+    assert f"the factor of the long run is {everything / few:.2f};" in prose
+    gains = [a / b for a, b in zip(run["test_accuracy"]["0.0"], run["test_accuracy"]["0.75"], strict=True)]
+    assert gains[0] < gains[len(gains) // 2] < gains[-1]

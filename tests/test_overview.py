@@ -1,5 +1,7 @@
 """The pictures that head the README, and the tool that makes them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -96,3 +98,26 @@ def test_stored_animation_is_small_calm_and_ends():
             film.load()
             times.append(film.info["duration"])
     assert times[0] >= 2000 and times[-1] >= 4000 and min(times) >= 50 and 10_000 < sum(times) < 40_000
+
+
+def test_the_chart_of_few_labels_shows_the_stored_results():
+    figure = tool.few_labels()
+    seeds = json.loads((ROOT / "results" / "shown" / "few_labels.json").read_text())
+    for line, start in zip(figure.axes[0].lines, ("mp3", "scratch"), strict=False):
+        expected = [100 * np.mean(by[f"{start}-{n}-pos"]) for n, by in seeds.items()]
+        np.testing.assert_allclose(line.get_ydata(), expected)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [f"{int(n):,}" for n in seeds]
+    assert (ROOT / "assets" / "few_labels.png").stat().st_size < 100_000
+
+
+def test_the_readme_says_what_was_measured():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    results = ROOT / "results"
+    everything = json.loads((results / "evaluations" / "puzzler-4x4.json").read_text())["positions"]["0.0"]
+    placed, whole = f"{100 * everything['jigsaw']:.1f} %", f"{100 * everything['whole']:.1f} %"
+    assert f"it puts {placed} of the patches in the right place, and solves {whole} of the images" in text
+    seeds = json.loads((results / "shown" / "few_labels.json").read_text())["1000"]
+    mp3, scratch = (f"{100 * np.mean(seeds[f'{start}-1000-pos']):.1f} %" for start in ("mp3", "scratch"))
+    assert (
+        f"With 1,000 labels, the pretrained network reaches {mp3}, and the same network from scratch {scratch}" in text
+    )

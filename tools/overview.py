@@ -1,7 +1,8 @@
-"""Draw the two pictures that head the README, from the shipped weights: python tools/overview.py
+"""Draw the pictures of the README, from the shipped weights and the stored results: python tools/overview.py
 
-Both show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
+Two show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
 the places that the network predicts. assets/overview.png shows images, shuffled images and predictions side by side.
+assets/few_labels.png is a chart: what pretraining is worth with few labels.
 """
 
 import sys
@@ -17,7 +18,8 @@ from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
 from mp3lib.evaluate import assign
 from mp3lib.model import puzzler_of
-from mp3lib.plots import INK, PAPER, VERMILION, figure, patch_grid, reassemble, style
+from mp3lib.plots import INK, PAPER, VERMILION, Picture, curves, figure, patch_grid, reassemble, style
+from mp3lib.results import stored
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = range(12)  # the first twelve: not chosen
@@ -161,6 +163,19 @@ def still(images, patch_size, order: np.ndarray, placed: np.ndarray):
     return fig
 
 
+def few_labels() -> Picture:
+    """Top-1 with 500, 1,000 and 5,000 labels, after MP3 and from scratch: the mean over seeds, in a band."""
+    seeds = stored("shown/few_labels.json")
+    series = {
+        name: (range(len(seeds)), np.array([100 * np.array(by[f"{start}-{n}-pos"]) for n, by in seeds.items()]).T)
+        for name, start in (("MP3, then fine-tuned", "mp3"), ("from scratch", "scratch"))
+    }
+    title = "With few labels, pretraining by masked position prediction helps"
+    fig = curves(series, "labelled images", "top-1 on test images (%)", title, height=3.4)
+    fig.axes[0].set_xticks(range(len(seeds)), [f"{int(n):,}" for n in seeds])
+    return fig
+
+
 def main() -> None:
     images = load_images("cifar10").test.images[list(SHOWN)]
     mp3 = load_shipped(puzzler_of("cifar10"))
@@ -171,11 +186,12 @@ def main() -> None:
     folder = ROOT / "assets"
     folder.mkdir(exist_ok=True)
     (folder / "overview.png").write_bytes(still(images, mp3.vit.patch_size, order, placed).png())
+    (folder / "few_labels.png").write_bytes(few_labels().png())
     frames[0][0].save(
         folder / "overview.webp", save_all=True, append_images=[image for image, _ in frames[1:]],
         duration=[ms for _, ms in frames], loop=PLAYS, lossless=True, quality=80, method=4,
     )  # fmt: skip
-    for path in (folder / "overview.png", folder / "overview.webp"):
+    for path in (folder / "overview.png", folder / "overview.webp", folder / "few_labels.png"):
         print(path.relative_to(ROOT), f"{path.stat().st_size // 1000} kB")
     print(f"{len(frames)} frames, {sum(ms for _, ms in frames) / 1000:.1f} seconds")
 

@@ -53,12 +53,14 @@ def fuzz_rows(fuzz: dict) -> Iterable[Row]:
 
 
 def option_rows(options: dict) -> Iterable[Row]:
+    command = f"python tools/options.py --pairs {options['pairs']}"
+    command += "" if options["each"] is None else f" --each {options['each']}"
     functions = options["functions"].values()
     sums = (sum(one[c] for one in functions) for c in COUNTS)
-    yield Row(f"arguments of {len(functions)} public functions", *sums, "python tools/options.py")
+    yield Row(f"arguments of {len(functions)} public functions", *sums, command)
     for name, one in options["commands"].items():
         kind = "commands whose parts do not fit" if name == "misuse" else f"options of the command `{name}`"
-        yield Row(kind, *(one[c] for c in COUNTS), f'python tools/options.py --only "command {name}"')
+        yield Row(kind, *(one[c] for c in COUNTS), f'{command} --only "command {name}"')
 
 
 def kill_rows(kills: dict) -> Iterable[Row]:

@@ -35,7 +35,7 @@ def check_paint(your_function: SafeFunction) -> None:
             "patches are counted from 0, not from 1": painted(*divmod(patch - 1, cols)),
             "rows and columns of patches are not pixels: times p": painted(row, col, scale=1),
             "a row holds W // p patches, not always 4": painted(*divmod(patch, 4)),
-            "nothing is painted: a slice ends p pixels after its start, such as row * p : (row + 1) * p": images,
+            "nothing is painted: rows are axis 2, and a slice has p pixels, row * p : (row + 1) * p": images,
             "the whole band of rows is painted: choose the columns too": filled(slice(top, top + p), every),
             "the whole band of columns is painted: choose the rows too": filled(every, slice(left, left + p)),
             "only one pixel is painted, not p x p pixels": filled(slice(top, top + 1), slice(left, left + 1)),
@@ -94,7 +94,7 @@ def check_soft_labels(your_function: SafeFunction) -> None:
             "the distance is a straight line, not rows + columns: add their squares": (
                 shares(-((x.abs() + y.abs()) ** 2) / sigma**2)
             ),
-            "the distance is a straight line, not rows + columns: add their squares ": (
+            "rows + columns is not the distance, and it is not squared: add the squares of both": (
                 shares(-(x.abs() + y.abs()) / sigma**2)
             ),
             "the distance is a straight line, not the larger of rows and columns: add their squares": (
@@ -143,7 +143,7 @@ def check_run_layers(your_function: SafeFunction) -> None:
         def renewed(i: int, now: Tensor, old: Tensor, every=every) -> Tensor:
             return now[:, :k] if i % every == 0 else old
 
-        def by(renewal, taken=lambda now: now[:, :k]) -> Tensor:
+        def by(renewal, taken=lambda now: now[:, :k], every=every) -> Tensor:
             """The output if the context is renewed before layer 0 and wherever ``renewal`` of i and ``every`` holds."""
             return run(lambda i, now, old: taken(now) if not i or renewal(i, every) else old)
 

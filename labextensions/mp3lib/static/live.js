@@ -3,6 +3,7 @@
 // 1. A live figure whose kernel has stopped shows the picture stored beside it, and a note.
 // 2. Controls on the page are marked when their kernel restarts or stops.
 // 3. Notebooks that use mp3lib have prose in lines of at most about 90 characters.
+// 4. A notebook is marked as unsaved only if its cells or its kernel differ from what is saved.
 (() => {
   const WIDGET = "application/vnd.jupyter.widget-view+json"
   const STORED = "This is the stored picture. To use its controls, run the cells above, then run this cell again."
@@ -16,7 +17,7 @@
     .mp3-stored img { display: block; max-width: 100%; height: auto; }
     .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker { opacity: 0.4; }
     .mp3-dead .jupyter-widgets-disconnected::before { content: none; } /* the note says more than these signs */
-    .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details) { max-width: 45em; }
+    .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details):not(:has(img)) { max-width: 43em; }
   `
 
   function noteOf(text) {
@@ -75,6 +76,16 @@
     }
   }
 
+  // When a notebook opens, JupyterLab notes the version of Python in it, and marks it as unsaved for that alone.
+  function ignoreVersions(context, model) {
+    const content = () => JSON.stringify([model.toJSON().cells, model.getMetadata("kernelspec")?.name])
+    let saved = content()
+    const compare = () => { if (model.dirty && content() === saved) model.dirty = false }
+    model.stateChanged.connect((_, { name }) => { if (name === "dirty") queueMicrotask(compare) })
+    context.saveState.connect((_, state) => { if (state === "completed") saved = content() })
+    compare()
+  }
+
   function follow(panel) {
     const alive = new Set()
     const registry = panel.content.rendermime, create = registry.createRenderer.bind(registry)
@@ -93,8 +104,11 @@
       if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) kernelStopped()
     })
     panel.context.ready.then(() => {
-      const sources = [...panel.content.model.cells].map((cell) => cell.sharedModel.getSource())
-      panel.toggleClass("mp3-reading", sources.some((source) => source.includes("mp3lib")))
+      const model = panel.content.model
+      const sources = [...model.cells].map((cell) => cell.sharedModel.getSource())
+      const uses = sources.some((source) => source.includes("mp3lib"))
+      panel.toggleClass("mp3-reading", uses)
+      if (uses) ignoreVersions(panel.context, model)
     })
   }
 
