@@ -256,7 +256,7 @@ class PuzzleBoard(ipywidgets.VBox):
             for i in range(rows * columns)
         ) + (
             f".{self._name} button {{ background-size: {columns}00% {rows}00%; image-rendering: pixelated }}"
-            f".{self._name} .mp3-held {{ outline: 4px solid #D55E00; outline-offset: -4px }}"
+            f".{self._name} .mp3-held {{ outline: 4px solid #D55E00 !important; outline-offset: -4px }}"
         )
         self._style = ipywidgets.HTML(layout={"height": "0px", "margin": "0"})
         grid = ipywidgets.GridBox(self.patches, layout={"grid_template_columns": f"repeat({columns}, max-content)"})

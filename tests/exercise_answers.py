@@ -994,6 +994,46 @@ class paint:
         """nothing is painted"""
         return images
 
+    def slice_that_ends_at_p(images, patch, p, value):
+        """nothing is painted: rows are axis 2, and a slice has p pixels"""
+        row, col = divmod(patch, images.shape[3] // p)
+        images = images.clone()
+        images[:, :, row * p : p, col * p : p] = value
+        return images
+
+    def slice_that_ends_at_row_plus_p(images, patch, p, value):
+        """nothing is painted: rows are axis 2, and a slice has p pixels"""
+        row, col = divmod(patch, images.shape[3] // p)
+        images = images.clone()
+        images[:, :, row * p : row + p, col * p : col + p] = value
+        return images
+
+    def band_of_rows(images, patch, p, value):
+        """the whole band of rows"""
+        row = patch // (images.shape[3] // p)
+        images = images.clone()
+        images[:, :, row * p : (row + 1) * p] = value
+        return images
+
+    def one_pixel_too_large(images, patch, p, value):
+        """one pixel too large"""
+        row, col = divmod(patch, images.shape[3] // p)
+        images = images.clone()
+        images[:, :, row * p : (row + 1) * p + 1, col * p : (col + 1) * p + 1] = value
+        return images
+
+    def condition_inverted(images, patch, p, value):
+        """the condition is inverted"""
+        return torch.where(paint.with_where(torch.zeros_like(images), patch, p, 1.0) == 1, images, value)
+
+    def added(images, patch, p, value):
+        """the value is added"""
+        return images + paint.with_where(torch.zeros_like(images), patch, p, value)
+
+    def always_white(images, patch, p, value):
+        """the patch is white, whatever value is"""
+        return paint.with_where(images, patch, p, 1.0)
+
 
 def squared_distances(rows, cols, order="ij"):
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing=order)
@@ -1048,6 +1088,36 @@ class soft_labels:
     def one_line(rows, cols, sigma):
         """not in one line"""
         return (-squared_distances(1, rows * cols) / sigma**2).softmax(dim=1)
+
+    def neither_squared(rows, cols, sigma):
+        """neither the distance nor sigma is squared"""
+        return (-squared_distances(rows, cols).sqrt() / sigma).softmax(dim=1)
+
+    def multiplied(rows, cols, sigma):
+        """do not multiply"""
+        return (-squared_distances(rows, cols) * sigma**2).softmax(dim=1)
+
+    def without_sigma(rows, cols, sigma):
+        """sigma is missing"""
+        return (-squared_distances(rows, cols)).softmax(dim=1)
+
+    def rows_plus_columns(rows, cols, sigma):
+        """not rows + columns"""
+        places = torch.cartesian_prod(torch.arange(rows), torch.arange(cols)).float()
+        return (-(torch.cdist(places, places, p=1) ** 2) / sigma**2).softmax(dim=1)
+
+    def logarithms(rows, cols, sigma):
+        """these are logarithms"""
+        return (-squared_distances(rows, cols) / sigma**2).log_softmax(dim=1)
+
+    def exp_twice(rows, cols, sigma):
+        """exp is taken twice"""
+        return (-squared_distances(rows, cols) / sigma**2).exp().softmax(dim=1)
+
+    def without_itself(rows, cols, sigma):
+        """it is missing"""
+        weights = (-squared_distances(rows, cols) / sigma**2).exp().fill_diagonal_(0)
+        return weights / weights.sum(dim=1, keepdim=True)
 
 
 def layer(x, parts, context):
@@ -1159,6 +1229,55 @@ class run_layers:
             x = feed_forward(x) + x
         return x
 
+    def first_images(layers, x, k, every):
+        """x[:k] are the first k images"""
+        for i, parts in enumerate(layers):
+            if i % every == 0:
+                context = x[:k]
+            x = layer(x, parts, context)
+        return x
+
+    def condition_inverted(layers, x, k, every):
+        """the condition is inverted"""
+        context = x[:, :k]
+        for i, parts in enumerate(layers):
+            if i % every:
+                context = x[:, :k]
+            x = layer(x, parts, context)
+        return x
+
+    def renewed_once(layers, x, k, every):
+        """renewed once only"""
+        context = x[:, :k]
+        for i, parts in enumerate(layers):
+            if i == every:
+                context = x[:, :k]
+            x = layer(x, parts, context)
+        return x
+
+    def context_not_given(layers, x, k, every):
+        """does not get the context"""
+        for parts in layers:
+            x = layer(x, parts, None)
+        return x
+
+    def one_residual(layers, x, k, every):
+        """not added to the feed-forward part"""
+        for i, (attention, feed_forward) in enumerate(layers):
+            if i % every == 0:
+                context = x[:, :k]
+            x = feed_forward(attention(x, context=context) + x)
+        return x
+
+    def feed_forward_first(layers, x, k, every):
+        """the attention comes first"""
+        for i, (attention, feed_forward) in enumerate(layers):
+            if i % every == 0:
+                context = x[:, :k]
+            x = feed_forward(x) + x
+            x = attention(x, context=context) + x
+        return x
+
     def in_place(layers, x, k, every):
         """changes its argument `x` in place"""
         for i, (attention, feed_forward) in enumerate(layers):
@@ -1205,6 +1324,26 @@ class growth:
     def wrong_key(line):
         """the keys are strings: '0.0', '0.75'; it raises KeyError (0.0) at `return line"""
         return line["test_accuracy"][0.0] / line["test_accuracy"][0.75]
+
+    def short_key(line):
+        """the keys are strings: '0.0', '0.75'; it raises KeyError ('0')"""
+        return line["test_accuracy"]["0"] / line["test_accuracy"]["0.75"]
+
+    def training_loss(line):
+        """the accuracies are in line['test_accuracy']"""
+        return line["loss"]["0.0"] / line["loss"]["0.75"]
+
+    def largest_by_smallest(line):
+        """the accuracy may also fall"""
+        return max(line["test_accuracy"].values()) / min(line["test_accuracy"].values())
+
+    def rounded(line):
+        """rounded to one decimal"""
+        return round(line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"], 1)
+
+    def wrong_patches(line):
+        """shares of wrong patches"""
+        return (1 - line["test_accuracy"]["0.75"]) / (1 - line["test_accuracy"]["0.0"])
 
     def changes_the_log(line):
         """changes its argument `line` in place"""
@@ -1269,6 +1408,37 @@ class accuracy_after:
     def first(history, seconds):
         """this is the first epoch"""
         return history[0]["test_accuracy"]["0.75"]
+
+    def condition_inverted(history, seconds):
+        """take epochs that have ended"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0).tolist()
+        return [line["test_accuracy"]["0.75"] for line, end in zip(history, ends, strict=True) if end >= seconds][-1]
+
+    def nearest(history, seconds):
+        """had not ended"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
+        return history[int((ends - seconds).abs().argmin())]["test_accuracy"]["0.75"]
+
+    def mean(history, seconds):
+        """the mean over the epochs"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
+        done = history[: int((ends <= seconds).sum())]
+        return sum(line["test_accuracy"]["0.75"] for line in done) / len(done)
+
+    def test_loss(history, seconds):
+        """this is a loss"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
+        return history[int((ends <= seconds).sum()) - 1]["test_loss"]["0.75"]
+
+    def half_hidden(history, seconds):
+        """this is ratio 0.5"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
+        return history[int((ends <= seconds).sum()) - 1]["test_accuracy"]["0.5"]
+
+    def seconds_spent(history, seconds):
+        """these are seconds"""
+        ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
+        return float(ends[ends <= seconds][-1])
 
 
 def crop_of(scaled, images, pad, generator, frame=-1.0, first=0, last=None, together=False, mode="constant"):
@@ -1340,6 +1510,39 @@ class padded_crop:
     def global_state(images, pad, generator=None):
         """draws from the global random state"""
         return crop_of(scale(images), images, pad, None)
+
+    def only_rows(images, pad, generator=None):
+        """the first column is the same for all images"""
+        begins = torch.randint(0, 2 * pad + 1, (len(images),), generator=generator)
+        framed = F.pad(scale(images), (pad, pad, pad, pad), value=-1.0)
+        height, width = images.shape[2:]
+        return torch.stack([one[:, i : i + height, pad : pad + width] for one, i in zip(framed, begins, strict=True)])
+
+    def white_frame(images, pad, generator=None):
+        """the frame is white"""
+        return crop_of(scale(images), images, pad, generator, frame=1.0)
+
+    def padded_before_scaling(images, pad, generator=None):
+        """scale first, then pad"""
+        return scale(crop_of(images.float(), images, pad, generator))
+
+    def each_channel(images, pad, generator=None):
+        """each channel is cut at a place of its own"""
+        parts = [images[:, c : c + 1] for c in range(3)]
+        return torch.cat([crop_of(scale(part), part, pad, generator) for part in parts], dim=1)
+
+    def mirrored_images(images, pad, generator=None):
+        """the images are mirrored too"""
+        return crop_of(scale(images), images, pad, generator).flip(3)
+
+    def wrapped(images, pad, generator=None):
+        """wrap around"""
+        by = torch.randint(-pad, pad + 1, (len(images), 2), generator=generator).tolist()
+        return torch.stack([one.roll(shift, (1, 2)) for one, shift in zip(scale(images), by, strict=True)])
+
+    def wide_frame(images, pad, generator=None):
+        """more than `pad` pixels"""
+        return crop_of(scale(images), images, 2 * pad, generator)
 
     def still_bytes(images, pad, generator=None):
         """the result is uint8, expected float32"""

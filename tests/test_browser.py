@@ -198,7 +198,7 @@ def photo(path: Path) -> Path:
     return path
 
 
-@on("book", ["07"], indirect=True)
+@on("book", ["08"], indirect=True)
 def test_upload_a_photo(book, tmp_path):
     number, name = book.find(lambda control: control["kind"] == "Upload")
     live, label = book.lab.live(number).show(), book.controls(number)[name]["label"]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
+from mp3lib.cli import RECIPES
 from mp3lib.evaluate import top1_accuracy
 from mp3lib.model import load_model, load_mp3, use_classes
 from mp3lib.train import read_metrics, read_run
@@ -225,3 +226,23 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
         assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(folder), "--json"]) == 0
         figures = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert figures["pos_emb"] is False and figures["top1"] == read_metrics(tmp_path / "fine")[-1]["test_top1"]
+
+
+@pytest.mark.parametrize("recipe", ["best", "reference"])
+def test_a_recipe_gives_what_no_option_says(recipe, tmp_path, capsys):
+    shape = "--data scenes --limit 300 --epochs 1 --eval-every 0 --dim 16 --depth 1 --heads 1 --mlp-dim 16".split()
+    out = tmp_path / "run"
+    assert main(["pretrain", *shape, "--recipe", recipe, "--out", str(out)]) == 0
+    settings = json.loads((out / "run.json").read_text())["settings"]
+    expected = dict(RECIPES[recipe])
+    assert settings["model"]["vit"]["patch_norm"] is expected.pop("patch_norm")
+    assert [settings["mask_ratio"]] == expected.pop("mask_ratio")
+    precision = expected.pop("precision")
+    assert settings["precision"] == precision or precision == "auto"
+    assert {name: settings[name] for name in expected} == expected
+    # a single option wins; weights to begin with keep their own shape, ratio and context
+    more = ["--start", str(out), "--batch-size", "50", "--out", str(tmp_path / "more"), *shape[:6]]
+    assert main(["pretrain", *more]) == 0
+    after = json.loads((tmp_path / "more" / "run.json").read_text())["settings"]
+    assert after["batch_size"] == 50 and after["model"] == settings["model"]
+    assert after["context"] == settings["context"] and after["query_fraction"] == RECIPES["best"]["query_fraction"]

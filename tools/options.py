@@ -489,9 +489,12 @@ def run_command(command: str, room: Path, pairs: int, each: int | None, seed: in
         for _ in range(pairs):
             one, other = lot.choice(cases), lot.choice(cases)
             cases.append([*one, *other[length:]])
+        cases.insert(0, [command, *bases(room)[command]])
     count, faults = {"right": 0, "refused": 0, "fault": 0}, []
     for argv in cases:
         outcome, said = ran(argv, room, must_fail)
+        if outcome == "refused" and argv == cases[0] and not must_fail:
+            outcome = "fault"  # this one is good
         count[outcome] += 1
         if outcome == "fault":
             faults.append(f"{' '.join(argv)[:300]!r}: {said}".replace(str(room), "ROOM"))

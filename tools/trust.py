@@ -46,7 +46,8 @@ def rows(results: dict[str, dict]) -> list[Row]:
 
 def fuzz_rows(fuzz: dict) -> Iterable[Row]:
     for name, kind in fuzz["kinds"].items():
-        yield Row(f"damaged: {name}", *(kind[c] for c in COUNTS), f"python tools/fuzz.py --only {quoted(name)}")
+        command = f"python tools/fuzz.py --cases {kind['tried']}"
+        yield Row(f"damaged: {name}", *(kind[c] for c in COUNTS), f"{command} --only {quoted(name)}")
     kills = fuzz["kills"]
     faults = kills["damaged"] + kills["not swept by the next write"]
     yield Row("kills while the cache is written", *killed(kills, faults), "python tools/fuzz.py --kills 20")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..model.attention import Transformer
+from .compare import Finding
 from .harness import SafeFunction, checker, randn, seeded
 
 
@@ -147,55 +148,61 @@ def check_run_layers(your_function: SafeFunction) -> None:
             """The output if the context is renewed before layer 0 and wherever ``renewal`` of i and ``every`` holds."""
             return run(lambda i, now, old: taken(now) if not i or renewal(i, every) else old)
 
-        mistakes = {
-            "the condition is inverted: renew where i % every == 0": by(lambda i, every: i % every != 0),
-            "the context is renewed once only, at layer `every`": by(lambda i, every: i == every),
-            "the context is renewed in every layer from layer `every` on": by(lambda i, every: i >= every),
-            "the context is renewed in the first layers only: i // every is not the remainder, i % every is": (
-                by(lambda i, every: i // every == 0)
-            ),
-            "the remainder is upside down: i % every": by(lambda i, every: every % i == 0),
-            "the context is renewed every (every + 1) layers": by(lambda i, every: i % (every + 1) == 0),
-            "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
-            "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
-            "the context is taken after the layer: take it before layers 0, every, 2 * every": (
-                run(lambda i, now, old, every=every: now[:, :k] if i % every == 1 % every and i else old)
-            ),
-            "the context is taken after layers every, 2 * every: take it before them": (
-                run(lambda i, now, old, every=every: now[:, :k] if i > 1 and (i - 1) % every == 0 else old)
-            ),
-            "between renewals read the last renewed context, not the raw one": (
-                run(lambda i, now, old, every=every: now[:, :k] if i % every == 0 else x[:, :k])
-            ),
-            "the context is renewed one layer early: before layers 0, every, 2 * every": (
-                run(lambda i, now, old, every=every: now[:, :k] if (i + 1) % every == 0 else old)
-            ),
-            "all tokens are read: the context is x[:, :k], the first k tokens; x[:k] are the first k images": (
-                run(lambda i, now, old, every=every: now if i % every == 0 else (old if i else now))
-            ),
-            "the context is the first k tokens, not the last": (
-                run(lambda i, now, old, every=every: now[:, -k:] if i % every == 0 else old)
-            ),
-            "the context is the first k tokens, not those after them": by(
-                lambda i, every: i % every == 0, lambda now: now[:, k:][:, : now.shape[1] - k]
-            ),
-            "the context has k + 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k + 1]),
-            "the context has k - 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k - 1]),
-            "the attention does not get the context: attention(x, context=context)": run(lambda i, now, old: now),
-            "the tokens are not added to the attention: + x is missing": run(
-                renewed, step=lambda now, a, f, c: f(a(now, context=c)) + a(now, context=c)
-            ),
-            "the tokens are not added to the feed-forward part: + x is missing": run(
-                renewed, step=lambda now, a, f, c: f(a(now, context=c) + now)
-            ),
-            "the attention comes first, then the feed-forward part": run(
-                renewed, step=lambda now, a, f, c: a(f(now) + now, context=c) + f(now) + now
-            ),
-            "the feed-forward part takes the tokens after the attention": run(
-                renewed, step=lambda now, a, f, c: a(now, context=c) + f(now) + now
-            ),
-            "both parts of a layer are added to the tokens: + x is missing": run(renewed, residual=0),
-            "the feed-forward part is missing": run(renewed, with_feed_forward=False),
-            "the attention is missing": run(renewed, with_attention=False),
-        }
-        your_function(layers, x, k, every).must_be(run(renewed).detach(), mistakes)
+        def mistakes(by=by, renewed=renewed, every=every) -> dict[str, Tensor]:
+            return {
+                "the condition is inverted: renew where i % every == 0": by(lambda i, every: i % every != 0),
+                "the context is renewed once only, at layer `every`": by(lambda i, every: i == every),
+                "the context is renewed in every layer from layer `every` on": by(lambda i, every: i >= every),
+                "the context is renewed in the first layers only: i // every is not the remainder, i % every is": (
+                    by(lambda i, every: i // every == 0)
+                ),
+                "the remainder is upside down: i % every": by(lambda i, every: every % i == 0),
+                "the context is renewed every (every + 1) layers": by(lambda i, every: i % (every + 1) == 0),
+                "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
+                "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
+                "the context is taken after the layer: take it before layers 0, every, 2 * every": (
+                    run(lambda i, now, old, every=every: now[:, :k] if i % every == 1 % every and i else old)
+                ),
+                "the context is taken after layers every, 2 * every: take it before them": (
+                    run(lambda i, now, old, every=every: now[:, :k] if i > 1 and (i - 1) % every == 0 else old)
+                ),
+                "between renewals read the last renewed context, not the raw one": (
+                    run(lambda i, now, old, every=every: now[:, :k] if i % every == 0 else x[:, :k])
+                ),
+                "the context is renewed one layer early: before layers 0, every, 2 * every": (
+                    run(lambda i, now, old, every=every: now[:, :k] if (i + 1) % every == 0 else old)
+                ),
+                "all tokens are read: the context is x[:, :k], the first k tokens; x[:k] are the first k images": (
+                    run(lambda i, now, old, every=every: now if i % every == 0 else (old if i else now))
+                ),
+                "the context is the first k tokens, not the last": (
+                    run(lambda i, now, old, every=every: now[:, -k:] if i % every == 0 else old)
+                ),
+                "the context is the first k tokens, not those after them": by(
+                    lambda i, every: i % every == 0, lambda now: now[:, k:][:, : now.shape[1] - k]
+                ),
+                "the context has k + 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k + 1]),
+                "the context has k - 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k - 1]),
+                "the attention does not get the context: attention(x, context=context)": run(lambda i, now, old: now),
+                "the tokens are not added to the attention: + x is missing": run(
+                    renewed, step=lambda now, a, f, c: f(a(now, context=c)) + a(now, context=c)
+                ),
+                "the tokens are not added to the feed-forward part: + x is missing": run(
+                    renewed, step=lambda now, a, f, c: f(a(now, context=c) + now)
+                ),
+                "the attention comes first, then the feed-forward part": run(
+                    renewed, step=lambda now, a, f, c: a(f(now) + now, context=c) + f(now) + now
+                ),
+                "the feed-forward part takes the tokens after the attention": run(
+                    renewed, step=lambda now, a, f, c: a(now, context=c) + f(now) + now
+                ),
+                "both parts of a layer are added to the tokens: + x is missing": run(renewed, residual=0),
+                "the feed-forward part is missing": run(renewed, with_feed_forward=False),
+                "the attention is missing": run(renewed, with_attention=False),
+            }
+
+        result, right = your_function(layers, x, k, every), run(renewed).detach()
+        try:
+            result.must_be(right)
+        except Finding:  # only now compute the results of the mistakes, which takes longer
+            result.must_be(right, mistakes())
