@@ -1192,7 +1192,7 @@ class run_layers:
         return x
 
     def all_tokens(layers, x, k, every):
-        """only the first k"""
+        """all tokens are read"""
         for i, parts in enumerate(layers):
             if i % every == 0:
                 context = x

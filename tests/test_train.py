@@ -843,3 +843,16 @@ def test_two_processes_train_together(tmp_path):
         [sys.executable, "-m", "mp3lib", *run.split()], cwd=ROOT, env=settings, capture_output=True, text=True
     )
     assert alone.returncode == 0 and read_metrics(tmp_path / "run")[-1]["step"] == 16, alone.stderr[-3000:]
+
+
+def test_a_function_is_called_after_every_epoch_when_its_checkpoint_is_written(tmp_path):
+    seen = []
+
+    def on_epoch(line):
+        assert [path.name for path in checkpoints(tmp_path)][0].endswith(f"{line['step']:08d}")
+        seen.append(line)
+
+    lines = pretrain(model(), IMAGES, **QUICK, out=tmp_path, on_epoch=on_epoch)
+    assert seen == lines and len(lines) > 1
+    with pytest.raises(ValueError, match="on_epoch must be a function of one line of the log, or None, got 3"):
+        pretrain(model(), IMAGES, **QUICK, on_epoch=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -54,6 +54,18 @@ class Result:
         """The value, which must be of this type."""
         must(isinstance(self.value, kind), f"it returns {type_name(self.value)}, expected {article(kind.__name__)}")
         return self.value
+
+
+def name_mistake(results: Sequence[Result], mistakes: Mapping[str, Sequence[object]]) -> None:
+    """End the check with the first mistake that explains the results of all calls; otherwise do nothing.
+
+    The result of one call may be that of several mistakes. Those of several calls tell the mistakes apart.
+
+    mistakes: sentence -> the result of this mistake for each call.
+    """
+    for mistake, wrong in mistakes.items():
+        pairs = zip(results, wrong, strict=True)
+        must(not all(close_to(converted(result.value, w), w, strict=False) for result, w in pairs), mistake)
 
 
 def converted(value, right):

@@ -63,7 +63,7 @@ def check_paint(your_function: SafeFunction) -> None:
 @checker
 def check_soft_labels(your_function: SafeFunction) -> None:
     """Soft labels: row i decreases with the squared distance from position i, and sums to 1."""
-    for rows, cols, sigma in ((4, 8, 1.0), (3, 2, 0.7), (5, 4, 2.0)):
+    for rows, cols, sigma in ((4, 8, 1.3), (3, 2, 0.7), (5, 4, 2.0)):
         place = torch.arange(rows * cols)
 
         def distance2(y: Tensor, x: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def check_soft_labels(your_function: SafeFunction) -> None:
 @checker
 def check_run_layers(your_function: SafeFunction) -> None:
     """Layers whose context is renewed before layers 0, every, 2 * every, ..., from the first k tokens."""
-    layers = seeded(lambda: Transformer(dim=8, depth=5, heads=2, dim_head=4, mlp_dim=12)).layers
+    layers = seeded(lambda: Transformer(dim=8, depth=8, heads=2, dim_head=4, mlp_dim=12)).layers
     x, k = randn(2, 6, 8), 3
 
     def run(

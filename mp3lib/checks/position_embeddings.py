@@ -7,85 +7,163 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..model.posemb import posemb_sincos_2d
-from .compare import must
+from .compare import must, name_mistake
 from .harness import SafeFunction, checker, randn
+
+
+def most_similar(products: Tensor, place: int, own: float = -math.inf) -> int:
+    """The index of the largest product, after the product of ``place`` is set to ``own``."""
+    return int(products.index_fill(0, torch.tensor(place), own).argmax())
 
 
 @checker
 def check_most_alike(your_function: SafeFunction) -> None:
     """The position, other than ``place`` itself, whose code has the largest dot product with the code of ``place``."""
     hand = torch.stack((torch.arange(30.0).sin(), torch.arange(30.0).cos()), dim=1)
-    for codes in (hand, F.normalize(randn(12, 6))):
-        for place in (0, 4, 11):
-            products = codes @ codes[place]
-            others = products.clone()
-            others[place] = -math.inf
-            right = int(others.argmax())
-            itself = "it leaves out place 0 always, not `place`"  # for place 0 the result was right
-            if place == 0:
-                itself = "it names the place itself, which is always most like itself: leave it out"
-            mistakes = {
-                itself: place,
-                "it names the least alike place, not the most alike": int(products.argmin()),
-                "it returns how alike the two are, not which place it is": float(others.max()),
-                "with the place taken out, all later places move up by one: correct the index": right - 1,
-                "it names the next place, whatever the codes are": place + 1,
-            }
-            result = your_function(codes, place)
-            result.must_be(right, mistakes)
-            result.of_type(int)
-    opposed = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-0.6, 0.8]])  # place 0 has only negative products
-    zero = "a product of 0 still wins where all others are negative: give the place itself minus infinity"
-    your_function(opposed, 0).must_be(2, {zero: 0})
+    opposed = torch.tensor([[3.0, 0.0], [-3.0, 0.0], [-1.8, 2.4]])  # place 0 has only negative products with others
+    cases = [(codes, place) for codes in (hand, F.normalize(randn(14, 6))) for place in (0, 4, 11)] + [(opposed, 0)]
+    results = [your_function(*case) for case in cases]
+    rights = [most_similar(codes @ codes[place], place) for codes, place in cases]
+    mistakes = {
+        "it returns the place itself, which is always the most similar one: leave it out": lambda codes, i: i,
+        "it always leaves out place 0: leave out `place`": lambda codes, i: most_similar(codes @ codes[i], 0),
+        "it always compares with place 0: compare with `place`": lambda codes, i: most_similar(codes @ codes[0], 0),
+        "it returns the least similar place, not the most similar one": lambda codes, i: (codes @ codes[i]).argmin(),
+        "it takes the absolute value: a large negative product means that two codes are opposite, not similar": (
+            lambda codes, i: most_similar((codes @ codes[i]).abs(), i)
+        ),
+        "it sums absolute differences (the Manhattan distance): compare by the dot product": (
+            lambda codes, i: most_similar(-(codes - codes[i]).abs().sum(dim=1), i)
+        ),
+        "it compares single products: sum them over the features (`codes @ codes[place]`)": (
+            lambda codes, i: (codes * codes[i]).index_fill(0, torch.tensor(i), -math.inf).argmax()
+        ),
+        "it returns the largest dot product, not the place where it is": (
+            lambda codes, i: (codes @ codes[i]).index_fill(0, torch.tensor(i), -math.inf).max()
+        ),
+        "without the place itself, all later places have an index that is 1 too small: correct it": (
+            lambda codes, i: (codes @ codes[i])[torch.arange(len(codes)) != i].argmax()
+        ),
+        "it skips one place too many: the place itself is the most similar one, and the next one is right": (
+            lambda codes, i: (codes @ codes[i]).argsort(descending=True)[2]
+        ),
+        "it looks only at later places: earlier ones count too": (
+            lambda codes, i: i + 1 + int((codes @ codes[i])[i + 1 :].argmax())
+        ),
+        "it always returns the next place: compare the codes": lambda codes, i: i + 1,
+        "a product of 0 is the largest where all others are negative: set that of the place itself to minus infinity": (
+            lambda codes, i: most_similar(codes @ codes[i], i, 0)
+        ),
+        "a product of -1 is the largest where all others are smaller: set that of the place itself to minus infinity": (
+            lambda codes, i: most_similar(codes @ codes[i], i, -1)
+        ),
+    }
+    wrong = {text: [torch.as_tensor(mistake(*case)).item() for case in cases] for text, mistake in mistakes.items()}
+    wrong["the index is 1 too large: places are counted from 0"] = [right + 1 for right in rights]
+    wrong["it returns the distance to the place, not the place"] = [
+        abs(right - place) for right, (_, place) in zip(rights, cases, strict=True)
+    ]
+    name_mistake(results, wrong)
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
+        result.of_type(int)
 
 
-def turns(right: float, down: float, omega: Tensor) -> Tensor:
-    """The right matrix: one rotation for each pair of sine and cosine (a "hand" in the notebook).
-
-    The angles are ``right * omega`` for the pairs of x, and ``down * omega`` for those of y.
-    """
+def turns(x: Tensor, y: Tensor) -> Tensor:
+    """One rotation for each pair of sine and cosine (a "hand" in the notebook); ``x`` and ``y`` are the angles."""
 
     def rotation(angles: Tensor) -> Tensor:  # all sines, then all cosines
         sin, cos = angles.sin().diag(), angles.cos().diag()
         return torch.cat((torch.cat((cos, sin), 1), torch.cat((-sin, cos), 1)))
 
-    return torch.block_diag(rotation(right * omega), rotation(down * omega))
+    return torch.block_diag(rotation(x), rotation(y))
+
+
+def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str, Tensor]:
+    """Sentence -> the matrix that this mistake gives."""
+    hands = dim // 4
+    i = torch.arange(hands)
+    omega = temperature ** (-i / (hands - 1))
+    matrix = turns(right * omega, down * omega)
+    features = torch.arange(dim).view(2, 2, hands)  # x or y, sin or cos, hand
+    by_hand = features.mT.flatten()  # sin and cos of one hand side by side
+    sines_first = features.transpose(0, 1).flatten().argsort()  # sin x, sin y, cos x, cos y
+    exchanged = torch.zeros(dim, dim)
+    for angles, (sin, cos) in zip((right * omega, down * omega), features, strict=True):
+        exchanged[sin, sin], exchanged[sin, cos] = angles.sin(), angles.cos()
+        exchanged[cos, sin], exchanged[cos, cos] = angles.cos(), -angles.sin()
+    first_half = torch.arange(dim) < dim // 2
+    cosines, sines = matrix.diagonal().diag(), matrix.triu(1) + matrix.triu(1).T
+
+    def at_speed(speeds: Tensor) -> Tensor:
+        return turns(right * speeds, down * speeds)
+
+    def by(right: float, down: float) -> Tensor:
+        return turns(right * omega, down * omega)
+
+    return {
+        "it leads the other way: change the sign of the angle, or transpose the matrix": by(-right, -down),
+        "x and y are exchanged: the first half of the features encodes the column": by(down, right),
+        "it goes the right way in y, but the wrong way in x: change the sign of the angle for x": by(-right, down),
+        "it goes the right way in x, but the wrong way in y: change the sign of the angle for y": by(right, -down),
+        "it moves to the right, but not down: the second half of the features encodes the row": by(right, 0),
+        "it moves down, but not to the right: the first half of the features encodes the column": by(0, down),
+        "the second half of the matrix is 0: the features of y need rotations too": matrix * first_half,
+        "the first half of the matrix is 0: the features of x need rotations too": matrix * ~first_half,
+        "it moves by `right` in x and in y: use `down` for y": by(right, right),
+        "it moves by `down` in x and in y: use `right` for x": by(down, down),
+        "it moves by right + down in x and in y: use one of them for each": by(right + down, right + down),
+        "negative numbers move it the wrong way: leave out abs()": by(abs(right), abs(down)),
+        "it does not move for negative numbers: rotate by negative angles too": by(max(right, 0), max(down, 0)),
+        "it moves one place too far in x and in y": by(right + 1, down + 1),
+        "it does not move at all": torch.eye(dim),
+        "the rotations are added to the identity: put them in its place": matrix + torch.eye(dim),
+        "sin and cos of a hand are not side by side: the order is sin x of all hands, then all cos x, sin y, cos y": (
+            matrix[by_hand][:, by_hand]
+        ),
+        "the order of the features is sin x, cos x, sin y, cos y, not sin x, sin y, cos x, cos y": (
+            matrix[sines_first][:, sines_first]
+        ),
+        "both sines have the same sign: in a rotation one of them has a minus": cosines + sines,
+        "both sines have a minus: in a rotation only one of them has it": cosines - sines,
+        "the sines are missing: a rotation is more than cos on the diagonal": cosines,
+        "all hands turn at speed 1: each has its own omega": at_speed(omega**0),
+        "omega of the last hand is 1/temperature: divide i by the hands minus 1": at_speed(temperature ** (-i / hands)),
+        "omega has i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-i / dim)),
+        "omega has 2i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-2 * i / dim)),
+        "omega has dim / 2 - 1: there are dim / 4 hands for x, so divide i by dim / 4 - 1": (
+            at_speed(temperature ** (-i / (dim // 2 - 1)))
+        ),
+        "the first hand has speed 1: count i from 0": at_speed(temperature ** (-(i + 1) / (hands - 1))),
+        "the first hand is the fastest one: the order of the speeds is reversed": at_speed(omega.flip(0)),
+        "the speeds grow: omega is the temperature to a negative power": at_speed(1 / omega),
+        "the temperature is always 10000: use `temperature`": at_speed(10000 ** (-i / (hands - 1))),
+        "sin and cos are exchanged inside each rotation: cos is on the diagonal": exchanged,
+        "the hands of y are not slower than those of x: count i from 0 for both": (
+            turns(right * omega, down * temperature ** (-(i + hands) / (hands - 1)))
+        ),
+        "the angles are in degrees: sin and cos take radians": at_speed(omega * 180 / math.pi),
+        "the angles are already in radians: do not convert them": at_speed(omega * math.pi / 180),
+        "the angles have a factor 2 pi: omega is already in radians per place": at_speed(omega * 2 * math.pi),
+    }
 
 
 @checker
 def check_move(your_function: SafeFunction) -> None:
     """A matrix that maps the code of every patch to that of the patch ``right`` columns and ``down`` rows away."""
-    for right, down, dim, temperature in ((2, 1, 16, 100), (1, 3, 12, 10), (-1, 2, 24, 1000), (0, 0, 8, 10)):
+    cases = ((2, 1, 16, 100), (1, 3, 12, 10), (-1, 2, 24, 1000), (0, 0, 8, 10), (3, -2, 16, 50))
+    matrices = [your_function(*case).tensor((case[2], case[2])) for case in cases]
+    wrong = [wrong_moves(*case) for case in cases]
+    mistakes = {
+        text: all(torch.allclose(m, w[text], atol=1e-3) for m, w in zip(matrices, wrong, strict=True))
+        for text in wrong[0]
+    }
+    for matrix, (right, down, dim, temperature) in zip(matrices, cases, strict=True):
         grid = posemb_sincos_2d(torch.zeros(1, 12, 12, dim), temperature).view(12, 12, dim)
-        matrix = your_function(right, down, dim, temperature).tensor((dim, dim))
-
-        def leads(right: int, down: int, grid=grid, matrix=matrix) -> bool:
-            there = grid[4 + down : 8 + down, 4 + right : 8 + right]
-            return torch.allclose(grid[4:8, 4:8] @ matrix.T, there, atol=1e-3)
-
-        def turns_by(omega: Tensor, order=slice(None), step=(right, down), matrix=matrix) -> bool:
-            return torch.allclose(matrix, turns(*step, omega)[order][:, order], atol=1e-3)
-
-        i, hands = torch.arange(dim // 4), dim // 4
-        omega = temperature ** (-i / (hands - 1))
-        by_hand = torch.arange(dim).view(2, 2, hands).mT.flatten()  # sin and cos of one hand side by side
-        mistakes = {
-            "it leads the other way: turn the sign of the angle, or transpose": leads(-right, -down),
-            "x and y are swapped: the first half of the features follows the column": leads(down, right),
-            "it moves to the right, but not down: the second half of the features follows the row": leads(right, 0),
-            "it moves down, but not to the right: the first half of the features follows the column": leads(0, down),
-            "sin and cos of each hand are not side by side: sin x of all hands come first, then cos x of all": (
-                turns_by(omega, by_hand)
-            ),
-            "all hands turn at speed 1: each has its own omega": turns_by(omega**0),
-            "omega of the last hand is 1/temperature: divide i by the hands minus 1": turns_by(
-                temperature ** (-i / hands)
-            ),
-            "the speeds grow: omega is the temperature to a negative power": turns_by(1 / omega),
-        }
+        there = grid[4 + down : 8 + down, 4 + right : 8 + right]
         must(
-            leads(right, down),
-            f"it does not lead {right} to the right and {down} down at dim {dim}, temperature {temperature}",
+            torch.allclose(grid[4:8, 4:8] @ matrix.T, there, atol=1e-3),
+            f"it does not lead {right} to the right and {down} down when dim is {dim} and temperature is {temperature}",
             mistakes,
         )
 
@@ -94,21 +172,31 @@ def check_move(your_function: SafeFunction) -> None:
 def check_random_codes(your_function: SafeFunction) -> None:
     """Codes whose features are -1 or +1, each drawn independently from the generator."""
 
-    def draw(seed: int) -> Tensor:
-        return your_function(200, 64, torch.Generator().manual_seed(seed)).tensor((200, 64))
+    def draw(generator: torch.Generator) -> Tensor:
+        return your_function(200, 64, generator).tensor((200, 64))
 
-    codes = draw(0)
-    values = set(codes.unique().tolist())
+    generator = torch.Generator().manual_seed(0)
+    codes = draw(generator)
+    values = sorted(set(codes.unique().tolist()))
+    shown = " and ".join(f"{value:.3g}" for value in values)
     mistakes = {
-        "the features are 0 and 1, not -1 and +1: the codes differ in length": values == {0.0, 1.0},
-        f"all features are {min(values):g}": len(values) == 1,
+        "the features are 0 and 1, not -1 and +1: multiply by 2, then subtract 1": values == [0, 1],
+        "the features are -1 and 0, not -1 and +1: randint leaves out the upper end": values == [-1, 0],
+        "some features are 0: every feature is -1 or +1": values == [-1, 0, 1],
+        f"all features are {shown}: draw -1 and +1 with equal probability": len(values) == 1,
+        f"the features are {shown}, not -1 and +1": len(values) == 2,
     }
-    must(values == {-1.0, 1.0}, "the features are other numbers than -1 and +1: the codes differ in length", mistakes)
-    must(torch.equal(codes, draw(0)), "the same seed gives other codes: draw from the generator alone")
-    must(not torch.equal(codes, draw(1)), "another seed gives the same codes: draw from the generator")
+    must(values == [-1, 1], f"the features have {len(values)} different values: each must be -1 or +1", mistakes)
+    again, other = (draw(torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    must(torch.equal(codes, again), "the same seed gives other codes: draw from the generator alone")
+    must(not torch.equal(codes, other), "another seed gives the same codes: draw from the generator as it is")
+    must(
+        not torch.equal(codes, draw(generator)),
+        "a second call with the same generator gives the same codes: do not seed it again, and do not make a new one",
+    )
     must(len(codes.unique(dim=0)) > 1, "every place has the same code: draw n times dim numbers")
     must(len(codes.unique(dim=1).T) > 1, "all features of a place are equal: draw n times dim numbers")
     share = float((codes > 0).float().mean())
-    must(abs(share - 0.5) < 0.05, f"{share:.0%} of the features are +1, expected half of them")
-    alike = (codes @ codes.T / 64).fill_diagonal_(0)
-    must(float(alike.abs().max()) < 0.75, "some places have nearly the same code: draw each feature by itself")
+    must(abs(share - 0.5) < 0.04, f"{share:.0%} of the features are +1, expected half of them")
+    similarity = (codes @ codes.T / 64).fill_diagonal_(0)
+    must(float(similarity.abs().max()) < 0.75, "some places have nearly the same code: draw every feature separately")

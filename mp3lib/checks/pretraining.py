@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: accuracy by size of the context, accuracy after equal time, and a crop that leaks."""
+"""Exercises of notebook 05: the growth of the accuracy, accuracy after equal time, and a crop that leaks."""
 
 import math
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,19 @@ OWN_ENTRIES = ("settings", "versions", "environment", "id", "resumed")  # of run
 
 
 def check_call(
-    model: nn.Module, out: str | Path | None, resume: bool, about: dict | None, progress: bool
+    model: nn.Module,
+    out: str | Path | None,
+    resume: bool,
+    about: dict | None,
+    progress: bool,
+    on_epoch: Callable[[dict], None] | None,
 ) -> dict[str, Any]:
     """The entries ``about`` as JSON holds them; ``ValueError`` if a training cannot begin with these arguments."""
     if out is not None:
         expanded(out)
     truth("progress", progress)
+    if on_epoch is not None and not callable(on_epoch):
+        raise ValueError(f"on_epoch must be a function of one line of the log, or None, got {shown(on_epoch)}")
     if truth("resume", resume) and out is None:
         raise ValueError("resume=True needs out=, the folder of the run to resume")
     check_trainable(model)

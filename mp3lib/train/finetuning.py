@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,7 @@ def finetune(
     resume: bool = False,
     about: dict | None = None,
     progress: bool = True,
+    on_epoch: Callable[[dict], None] | None = None,
 ) -> list[dict]:
     """Train a ViT, pretrained or not, to classify images; all its weights are trained, in place.
 
@@ -63,7 +64,7 @@ def finetune(
             may be a list. There have to be two classes or more.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
         epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, precision, seed, eval_every, out,
-            resume, about, progress: as in ``pretrain``.
+            resume, about, progress, on_epoch: as in ``pretrain``.
         layer_decay: learning rate of each layer, relative to the layer above; 1 for equal rates.
         augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
         erase: probability that a box of an image is painted over.
@@ -82,7 +83,7 @@ def finetune(
     """
     if not hasattr(vit, "linear_head"):
         raise ValueError(f"vit must be a ViT, got {shown(vit)}")
-    about = check_call(vit, out, resume, about, progress)
+    about = check_call(vit, out, resume, about, progress, on_epoch)
     if not isinstance(eval_name, str) or not eval_name:
         raise ValueError(f'eval_name must be a name such as "test", got {shown(eval_name)}')
     images, labels = labelled(images, labels, vit)
@@ -142,6 +143,7 @@ def finetune(
             resume=resume,
             about=about,
             progress=progress,
+            on_epoch=on_epoch,
         )
 
 

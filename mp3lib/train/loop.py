@@ -38,8 +38,9 @@ def fit(
     resume: bool = False,
     about: dict | None = None,
     progress: bool = True,
+    on_epoch: Callable[[dict], None] | None = None,
 ) -> list[dict]:
-    """Train ``model`` in place; see ``pretrain`` for ``eval_every`` to ``progress``, the result and the errors.
+    """Train ``model`` in place; see ``pretrain`` for ``eval_every`` to ``on_epoch``, the result and the errors.
 
     Args:
         model: an ``MP3`` or a ``ViT``.
@@ -75,6 +76,8 @@ def fit(
                     bar.set_postfix_str(f"loss {line['loss']:.3f}")
                     if folder is not None:
                         save_checkpoint(folder, accelerator, line["step"], lines, model.config, run_id)
+                    if on_epoch and accelerator.is_main_process:
+                        on_epoch(dict(line))
             model.to(home)  # training may have moved it to a GPU
             if average is not None:
                 model.load_state_dict(average.module.state_dict())

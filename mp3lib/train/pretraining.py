@@ -46,6 +46,7 @@ def pretrain(
     resume: bool = False,
     about: dict | None = None,
     progress: bool = True,
+    on_epoch: Callable[[dict], None] | None = None,
 ) -> list[dict]:
     """Pretrain a ViT by masked position prediction; ``mp3`` and the ViT inside it are changed in place.
 
@@ -81,6 +82,7 @@ def pretrain(
         resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none.
         about: further facts for ``run.json``, such as the data's source and fingerprint.
         progress: show a progress bar (on a terminal or in a notebook, never in a log file).
+        on_epoch: called after every epoch with that epoch's line of the log, once its checkpoint is written.
 
     Returns:
         one dict an epoch: ``epoch, step, loss, lr, seconds``, ``losses`` (ten means within the epoch) and, where
@@ -95,7 +97,7 @@ def pretrain(
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
-    about = check_call(mp3, out, resume, about, progress)
+    about = check_call(mp3, out, resume, about, progress, on_epoch)
     images = as_images(images, channels=mp3.vit.channels)
     if eval_images is not None:
         eval_images = as_images(eval_images, "eval_images", mp3.vit.channels)
@@ -168,6 +170,7 @@ def pretrain(
         resume=resume,
         about=about,
         progress=progress,
+        on_epoch=on_epoch,
     )
 
 
