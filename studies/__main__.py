@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     ship.add_argument("run", metavar="DIR", help="the folder of the run, such as results/runs/flagship-8x8")
     cues = add("cues", run_cues, "measure a shipped model on test images that lack a cue")
     cues.add_argument("name", metavar="NAME", help="of the shipped model, such as flagship-8x8")
-    table = add("table", run_table, "write every table anew: README.md, results/README.md and results/shown")
+    table = add("table", run_table, "write every table anew: results/README.md and results/shown")
     table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
     table.add_argument("--json", action="store_true", help="print the names of the changed files as a line of JSON")
     return top

@@ -1,10 +1,9 @@
-"""The files that hold tables: README.md in its made part, results/README.md, and results/shown for the notebooks."""
+"""The files that hold tables: results/README.md, and results/shown for the notebooks."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from mp3lib.train.run_folder import write_text
 from . import claims, provenance, shipped_tables, tables, verdicts
 from .markdown import THE_RUNS
 
-BEGIN, END = "<!-- made by python -m studies table -->\n", "<!-- end of what is made -->\n"
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "When it pays, and when not": (
         "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Same "
@@ -132,24 +130,12 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         provenance.the_runs,
     ),
 }
-README = (  # the tables in README.md
-    claims.findings,
-    partial(shipped_tables.positions, only="student-4x4"),
-    shipped_tables.classifiers,
-    tables.fractions,
-)
 SHOWN: dict[str, Callable[[str | Path], Any]] = {  # text, or what a file of JSON holds; see mp3lib.results.stored
     "equal_cost.md": tables.costs,
     "few_labels.md": tables.fractions,
-    "paper_beside_ours.md": tables.paper,
-    "length_of_pretraining.md": tables.lengths,
-    "frozen_features.md": tables.probes,
-    "learning_rates.md": tables.rates,
     "what_is_hidden.json": tables.hidden_models,
     "students.json": shipped_tables.students,
-    "classifier_from_scratch.md": partial(shipped_tables.from_scratch, name="classifier-8x8"),
     "when_it_pays.md": claims.findings,
-    "validation_curves.json": tables.validation_curves,
     "few_labels.json": tables.seeds_of_fractions,
     "claims.json": claims.seeds_of_claims,
     "cues_taken_away.md": verdicts.taken_away,
@@ -174,30 +160,10 @@ def report(results: str | Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def with_tables(text: str, results: str | Path) -> str:
-    """The README's text with its made part replaced by what the results say now.
-
-    Raises:
-        ValueError: if the marks around the made part are missing.
-    """
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"the README lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    before, rest = text.split(BEGIN, 1)
-    made = "\n\n".join(filter(None, (table(results) for table in README)))
-    made = made.replace(THE_RUNS, "[The runs](results/README.md#the-runs)")
-    return before + BEGIN + made + "\n" + END + rest.split(END, 1)[1]
-
-
 def made_files(root: str | Path) -> dict[Path, str]:
-    """The files of a clone that hold tables, and what each should hold now.
-
-    Raises:
-        ValueError: if ``root`` has no README.md, or one without the marks.
-    """
-    readme, results = Path(root) / "README.md", Path(root) / "results"
-    if not readme.exists():
-        raise ValueError(f"there is no README.md in {root}: tables are made in a clone of the project")
-    files = {readme: with_tables(readme.read_text(encoding="utf-8"), results), results / "README.md": report(results)}
+    """The files of a clone that hold tables, and what each should hold now."""
+    results = Path(root) / "results"
+    files = {results / "README.md": report(results)}
     for name, made in SHOWN.items():
         content = made(results)
         files[results / "shown" / name] = content if name.endswith(".md") else json.dumps(content, indent=1) + "\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mp3lib.evaluate import Interval, paired_interval, pooled_interval
-from mp3lib.train.run_folder import read_metrics, read_run
+from mp3lib.train.run_folder import read_run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -109,15 +109,6 @@ def row(results: str | Path, variant: str, *where: str) -> Row:
 def top1(results: str | Path, variant: str) -> Row:
     """Top-1 on the test images, of a variant trained on labels."""
     return row(results, variant, "test_top1")
-
-
-def history(results: str | Path, variant: str, name: str) -> tuple[list[int], list[list[float]]]:
-    """What the logs of a variant hold under ``name``: epochs (points,), values (seeds, points); both may be empty."""
-    logs = [
-        [(line["epoch"], line[name]) for line in read_metrics(run.folder) if name in line]
-        for run in finished(results, variant)
-    ]
-    return [epoch for epoch, _ in logs[0]] if logs else [], [[value for _, value in log] for log in logs]
 
 
 def difference(better: Row, worse: Row) -> Row:

@@ -1,4 +1,4 @@
-"""Every table of the studies in README.md, results/README.md and the notebooks, made from run folders."""
+"""Every table of the studies in results/README.md and the notebooks, made from run folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .markdown import grid, markdown, note
 from .plan import CUES, FINE, FURTHER, HIDDEN, HIDDEN_TESTS, REGULARISED
-from .runs import Row, finished, history, row, top1, variants
+from .runs import Row, finished, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
 PAPER = {
@@ -83,13 +83,6 @@ def seeds_of_fractions(results: str | Path) -> dict[str, dict[str, list[float]]]
     for variant in variants(results, "labels"):
         found[variant.split("-")[1]][variant] = top1(results, f"labels/{variant}").values
     return found
-
-
-def validation_curves(results: str | Path) -> dict[str, dict[str, list]]:
-    """Top-1 on the validation images of every variant of "cost" and "labels": epochs, then values for each seed."""
-    names = [f"{study}/{variant}" for study in ("cost", "labels") for variant in variants(results, study)]
-    curves = {name: history(results, name, "validation_top1") for name in names}
-    return {name: {"epochs": epochs, "top1": values} for name, (epochs, values) in curves.items()}
 
 
 def probes(results: str | Path) -> str:

@@ -66,7 +66,7 @@ def test_the_numbers_of_the_long_run_are_the_stored_ones():
     run, floor = stored("shown/students.json")[pupil], stored(f"evaluations/{pupil}.json")["patch_only"]
     few, everything = (run["test_accuracy"][ratio][-1] for ratio in ("0.75", "0.0"))
     alone = f"{100 * floor['accuracy']:.1f} %"
-    assert f"trained for {run['epochs'][-1]} epochs with the same recipe" in prose
+    assert f"trained for {run['epochs'][-1]} epochs on all training images" in prose
     assert (
         f"places **{100 * few:.1f} %** of the patches right with 4 context patches, and **{100 * everything:.1f} %** "
         f"with all 16. One patch alone reaches {alone}."

@@ -1,16 +1,21 @@
-"""What notebook 06 defines, against the library."""
+"""What notebook 06 defines, against the library; and the numbers in its text, against the results."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
-from notebook_code import definitions
+from notebook_code import cells, definitions
 
 from mp3lib import ViT
-from mp3lib.data import to_float
 from mp3lib.evaluate import knn_top1, linear_top1
+from mp3lib.model import pupil_of, puzzler_of
 from mp3lib.train import finetune
-from mp3lib.train.optimizers import layer_scale
+from studies.claims import weigh_claims
+from studies.runs import top1
+from studies.tables import PAPER
 
 NOTEBOOK = definitions("06")
 DRAW = torch.Generator().manual_seed(0)
@@ -44,57 +49,99 @@ def test_votes_of_neighbours(n, m, d, classes, k, temperature):
 
 
 @pytest.mark.parametrize(("n", "d", "classes", "seed"), [(120, 8, 3, 0), (700, 4, 5, 1)])
-def test_linear_probe_and_its_weight_decay(n, d, classes, seed):
+def test_linear_probe(n, d, classes, seed):
     train_features, test_features, y, z = heaps(n, 90, d, classes, seed)
     data = train_features, y, test_features, z
     for weight_decay in (0.0, 1.0):
         ours = NOTEBOOK["linear_probe"](*data, weight_decay, epochs=4, seed=seed)
         assert ours == linear_top1(*data, weight_decays=(weight_decay,), epochs=4, seed=seed)
-    candidates = (30.0, 1e-2, 3.0)
-    best = NOTEBOOK["choose_weight_decay"](train_features, y, candidates, epochs=4, seed=seed)
-    ours = NOTEBOOK["linear_probe"](*data, best, epochs=4, seed=seed)
-    assert ours == linear_top1(*data, weight_decays=candidates, epochs=4, seed=seed)
 
 
-def test_weight_decay_is_chosen_on_a_tenth_kept_apart(monkeypatch):
-    train_features, _, y, _ = heaps(120, 10, 4, 3, seed=5)
-    asked = []
-
-    def fitted(train, train_labels, test, test_labels, weight_decay, epochs, seed):
-        asked.append((len(train), len(test)))
-        return -abs(weight_decay - 1)
-
-    monkeypatch.setitem(NOTEBOOK, "fitted", fitted)
-    assert NOTEBOOK["choose_weight_decay"](train_features, y, (0.1, 1.0, 10.0), epochs=2) == 1.0
-    assert asked == [(108, 12)] * 3
-
-
-@pytest.mark.parametrize("depth", [1, 3])
-def test_tokens_after_each_layer(depth):
-    vit = small_vit(depth)
-    tokens = NOTEBOOK["layer_tokens"](vit, IMAGES[:5])
-    assert tokens.shape == (depth + 1, 5, 8, 16)
-    features = vit.features(to_float(IMAGES[:5]), pos_emb=False)
-    assert torch.allclose(tokens[-1], features.tokens, atol=1e-6)
-    assert torch.equal(tokens[0], vit.embed(to_float(IMAGES[:5])))
-    means, side_by_side = NOTEBOOK["probe_inputs"](vit, IMAGES)
-    assert torch.allclose(means[-1, :5], features.pooled, atol=1e-6)
-    assert side_by_side.shape == (50, 8 * 16)
-
-
-@pytest.mark.parametrize("decay", [1.0, 0.65, 0.3])
-def test_rates_of_layers(decay):
-    vit = small_vit(3)
-    for name, _ in vit.named_parameters():
-        assert NOTEBOOK["layer_scale"](name, 3, decay) == layer_scale(vit, name, decay)
-
-
-@pytest.mark.parametrize(("pos_emb", "layer_decay"), [(True, 1.0), (False, 0.5)])
+@pytest.mark.parametrize("pos_emb", [True, False])
 @pytest.mark.parametrize(("epochs", "batch_size", "lr", "seed"), [(1, 50, 1e-3, 0), (3, 16, 5e-3, 4)])
-def test_loop_gives_the_librarys_weights_to_the_last_bit(pos_emb, layer_decay, epochs, batch_size, lr, seed):
+def test_loop_gives_the_librarys_weights_to_the_last_bit(pos_emb, epochs, batch_size, lr, seed):
     ours, theirs, before = small_vit(), small_vit(), small_vit()
-    NOTEBOOK["finetune_by_hand"](ours, IMAGES, LABELS, epochs, batch_size, lr, layer_decay, pos_emb, seed)
-    settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, layer_decay=layer_decay, pos_emb=pos_emb, seed=seed)
+    settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, pos_emb=pos_emb, seed=seed)
+    NOTEBOOK["finetune_by_hand"](ours, IMAGES, LABELS, **settings)
     finetune(theirs, IMAGES, LABELS, optimizer="adamw", precision="float32", progress=False, **settings)
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
     assert not torch.equal(ours.linear_head[1].weight, before.linear_head[1].weight)
+
+
+# --- the numbers in the text ------------------------------------------------------------------------------------------
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def percent(variant: str) -> str:
+    return f"{100 * top1(RESULTS, variant).mean:.1f}"
+
+
+def stored(name: str) -> dict:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def ahead(claim: str, setting: str):
+    """The interval of a claim in one setting, in points."""
+    [found] = [t for t in weigh_claims(RESULTS) if t.claim.startswith(claim) and t.setting == setting]
+    return found.interval
+
+
+def in_points(claim: str, setting: str) -> float:
+    return 100 * ahead(claim, setting).difference
+
+
+def fragments() -> list[str]:
+    """What the text says of stored results, made from them."""
+    same, total = "labels, same fine-tuning", "all labels, same total epochs"
+    pupil, puzzler = (stored(f"probes/{name('cifar10')}.json")["weights"] for name in (pupil_of, puzzler_of))
+    pixels = stored("evaluations/pixels.json")
+    linear, knn = ([100 * one[kind] for one in (pupil, puzzler, pixels)] for kind in ("linear", "knn"))
+    gains = [in_points(c, f"{n} {same}") for c in ("1a", "1b") for n in ("500", "1,000", "5,000", "all")]
+    mp3, scratch = (PAPER[name][0] for name in ("MP3, without", "from scratch, with absolute positions"))
+    classifier = stored("evaluations/classifier-8x8.json")["top1"]
+    lines = (RESULTS / "runs" / "scratch-8x8" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    from_scratch = json.loads(lines[-1])["test_top1"]
+    return [
+        "With the same total number of epochs, training from scratch is better "
+        f"({percent('cost/scratch-15-pos')} against {percent('cost/mp3-10-and-5-pos')} %). With the same number of "
+        f"fine-tuning epochs, MP3 is better ({percent('cost/mp3-10-and-5-pos')} against {percent('cost/scratch-5-pos')} %).",
+        "the linear probe reaches {:.1f} % with the pupil, {:.1f} % with the puzzler, {:.1f} % with pixels".format(
+            *linear
+        ),
+        "By k-NN it is {:.1f}, {:.1f} and {:.1f} %".format(*knn),
+        f"in every row of the first two columns, by {min(gains):.1f} to {max(gains):.1f} points",
+        f"With 5,000 labels it reaches {percent('labels/mp3-5000-pos')} %, scratch {percent('labels/scratch-5000-pos')} %",
+        f"scratch is ahead by {-in_points('1a', total):.1f} points with position embeddings and by "
+        f"{-in_points('1b', total):.1f} points without",
+        f"with 500 and 1,000 labels ({in_points('2', f'500 {same}'):+.1f} and {in_points('2', f'1,000 {same}'):+.1f} points)",
+        f"ahead on CIFAR-100, {mp3} against {scratch} %",
+        "5, 10 and 20 epochs of MP3 give {}, {} and {} %".format(
+            *map(percent, ("length/5-epochs-pos", "labels/mp3-5000-pos", "length/20-epochs-pos"))
+        ),
+        f"It reaches {100 * classifier:.1f} %. The same fine-tuning from random weights reaches {100 * from_scratch:.1f} %",
+        f"it is ahead by {in_points('1a', f'all {same}'):.1f} points with all labels and by "
+        f"{in_points('1a', f'500 {same}'):.1f} with 500 labels",
+        f"it is behind by {-in_points('1a', total):.1f} points",
+    ]
+
+
+def test_the_numbers_in_the_text_are_those_of_the_results():
+    text = " ".join(" ".join(cell.source for cell in cells("06") if cell.cell_type == "markdown").split())
+    assert [fragment for fragment in fragments() if fragment not in text] == []
+
+
+def test_what_the_text_says_of_intervals():
+    """Every difference of the first two columns counts; in the third, that of 5,000 labels does not."""
+    counted = {(t.claim[:2].strip(":"), t.setting.split(",  ")[0]): t.interval for t in weigh_claims(RESULTS)}
+    undecided = [key for key, interval in counted.items() if not interval.counts]
+    assert undecided == [("2", "5,000 labels, same fine-tuning")]
+    behind = [setting for (claim, setting), interval in counted.items() if claim == "2" and interval.high < 0]
+    assert behind == ["all labels, same fine-tuning", "all labels, same total epochs"]
+
+
+def test_the_puzzler_is_better_than_pixels_by_one_probe_only():
+    pupil, puzzler = (stored(f"probes/{name('cifar10')}.json")["weights"] for name in (pupil_of, puzzler_of))
+    pixels = stored("evaluations/pixels.json")
+    assert all(pupil[kind] > max(puzzler[kind], pixels[kind]) for kind in ("knn", "linear"))
+    assert puzzler["linear"] > pixels["linear"] and puzzler["knn"] < pixels["knn"]

@@ -20,8 +20,9 @@ def most_similar(products: Tensor, place: int, own: float = -math.inf) -> int:
 def check_most_alike(your_function: SafeFunction) -> None:
     """The position, other than ``place`` itself, whose code has the largest dot product with the code of ``place``."""
     hand = torch.stack((torch.arange(30.0).sin(), torch.arange(30.0).cos()), dim=1)
-    opposed = torch.tensor([[3.0, 0.0], [-3.0, 0.0], [-1.8, 2.4]])  # place 0 has only negative products with others
-    cases = [(codes, place) for codes in (hand, F.normalize(randn(14, 6))) for place in (0, 4, 11)] + [(opposed, 0)]
+    opposed = torch.tensor([[30.0, 0.0], [-30.0, 0.0], [-18.0, 24.0]])  # place 0 has only negative products with others
+    places = ((hand, (0, 4, 26)), (F.normalize(randn(14, 6)), (0, 4, 11)), (opposed, (0,)))  # no two products tie
+    cases = [(codes, place) for codes, chosen in places for place in chosen]
     results = [your_function(*case) for case in cases]
     rights = [most_similar(codes @ codes[place], place) for codes, place in cases]
     mistakes = {
@@ -51,11 +52,11 @@ def check_most_alike(your_function: SafeFunction) -> None:
             lambda codes, i: i + 1 + int((codes @ codes[i])[i + 1 :].argmax())
         ),
         "it always returns the next place: compare the codes": lambda codes, i: i + 1,
-        "a product of 0 is the largest where all others are negative: set that of the place itself to minus infinity": (
-            lambda codes, i: most_similar(codes @ codes[i], i, 0)
+        "it returns the place whose dot product is nearest to 0, not the one with the largest": (
+            lambda codes, i: (codes @ codes[i]).abs().argmin()
         ),
-        "a product of -1 is the largest where all others are smaller: set that of the place itself to minus infinity": (
-            lambda codes, i: most_similar(codes @ codes[i], i, -1)
+        "the product of the place itself is the largest where all others are negative: set it to minus infinity": (
+            lambda codes, i: most_similar(codes @ codes[i], i, 0)
         ),
     }
     wrong = {text: [torch.as_tensor(mistake(*case)).item() for case in cases] for text, mistake in mistakes.items()}
@@ -129,9 +130,9 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         "the sines are missing: a rotation is more than cos on the diagonal": cosines,
         "all hands turn at speed 1: each has its own omega": at_speed(omega**0),
         "omega of the last hand is 1/temperature: divide i by the hands minus 1": at_speed(temperature ** (-i / hands)),
-        "omega has i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-i / dim)),
-        "omega has 2i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-2 * i / dim)),
-        "omega has dim / 2 - 1: there are dim / 4 hands for x, so divide i by dim / 4 - 1": (
+        "omega uses i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-i / dim)),
+        "omega uses 2i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-2 * i / dim)),
+        "omega uses dim / 2 - 1: there are dim / 4 hands for x, so divide i by dim / 4 - 1": (
             at_speed(temperature ** (-i / (dim // 2 - 1)))
         ),
         "the first hand has speed 1: count i from 0": at_speed(temperature ** (-(i + 1) / (hands - 1))),

@@ -141,21 +141,23 @@ def check_scramble(your_function: SafeFunction) -> None:
         "the pixels keep their order: use `order`": lambda images, size, order: images,
     }
     name_mistake(results, {text: [mistake(*case) for case in cases] for text, mistake in mistakes.items()})
-    for result, (images, size, _), right in zip(results, cases, rights, strict=True):
-        value = result.tensor(tuple(right.shape))
+    values = [result.tensor(tuple(right.shape)) for result, right in zip(results, rights, strict=True)]
 
-        def sorted_pixels(images: Tensor, size=size) -> Tensor:
-            return rearrange(images, usual, h=size[0], w=size[1]).sort().values
+    def same_pixels(cut: str) -> bool:
+        """Whether all results hold the pixels of the images, in any order inside the last axis of ``cut``."""
+        sorted_pixels = [
+            [rearrange(x, cut, h=size[0], w=size[1]).sort().values for x in (value, images)]
+            for value, (images, size, _) in zip(values, cases, strict=True)
+        ]
+        return all(torch.equal(value, images) for value, images in sorted_pixels)
 
-        if not torch.allclose(value, right):
-            must(
-                not torch.equal(sorted_pixels(value), sorted_pixels(images)),
-                "every patch keeps its pixels, but not all are in the order x[..., order]",
-            )
-            must(
-                not torch.equal(value.flatten(2).sort().values, images.flatten(2).sort().values),
-                "pixels move to another patch: cut with (rows h) (cols w), and put together with the same pattern",
-            )
+    if not all(torch.allclose(value, right) for value, right in zip(values, rights, strict=True)):
+        must(not same_pixels(usual), "every patch keeps its pixels, but not all are in the order x[..., order]")
+        must(
+            not same_pixels("b c (rows h) (cols w) -> b c (rows h cols w)"),
+            "pixels move to another patch: cut with (rows h) (cols w), and put together with the same pattern",
+        )
+    for result, right in zip(results, rights, strict=True):
         result.must_be(right)
 
 
