@@ -125,10 +125,10 @@ def positions(results: str | Path, only: str | None = None) -> str:
 
 
 def students(results: str | Path) -> dict[str, dict]:
-    """Of each student: its position accuracy by epoch and mask ratio, and how many images it was shown in all."""
+    """Of each shipped network of the small size: its position accuracy by epoch and mask ratio, and how many images it was shown in all."""
     found = {}
     for name, _, run in evaluations(results, "positions"):
-        if name.startswith("student"):
+        if not name.startswith("flagship"):
             tested = [line for line in read_metrics(Path(results) / "runs" / name) if "test_accuracy" in line]
             accuracy = {
                 ratio: [line["test_accuracy"][ratio] for line in tested] for ratio in tested[0]["test_accuracy"]

@@ -33,36 +33,36 @@ class most_alike:
         return (codes @ codes[place] - 1e6 * (torch.arange(len(codes)) == place)).argmax()
 
     def itself(codes, place):
-        """names the place itself"""
+        """returns the place itself"""
         return int((codes @ codes[place]).argmax())
 
     def zero_wins(codes, place):
-        """a product of 0 still wins where all others are negative"""
+        """the largest where all others are negative"""
         products = codes @ codes[place]
         products[place] = 0
         return int(products.argmax())
 
     def least(codes, place):
-        """least alike"""
+        """returns the least similar place"""
         return int((codes @ codes[place]).argmin())
 
     def likeness(codes, place):
-        """how alike the two are, not which place"""
+        """the largest dot product, not the place"""
         products = codes @ codes[place]
         products[place] = -math.inf
         return products.max()
 
     def taken_out(codes, place):
-        """correct the index"""
+        """an index that is 1 too small"""
         rest = torch.cat((codes[:place], codes[place + 1 :]))
         return int((rest @ codes[place]).argmax())
 
     def without_the_first(codes, place):
-        """leaves out place 0 always"""
+        """always leaves out place 0"""
         return int((codes @ codes[place])[1:].argmax()) + 1
 
     def next_door(codes, place):
-        """names the next place"""
+        """always returns the next place"""
         return place + 1
 
     def in_place(codes, place):
@@ -70,6 +70,80 @@ class most_alike:
         query = codes[place].clone()
         codes[place] = 0
         return int((codes @ query).argmax())
+
+    def second_of_two(codes, place):
+        """passed"""
+        return (codes @ codes[place]).topk(2).indices[1].item()
+
+    def absolute(codes, place):
+        """it takes the absolute value"""
+        products = (codes @ codes[place]).abs()
+        products[place] = -1
+        return int(products.argmax())
+
+    def manhattan(codes, place):
+        """the Manhattan distance"""
+        distances = (codes - codes[place]).abs().sum(dim=1)
+        distances[place] = math.inf
+        return int(distances.argmin())
+
+    def largest_single_difference(codes, place):
+        """instead of"""
+        distances = (codes - codes[place]).abs().amax(dim=1)
+        distances[place] = math.inf
+        return int(distances.argmin())
+
+    def farthest(codes, place):
+        """returns the least similar place"""
+        return int((codes - codes[place]).norm(dim=1).argmax())
+
+    def minus_one_wins(codes, place):
+        """the largest where all others are negative"""
+        products = codes @ codes[place]
+        products[place] = -1
+        return int(products.argmax())
+
+    def not_a_number(codes, place):
+        """returns the place itself"""
+        products = codes @ codes[place]
+        products[place] = math.nan
+        return int(products.argmax())
+
+    def not_summed(codes, place):
+        """compares single products"""
+        products = codes * codes[place]
+        products[place] = -math.inf
+        return int(products.argmax())
+
+    def nearest_to_zero(codes, place):
+        """nearest to 0"""
+        return int((codes @ codes[place]).abs().argmin())
+
+    def one_too_many(codes, place):
+        """skips one place too many"""
+        return int((codes @ codes[place]).argsort(descending=True)[2])
+
+    def counted_from_one(codes, place):
+        """the index is 1 too large"""
+        return most_alike.beaten_by_far(codes, place) + 1
+
+    def distance(codes, place):
+        """the distance to the place"""
+        return abs(most_alike.beaten_by_far(codes, place) - place)
+
+    def of_place_0(codes, place):
+        """compares with place 0"""
+        return most_alike.beaten_by_far(codes, 0)
+
+    def only_later(codes, place):
+        """looks only at later places"""
+        products = codes @ codes[place]
+        products[: place + 1] = -math.inf
+        return int(products.argmax())
+
+    def two_places(codes, place):
+        """a tensor (2,), expected a whole number"""
+        return (codes @ codes[place]).topk(2).indices
 
 
 def rotations(right, down, dim, speeds):
@@ -99,7 +173,7 @@ class move:
         return rotations(right, down, dim, speeds(dim, temperature)).T
 
     def x_and_y_swapped(right, down, dim, temperature):
-        """x and y are swapped"""
+        """x and y are exchanged"""
         return rotations(down, right, dim, speeds(dim, temperature))
 
     def only_right(right, down, dim, temperature):
@@ -120,7 +194,7 @@ class move:
         return rotations(right, down, dim, [1.0] * dim)
 
     def hands_instead_of_hands_minus_one(right, down, dim, temperature):
-        """divide i by the hands minus 1"""
+        """divide i by the number of hands minus 1"""
         return rotations(right, down, dim, [temperature ** (-i / (dim // 4)) for i in range(dim)])
 
     def growing_speeds(right, down, dim, temperature):
@@ -128,12 +202,124 @@ class move:
         return rotations(right, down, dim, [1 / s for s in speeds(dim, temperature)])
 
     def identity(right, down, dim, temperature):
-        """does not lead 2 to the right and 1 down"""
+        """does not move at all"""
         return torch.eye(dim)
 
     def wrong_shape(right, down, dim, temperature):
         """the result has the shape (8, 8), expected (16, 16)"""
         return torch.eye(dim // 2)
+
+    def by_blocks(right, down, dim, temperature):
+        """passed"""
+        omega, blocks = torch.tensor(speeds(dim, temperature)), []
+        for places in (right, down):
+            sin, cos = (places * omega).sin().diag(), (places * omega).cos().diag()
+            blocks.append(torch.cat((torch.cat((cos, sin), dim=1), torch.cat((-sin, cos), dim=1))))
+        return torch.block_diag(*blocks)
+
+    def only_x_reversed(right, down, dim, temperature):
+        """the wrong way in x"""
+        return rotations(-right, down, dim, speeds(dim, temperature))
+
+    def only_y_reversed(right, down, dim, temperature):
+        """the wrong way in y"""
+        return rotations(right, -down, dim, speeds(dim, temperature))
+
+    def absolute(right, down, dim, temperature):
+        """leave out abs()"""
+        return rotations(abs(right), abs(down), dim, speeds(dim, temperature))
+
+    def never_back(right, down, dim, temperature):
+        """does not move for negative numbers"""
+        return rotations(max(right, 0), max(down, 0), dim, speeds(dim, temperature))
+
+    def same_for_both(right, down, dim, temperature):
+        """by `right` in x and in y"""
+        return rotations(right, right, dim, speeds(dim, temperature))
+
+    def one_place_too_far(right, down, dim, temperature):
+        """one place too far"""
+        return rotations(right + 1, down + 1, dim, speeds(dim, temperature))
+
+    def second_half_zero(right, down, dim, temperature):
+        """the second half of the matrix is 0"""
+        matrix = rotations(right, down, dim, speeds(dim, temperature))
+        matrix[dim // 2 :] = 0
+        return matrix
+
+    def added_to_the_identity(right, down, dim, temperature):
+        """added to the identity"""
+        return torch.eye(dim) + rotations(right, down, dim, speeds(dim, temperature))
+
+    def both_sines_positive(right, down, dim, temperature):
+        """both sines have the same sign"""
+        matrix = rotations(right, down, dim, speeds(dim, temperature))
+        return torch.where(torch.ones(dim, dim).tril(-1).bool(), -matrix, matrix)
+
+    def without_sines(right, down, dim, temperature):
+        """the sines are missing"""
+        return rotations(right, down, dim, speeds(dim, temperature)) * torch.eye(dim)
+
+    def sines_on_the_diagonal(right, down, dim, temperature):
+        """sin and cos are exchanged inside each rotation"""
+        hands, matrix = dim // 4, torch.zeros(dim, dim)
+        for first, places in ((0, right), (dim // 2, down)):
+            for i, speed in enumerate(speeds(dim, temperature)):
+                angle, s, c = torch.tensor(places * speed), first + i, first + hands + i
+                matrix[s, s], matrix[s, c] = angle.sin(), angle.cos()
+                matrix[c, s], matrix[c, c] = angle.cos(), -angle.sin()
+        return matrix
+
+    def sines_of_x_and_y_first(right, down, dim, temperature):
+        """not sin x, sin y, cos x, cos y"""
+        order = torch.arange(dim).view(2, 2, dim // 4).transpose(0, 1).flatten()
+        result = torch.zeros(dim, dim)
+        result[order[:, None], order] = rotations(right, down, dim, speeds(dim, temperature))
+        return result
+
+    def degrees(right, down, dim, temperature):
+        """the angles are in degrees"""
+        return rotations(math.degrees(right), math.degrees(down), dim, speeds(dim, temperature))
+
+    def radians_of_radians(right, down, dim, temperature):
+        """already in radians: do not convert"""
+        return rotations(math.radians(right), math.radians(down), dim, speeds(dim, temperature))
+
+    def whole_turns(right, down, dim, temperature):
+        """a factor 2 pi"""
+        return rotations(2 * math.pi * right, 2 * math.pi * down, dim, speeds(dim, temperature))
+
+    def fixed_temperature(right, down, dim, temperature):
+        """the temperature is always 10000"""
+        return rotations(right, down, dim, speeds(dim, 10000))
+
+    def reversed_speeds(right, down, dim, temperature):
+        """the order of the speeds is reversed"""
+        return rotations(right, down, dim, speeds(dim, temperature)[::-1])
+
+    def counted_from_one(right, down, dim, temperature):
+        """count i from 0"""
+        return rotations(right, down, dim, [temperature ** (-(i + 1) / (dim // 4 - 1)) for i in range(dim // 4)])
+
+    def twice_i_by_dim(right, down, dim, temperature):
+        """omega uses 2i / dim"""
+        return rotations(right, down, dim, [temperature ** (-2 * i / dim) for i in range(dim // 4)])
+
+    def hands_of_one_dimension(right, down, dim, temperature):
+        """omega uses dim / 2 - 1"""
+        return rotations(right, down, dim, [temperature ** (-i / (dim // 2 - 1)) for i in range(dim // 4)])
+
+    def rounded(right, down, dim, temperature):
+        """does not lead 2 to the right and 1 down"""
+        return rotations(right, down, dim, speeds(dim, temperature)).round()
+
+    def infinite(right, down, dim, temperature):
+        """holds infinity"""
+        return torch.full((dim, dim), math.inf)
+
+    def not_a_number(right, down, dim, temperature):
+        """holds NaN"""
+        return rotations(right, down, dim, speeds(dim, temperature)) / 0
 
 
 class random_codes:
@@ -146,7 +332,7 @@ class random_codes:
         return torch.randint(0, 2, (n, dim), generator=generator).float()
 
     def normal(n, dim, generator):
-        """other numbers than -1 and +1"""
+        """different values: each must be -1 or +1"""
         return torch.randn(n, dim, generator=generator)
 
     def global_state(n, dim, generator):
@@ -170,12 +356,74 @@ class random_codes:
         return (torch.randint(0, 2, (n, 1), generator=generator) * 2.0 - 1).expand(n, dim)
 
     def all_up(n, dim, generator):
-        """all features are 1"""
+        """all features are 1: draw -1 and +1"""
         return torch.ones(n, dim)
 
     def loaded_coin(n, dim, generator):
         """expected half of them"""
         return torch.where(torch.rand(n, dim, generator=generator) < 0.2, -1.0, 1.0)
+
+    def place_by_place(n, dim, generator):
+        """passed"""
+        return torch.stack([torch.randn(dim, generator=generator).sign() for _ in range(n)])
+
+    def uniform(n, dim, generator):
+        """different values: each must be -1 or +1"""
+        return torch.rand(n, dim, generator=generator) * 2 - 1
+
+    def with_zero(n, dim, generator):
+        """some features are 0"""
+        return torch.randint(-1, 2, (n, dim), generator=generator).float()
+
+    def upper_end_left_out(n, dim, generator):
+        """randint leaves out the upper end"""
+        return torch.randint(-1, 1, (n, dim), generator=generator).float()
+
+    def sign_of_positive(n, dim, generator):
+        """all features are 1: draw -1 and +1"""
+        return torch.rand(n, dim, generator=generator).sign()
+
+    def divided(n, dim, generator):
+        """the features are -0.125 and 0.125, not -1 and +1"""
+        return random_codes.by_sign(n, dim, generator) / dim**0.5
+
+    def not_shifted(n, dim, generator):
+        """the features are 0 and 2, not -1 and +1"""
+        return torch.randint(0, 2, (n, dim), generator=generator) * 2.0
+
+    def seeded_again(n, dim, generator):
+        """another seed gives the same codes"""
+        return random_codes.by_sign(n, dim, generator.manual_seed(0))
+
+    def new_generator(n, dim, generator):
+        """a second call with the same generator gives the same codes"""
+        return random_codes.by_sign(n, dim, torch.Generator().manual_seed(generator.initial_seed()))
+
+    def global_seed(n, dim, generator):
+        """draws from the global random state, not from the generator"""
+        torch.manual_seed(generator.initial_seed())
+        return torch.randint(0, 2, (n, dim)) * 2.0 - 1
+
+    def transposed(n, dim, generator):
+        """the result has the shape (64, 200), expected (200, 64)"""
+        return random_codes.by_sign(dim, n, generator)
+
+    def symmetric(n, dim, generator):
+        """a symmetric matrix"""
+        square = random_codes.by_sign(max(n, dim), max(n, dim), generator)
+        return (square.triu() + square.triu(1).T)[:n, :dim]
+
+    def every_code_twice(n, dim, generator):
+        """nearly the same code"""
+        return random_codes.by_sign(n // 2, dim, generator).repeat(2, 1)
+
+    def double_precision(n, dim, generator):
+        """the result is float64, expected float32"""
+        return random_codes.by_sign(n, dim, generator).double()
+
+    def not_a_number(n, dim, generator):
+        """holds NaN"""
+        return random_codes.by_sign(n, dim, generator) * math.nan
 
 
 # --- 02 · attention ---------------------------------------------------------------------------------------------------
@@ -1569,24 +1817,52 @@ class equal_epochs:
         return math.ceil((labelled * epochs + unlabelled * pretraining_epochs) / labelled)
 
     def fine_tuning_only(labelled, epochs, unlabelled, pretraining_epochs):
-        """the passes of pretraining are forgotten"""
+        """the images of pretraining are not counted"""
         return epochs
 
     def pretraining_only(labelled, epochs, unlabelled, pretraining_epochs):
-        """the passes of fine-tuning are forgotten"""
+        """the images of fine-tuning are not counted"""
         return unlabelled * pretraining_epochs // labelled
 
     def added(labelled, epochs, unlabelled, pretraining_epochs):
-        """count passes"""
+        """count images"""
         return epochs + pretraining_epochs
 
     def over_all(labelled, epochs, unlabelled, pretraining_epochs):
-        """divide by these"""
+        """divide by their number"""
         return (labelled * epochs + unlabelled * pretraining_epochs) // unlabelled
 
     def passes(labelled, epochs, unlabelled, pretraining_epochs):
-        """this is the number of passes"""
+        """this is the number of images"""
         return labelled * epochs + unlabelled * pretraining_epochs
+
+    def over_both(labelled, epochs, unlabelled, pretraining_epochs):
+        """divide by their number alone"""
+        return (labelled * epochs + unlabelled * pretraining_epochs) // (labelled + unlabelled)
+
+    def swapped(labelled, epochs, unlabelled, pretraining_epochs):
+        """the two numbers of epochs are swapped"""
+        return (labelled * pretraining_epochs + unlabelled * epochs) // labelled
+
+    def subtracted(labelled, epochs, unlabelled, pretraining_epochs):
+        """are subtracted: add them"""
+        return unlabelled * pretraining_epochs // labelled - epochs
+
+    def rounded_early(labelled, epochs, unlabelled, pretraining_epochs):
+        """round down once, at the end"""
+        return epochs + pretraining_epochs * (unlabelled // labelled)
+
+    def one_too_few(labelled, epochs, unlabelled, pretraining_epochs):
+        """one epoch too few"""
+        return equal_epochs.loop(labelled, epochs, unlabelled, pretraining_epochs) - 1
+
+    def longer_one(labelled, epochs, unlabelled, pretraining_epochs):
+        """both count"""
+        return max(epochs, pretraining_epochs)
+
+    def not_a_number(labelled, epochs, unlabelled, pretraining_epochs):
+        """it returns the float nan, expected an int"""
+        return math.nan
 
     def not_whole(labelled, epochs, unlabelled, pretraining_epochs):
         """not whole"""
@@ -1617,7 +1893,7 @@ class nearest_mean:
         return F.normalize(test, dim=1) @ F.normalize(means, dim=1).T
 
     def least(train, train_labels, test):
-        """least alike"""
+        """the smallest cosine"""
         means = class_means(F.normalize(train, dim=1), train_labels)
         return (test @ F.normalize(means, dim=1).T).argmin(dim=1)
 
@@ -1639,19 +1915,54 @@ class nearest_mean:
         return (test @ class_means(train, train_labels).T).argmax(dim=1)
 
     def wrong_axis(train, train_labels, test):
-        """normalize along dim=1"""
+        """so use dim=1"""
         means = class_means(F.normalize(train, dim=0), train_labels)
         return (F.normalize(test, dim=0) @ F.normalize(means, dim=1).T).argmax(dim=1)
 
     def as_they_come(train, train_labels, test):
-        """the classes are numbered as they come"""
+        """numbered in the order of their first image"""
         train, order = F.normalize(train, dim=1), list(dict.fromkeys(train_labels.tolist()))
         means = torch.stack([train[train_labels == label].mean(dim=0) for label in order])
         return (test @ F.normalize(means, dim=1).T).argmax(dim=1)
 
-    def nearest_picture(train, train_labels, test):
-        """the nearest picture, not the nearest mean"""
+    def nearest_image(train, train_labels, test):
+        """the nearest image, not the nearest mean"""
         return train_labels[(F.normalize(test, dim=1) @ F.normalize(train, dim=1).T).argmax(dim=1)]
+
+    def over_the_images(train, train_labels, test):
+        """argmax runs over the test images"""
+        return nearest_mean.cosines(train, train_labels, test).argmax(dim=0)
+
+    def absolute(train, train_labels, test):
+        """do not take the absolute value"""
+        return nearest_mean.cosines(train, train_labels, test).abs().argmax(dim=1)
+
+    def one_hot(train, train_labels, test):
+        """not one-hot"""
+        return F.one_hot(nearest_mean.by_distance(train, train_labels, test))
+
+    def without_the_last(train, train_labels, test):
+        """never answers with the last class"""
+        return nearest_mean.cosines(train, train_labels, test)[:, :-1].argmax(dim=1)
+
+    def of_the_training_images(train, train_labels, test):
+        """answer for the test images"""
+        return nearest_mean.by_distance(train, train_labels, train)
+
+    def medians(train, train_labels, test):
+        """this is the median"""
+        train = F.normalize(train, dim=1)
+        found = [train[train_labels == label].median(dim=0).values for label in range(int(train_labels.max()) + 1)]
+        return (test @ F.normalize(torch.stack(found), dim=1).T).argmax(dim=1)
+
+    def distance_to_short_means(train, train_labels, test):
+        """scale them before you take distances"""
+        means = class_means(F.normalize(train, dim=1), train_labels)
+        return torch.cdist(F.normalize(test, dim=1), means).argmin(dim=1)
+
+    def unscaled_distance(train, train_labels, test):
+        """nothing is scaled to length 1, and these are distances"""
+        return torch.cdist(test, class_means(train, train_labels)).argmin(dim=1)
 
     def floating(train, train_labels, test):
         """the result is float32, expected int64"""
@@ -1724,6 +2035,50 @@ class freeze_below:
         if layers:
             freeze(vit.to_patch_embedding, *vit.transformer.layers[:layers], vit.linear_head)
         return trainable(vit)
+
+    def one_too_few(vit, layers):
+        """one layer too few"""
+        if layers:
+            freeze(vit.to_patch_embedding, *vit.transformer.layers[: layers - 1])
+        return trainable(vit)
+
+    def one_alone(vit, layers):
+        """only one layer is frozen"""
+        if layers:
+            freeze(vit.to_patch_embedding, vit.transformer.layers[layers - 1])
+        return trainable(vit)
+
+    def attention_alone(vit, layers):
+        """only a part of each layer is frozen"""
+        if layers:
+            freeze(vit.to_patch_embedding, *(attention for attention, _ in vit.transformer.layers[:layers]))
+        return trainable(vit)
+
+    def matrices_alone(vit, layers):
+        """only the weight matrices are frozen"""
+        parts = (vit.to_patch_embedding, *vit.transformer.layers[:layers]) if layers else ()
+        freeze(*(parameter for part in parts for parameter in part.parameters() if parameter.ndim > 1))
+        return trainable(vit)
+
+    def all_layers(vit, layers):
+        """all layers are frozen"""
+        if layers:
+            freeze(vit.to_patch_embedding, vit.transformer)
+        return trainable(vit)
+
+    def everything(vit, layers):
+        """everything is frozen"""
+        freeze(vit)
+        return trainable(vit)
+
+    def counts_layers_alone(vit, layers):
+        """only the layers are counted"""
+        freeze_below.by_name(vit, layers)
+        return trainable(vit.transformer)
+
+    def share(vit, layers):
+        """this is a share of all parameters"""
+        return freeze_below.by_name(vit, layers) / sum(p.numel() for p in vit.parameters())
 
     def counts_the_frozen(vit, layers):
         """this is how many are frozen"""
@@ -2243,7 +2598,7 @@ class one_channel:
         return images.mean(dim=1, keepdim=True).expand_as(images)
 
     def others_black(images, channel):
-        """the other channels are black"""
+        """the other channels are 0"""
         result = torch.zeros_like(images)
         result[:, channel] = images[:, channel]
         return result
@@ -2265,6 +2620,88 @@ class one_channel:
         images[:] = images[:, channel : channel + 1].clone()
         return images
 
+    def weighted_grey(images, channel):
+        """a weighted mean of the channels"""
+        weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+        return (images * weights).sum(dim=1, keepdim=True).expand_as(images)
+
+    def largest(images, channel):
+        """the largest of the channels"""
+        return images.amax(dim=1, keepdim=True).expand_as(images)
+
+    def two_others(images, channel):
+        """the mean of the two other channels"""
+        others = [c for c in range(3) if c != channel]
+        return images[:, others].mean(dim=1, keepdim=True).expand_as(images)
+
+    def one_image(images, channel):
+        """this is one image"""
+        return images[channel]
+
+    def one_row(images, channel):
+        """repeats one row of pixels"""
+        return images[:, :, channel : channel + 1].expand_as(images)
+
+    def blue(images, channel):
+        """always blue"""
+        return images[:, 2:].expand_as(images)
+
+    def counted_from_one(images, channel):
+        """counted from 1"""
+        return images[:, [channel - 1] * 3]
+
+    def next_channel(images, channel):
+        """the next channel"""
+        return images[:, [(channel + 1) % 3] * 3]
+
+    def repeated_batch(images, channel):
+        """repeats the batch"""
+        return images[:, channel : channel + 1].repeat(3, 1, 1, 1)
+
+    def nine_channels(images, channel):
+        """there are nine channels"""
+        return images.repeat(1, 3, 1, 1)
+
+    def stacked_first(images, channel):
+        """the new axis is the first one"""
+        return torch.stack([images[:, channel]] * 3)
+
+    def stacked_last(images, channel):
+        """the new axis is the last one"""
+        return torch.stack([images[:, channel]] * 3, dim=-1)
+
+    def clamped(images, channel):
+        """but black is -1"""
+        return one_channel.expanded(images, channel).clamp(0, 1)
+
+    def to_positive(images, channel):
+        """scaled to [0, 1]"""
+        return (one_channel.expanded(images, channel) + 1) / 2
+
+    def rolled(images, channel):
+        """the three channels are not equal"""
+        return images.roll(-channel, dims=1)
+
+    def unchanged(images, channel):
+        """nothing has changed"""
+        return images
+
+    def double_precision(images, channel):
+        """the result is float64, expected float32"""
+        return one_channel.expanded(images, channel).double()
+
+    def not_a_number(images, channel):
+        """holds NaN"""
+        return one_channel.expanded(images, channel) * math.nan
+
+    def infinite(images, channel):
+        """holds infinity"""
+        return one_channel.expanded(images, channel) / 0
+
+    def negative(images, channel):
+        """the values are wrong"""
+        return -one_channel.expanded(images, channel)
+
 
 def in_patches(images, size, change):
     """``change`` is applied to every patch (b, c, h, w)."""
@@ -2282,7 +2719,7 @@ class scramble:
         return in_patches(images, patch_size, lambda patch: patch.flatten(2)[:, :, order].view(patch.shape))
 
     def way_back(images, patch_size, order):
-        """this is the way back"""
+        """this is the inverse order"""
         back = order.argsort()
         return in_patches(images, patch_size, lambda patch: patch.flatten(2)[:, :, back].view(patch.shape))
 
@@ -2291,7 +2728,7 @@ class scramble:
         return in_patches(images, patch_size, lambda patch: patch.mT.flatten(2)[:, :, order].view(patch.mT.shape).mT)
 
     def from_all_over(images, patch_size, order):
-        """(rows h), not (h rows)"""
+        """cut with (rows h), not (h rows)"""
         h, w = patch_size
         pixels = rearrange(images, "b c (h rows) (w cols) -> b c rows cols (h w)", h=h, w=w)[..., order]
         return rearrange(pixels, "b c rows cols (h w) -> b c (h rows) (w cols)", h=h, w=w)
@@ -2301,7 +2738,7 @@ class scramble:
         return images
 
     def channels_apart(images, patch_size, order):
-        """the channels move apart"""
+        """the channels get different orders"""
 
         def change(patch):
             pixels = patch.flatten(2)
@@ -2310,7 +2747,7 @@ class scramble:
         return in_patches(images, patch_size, change)
 
     def cut_off(images, patch_size, order):
-        """expected (2, 3, 6, 6)"""
+        """not put back into a picture"""
         h, w = patch_size
         return rearrange(images, "b c (rows h) (cols w) -> b c rows cols (h w)", h=h, w=w)[..., order]
 
@@ -2318,6 +2755,99 @@ class scramble:
         """changes its argument `images` in place"""
         images[:] = scramble.loop(images, patch_size, order)
         return images
+
+    def unfolded(images, patch_size, order):
+        """passed"""
+        pixels = F.unfold(images, patch_size, stride=patch_size).unflatten(1, (images.shape[1], -1))
+        return F.fold(pixels[:, :, order].flatten(1, 2), images.shape[2:], patch_size, stride=patch_size)
+
+    def assigned(images, patch_size, order):
+        """this is the inverse order"""
+
+        def change(patch):
+            result = torch.empty_like(patch.flatten(2))
+            result[:, :, order] = patch.flatten(2)
+            return result.view(patch.shape)
+
+        return in_patches(images, patch_size, change)
+
+    def down_the_columns_on_the_way_back(images, patch_size, order):
+        """on the way back, the pixels are counted down the columns"""
+        return in_patches(images, patch_size, lambda patch: patch.flatten(2)[:, :, order].view(patch.mT.shape).mT)
+
+    def down_the_columns_on_the_way_there(images, patch_size, order):
+        """on the way there, the pixels are counted down the columns"""
+        return in_patches(images, patch_size, lambda patch: patch.mT.flatten(2)[:, :, order].view(patch.shape))
+
+    def width_first(images, patch_size, order):
+        """patch_size is (height, width)"""
+        return scramble.loop(images, patch_size[::-1], order)
+
+    def patches_moved(images, patch_size, order):
+        """the patches are moved"""
+        (h, w), cols = patch_size, images.shape[3] // patch_size[1]
+        patches = rearrange(images, "b c (rows h) (cols w) -> b c (rows cols) h w", h=h, w=w)[:, :, order]
+        return rearrange(patches, "b c (rows cols) h w -> b c (rows h) (cols w)", cols=cols)
+
+    def rows_and_cols_exchanged(images, patch_size, order):
+        """rows and cols are exchanged"""
+        pixels = scramble.cut_off(images, patch_size, order)
+        return rearrange(pixels, "b c rows cols (h w) -> b c (cols h) (rows w)", h=patch_size[0])
+
+    def put_together_wrongly(images, patch_size, order):
+        """pixels move to another patch"""
+        pixels = scramble.cut_off(images, patch_size, order)
+        return rearrange(pixels, "b c rows cols (h w) -> b c (h rows) (w cols)", h=patch_size[0])
+
+    def reshaped(images, patch_size, order):
+        """pixels move to another patch"""
+        return images.reshape(*images.shape[:2], -1, len(order))[..., order].reshape(images.shape)
+
+    def first_channel(images, patch_size, order):
+        """only the first channel"""
+        return torch.cat((scramble.loop(images[:, :1], patch_size, order), images[:, 1:]), dim=1)
+
+    def first_image(images, patch_size, order):
+        """only the first image"""
+        return torch.cat((scramble.loop(images[:1], patch_size, order), images[1:]))
+
+    def first_patch_everywhere(images, patch_size, order):
+        """all patches are equal to the first one"""
+        h, w = patch_size
+        patch = scramble.loop(images, patch_size, order)[:, :, :h, :w]
+        return patch.repeat(1, 1, images.shape[2] // h, images.shape[3] // w)
+
+    def reversed_order(images, patch_size, order):
+        """every patch keeps its pixels"""
+        return scramble.loop(images, patch_size, order.flip(0))
+
+    def one_further(images, patch_size, order):
+        """every patch keeps its pixels"""
+        return scramble.loop(images, patch_size, (order + 1) % len(order))
+
+    def twice(images, patch_size, order):
+        """every patch keeps its pixels"""
+        return scramble.loop(images, patch_size, order[order])
+
+    def own_order(images, patch_size, order):
+        """nothing random is asked for"""
+        return scramble.loop(images, patch_size, torch.randperm(len(order)))
+
+    def averaged(images, patch_size, order):
+        """each patch has one colour"""
+        return in_patches(images, patch_size, lambda patch: patch.mean(dim=(2, 3), keepdim=True))
+
+    def to_positive(images, patch_size, order):
+        """but black is -1"""
+        return scramble.loop(images, patch_size, order).clamp(0, 1)
+
+    def negative(images, patch_size, order):
+        """the values are wrong"""
+        return -scramble.loop(images, patch_size, order)
+
+    def not_a_number(images, patch_size, order):
+        """holds NaN"""
+        return scramble.loop(images, patch_size, order) * math.nan
 
 
 class ramp:
@@ -2348,8 +2878,8 @@ class ramp:
         return (images + torch.linspace(-1, 1, images.shape[3])).clamp(-1, 1)
 
     def times(images, strength):
-        """the ramp is multiplied"""
-        return images * torch.linspace(-strength, strength, images.shape[3])
+        """the images are multiplied by the ramp"""
+        return (images * torch.linspace(-strength, strength, images.shape[3])).clamp(-1, 1)
 
     def end_missing(images, strength):
         """the right end is missing"""
@@ -2364,3 +2894,115 @@ class ramp:
         """changes its argument `images` in place"""
         images += torch.linspace(-strength, strength, images.shape[3])
         return images.clamp_(-1, 1)
+
+    def clamped_twice(images, strength):
+        """passed"""
+        return ramp.not_clamped(images, strength).clamp(max=1).clamp(min=-1)
+
+    def clamped_above(images, strength):
+        """clamped only above"""
+        return ramp.not_clamped(images, strength).clamp(max=1)
+
+    def clamped_below(images, strength):
+        """clamped only below"""
+        return ramp.not_clamped(images, strength).clamp(min=-1)
+
+    def clamped_before(images, strength):
+        """the sum is not clamped"""
+        return ramp.not_clamped(images.clamp(-1, 1), strength)
+
+    def clamped_to_strength(images, strength):
+        """clamped to [-strength, strength]"""
+        return ramp.not_clamped(images, strength).clamp(-strength, strength)
+
+    def squeezed(images, strength):
+        """squeezed by tanh"""
+        return ramp.not_clamped(images, strength).tanh()
+
+    def divided(images, strength):
+        """divided by its largest value"""
+        result = ramp.not_clamped(images, strength)
+        return result / result.abs().max()
+
+    def to_zero(images, strength):
+        """end at strength"""
+        return (images + torch.linspace(-strength, 0, images.shape[3])).clamp(-1, 1)
+
+    def half(images, strength):
+        """half as steep"""
+        return ramp.by_columns(images, strength / 2)
+
+    def twice(images, strength):
+        """twice as steep"""
+        return ramp.by_columns(images, strength * 2)
+
+    def absolute(images, strength):
+        """without abs()"""
+        return (images + torch.linspace(-strength, strength, images.shape[3]).abs()).clamp(-1, 1)
+
+    def in_bytes(images, strength):
+        """multiplied by 255"""
+        return ramp.by_columns(images, 255 * strength)
+
+    def times_one_plus(images, strength):
+        """multiplied by 1 + ramp"""
+        return (images * (1 + torch.linspace(-strength, strength, images.shape[3]))).clamp(-1, 1)
+
+    def mixed(images, strength):
+        """the images are made weaker"""
+        return ramp.by_columns((1 - strength) * images, strength)
+
+    def start_missing(images, strength):
+        """the left end is missing"""
+        return (images + torch.linspace(-strength, strength, images.shape[3] + 1)[1:]).clamp(-1, 1)
+
+    def centres(images, strength):
+        """both ends are missing"""
+        width = images.shape[3]
+        return (images + ((2 * torch.arange(width) + 1) / width - 1) * strength).clamp(-1, 1)
+
+    def constant(images, strength):
+        """all columns get brighter by the same"""
+        return (images + strength).clamp(-1, 1)
+
+    def over_the_batch(images, strength):
+        """over the images of the batch"""
+        return (images + torch.linspace(-strength, strength, len(images)).view(-1, 1, 1, 1)).clamp(-1, 1)
+
+    def over_all_pixels(images, strength):
+        """over all pixels of an image"""
+        slope = torch.linspace(-strength, strength, images[0, 0].numel())
+        return (images + slope.view(images.shape[2:])).clamp(-1, 1)
+
+    def diagonal(images, strength):
+        """does not add the same in all pixels of a column"""
+        down = torch.linspace(-strength, strength, images.shape[2])[:, None]
+        return ((images + down / 2) + torch.linspace(-strength / 2, strength / 2, images.shape[3])).clamp(-1, 1)
+
+    def first_channel(images, strength):
+        """does not add the same in all pixels of a column"""
+        return torch.cat((ramp.by_columns(images[:, :1], strength), images[:, 1:]), dim=1)
+
+    def uneven(images, strength):
+        """not evenly spaced"""
+        return (images + strength * torch.linspace(-1, 1, images.shape[3]) ** 3).clamp(-1, 1)
+
+    def alone(images, strength):
+        """the ramp without the images"""
+        return torch.linspace(-strength, strength, images.shape[3]).expand_as(images)
+
+    def unchanged(images, strength):
+        """nothing has changed"""
+        return images.clone()
+
+    def double_precision(images, strength):
+        """the result is float64, expected float32"""
+        return ramp.by_columns(images.double(), strength)
+
+    def not_a_number(images, strength):
+        """holds NaN"""
+        return ramp.by_columns(images, strength) * math.nan
+
+    def wrapped(images, strength):
+        """the values are wrong"""
+        return (ramp.not_clamped(images, strength) + 1) % 2 - 1

@@ -153,3 +153,15 @@ def test_the_best_at_the_puzzle_is_not_the_best_at_classes():
     models = study["models"] + study["shipped"]
     best = [max(models, key=key) for key in (lambda m: m["position"]["0.0"], lambda m: m["linear"])]
     assert best[0] is not best[1]
+
+
+def test_hiding_more_places_less_and_knows_more_as_in_the_study():
+    models = {(m["variant"], m["epochs"]): m for m in stored("shown/what_is_hidden.json")["models"]}
+    little, much = models["0.1", 5], models["0.75", 5]
+    prose = " ".join(" ".join(cell.source for cell in cells("04") if cell.cell_type == "markdown").split())
+    placed, probe = ([100 * m["position"]["0.0"] for m in (little, much)], [100 * m["linear"] for m in (little, much)])
+    assert (
+        f"a network places {placed[0]:.1f} % of the patches right, and its probe reaches {probe[0]:.1f} %. At 0.75, "
+        f"it places {placed[1]:.1f} %, and its probe reaches {probe[1]:.1f} %."
+    ) in prose
+    assert placed[0] > placed[1] and probe[0] < probe[1]

@@ -15,7 +15,7 @@ from .harness import SafeFunction, checker, randn, seeded
 def check_equal_epochs(your_function: SafeFunction) -> None:
     """The number of whole epochs from scratch that process as many images as pretraining and fine-tuning together."""
     for labelled, epochs, unlabelled, pretraining_epochs in (
-        (300, 8, 1000, 5),
+        (300, 5, 1000, 8),
         (5000, 15, 50_000, 10),
         (70, 3, 500, 2),
     ):
@@ -23,12 +23,21 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
         passes = labelled * epochs + pretraining
         mistakes = {
             "round down: one epoch more would cost more than pretraining and fine-tuning": -(-passes // labelled),
-            "the passes of pretraining are forgotten": epochs,
-            "the passes of fine-tuning are forgotten": pretraining // labelled,
-            "an epoch over all pictures costs more than one over the labelled: count passes": epochs
+            "the images of pretraining are not counted": epochs,
+            "the images of fine-tuning are not counted": pretraining // labelled,
+            "the images of fine-tuning are subtracted: add them": pretraining // labelled - epochs,
+            "pretraining and fine-tuning both count, not the longer one alone": max(epochs, pretraining_epochs),
+            "an epoch over the unlabelled images is longer than one over the labelled: count images": epochs
             + pretraining_epochs,
-            "an epoch from scratch passes over the labelled pictures only: divide by these": passes // unlabelled,
-            "this is the number of passes: divide by those of one epoch": passes,
+            "the two numbers of epochs are swapped": (labelled * pretraining_epochs + unlabelled * epochs) // labelled,
+            "an epoch from scratch has only the labelled images: divide by their number": passes // unlabelled,
+            "an epoch from scratch has only the labelled images: divide by their number alone": passes
+            // (labelled + unlabelled),
+            "round down once, at the end: unlabelled // labelled rounds too early": epochs
+            + pretraining_epochs * (unlabelled // labelled),
+            "divide by the number of images in an epoch, not by a number of epochs": passes // epochs,
+            "this is the number of images: divide by those of one epoch": passes,
+            "this is one epoch too few": passes // labelled - 1,
             "these are epochs, not whole: round down": passes / labelled,
         }
         your_function(labelled, epochs, unlabelled, pretraining_epochs).must_be(passes // labelled, mistakes)
@@ -45,28 +54,45 @@ def check_nearest_mean(your_function: SafeFunction) -> None:
     test = centres.repeat(25, 1) + 1.2 * randn(25 * classes, d, seed=4)
     unit, queries = F.normalize(train, dim=1), F.normalize(test, dim=1)
 
-    def means(features: Tensor) -> Tensor:
-        return torch.stack([features[labels == label].mean(dim=0) for label in range(classes)])
+    def means(features: Tensor, kind: str = "mean") -> Tensor:
+        of_class = [features[labels == label] for label in range(classes)]
+        return torch.stack([f.median(dim=0).values if kind == "median" else f.mean(dim=0) for f in of_class])
 
     cosine = queries @ F.normalize(means(unit), dim=1).T
     first_seen = torch.tensor([2, 0, 3, 1])
     sums = torch.stack([unit[labels == label].sum(dim=0) for label in range(classes)])
     mistakes = {
         "it returns the cosines: answer with the class of the largest": cosine,
-        "it answers with the class that is least alike": cosine.argmin(dim=1),
+        "it answers with the class of the smallest cosine": cosine.argmin(dim=1),
+        "argmax runs over the test images, not over the classes: use dim=1": cosine.argmax(dim=0),
+        "cosines have a sign: do not take the absolute value": cosine.abs().argmax(dim=1),
+        "the answer is a class, not one-hot": F.one_hot(cosine.argmax(dim=1), classes),
+        "it never answers with the last class: there are labels.max() + 1 classes": cosine[:, :-1].argmax(dim=1),
+        "these are the classes of the training images: answer for the test images": (
+            (unit @ F.normalize(means(unit), dim=1).T).argmax(dim=1)
+        ),
+        "this is the median of each class, not the mean": (
+            (queries @ F.normalize(means(unit, "median"), dim=1).T).argmax(dim=1)
+        ),
         "the means are not of length 1 again: scale them, or a class of scattered features loses": (
             (queries @ means(unit).T).argmax(dim=1)
         ),
-        "these are sums, not means: a class with more pictures wins": (queries @ sums.T).argmax(dim=1),
-        "the training features are not of length 1: a loud picture counts more": (
+        "the means are not of length 1 again: scale them before you take distances": (
+            torch.cdist(queries, means(unit)).argmin(dim=1)
+        ),
+        "these are sums, not means: a class with more images wins": (queries @ sums.T).argmax(dim=1),
+        "the training features are not of length 1: a long feature counts more": (
             (queries @ F.normalize(means(train), dim=1).T).argmax(dim=1)
         ),
         "nothing is scaled to length 1": (test @ means(train).T).argmax(dim=1),
-        "each picture has length 1, not each feature: normalize along dim=1": (
+        "nothing is scaled to length 1, and these are distances": torch.cdist(test, means(train)).argmin(dim=1),
+        "the feature of each image is scaled to length 1, so use dim=1": (
             (F.normalize(test, dim=0) @ F.normalize(means(F.normalize(train, dim=0)), dim=1).T).argmax(dim=1)
         ),
-        "the classes are numbered as they come: class c is label c": first_seen.argsort()[cosine.argmax(dim=1)],
-        "this is the nearest picture, not the nearest mean": labels[(queries @ unit.T).argmax(dim=1)],
+        "the classes are numbered in the order of their first image: class c is label c": first_seen.argsort()[
+            cosine.argmax(dim=1)
+        ],
+        "this is the nearest image, not the nearest mean": labels[(queries @ unit.T).argmax(dim=1)],
     }
     your_function(train, labels, test).must_be(cosine.argmax(dim=1), mistakes)
 
@@ -74,8 +100,9 @@ def check_nearest_mean(your_function: SafeFunction) -> None:
 @checker
 def check_freeze_below(your_function: SafeFunction) -> None:
     """Freezes the patch embedding and the lowest layers, and returns the number of parameters left to train."""
+    depth = 4
     original = seeded(
-        lambda: ViT(num_classes=3, image_size=8, patch_size=4, dim=8, depth=3, heads=1, dim_head=4, mlp_dim=8)
+        lambda: ViT(num_classes=3, image_size=8, patch_size=4, dim=8, depth=depth, heads=1, dim_head=4, mlp_dim=8)
     )
     everything = sum(p.numel() for p in original.parameters())
     for layers in (2, 0, 3, 1):
@@ -86,15 +113,31 @@ def check_freeze_below(your_function: SafeFunction) -> None:
         frozen = {p for p in vit.parameters() if not p.requires_grad}
         embedding = set(vit.to_patch_embedding.parameters())
         one_more = right | embedding | set(vit.transformer.layers[: layers + 1].parameters())
-        upper = {p for part in vit.transformer.layers[3 - layers :] for p in part.parameters()}
+        one_fewer = embedding | set(vit.transformer.layers[: max(layers - 1, 0)].parameters())
+        upper = {p for part in vit.transformer.layers[depth - layers :] for p in part.parameters()}
+        last = set(vit.transformer.layers[max(layers - 1, 0)].parameters())
+        halves = [
+            embedding | {p for layer in vit.transformer.layers[:layers] for p in layer[half].parameters()}
+            for half in (0, 1)
+        ]
+        body = embedding | set(vit.transformer.parameters())
         mistakes = {
             "nothing is frozen: set requires_grad of each parameter, with requires_grad_(False)": not frozen,
             "with 0 layers nothing is frozen, the patch embedding neither": not layers and frozen == embedding,
-            "the patch embedding is not frozen: it lies below the lowest layer": frozen == right - embedding,
+            "the patch embedding is not frozen: it comes before the lowest layer": frozen == right - embedding,
             "one layer too many is frozen": frozen == one_more,
+            "one layer too few is frozen": layers > 1 and frozen in (one_fewer, one_fewer - embedding),
+            "only one layer is frozen: those below it have to be frozen too": layers > 1
+            and frozen in (last, last | embedding),
+            "only a part of each layer is frozen: a layer is attention and feed-forward": frozen in halves
+            or frozen in [half - embedding for half in halves],
+            "only the weight matrices are frozen: biases and norms have parameters too": frozen
+            == {p for p in right if p.ndim > 1},
+            "all layers are frozen, not only the lowest": frozen == body,
+            "everything is frozen, the head too": frozen == set(vit.parameters()),
             "the patch embedding alone is frozen": frozen == embedding,
             "the highest layers are frozen, not the lowest": frozen in (upper, upper | embedding),
-            "it is the other way round: these should train, and the others stand still": (
+            "it is the other way round: these should train, and the others should be frozen": (
                 frozen == set(vit.parameters()) - right
             ),
             "the head is frozen too: it has to learn the classes": right
@@ -107,6 +150,11 @@ def check_freeze_below(your_function: SafeFunction) -> None:
         left = everything - sum(p.numel() for p in right)
         counts = {
             "this is how many are frozen: how many are left to train?": everything - left,
+            "only the layers are counted: the head trains too": sum(
+                p.numel() for p in vit.transformer.parameters() if p.requires_grad
+            ),
+            "this is a share of all parameters: return how many train": (everything - sum(p.numel() for p in right))
+            / everything,
             "tensors are counted, not the numbers in them: numel()": sum(p.requires_grad for p in vit.parameters()),
             "all parameters are counted, the frozen ones too": everything,
         }

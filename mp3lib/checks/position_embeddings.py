@@ -129,7 +129,9 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         "both sines have a minus: in a rotation only one of them has it": cosines - sines,
         "the sines are missing: a rotation is more than cos on the diagonal": cosines,
         "all hands turn at speed 1: each has its own omega": at_speed(omega**0),
-        "omega of the last hand is 1/temperature: divide i by the hands minus 1": at_speed(temperature ** (-i / hands)),
+        "omega of the last hand is 1/temperature: divide i by the number of hands minus 1": at_speed(
+            temperature ** (-i / hands)
+        ),
         "omega uses i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-i / dim)),
         "omega uses 2i / dim: divide i by dim / 4 - 1": at_speed(temperature ** (-2 * i / dim)),
         "omega uses dim / 2 - 1: there are dim / 4 hands for x, so divide i by dim / 4 - 1": (
@@ -199,5 +201,6 @@ def check_random_codes(your_function: SafeFunction) -> None:
     must(len(codes.unique(dim=1).T) > 1, "all features of a place are equal: draw n times dim numbers")
     share = float((codes > 0).float().mean())
     must(abs(share - 0.5) < 0.04, f"{share:.0%} of the features are +1, expected half of them")
+    must(not torch.equal(codes[:64], codes[:64].T), "the codes are a symmetric matrix: draw every feature separately")
     similarity = (codes @ codes.T / 64).fill_diagonal_(0)
     must(float(similarity.abs().max()) < 0.75, "some places have nearly the same code: draw every feature separately")

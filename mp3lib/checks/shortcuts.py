@@ -22,8 +22,8 @@ def check_one_channel(your_function: SafeFunction) -> None:
 
     weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # of the usual grey, ITU-R BT.601
     mistakes = {
-        "an axis is lost: the result has three channels, all equal": lambda c: images[:, c],
-        "there is one channel: the result has three, all equal": lambda c: images[:, c : c + 1],
+        "an axis is lost: the result must have three channels, all equal": lambda c: images[:, c],
+        "there is one channel: the result must have three, all equal": lambda c: images[:, c : c + 1],
         "this is grey, the mean of the channels: take one of them": lambda c: three(images.mean(dim=1)),
         "this is grey, a weighted mean of the channels: take one of them": lambda c: three((images * weights).sum(1)),
         "this is the sum of the channels: take one of them": lambda c: three(images.sum(dim=1)),
@@ -89,7 +89,7 @@ def check_scramble(your_function: SafeFunction) -> None:
         cases.append((randn(2, 3, rows * size[0], cols * size[1], seed=seed), size, order))
     results, rights = [your_function(*case) for case in cases], [moved(*case) for case in cases]
     mistakes = {
-        "this is the way back: pixel i becomes pixel order[i], x[..., order]": (
+        "this is the inverse order: pixel i must become pixel order[i], as in x[..., order]": (
             lambda images, size, order: moved(images, size, order.argsort())
         ),
         "pixels are counted row by row, not down the columns": (
@@ -152,7 +152,7 @@ def check_scramble(your_function: SafeFunction) -> None:
         return all(torch.equal(value, images) for value, images in sorted_pixels)
 
     if not all(torch.allclose(value, right) for value, right in zip(values, rights, strict=True)):
-        must(not same_pixels(usual), "every patch keeps its pixels, but not all are in the order x[..., order]")
+        must(not same_pixels(usual), "every patch keeps its pixels, but not all of them are in the order x[..., order]")
         must(
             not same_pixels("b c (rows h) (cols w) -> b c (rows h cols w)"),
             "pixels move to another patch: cut with (rows h) (cols w), and put together with the same pattern",

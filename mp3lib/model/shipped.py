@@ -31,7 +31,7 @@ def pupil_of(name: str) -> str:
 
     Pretrained with three quarters of the patches hidden.
     """
-    return PUPILS.get(name, "student-4x4")
+    return PUPILS.get(name, "pupil-4x4")
 
 
 def load_shipped(name: str) -> MP3 | ViT:
