@@ -14,7 +14,7 @@ def stored(name: str) -> Any:
     """The content of a stored result: of a ``.json`` file what it holds, of any other its text.
 
     Args:
-        name: a file below ``results/`` of a clone, such as ``"evaluations/student-4x4.json"`` or
+        name: a file below ``results/`` of a clone, such as ``"evaluations/pupil-4x4.json"`` or
             ``"shown/few_labels.md"``. Where the library was installed without a clone, the same files are in
             ``share/mp3lib/results`` of the Python environment.
 

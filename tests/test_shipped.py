@@ -40,7 +40,7 @@ def test_every_model_comes_with_where_it_is_from(name):
 
 
 def test_a_name_that_is_not_there():
-    with pytest.raises(ValueError, match="no weights named 'other'; there are: .*student-4x4"):
+    with pytest.raises(ValueError, match="no weights named 'other'; there are: .*pupil-4x4"):
         load_shipped("other")
 
 

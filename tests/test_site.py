@@ -244,8 +244,8 @@ def test_links_are_turned_to_what_the_site_has(tmp_path):
     assert turn(f"[a]({BOOK[0].name}) [b](https://x.org/y)") == f"[a]({BOOK[0].name}) [b](https://x.org/y)"
     assert turn("[a](nowhere.md)") == "[a](nowhere.md)", "left to Sphinx, which refuses it"
     assert turn("[a](../pyproject.toml)") == "[a](../pyproject.toml)" and (tmp_path / "pyproject.toml").exists()
-    assert turn("[a](../results/runs/student-4x4)") == "[a](../results/runs/student-4x4/index.md)"
-    listed = (tmp_path / "results" / "runs" / "student-4x4" / "index.md").read_text(encoding="utf-8")
+    assert turn("[a](../results/runs/pupil-4x4)") == "[a](../results/runs/pupil-4x4/index.md)"
+    listed = (tmp_path / "results" / "runs" / "pupil-4x4" / "index.md").read_text(encoding="utf-8")
     assert "[metrics.jsonl](metrics.jsonl)" in listed and "safetensors" not in listed
 
 

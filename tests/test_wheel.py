@@ -76,7 +76,7 @@ def test_the_sdist_builds_the_same_wheel(built):
     assert from_sdist.keys() == from_project.keys()
     with tarfile.open(built["sdist"]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "LICENSE", "README.md", "mp3lib/weights/student-4x4/model.safetensors"} <= names
+    assert {"pyproject.toml", "LICENSE", "README.md", "mp3lib/weights/pupil-4x4/model.safetensors"} <= names
 
 
 def test_the_wheel_holds_the_library_its_weights_and_its_results_and_nothing_else(built):
@@ -118,7 +118,7 @@ for name in shipped_names():
 """
     names = sorted(path.name for path in (ROOT / "mp3lib" / "weights").iterdir() if path.is_dir())
     loaded = dict(line.split() for line in python("-c", code).splitlines())
-    assert [*loaded] == names and loaded["student-4x4"] == "MP3" and loaded["classifier-8x8"] == "ViT"
+    assert [*loaded] == names and loaded["pupil-4x4"] == "MP3" and loaded["classifier-8x8"] == "ViT"
 
 
 def test_the_command_line_answers(python):
@@ -133,7 +133,7 @@ from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
 
 images = to_float(load_images("scenes").test.images[:4])
-p = load_shipped("student-4x4").predict(images, context=[0, 5, 9])
+p = load_shipped("pupil-4x4").predict(images, context=[0, 5, 9])
 print(p.logits.argmax(dim=2).tolist())
 """
     here = run(sys.executable, "-c", code, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -145,7 +145,7 @@ def test_results_are_found(python):
 import json
 from mp3lib.results import stored
 
-print(json.dumps(stored("evaluations/student-4x4.json")))
+print(json.dumps(stored("evaluations/pupil-4x4.json")))
 """
-    expected = json.loads((ROOT / "results" / "evaluations" / "student-4x4.json").read_text(encoding="utf-8"))
+    expected = json.loads((ROOT / "results" / "evaluations" / "pupil-4x4.json").read_text(encoding="utf-8"))
     assert json.loads(python("-c", code)) == expected

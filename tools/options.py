@@ -175,7 +175,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "load_model": (model.load_model, lambda: {"folder": saved}),
         "load_mp3": (model.load_mp3, lambda: {"folder": saved}),
         "load_vit": (model.load_vit, lambda: {"folder": saved}),
-        "load_shipped": (model.load_shipped, lambda: {"name": "student-4x4"}),
+        "load_shipped": (model.load_shipped, lambda: {"name": "pupil-4x4"}),
         "posemb_sincos_2d": (model.posemb_sincos_2d, lambda: {
             "patches": draw(1, 2, 2, 8), "temperature": 10000, "dtype": None}),
         "record_attention": (recorded, lambda: {"model": vit(), "images": floats}),
@@ -237,7 +237,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "cues.padded_crop": (cues.padded_crop, lambda: {"images": floats, "pad": 2, "mode": "reflect"}),
         "cues.watermark": (cues.watermark, lambda: {"images": floats, "strength": 0.05}),
         "cues.jpeg": (cues.jpeg, lambda: {"images": images(), "quality": 75, "shift": 1}),
-        "results.stored": (results.stored, lambda: {"name": "evaluations/student-4x4.json"}),
+        "results.stored": (results.stored, lambda: {"name": "evaluations/pupil-4x4.json"}),
     }  # fmt: skip
     return found
 

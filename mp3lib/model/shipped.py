@@ -37,7 +37,7 @@ def pupil_of(name: str) -> str:
 def load_shipped(name: str) -> MP3 | ViT:
     """A trained model in eval mode, float32 (stored in half precision).
 
-    An ``MP3`` such as ``"student-4x4"``, or a classifier of CIFAR-10, the ``ViT`` ``"classifier-8x8"``.
+    An ``MP3`` such as ``"pupil-4x4"``, or a classifier of CIFAR-10, the ``ViT`` ``"classifier-8x8"``.
 
     Raises:
         ValueError: for a name that is not there, naming those that are.
