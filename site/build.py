@@ -2,7 +2,8 @@
 
     python site/build.py [OUT]            OUT/index.html; by default site/_build/html
 
-Nothing is executed and nothing is fetched: formulas become SVG here (see mathematics.py), and no page asks another host
+live.html runs the network in the browser; its pictures are those that `load_images("auto")` gives. No notebook is
+executed: formulas become SVG here (see mathematics.py), and no page asks another host
 for anything. A warning is an error. Everything is laid out and built in OUT/../source; where that succeeded, OUT is
 replaced. Neither folder is deleted unless an earlier build has made it.
 """
@@ -111,7 +112,7 @@ def modules() -> list[str]:
     """What has a page: the packages, by their faces, the modules beside them, and the modules that a face exports."""
     names = [path.name.removesuffix(".py") for path in (ROOT / "mp3lib").iterdir()]
     names = [f"mp3lib.{name}" for name in names if name.isidentifier() and name[0] != "_" and name not in INTERNAL]
-    names = [name for name in names if importlib.util.find_spec(name).origin]  # mp3lib/weights holds no code
+    names = [name for name in names if importlib.util.find_spec(name).origin]  # weights and live hold no Python
     for name in list(names):
         face = importlib.import_module(name)
         exported = [getattr(face, each) for each in getattr(face, "__all__", ())]
@@ -227,6 +228,9 @@ def lay_out(source: Path) -> None:
             (source / path.relative_to(ROOT)).write_text(text, encoding="utf-8")
     shutil.copy(SITE / "index.md", source)
     lay_out_reference(source / "api")
+    from live import write_live
+
+    write_live(source / "live")
 
 
 def complaint(folder: Path) -> str:
@@ -261,7 +265,8 @@ def build(out: Path) -> int:
         return 1
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-E", "-d"]
     built = source / ".built" / "html"
-    command += [str(source / ".built" / "doctrees"), "-c", str(SITE), str(source), str(built)]
+    command += [str(source / ".built" / "doctrees"), "-c", str(SITE), "-D", f"html_extra_path={source / 'live'}"]
+    command += [str(source), str(built)]
     code = subprocess.run(command).returncode
     if code == 0:
         make_anew(out)

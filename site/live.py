@@ -1,31 +1,23 @@
 """The page that runs the network in the browser: live.html and, beside it, a script with the weights of each network.
 
-The page works from any static server and from a folder. There, browsers refuse modules and fetch, so that the modules
-of mp3lib/live become one script, and weights are written as base64.
+The page works from any static server and from a folder. Browsers refuse modules and fetch in a folder. The modules of
+mp3lib/live therefore become one script, and the weights are written as base64.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 from pathlib import Path
 
 from torch import Tensor
 
+from mp3lib.board import LIVE, script
 from mp3lib.model import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
-LIVE = ROOT / "mp3lib" / "live"
 WEIGHTS = ROOT / "mp3lib" / "weights"
 MODULES = ("mp3.js", "solve.js", "board.js", "page.js")  # each after those that it imports
-
-
-def script(modules: tuple[str, ...] = MODULES) -> str:
-    """The modules as one classic script."""
-    texts = [(LIVE / name).read_text(encoding="utf-8") for name in modules]
-    plain = [re.sub(r"^export ", "", re.sub(r"^import .*\n", "", text, flags=re.M), flags=re.M) for text in texts]
-    return "\n".join(plain)
 
 
 def weights_script(name: str, weights: str) -> str:
@@ -57,7 +49,7 @@ def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[st
     start = {"networks": [{"name": n, "words": words} for n, (words, _) in networks.items()], "pictures": pictures}
     page = (LIVE / "page.html").read_text(encoding="utf-8")
     page = page.replace("/* STYLE */", (LIVE / "live.css").read_text(encoding="utf-8")).replace("<!-- NOTE -->", note)
-    code = f"{script()}\nstartPage({json.dumps(start)});\n".replace("</", "<\\/")
+    code = f"{script(*MODULES)}\nstartPage({json.dumps(start)});\n".replace("</", "<\\/")
     page = page.replace("/* SCRIPT */", f'"use strict";\n{code}')
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "live.html").write_text(page, encoding="utf-8")
@@ -70,7 +62,7 @@ def write_live(folder: Path) -> None:
     from mp3lib import load_images
     from mp3lib.model import pupil_of, puzzler_of
 
-    images = load_images("auto")
+    images = load_images("auto")  # CIFAR-10 where it is at hand or can be fetched, else the scenes
     chosen = [0, 4, 28, 1, 15, 3, 90, 8, 44, 10] if images.name == "cifar10" else list(range(10))
     names = [f"test picture {i}: {images.classes[images.test.labels[i]]}" for i in chosen]
     networks = {

@@ -22,6 +22,7 @@ ALLOWED = {
     "train": {"arguments", "model", "data", "evaluate", "paths"},
     "export": {"model"},
     "widgets": {"plots"},
+    "board": {"model", "plots"},
     "checks": {"model"},
     "results": set(),
     "budgets": set(),
@@ -35,7 +36,7 @@ ALLOWED["__main__"] = set(ALLOWED)
 ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used
 
 # what a notebook may import from: whatever else the library has may move
-FACES = ("model", "data", "train", "evaluate", "plots", "widgets", "checks", "export", "results", "budgets")
+FACES = ("model", "data", "train", "evaluate", "plots", "widgets", "board", "checks", "export", "results", "budgets")
 
 FILES = sorted(LIBRARY.rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

@@ -80,7 +80,7 @@ def prose() -> str:
     return " ".join(" ".join(cell.source for cell in cells("09") if cell.cell_type == "markdown").split())
 
 
-def test_the_puzzlers_numbers_are_the_measured_ones(prose):
+def test_the_numbers_of_both_networks_are_the_measured_ones(prose):
     told = json.loads((RESULTS / "cues" / "puzzler-4x4.json").read_text())
     share = {cue: f"{100 * by_ratio['0.0']:.1f} %" for cue, by_ratio in told["cues"].items()}
     assert (
@@ -88,6 +88,10 @@ def test_the_puzzlers_numbers_are_the_measured_ones(prose):
     )
     assert f"Without the borders it places {share['gap-1']}, which is near chance (6.2 %)." in prose
     assert f"With the placebo it still places {share['hole-1']}." in prose
+    told = json.loads((RESULTS / "cues" / "pupil-4x4.json").read_text())
+    share = {cue: f"{100 * by_ratio['0.0']:.1f} %" for cue, by_ratio in told["cues"].items()}
+    pupil = f"It places {share['as they are']}, without the borders {share['gap-1']}, and with the placebo"
+    assert f"{pupil} {share['hole-1']}." in prose
 
 
 def line_of(table: str, begin: str) -> list[str]:

@@ -124,7 +124,7 @@ def test_every_notebook_document_and_module_has_a_page(site):
     assert {f"notebooks/{path.stem}.html" for path in BOOK} <= pages
     assert {f"{path.stem}.html" for path in ROOT.glob("*.md")} - {"README.html"} | {"index.html"} <= pages
     packages = [path.parent.name for path in (ROOT / "mp3lib").glob("*/__init__.py")]
-    listed = {f"mp3lib.{name}" for name in [*packages, "widgets", "results", "budgets", "data.cues"]}
+    listed = {f"mp3lib.{name}" for name in [*packages, "widgets", "board", "results", "budgets", "data.cues"]}
     assert {f"api/{name}.html" for name in listed} | {"api/command-line.html", "api/index.html"} == {
         page for page in pages if page.startswith("api/")
     }

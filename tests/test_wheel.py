@@ -82,7 +82,7 @@ def test_the_sdist_builds_the_same_wheel(built):
 def test_the_wheel_holds_the_library_its_weights_and_its_results_and_nothing_else(built):
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib").rglob("*.py")}
     files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib" / "weights").glob("*/*")}
-    files |= {"mp3lib/py.typed"}
+    files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib" / "live").iterdir()} | {"mp3lib/py.typed"}
     shared = f"mp3lib-{__version__}.data/data/share/"
     for folder in ("evaluations", "shown"):
         files |= {f"{shared}mp3lib/results/{folder}/{path.name}" for path in (ROOT / "results" / folder).glob("[!.]*")}

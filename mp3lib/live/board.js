@@ -1,8 +1,9 @@
 // A board of patches to touch: shuffle, drag, hide, hover, pick. The network answers in the page.
 //
 // createLive(root, { networks, pictures }) fills an element. networks: [{ name, words, load }], where load() resolves
-// to an MP3; pictures: [{ name, pixels }], pixels a Uint8ClampedArray (H, W, 4) as a canvas gives them. It returns an
-// object with the state, `show(part)` to change it, and `remove()`.
+// to an MP3; pictures: [{ name, pixels }], pixels a Uint8ClampedArray (H, W, 4) as a canvas gives them. start: a part of
+// the state to begin with; changed: called after each change. It returns an object with the state, `show(part)` to change
+// it, and `remove()`.
 
 import { argmax, assign, rollout, seenAt, shuffled } from "./solve.js";
 import { softmax } from "./mp3.js";
@@ -44,13 +45,13 @@ export async function readPicture(file, [height, width]) {
   return context.getImageData(0, 0, width, height).data;
 }
 
-export function createLive(root, { networks, pictures, start = {} }) {
+export function createLive(root, { networks, pictures, start = {}, changed = () => {} }) {
   const state = {
     mode: "jigsaw", picture: 0, network: networks[0].name, layer: 0, pick: null, pinned: false, held: null, focus: 0,
     order: [], seen: [], ranks: [], ratio: 0, moves: 0, began: null, ended: null, revealed: false, hint: null,
-    message: "", ...start,
+    message: "",
   };
-  let mp3 = null, answer = null, clock = null, dragged = null;
+  let mp3 = null, answer = null, clock = null, dragged = null, drawn = {};
   const own = [];
   const loaded = new Map();
   const all = () => [...pictures, ...own];
@@ -61,12 +62,13 @@ export function createLive(root, { networks, pictures, start = {} }) {
   // --- what stands still: made once ---------------------------------------------------------------------------------
   const tabs = element("div", { class: "live-tabs", role: "tablist", "aria-label": "What to do" });
   for (const [mode, words] of Object.entries(MODES))
-    tabs.append(element("button", { role: "tab", type: "button", "data-mode": mode, click: () => show({ mode }) }, words));
+    tabs.append(element("button", { role: "tab", type: "button", "data-mode": mode, "data-lm-suppress-shortcuts": true, click: () => show({ mode }) }, words));
   tabs.addEventListener("keydown", (event) => {
     const modes = Object.keys(MODES), step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     show({ mode: modes[(modes.indexOf(state.mode) + step + modes.length) % modes.length] });
     tabs.querySelector("[aria-selected=true]").focus();
+    event.preventDefault();
   });
   const thumbs = element("div", { class: "live-thumbs", role: "group", "aria-label": "Pictures" });
   const file = element("input", { type: "file", accept: "image/*", class: "live-file", "aria-label": "Your own picture",
@@ -83,7 +85,7 @@ export function createLive(root, { networks, pictures, start = {} }) {
   const choice = element("select", { "aria-label": "Network", change: () => show({ network: choice.value }) },
     ...networks.map(({ name, words }) => element("option", { value: name }, words)));
   const board = element("div", { class: "live-board", role: "grid", "aria-label": "Patches" });
-  const panel = element("div", { class: "live-panel" });
+  const panel = element("div", { class: "live-panel", role: "tabpanel", "aria-label": MODES.jigsaw });
   const status = element("p", { class: "live-status", role: "status" });
   root.replaceChildren(element("div", { class: "live" }, tabs,
     element("div", { class: "live-row" }, thumbs,
@@ -91,6 +93,8 @@ export function createLive(root, { networks, pictures, start = {} }) {
     element("div", { class: "live-main" }, board, panel), status));
 
   // --- drawing ------------------------------------------------------------------------------------------------------
+  const shape = () => `${mp3.imageSize[1]} / ${mp3.imageSize[0]}`; // width / height
+
   /** A picture of the patches in an order, as a canvas of H x W pixels; order[place] is a patch, or -1 for none. */
   function canvasOf(pixels, order) {
     const [height, width] = mp3.imageSize, [ph, pw] = mp3.patchSize, columns = mp3.grid[1];
@@ -122,23 +126,26 @@ export function createLive(root, { networks, pictures, start = {} }) {
 
   function smallPicture(order, words, wrong = []) {
     const canvas = canvasOf(all()[state.picture].pixels, order);
-    const frame = element("div", { class: "live-answer", style: `--columns:${mp3.grid[1]}` }, canvas);
+    const frame = element("div", { class: "live-answer", style: `--columns:${mp3.grid[1]}; --shape:${shape()}` }, canvas);
     order.forEach((_, p) => frame.append(element("span", { class: wrong[p] ? "wrong" : "" })));
     return element("figure", { role: "img", "aria-label": words }, frame, element("figcaption", {}, words));
   }
 
   function drawBoard() {
     const [rows, columns] = mp3.grid, jigsaw = state.mode === "jigsaw";
-    const url = canvasOf(all()[state.picture].pixels, [...Array(n()).keys()]).toDataURL();
+    const shown = all()[state.picture];
+    if (drawn.picture !== shown) drawn = { ...drawn, picture: shown, url: canvasOf(shown.pixels, [...Array(n()).keys()]).toDataURL() };
     board.style.setProperty("--columns", columns);
     board.style.setProperty("--rows", rows);
+    board.style.setProperty("--shape", shape());
     board.classList.toggle("fine", n() > 16);
+    board.classList.toggle("jigsaw", jigsaw);
     if (board.querySelectorAll("button").length !== n()) {
       const lines = [];
       for (let row = 0; row < rows; row++) {
         const line = element("div", { role: "row" });
         for (let column = 0; column < columns; column++)
-          line.append(element("button", { type: "button", role: "gridcell", "data-place": row * columns + column }));
+          line.append(element("button", { type: "button", role: "gridcell", "data-place": row * columns + column, "data-lm-suppress-shortcuts": true }));
         lines.push(line);
       }
       board.replaceChildren(...lines);
@@ -146,7 +153,7 @@ export function createLive(root, { networks, pictures, start = {} }) {
     const picked = answer && state.pick !== null && state.mode === "look" ? shares(state.pick) : null;
     board.querySelectorAll("button").forEach((cell, p) => {
       const patch = jigsaw ? state.order[p] : p, x = patch % columns, y = Math.floor(patch / columns);
-      cell.style.backgroundImage = `url(${url})`;
+      cell.style.backgroundImage = `url(${drawn.url})`;
       cell.style.backgroundPosition = `${(100 * x) / Math.max(1, columns - 1)}% ${(100 * y) / Math.max(1, rows - 1)}%`;
       const hidden = !jigsaw && !state.seen[patch];
       cell.classList.toggle("hidden", hidden);
@@ -228,21 +235,30 @@ export function createLive(root, { networks, pictures, start = {} }) {
       tab.setAttribute("aria-selected", tab.dataset.mode === state.mode);
       tab.tabIndex = tab.dataset.mode === state.mode ? 0 : -1;
     });
-    thumbs.replaceChildren(...all().map(({ name, pixels }, i) => {
-      const button = element("button", { type: "button", "aria-label": name, "aria-pressed": i === state.picture, click: () => show({ picture: i }) });
-      button.append(canvasOf(pixels, [...Array(n()).keys()]));
-      return button;
-    }));
+    all().slice(thumbs.children.length).forEach(({ name, pixels }) => {
+      const number = thumbs.children.length;
+      thumbs.append(element("button", { type: "button", "aria-label": name, title: name, click: () => show({ picture: number }) },
+        canvasOf(pixels, [...Array(n()).keys()])));
+    });
+    [...thumbs.children].forEach((thumb, i) => thumb.setAttribute("aria-pressed", i === state.picture));
     choice.value = state.network;
     drawBoard();
     drawPanel();
     status.textContent = state.message;
+    changed(state, answer);
   }
 
-  /** Fill the panel anew, unless only its slider's own value has changed: a handle that is dragged must stay. */
+  /** Fill the panel anew. A slider stays, because it may be dragged, and the focus stays on the same control. */
   function drawPanel() {
     const made = panels[state.mode](), old = panel.querySelector("input[type=range]");
-    if (!old || state.mode !== "hide") return panel.replaceChildren(...made);
+    panel.setAttribute("aria-label", MODES[state.mode]);
+    if (!old || state.mode !== "hide") {
+      const controls = () => [...panel.querySelectorAll("button, select, input")];
+      const at = controls().indexOf(root.getRootNode().activeElement);
+      panel.replaceChildren(...made);
+      if (at >= 0) (controls().slice(at).find((control) => !control.disabled) ?? board.querySelector("[tabindex='0']"))?.focus();
+      return;
+    }
     old.value = Math.round(100 * state.ratio);
     old.parentElement.querySelector("output").textContent = `${Math.round(100 * state.ratio)} %`;
     while (panel.children.length > 1) panel.lastChild.remove();
@@ -255,7 +271,7 @@ export function createLive(root, { networks, pictures, start = {} }) {
     const seen = state.mode === "jigsaw" ? new Array(n()).fill(true) : state.seen;
     answer = mp3.predict(pixels, seen);
     answer.ms = performance.now() - began;
-    answer.rollout = rollout(answer.attention, n());
+    answer.rollout = rollout(answer.attention, n(), mp3.config.context === "frozen");
   }
 
   function restart(order) {
@@ -268,28 +284,32 @@ export function createLive(root, { networks, pictures, start = {} }) {
     Object.assign(state, { message: "" }, part);
     if (!mp3 || state.network !== before.network) {
       const network = networks.find(({ name }) => name === state.network);
-      state.message ||= "";
       status.textContent = `Loading the network: ${network.words} …`;
       try {
-        if (!loaded.has(network.name)) loaded.set(network.name, await network.load());
+        if (!loaded.has(network.name)) loaded.set(network.name, network.load());
+        const made = await loaded.get(network.name);
+        if (state.network !== network.name) return; // another network was chosen while this one was loading
+        state.layer = Math.min(state.layer, made.depth - 1);
+        const same = mp3 && mp3.n === made.n;
+        mp3 = made;
+        if (!same) {
+          state.ranks = shuffled(n());
+          Object.assign(state, { seen: part.seen ?? seenAt(state.ratio, state.ranks), pick: part.pick ?? null, focus: 0 });
+          restart(part.order ?? shuffled(n()));
+        }
       } catch (error) {
-        state.network = before.network;
+        loaded.delete(network.name);
+        state.network = choice.value = before.network;
         status.textContent = `The network could not be loaded: ${error.message}`;
         return;
       }
-      const grid = mp3 && mp3.n;
-      mp3 = loaded.get(network.name);
-      state.layer = Math.min(state.layer, mp3.depth - 1);
-      if (grid !== mp3.n) {
-        state.ranks = shuffled(n());
-        Object.assign(state, { seen: seenAt(state.ratio, state.ranks), pick: null, focus: 0 });
-        restart(part.order ?? shuffled(n()));
-      }
     }
-    if (part.ratio !== undefined) state.seen = seenAt(state.ratio, state.ranks);
+    if (part.seen) state.ratio = state.seen.filter((s) => !s).length / n();
+    else if (part.ratio !== undefined) state.seen = seenAt(state.ratio, state.ranks);
     if (part.picture !== undefined && !part.order) restart(shuffled(n()));
     if (part.order) restart(part.order);
     if (part.mode && part.mode !== "look") state.pick = null;
+    if (part.mode && part.pinned === undefined) state.pinned = false;
     if (!answer || ["network", "picture", "ratio", "seen", "mode"].some((key) => part[key] !== undefined)) ask();
     draw();
   }
@@ -328,7 +348,6 @@ export function createLive(root, { networks, pictures, start = {} }) {
     else {
       const seen = state.seen.map((s, i) => (i === p ? !s : s));
       if (!seen.some(Boolean)) return show({ message: "At least one patch must be seen." });
-      state.ratio = seen.filter((s) => !s).length / n();
       show({ seen, focus: p });
     }
   }
@@ -387,6 +406,6 @@ export function createLive(root, { networks, pictures, start = {} }) {
     board.querySelector("[tabindex='0']").focus();
   });
 
-  const ready = show({});
+  const ready = show(start);
   return { state, show, ready, answer: () => answer, network: () => mp3, remove: () => { clearInterval(clock); root.replaceChildren(); } };
 }

@@ -47,17 +47,19 @@ export function argmax(logits, n) {
 
 /** Attention rollout (Abnar and Zuidema 2020, arXiv 2005.00928): how much of each input patch reaches each output.
  *
- * attention[layer][head] (n, n). The mean over the heads, half of it the token itself, multiplied layer by layer.
+ * attention[layer][head] (n, n). Half of a token is what it was, and half comes from the tokens it attends to, the mean
+ * over the heads; layer by layer. frozen: every layer attends to the tokens before the first layer.
  */
-export function rollout(attention, n) {
-  let total = Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
+export function rollout(attention, n, frozen = false) {
+  const first = Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
+  let total = first;
   for (const heads of attention) {
-    const next = new Float32Array(n * n);
+    const next = total.map((share) => share / 2), source = frozen ? first : total;
     for (let q = 0; q < n; q++)
       for (let k = 0; k < n; k++) {
-        let share = k === q ? 0.5 : 0;
+        let share = 0;
         for (const head of heads) share += (0.5 * head[q * n + k]) / heads.length;
-        if (share) for (let i = 0; i < n; i++) next[q * n + i] += share * total[k * n + i];
+        if (share) for (let i = 0; i < n; i++) next[q * n + i] += share * source[k * n + i];
       }
     total = next;
   }
