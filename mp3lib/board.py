@@ -129,6 +129,6 @@ def patch_board(
     first = list(range(mp3.vit.grid[0] * mp3.vit.grid[1]))
     random.Random(0).shuffle(first)  # always the same, so that the stored picture is
     return PatchBoard(
-        mp3.vit.grid, config=mp3.config, weights=save(weights), words=words, pictures=pixels.tobytes(), names=names, mode=mode,
-        size=[height, width], order=first, seen=[True] * len(first),
+        mp3.vit.grid, config=mp3.config, weights=save(weights), words=words, pictures=pixels.tobytes(), names=names,
+        mode=mode, size=[height, width], order=first, seen=[True] * len(first),
     )  # fmt: skip

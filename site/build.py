@@ -3,9 +3,9 @@
     python site/build.py [OUT]            OUT/index.html; by default site/_build/html
 
 live.html runs the network in the browser; its pictures are those that `load_images("auto")` gives. No notebook is
-executed: formulas become SVG here (see mathematics.py), and no page asks another host
-for anything. A warning is an error. Everything is laid out and built in OUT/../source; where that succeeded, OUT is
-replaced. Neither folder is deleted unless an earlier build has made it.
+executed. Formulas become SVG here (see mathematics.py), and no page asks another host for anything. A warning is an
+error. Everything is laid out and built in OUT/../source; where that succeeded, OUT is replaced. Neither folder is
+deleted unless an earlier build has made it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 SITE = Path(__file__).resolve().parent
 ROOT = SITE.parent
 MARK = ".made-by-site-build"  # a file in every folder that a build may delete
+WIDGET = re.compile(r"\[(live figure|patch picker|patch board)\b")  # the text of a stored widget, see mp3lib/widgets.py
 LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 
@@ -91,10 +92,12 @@ def lay_out_notebook(path: Path, source: Path) -> None:
     """The notebook with its links turned, and the alt text of its figures where myst-nb looks for it."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
-        cell["source"] = "".join(cell["source"])
+        cell["source"], outputs = "".join(cell["source"]), cell.get("outputs", [])
         if cell["cell_type"] == "markdown":
             cell["source"] = with_links(cell["source"], path, source)
-        alt = [o["metadata"].get("image/png", {}).get("alt") for o in cell.get("outputs", []) if "metadata" in o]
+        if any(WIDGET.match("".join(o.get("data", {}).get("text/plain", ""))) for o in outputs):
+            cell["metadata"].setdefault("tags", []).append("live")  # site.css adds a line to its output
+        alt = [o["metadata"].get("image/png", {}).get("alt") for o in outputs if "metadata" in o]
         if any(alt):
             cell["metadata"]["mystnb"] = {"image": {"alt": "; ".join(filter(None, alt))}}
     notebook["cells"][0]["source"] += f"\n\n{{download}}`Download this notebook </as-stored/{path.name}>`"
@@ -105,7 +108,13 @@ def lay_out_notebook(path: Path, source: Path) -> None:
 # --- the library ------------------------------------------------------------------------------------------------------
 
 
-INTERNAL = {"arguments", "cli", "luma", "paths"}  # modules beside the packages that nobody is meant to import
+INTERNAL = {
+    "arguments",
+    "cli",
+    "luma",
+    "measures",
+    "paths",
+}  # modules beside the packages that nobody is meant to import
 
 
 def modules() -> list[str]:

@@ -149,7 +149,7 @@ HIDDEN = {  # the study "hidden": what is hidden in training; the first six with
         mask_ratio=0.425,
     ),
     "reference": Variant(
-        "the reference's way: mask ratio .75, LayerNorm on pixels, static context, AdamW, batches of 256, all asked",
+        "the reference recipe",  # mask ratio .75, LayerNorm on pixels
         {"optimizer": "adamw", "lr": 1e-3, "batch_size": 256, "query_fraction": 1.0},
         context="frozen",
     ),

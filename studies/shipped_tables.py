@@ -125,7 +125,7 @@ def positions(results: str | Path, only: str | None = None) -> str:
 
 
 def students(results: str | Path) -> dict[str, dict]:
-    """Of each shipped network of the small size: its position accuracy by epoch and mask ratio, and how many images it was shown in all."""
+    """Of each shipped network of the small size: accuracy by epoch and mask ratio, and how many images it saw."""
     found = {}
     for name, _, run in evaluations(results, "positions"):
         if not name.startswith("flagship"):

@@ -17,7 +17,7 @@ from mp3lib.evaluate import Interval, pooled_deviation
 from .markdown import grid
 from .runs import Row, interval, points, row
 from .tables import PLAIN as CONTROL
-from .tables import RATIOS, placed
+from .tables import placed
 
 Measure = Callable[..., Row]  # measure(results, run)
 FROZEN, PLAIN, UNCROPPED = "context/frozen", "cues/plain", "cues/uncropped"
@@ -121,24 +121,6 @@ def brought_along(results: str | Path) -> dict[str, dict]:
     return {"accuracies": accuracies, "gains": gains}
 
 
-def contexts_and_ratios(results: str | Path) -> str:
-    """Networks trained at four mask ratios, and with a static context, tested at five ratios."""
-    trained = {f"ratio {r}, updated": f"ratio/{r}" for r in (0.25, 0.5, 0.75, 0.9)} | {"ratio 0.75, static": FROZEN}
-    found = {name: [placed(results, run, r) for r in RATIOS] for name, run in trained.items()}
-    best = [max((rows[i].mean for rows in found.values() if rows[i].n), default=None) for i in range(len(RATIOS))]
-    lines = [["trained at", *(f"tested at {float(r):g}" for r in RATIOS), "k-NN", "linear", "n"]]
-    for name, run in trained.items():
-        texts = [
-            f"**{one.text()}**" if one.n and one.mean == top else told(one)[0]
-            for one, top in zip(found[name], best, strict=True)
-        ]
-        linear = probe(results, run)
-        lines.append([name, *texts, *told(knn(results, run), linear), str(linear.n)])
-    lines.append(["untrained network", *[""] * 5, *untrained(results), ""])
-    says = "Accuracies in %, ± is the sample standard deviation over n seeds. Bold: best of its column."
-    return grid(lines) + "\n\n" + says
-
-
 class Case(NamedTuple):
     """A network and its control: what is compared in one line of ``verdicts``."""
 
@@ -172,7 +154,9 @@ def is_new(results: str | Path, run: str, tested: str) -> bool:
 
 
 def verdicts(results: str | Path) -> str:
-    """What each cue is worth for positions and for classes."""
+    """What each cue is worth for positions and for classes; "" before the control is trained."""
+    if not placed(results, CONTROL).n:
+        return ""
     lines = [["network", "positions, minus control", "linear probe, minus control", "n", "run", "control"]]
     for name, case in cases(results).items():
         for_positions = difference(results, placed, *case.placed)

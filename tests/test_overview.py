@@ -121,3 +121,12 @@ def test_the_readme_says_what_was_measured():
     assert (
         f"With 1,000 labels, the pretrained network reaches {mp3}, and the same network from scratch {scratch}" in text
     )
+
+
+def test_the_page_on_use_says_what_the_recipe_is_worth():
+    text = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
+    models = json.loads((ROOT / "results" / "shown" / "what_is_hidden.json").read_text())["models"]
+    of = {(model["variant"], model["epochs"]): model for model in models}
+    for name, model in (("best", of["0.75", 5]), ("reference", of["reference", 5])):
+        shares = model["position"]["0.75"], model["position"]["0.0"], model["knn"], model["linear"]
+        assert f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |" in text

@@ -168,7 +168,20 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
         shown = re.findall(r'<img[^>]*src="\.\./_images/[^>]*>', page)
         assert len(shown) == pictures > 0, path.name
         assert [tag for tag in shown if not re.search(r'alt="[^"]{5,}"', tag) or "_images" in tag.split("src")[0]] == []
-        assert page.count('class="cell docutils container"') == len(cells), path.name
+        assert len(re.findall(r'class="cell(?: tag_[\w-]+)* docutils container"', page)) == len(cells), path.name
+        folded = [cell for cell in cells if "hide-input" in cell["metadata"].get("tags", [])]
+        assert page.count('<details class="hide above-input">') == len(folded), path.name
+        live = [cell for cell in cells if "[live figure: " in json.dumps(cell["outputs"])]
+        assert page.count("tag_live") == len(live), path.name
+
+
+def test_the_page_that_runs_the_network_is_there(site):
+    """It is the first link of the front page, and it loads little."""
+    front = (site / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'<a [^>]*href="([^"]+)"', front.partition("<article")[2])[0] == "live.html"
+    before_the_first_answer = ["live.html", "live-puzzler.js"]
+    assert sum((site / name).stat().st_size for name in before_the_first_answer) < 2.5e6
+    assert (site / "live-pupil.js").is_file()
 
 
 def test_formulas_are_drawn(site):
@@ -291,6 +304,20 @@ def test_every_page_opens(site, tab):
         if said:
             wrong[name] = said
     assert wrong == {}
+
+
+def test_paper_shows_all_code(tab):
+    """Nothing of the screen's own lies over the text, and no line of code is wider than its box."""
+    page = tab.open("notebooks/04_masked_position_prediction.html")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    assert not page.locator(".skip-to-content").is_visible()
+    assert (
+        page.evaluate(
+            "() => [...document.querySelectorAll('pre')].filter(p => p.scrollWidth > p.clientWidth + 1).length"
+        )
+        == 0
+    )
 
 
 def test_search_finds_context(tab):

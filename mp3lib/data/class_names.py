@@ -13,8 +13,8 @@ def joined(names: Sequence[str], in_test: Sequence[bool]) -> tuple[list[str], tu
     """The class of each picture with one spelling for each class, and notes on what was joined or is doubtful.
 
     Letters with accents have two forms in Unicode, of one character or of two; both are the same name. Names that
-    differ only in upper and lower case, spaces, hyphens or underscores are joined if the training set has one of them
-    and the test set another one. Otherwise they stay classes of their own.
+    differ only in upper and lower case, spaces, hyphens or underscores, and numbers that differ only in zeros before
+    them, are joined if the training set has one of them and the test set another one. Otherwise they stay classes of their own.
 
     Args:
         names: of each picture's class.
@@ -23,13 +23,14 @@ def joined(names: Sequence[str], in_test: Sequence[bool]) -> tuple[list[str], tu
     names = [unicodedata.normalize("NFC", name) for name in names]
     spellings: dict[str, tuple[set[str], set[str]]] = {}  # of what is alike: in the training set, in the test set
     for name, test in {*zip(names, in_test, strict=True)}:
-        spellings.setdefault(re.sub(r"[\s_-]+", " ", name.casefold()), (set(), set()))[test].add(name)
+        plain = re.sub(r"^0+(?=\d+$)", "", re.sub(r"[\s_-]+", " ", name.casefold()))
+        spellings.setdefault(plain, (set(), set()))[test].add(name)
     renamed: dict[str, str] = {}
     notes: list[str] = []
     for train, test in (spellings[key] for key in sorted(spellings)):
         if len(train | test) == 1:
             continue
-        differ = f"{listed(train | test)} differ only in case, spaces or hyphens"
+        differ = f"{listed(train | test)} differ only in case, spaces, hyphens or zeros in front"
         if len(train) == len(test) == 1:
             (renamed_to,) = train
             renamed |= dict.fromkeys(test, renamed_to)

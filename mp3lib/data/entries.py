@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 LARGEST_FILE = 1 << 29  # bytes of a file that is read at once
 LARGEST_RATIO = 200  # bytes unpacked for each byte of an archive; pictures hardly shrink
-SYSTEM_FOLDERS = ("__MACOSX", "__pycache__", ".git", ".ipynb_checkpoints", ".cache", ".thumbnails", ".idea", ".vscode")
+SYSTEM_FOLDERS = frozenset(  # in lower case; those of systems, of network drives and of programs
+    "__macosx __pycache__ .git .ipynb_checkpoints .cache .thumbnails .idea .vscode $recycle.bin @recycle #recycle "
+    "@eadir lost+found".split()
+) | {"system volume information"}
 
 
 class Entry(NamedTuple):
@@ -61,7 +64,7 @@ def check_ratio(path: Path, unpacked: int) -> None:
 
 
 def hidden(name: str) -> bool:
-    return (name.startswith(".") and name not in (".", "..")) or name in SYSTEM_FOLDERS
+    return (name.startswith(".") and name not in (".", "..")) or name.lower() in SYSTEM_FOLDERS
 
 
 def count_hidden(name: str, left_out: Counter[str]) -> None:

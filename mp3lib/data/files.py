@@ -83,7 +83,7 @@ def files_of_folder(path: Path) -> Files:
                 left_out["link(s) that lead nowhere"] += 1
                 continue
             if hidden(name):
-                if stat.S_ISDIR(about.st_mode) and name not in SYSTEM_FOLDERS:
+                if stat.S_ISDIR(about.st_mode) and name.lower() not in SYSTEM_FOLDERS:
                     left_out[f"hidden folder(s), as {readable(within)}"] += 1
                 count_hidden(name, left_out)
             elif stat.S_ISDIR(about.st_mode):

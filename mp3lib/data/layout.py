@@ -20,7 +20,10 @@ NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_tra
     "files samples jpg jpeg png raw processed resized cropped the".split()
 )
 UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels extra".split())
-PART = re.compile(r"(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
+TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
+    "mask masks annotation annotations label labels trimap trimaps segmentation segmentations groundtruth gt".split()
+)
+PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
 JOINED = re.compile(
     r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
 )
@@ -46,7 +49,7 @@ class Layout(NamedTuple):
 
 def words(name: str) -> list[str]:
     """The words of a folder name in lower case, numbers left out: ``TrainImages_2017`` is train, images."""
-    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", name).lower())
 
 
 def split_word(name: str) -> str | None:
@@ -67,6 +70,12 @@ def is_test(name: str) -> bool:
 def is_neutral(name: str) -> bool:
     """Whether all words of a folder name are neutral, as in ``images``; a name without letters is not."""
     return bool(words(name)) and NEUTRAL.issuperset(words(name))
+
+
+def is_target(name: str) -> bool:
+    """Whether a folder name says that its pictures belong to other ones: ``masks``, ``SegmentationClass``."""
+    found = words(name)
+    return bool(TARGETS & {*found}) and {*found} <= TARGETS | NEUTRAL | {"class", "object", *TRAIN, *TEST}
 
 
 def looks_like_split(name: str) -> bool:
@@ -91,6 +100,17 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
             several sets side by side.
     """
     folders = [path.split("/")[:-1] for path in paths]
+    targets = target_folders(folders)
+    if belong := [
+        i for i, parts in enumerate(folders) if any(tuple(parts[:n]) in targets for n in range(len(parts) + 1))
+    ]:
+        left = {*belong}
+        layout = arrange([path for i, path in enumerate(paths) if i not in left], root)
+        places = iter(layout.places)
+        note = f"left out {len(belong)} picture(s) that look like masks of the others, as {paths[belong[0]]}"
+        return layout._replace(
+            places=[None if i in left else next(places) for i in range(len(paths))], notes=(*layout.notes, note)
+        )
     while folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
         root, folders = folders[0][0], [parts[1:] for parts in folders]
     if splits_on_top(folders):
@@ -111,6 +131,21 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
     places = iter(layout.places)
     loose = beside(paths, [i for i, within in enumerate(inside) if not within])
     return layout._replace(places=[next(places) if within else None for within in inside], notes=(*layout.notes, loose))
+
+
+def target_folders(folders: Sequence[Sequence[str]]) -> set[tuple[str, ...]]:
+    """The folders of masks and the like that lie beside a folder of images: ``images``, ``masks``."""
+    below: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for parts in {tuple(parts) for parts in folders}:
+        for depth in range(len(parts)):
+            below[parts[:depth]].add(parts[depth])
+    return {
+        (*place, name)
+        for place, names in below.items()
+        if any(is_neutral(name) for name in names) and all(is_neutral(name) or is_target(name) for name in names)
+        for name in names
+        if is_target(name)
+    }
 
 
 def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
@@ -263,7 +298,7 @@ def check_parts(classes: set[str], where: str) -> None:
     """Refuse folders that should be classes, and are all named like splits or parts of a set."""
     parts = [JOINED.fullmatch(re.sub(r"[\W\d_]+", "", name.lower())) for name in classes]
     both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # trainimgs and testimgs
-    if len(classes) > 1 and (both or all(map(looks_like_split, classes))):
+    if len(classes) > 1 and (both or all(looks_like_split(name) or is_neutral(name) for name in classes)):
         raise ValueError(
             f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "
             "name them train and test, or give the path of one of them"
@@ -275,6 +310,10 @@ def deeper(folders: Sequence[Sequence[str]]) -> str:
     pairs = {(parts[0], parts[1]) for parts in folders if len(parts) > 1}
     below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1 and not is_neutral(name)]
     if len(below) < 2:
+        first = {name for name, _ in pairs}
+        splits = [name for name in first if is_train(name) or is_test(name)]
+        if len(first) > 1 and splits and sum(name in splits for name, _ in pairs) > len(splits):
+            return f"the first folder is taken for the class, even {listed(splits)}: the folders below it play no part"
         return ""
     return f"the first folder is taken for the class: {listed(below)} below several of them play no part"
 

@@ -33,7 +33,7 @@ _JPEG = (
     "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
     "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
 )
-READER = 3  # the version of the reader: sets that an older one decoded are decoded again
+READER = 4  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 

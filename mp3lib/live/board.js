@@ -87,10 +87,9 @@ export function createLive(root, { networks, pictures, start = {}, changed = () 
   const board = element("div", { class: "live-board", role: "grid", "aria-label": "Patches" });
   const panel = element("div", { class: "live-panel", role: "tabpanel", "aria-label": MODES.jigsaw });
   const status = element("p", { class: "live-status", role: "status" });
-  root.replaceChildren(element("div", { class: "live" }, tabs,
+  root.replaceChildren(element("div", { class: "live" }, tabs, element("div", { class: "live-main" }, board, panel), status,
     element("div", { class: "live-row" }, thumbs,
-      element("label", { class: "live-own" }, "Your own picture ", file), element("label", {}, "Network ", choice)),
-    element("div", { class: "live-main" }, board, panel), status));
+      element("label", { class: "live-own" }, "Your own picture ", file), element("label", {}, "Network ", choice))));
 
   // --- drawing ------------------------------------------------------------------------------------------------------
   const shape = () => `${mp3.imageSize[1]} / ${mp3.imageSize[0]}`; // width / height
@@ -162,6 +161,7 @@ export function createLive(root, { networks, pictures, start = {}, changed = () 
       cell.classList.toggle("hint", jigsaw && state.hint === p);
       cell.classList.toggle("wrong", jigsaw && state.revealed && patch !== p);
       cell.style.setProperty("--share", picked ? picked[p].toFixed(3) : 0);
+      cell.textContent = picked && picked[p] >= 0.05 && n() <= 16 ? percent(picked[p]) : "";
       cell.tabIndex = p === state.focus ? 0 : -1;
       cell.setAttribute("aria-label", [
         jigsaw ? `${name(patch)} at ${place(p)}` : `${name(p)}, ${place(p)}`, hidden && "hidden",
@@ -199,15 +199,15 @@ export function createLive(root, { networks, pictures, start = {}, changed = () 
       return parts;
     },
     look() {
-      if (state.pick === null) return [element("p", {}, "Point at a patch, or move to it with the arrow keys. A click keeps it.")];
+      if (state.pick === null) return [element("p", {}, "Point at a patch, tap it, or move to it with the arrow keys. A click keeps it.")];
       const values = shares(state.pick), best = argmax(answer.logits, n())[state.pick];
       const hidden = state.seen.map((s) => !s), options = { hidden, outline: state.pick, size: n() > 16 ? 9 : 18 };
       const row = (weights) => weights.slice(state.pick * n(), (state.pick + 1) * n());
       const layers = element("select", { "aria-label": "Layer", change: () => show({ layer: Number(layers.value) }) },
         ...answer.attention.map((_, l) => element("option", { value: l, selected: l === state.layer }, `layer ${l + 1}`)));
-      const verdict = best === state.pick ? "which is right" : `it belongs to ${place(state.pick)}`;
+      const verdict = best === state.pick ? "This is right." : `It belongs at ${place(state.pick)}.`;
       return [
-        element("p", {}, `The network puts ${name(state.pick)} at ${place(best)} (${percent(values[best])}), ${verdict}.`),
+        element("p", {}, `The network puts ${name(state.pick)} at ${place(best)} (${percent(values[best])}). ${verdict}`),
         heatMap(values, "Predicted places", { outline: state.pick, size: n() > 16 ? 14 : 28 }),
         element("label", {}, "What it attends to, ", layers),
         element("div", { class: "live-maps" },

@@ -123,7 +123,8 @@ export class MP3 {
     const { n, heads, tensors } = this;
     if (pixels.length !== this.channels * this.imageSize[0] * this.imageSize[1])
       throw new Error(`the picture must have ${this.channels} x ${this.imageSize.join(" x ")} numbers, got ${pixels.length}`);
-    if (seen.length !== n || !seen.some(Boolean)) throw new Error(`at least one of ${n} patches must be seen`);
+    if (seen.length !== n) throw new Error(`${n} booleans must say which patches are seen, got ${seen.length}`);
+    if (!seen.some(Boolean)) throw new Error(`at least one of ${n} patches must be seen`);
     const at = (name, part) => tensors[`${name}.${part}`];
     const norm = (x, name) => layerNorm(x, at(name, "weight"), at(name, "bias"));
     const dense = (x, name) => linear(x, at(name, "weight"), at(name, "bias"));

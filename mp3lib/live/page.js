@@ -5,9 +5,9 @@ import { MP3, readSafetensors } from "./mp3.js";
 
 const TOUR = [
   ["A shuffled picture", "A picture is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.", { mode: "jigsaw" }],
-  ["No positions", "The network gets the same patches, and no patch is told where it is. Compare your answer with the network's.", { mode: "jigsaw" }],
-  ["Who may be looked at", "A patch attends to other patches, and compares itself with them. Point at a patch to see what it attends to, layer by layer.", { mode: "look", ratio: 0, pick: 5 }],
-  ["Each patch predicts its place", "For every patch, the network gives a probability to each of the 16 places. Dark blue on the board marks where this patch probably belongs.", { mode: "look", ratio: 0, pick: 10 }],
+  ["No positions", "The network gets the same patches without their positions. Compare your answer with the network's.", { mode: "jigsaw" }],
+  ["Who may be looked at", "A patch attends to other patches, and compares itself with them. Point at a patch, or tap it, to see what it attends to, layer by layer.", { mode: "look", ratio: 0, pick: 5 }],
+  ["Each patch predicts its place", "For every patch, the network gives a probability to each of the 16 places. Blue and the numbers on the board show where this patch probably belongs.", { mode: "look", ratio: 0, pick: 10 }],
   ["Why hide patches", "A network that sees all patches can match their borders. Hide most of them, and it has to know what belongs where.", { mode: "hide", ratio: 0.75 }],
   ["Try your own", "Choose a picture of yours; it stays in this page. Switch to the pupil, which was trained with three quarters hidden.", { mode: "hide", ratio: 0.5 }],
 ];
