@@ -52,7 +52,9 @@ class PatchBoard(anywidget.AnyWidget):
     order = traitlets.List(traitlets.Int()).tag(sync=True)
     seen = traitlets.List(traitlets.Bool()).tag(sync=True)
     pick = traitlets.Int(None, allow_none=True).tag(sync=True)
-    answer = traitlets.Bytes(b"", help="float32 (n, n), the logits of the network in the page").tag(sync=True)
+    answer = traitlets.Bytes(b"", help="float32 (n, n), the logits of the network in the page").tag(
+        sync=True, from_json=lambda buffer, _: bytes(buffer)
+    )
 
     _esm = script("mp3.js", "solve.js", "board.js", "widget.js") + "\nexport default { render };\n"
     _css = (LIVE / "live.css").read_text(encoding="utf-8")

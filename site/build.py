@@ -64,9 +64,13 @@ def with_links(text: str, path: Path, source: Path) -> str:
 
 def copy(file: Path, source: Path) -> None:
     there = source / file.relative_to(ROOT)
+    if there.exists():
+        return
     there.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".md":
-        there.write_text("---\norphan: true\n---\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+        there.touch()  # two documents may link to each other
+        text = with_links(file.read_text(encoding="utf-8"), file, source)
+        there.write_text("---\norphan: true\n---\n" + text, encoding="utf-8")
     else:
         shutil.copy(file, there)
 

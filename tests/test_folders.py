@@ -88,6 +88,10 @@ LAYOUTS = {  # folder: number of pictures; what it should become
     "class first, more beside": ({"x/train": 5, "y/train": 5, "x/test": 2, "y/extra": 3}, (2, 10, 2)),
     "classes with parts that are no splits": ({"road/train": 5, "road/bus": 5, "sea/ship": 10}, (2, 18, 2)),
     "a class of trains": ({"airplane": 10, "train": 10, "ship": 10}, (3, 27, 3)),
+    "masks beside images": ({"images/train/a": 4, "images/val/a": 2, "masks/train/a": 4, "masks/val/a": 2}, (1, 4, 2)),
+    "masks in each split": ({"train/images": 4, "train/masks": 4, "test/images": 2, "test/masks": 2}, (1, 4, 2)),
+    "VOC": ({"VOC2012/JPEGImages": 10, "VOC2012/SegmentationClass": 3}, (1, 9, 1)),
+    "a class of masks": ({"train/mask": 4, "train/face": 4, "test/mask": 2, "test/face": 2}, (2, 8, 4)),
 }
 
 
@@ -112,7 +116,7 @@ SETS_SIDE_BY_SIDE = {
     "depths": ["a/train/x", "a/test/x", "more/b/train/x", "more/b/test/x"],
     "one split each": ["a/train/x", "b/valid/x"],
     "one split each, without classes": ["a/train", "b/valid"],
-    "images and masks": ["images/x/train/1", "images/x/val/1", "masks/x/train/1", "masks/x/val/1"],
+    "images and depth": ["images/x/train/1", "images/x/val/1", "depth/x/train/1", "depth/x/val/1"],
 }
 
 
@@ -152,6 +156,27 @@ def test_folders_below_the_classes_that_could_be_classes_are_named(tmp_path):
     assert result[0] == ("female", "male") and any("cat and dog below several of them play no part" in n for n in notes)
 
 
+def test_a_class_that_has_the_name_of_a_split_and_folders_of_its_own_is_named(tmp_path):
+    for folder in ("images_background/Greek", "images_evaluation/Latin", "images_evaluation/Tifinagh"):
+        fill(tmp_path / "set" / folder, 2)
+    _, notes = loaded(tmp_path / "set")
+    assert any("the first folder is taken for the class, even images_evaluation" in note for note in notes)
+
+
+def test_folders_of_systems_are_no_classes(tmp_path):
+    for folder in (
+        "a",
+        "b",
+        "$RECYCLE.BIN/x",
+        "System Volume Information",
+        "a/@eaDir/0.png",
+        "LOST+FOUND",
+        "__macosx/a",
+    ):
+        fill(tmp_path / "set" / folder, 3)
+    assert loaded(tmp_path / "set")[0] == (("a", "b"), 4, 2)
+
+
 # --- names of classes -------------------------------------------------------------------------------------------------
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
@@ -168,6 +193,13 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
         (["Cat", "dog"], ["cat", "CAT"], ("Cat", "dog", "cat", "CAT"), "are kept apart"),
         (["Cat", "cat"], [], ("Cat", "cat"), "are kept apart"),
         (["-1", "1"], ["-1"], ("-1", "1"), None),
+        (
+            ["0", "1", "10"],
+            ["00", "01", "10"],
+            ("0", "1", "10"),
+            "01 and 1 differ only in case, spaces, hyphens or zeros",
+        ),
+        (["1", "01"], [], ("1", "01"), "are kept apart"),
     ],
 )
 def test_one_class_has_one_name_in_both_splits(train, test, classes, words, tmp_path):
@@ -199,6 +231,7 @@ def test_the_line_about_the_data_tells_the_classes(tmp_path, capsys):
     [
         *(["fold1", "fold2"], ["train_a", "train_b"], ["test", "val"], ["tr", "te"], ["Trainingsdaten", "Testdaten"]),
         *(["imagesTr", "imagesTs"], ["xtrain", "xvalid"], ["trainA", "trainB", "testA", "testB"]),
+        *(["HAM_images_part_1", "HAM_images_part_2"], ["images_001", "images_002"]),
     ],
 )
 def test_folders_that_look_like_splits_are_no_classes(folders, tmp_path):
@@ -915,6 +948,34 @@ def test_parquet_takes_the_first_test_split_with_labels_and_refuses_tests_alone(
     table(tmp_path / "set/test.parquet", image=cells(4), label=[0, 1] * 2)
     with pytest.raises(ValueError, match="holds the splits test and validation, but none for training"):
         load_images(tmp_path / "set")
+
+
+def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(8), label=[0, 1] * 4)
+    table(tmp_path / "set/test.parquet", image=cells(4), label=["a", "b"] * 2)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1", "a", "b"), 8, 4)
+    assert "no training picture has the class a and b of the test pictures" in notes[0]
+
+
+def test_a_column_of_splits_and_missing_files_of_a_set_are_named(tmp_path):
+    for number in (0, 2):
+        file = tmp_path / f"set/train-0000{number}-of-00003.parquet"
+        table(file, image=cells(8), label=[0, 1] * 4, Split=["train", "test"] * 4)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 14, 2)
+    assert any("only 2 of the 3 files of train are here" in note for note in notes)
+    assert any("the column Split plays no part" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["{}/{}-00000-of-00001.parquet", "{}/{}/0000.parquet"])
+def test_several_sets_of_parquet_side_by_side_are_refused(name, tmp_path):
+    for version in ("plain", "cropped"):
+        for part in ("train", "test"):
+            table(tmp_path / "set" / name.format(version, part), image=cells(4), label=[0, 1] * 2)
+    with pytest.raises(ValueError, match="cropped and plain each hold parquet files for training and testing"):
+        load_images(tmp_path / "set")
+    assert loaded(tmp_path / "set" / "plain")[0] == (("0", "1"), 4, 4)
 
 
 def test_each_parquet_file_names_its_own_labels(tmp_path):

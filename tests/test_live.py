@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from lab_page import LabPage, lab_server
+from lab_page import CURRENT, LabPage, lab_server
 from PIL import Image
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
@@ -241,6 +241,15 @@ def test_the_widget_refuses_what_does_not_fit():
     assert board.context == list(range(0, 16, 2)) and board.logits is None
     board.mode = "jigsaw"
     assert board.context == list(range(16))
+
+
+def test_the_widget_reads_what_the_page_sends():
+    """Jupyter hands over binary values as buffers."""
+    board = patch_board(load_shipped("student-scenes"), torch.zeros(1, 3, 32, 32, dtype=torch.uint8), mode="hide")
+    logits = np.arange(256, dtype=np.float32)
+    board.set_state({"seen": [False] * 15 + [True], "answer": memoryview(logits.tobytes())})
+    assert board.context == [15]
+    np.testing.assert_array_equal(board.logits, logits.reshape(16, 16))
 
 
 def test_what_is_stored_of_the_widget():
@@ -503,7 +512,7 @@ board.mode, board.pick = "look", 6"""
             page = lab.page
 
             def run(cell: int) -> None:
-                page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt").click()
+                page.evaluate(f"() => {{ {CURRENT}.content.activeCellIndex = {cell} }}")
                 page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
 
             run(0)

@@ -170,7 +170,7 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
         assert [tag for tag in shown if not re.search(r'alt="[^"]{5,}"', tag) or "_images" in tag.split("src")[0]] == []
         assert len(re.findall(r'class="cell(?: tag_[\w-]+)* docutils container"', page)) == len(cells), path.name
         folded = [cell for cell in cells if "hide-input" in cell["metadata"].get("tags", [])]
-        assert page.count('<details class="hide above-input">') == len(folded), path.name
+        assert page.count('<details class="admonition hide above-input">') == len(folded), path.name
         live = [cell for cell in cells if "[live figure: " in json.dumps(cell["outputs"])]
         assert page.count("tag_live") == len(live), path.name
 

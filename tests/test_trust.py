@@ -222,8 +222,10 @@ def test_what_is_no_run_is_kept(tmp_path):
     for resume in (False, True):
         with pytest.raises(ValueError, match="run.json is damaged: it has no settings"):
             pretrain(model(), IMAGES, **QUICK, out=tmp_path / "other", resume=resume)
-    with pytest.raises(ValueError, match="exists and holds no figures of mp3lib"):
-        check_output(tmp_path / "mine" / "model.safetensors")
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")
+    for file in (tmp_path / "mine" / "model.safetensors", tmp_path / "run" / "run.json"):
+        with pytest.raises(ValueError, match="exists and holds no figures of mp3lib"):
+            check_output(file)
 
 
 def test_a_readers_copy_of_a_checkpoint_is_neither_removed_nor_taken(tmp_path):

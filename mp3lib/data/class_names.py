@@ -14,7 +14,8 @@ def joined(names: Sequence[str], in_test: Sequence[bool]) -> tuple[list[str], tu
 
     Letters with accents have two forms in Unicode, of one character or of two; both are the same name. Names that
     differ only in upper and lower case, spaces, hyphens or underscores, and numbers that differ only in zeros before
-    them, are joined if the training set has one of them and the test set another one. Otherwise they stay classes of their own.
+    them, are joined if the training set has one of them and the test set another one. Otherwise they stay classes of
+    their own.
 
     Args:
         names: of each picture's class.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -67,6 +68,8 @@ def unreadable(file: Path, error: Exception) -> str:
 def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Arrays:
     """The pictures and labels of parquet files; their folders and names say the split."""
     check_memory(rows_of(files), size, path)
+    insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
+    check_one_set([*insides.values()], path)
     rows: list[tuple[decode.Picture, object, str | None]] = []  # picture, label, split
     left_out: list[tuple[str, str]] = []
     opened_files = {file: opened_parquet(file) for file in files}
@@ -76,8 +79,8 @@ def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Ar
     names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
     cifar10 = all(about.picture == "img" for about in described.values())
     for file, opened in opened_files.items():
-        inside = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        which, about = split_of_file(inside), described[file]
+        inside, about = insides[file], described[file]
+        which = split_of_file(inside)
         number = 0
         try:
             for batch in opened.iter_batches(rows_at_once(opened, file), columns=[*filter(None, about[:2])]):
@@ -97,7 +100,8 @@ def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Ar
                     number += 1
         except Exception as error:  # pyarrow's errors have several bases
             raise ValueError(unreadable(file, error)) from None
-    notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes)) + row_note(left_out)
+    notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
+    notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
     return from_rows(rows, names, path, notes, cifar10)
@@ -131,6 +135,38 @@ def split_of_file(inside: str) -> str | None:
     return None
 
 
+def check_one_set(insides: Sequence[str], path: Path) -> None:
+    """Refuse folders beside each other that each hold files for training and for testing: several data sets.
+
+    Raises:
+        ValueError: if there are several.
+    """
+    splits: dict[tuple[str, ...], set[str | None]] = {}  # of the folders around the files and those that name a split
+    for inside in insides:
+        around = tuple(part for part in inside.split("/")[:-1] if not layout.split_word(part))
+        splits.setdefault(around, set()).add(split_of_file(inside))
+    several = ["/".join(around) for around, words in splits.items() if "train" in words and words & {*layout.TEST}]
+    if len(several) > 1:
+        named = listed(name or "the folder itself" for name in several)
+        raise ValueError(
+            f"{path}: {named} each hold parquet files for training and testing, as several data sets or versions of "
+            f"one do: give the path of one of them, as {max(several)}"
+        )
+
+
+def missing_shards(insides: Sequence[str]) -> tuple[str, ...]:
+    """A note on parts of a split that are not there, by names such as ``train-00000-of-00003.parquet``."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for inside in insides:
+        if part := re.fullmatch(r"(.*?)-?(\d{5})-of-(\d{5})(-\w+)?\.parquet", inside):
+            found.setdefault((part[1], int(part[3])), set()).add(int(part[2]))
+    return tuple(
+        f"only {len(numbers)} of the {total} files of {name} are here: pictures are missing"
+        for (name, total), numbers in found.items()
+        if len(numbers) < total
+    )
+
+
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +187,8 @@ def columns(opened, file: Path) -> Columns:
     others = [name for name in schema.names if name != picture]
     nested = {field.name for field in schema if field.name in others and str(field.type).startswith(NESTED)}
     label, notes = label_column([name for name in others if name not in nested], others)
+    if "split" in lower:
+        notes += (f"the column {lower['split']} plays no part: the names of files and folders say the split",)
     return Columns(picture, label, class_names(schema.metadata, label), notes)
 
 
@@ -259,6 +297,9 @@ def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, 
         given, more = joined(given, [False] * len(given) if in_test is None else in_test.tolist())
         notes += more
     labels, classes = numbered(given, names, set_name(path), path, cifar10)
+    if in_test is not None and (new := {*labels[in_test].tolist()} - {*labels[~in_test].tolist()}):
+        untrained = listed(classes[number] for number in new)
+        notes += (f"no training picture has the class {untrained} of the test pictures",)
     images, more = pixels_of([picture for picture, _, _ in kept])
     arrays = checked(split(images, labels, classes, in_test, any(picture.jpeg for picture, _, _ in kept)), path)
     arrays.notes = notes + more

@@ -134,7 +134,8 @@ def check_output(path: Path) -> None:
         raise ValueError(f"{path} is a folder: give the name of a file in it")
     if path.is_file() and path.stat().st_size:
         try:
-            ours = "versions" in read_json(path)
+            held = read_json(path)
+            ours = "versions" in held and "settings" not in held  # with settings it is the run.json of a training
         except ValueError:
             ours = False
         if not ours:
