@@ -192,7 +192,9 @@ def test_whatever_the_damage_nothing_but_a_value_error():
                 pass
 
 
-@pytest.mark.parametrize("data", [None, "1.png", 5, [1, 2], Image.new("RGB", (2, 2))], ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize(
+    "data", [None, "1.png", 5, [1, 2], Image.new("RGB", (2, 2))], ids=lambda data: type(data).__name__
+)
 def test_what_is_not_bytes_is_refused_with_what_to_give(data):
     with pytest.raises(ValueError, match="takes the bytes of a file, as Path.*read_bytes.*, got "):
         read_picture(data)
