@@ -75,8 +75,8 @@ def test_an_mp3_gives_the_same_loss_there_and_back(shape):
 
 
 def test_shipped_weights_can_be_taken_along():
-    """The model of the notebooks has an updated context, so its ViT alone; the others were made without the norm."""
-    mp3 = load_shipped("pupil-4x4")
+    """The model of scenes has an updated context, so its ViT alone; the others were made without the norm."""
+    mp3 = load_shipped("student-scenes")
     theirs = to_vit_pytorch(mp3.vit)
     images = pictures(mp3.vit)
     with torch.no_grad():

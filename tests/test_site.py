@@ -162,9 +162,11 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
     """As many pictures on the page as in the notebook, each with its alt text, and the text that was printed."""
     for path in BOOK:
         page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
-        cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        stored = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = [cell for cell in stored if cell["cell_type"] == "code"]
         outputs = [output for cell in cells for output in cell["outputs"]]
         pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+        pictures += sum("".join(cell["source"]).count("<img ") for cell in stored if cell["cell_type"] == "markdown")
         shown = re.findall(r'<img[^>]*src="\.\./_images/[^>]*>', page)
         assert len(shown) == pictures > 0, path.name
         assert [tag for tag in shown if not re.search(r'alt="[^"]{5,}"', tag) or "_images" in tag.split("src")[0]] == []
