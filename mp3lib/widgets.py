@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import random
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -24,9 +23,8 @@ import traitlets
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
-from .plots import Picture, curves, patch_grid, reassemble, to_picture
+from .plots import Picture, curves, patch_grid
 
 _WHOLE_LABEL = {"description_width": "initial"}  # labels are never cut off
 _ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 24px", "max_width": "100%"}
@@ -229,77 +227,6 @@ def patch_picker(label: str, grid: tuple[int, int], value: int = 0) -> PatchPick
     Raises ValueError for an index outside the grid.
     """
     return PatchPicker(label, *grid, value)
-
-
-class PuzzleBoard(ipywidgets.VBox):
-    """A shuffled picture in which every patch is a button; two clicks swap two patches. See `puzzle_board`."""
-
-    value = traitlets.Tuple(help="index of the patch at each position, row by row from the top left")
-
-    def __init__(self, label: str, pictures, patch_size, number: ipywidgets.IntSlider):
-        self.pictures, self.patch_size, self.number, self._held = pictures, patch_size, number, None
-        (height, width), (ph, pw) = to_picture(pictures[0]).shape[:2], patch_size
-        rows, columns = height // ph, width // pw
-        cell = {"width": f"{240 // rows * pw // ph}px", "height": f"{240 // rows}px", "margin": "1px", "padding": "0"}
-        self.patches = [
-            ipywidgets.Button(tooltip=f"{label}: row {i // columns}, column {i % columns}", layout=cell)
-            for i in range(rows * columns)
-        ]
-        for i, button in enumerate(self.patches):
-            button.add_class(f"mp3-patch-{i}")
-            button.on_click(lambda _, i=i: self._click(i))
-        # All buttons have the whole picture as their background. Each shows its own part of it.
-        self._name = f"mp3-puzzle-{id(self)}"  # a page may show several boards
-        self._look = "".join(
-            f".{self._name} .mp3-patch-{i} {{ background-position: {100 * (i % columns) / max(columns - 1, 1):.4g}%"
-            f" {100 * (i // columns) / max(rows - 1, 1):.4g}% }}"
-            for i in range(rows * columns)
-        ) + (
-            f".{self._name} button {{ background-size: {columns}00% {rows}00%; image-rendering: pixelated }}"
-            f".{self._name} .mp3-held {{ outline: 4px solid #D55E00 !important; outline-offset: -4px }}"
-        )
-        self._style = ipywidgets.HTML(layout={"height": "0px", "margin": "0"})
-        grid = ipywidgets.GridBox(self.patches, layout={"grid_template_columns": f"repeat({columns}, max-content)"})
-        super().__init__([ipywidgets.Label(label), grid, self._style])
-        self.add_class(self._name)
-        self.observe(lambda _: self._show(), names="value")
-        number.observe(lambda _: self._shuffle(), names="value")
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        """Start the puzzle of another picture. The order is random, and always the same for the same picture."""
-        self._held, order = None, list(range(len(self.patches)))
-        random.Random(self.number.value).shuffle(order)
-        self.value = tuple(order)
-        self._show()
-
-    def _click(self, position: int) -> None:
-        """Hold a patch after the first click; swap it after the second."""
-        held, self._held = self._held, position if self._held is None else None
-        if held is not None and held != position:
-            board = list(self.value)
-            board[held], board[position] = board[position], board[held]
-            self.value = tuple(board)
-        self._show()
-
-    def _show(self) -> None:
-        """Show the picture as `value` orders its patches, and an outline around the patch that is held."""
-        for i, button in enumerate(self.patches):
-            (button.add_class if i == self._held else button.remove_class)("mp3-held")
-        board, file = reassemble(self.pictures[self.number.value], self.patch_size, self.value), io.BytesIO()
-        Image.fromarray(board).save(file, "png")
-        link = f"url(data:image/png;base64,{base64.b64encode(file.getvalue()).decode()})"
-        self._style.value = f"<style>{self._look} .{self._name} button {{ background-image: {link} }}</style>"
-
-
-def puzzle_board(label: str, pictures, patch_size: tuple[int, int], number: ipywidgets.IntSlider) -> PuzzleBoard:
-    """A control with which the reader solves a shuffled picture: a click on two patches swaps them.
-
-    pictures: (m, 3, H, W) uint8; patch_size: (height, width) in pixels.
-    number: the slider, from 0 to at most m - 1, that chooses the picture. When it moves, a new puzzle starts.
-    `draw` receives a tuple: the index of the patch at each position.
-    """
-    return PuzzleBoard(label, pictures, patch_size, number)
 
 
 class LiveFigure(ipywidgets.VBox):

@@ -1,18 +1,15 @@
-"""The functions of notebook 08 equal those of the library, its numbers are those of results/, and its board swaps."""
+"""The functions of notebook 08 equal those of the library, and its numbers are those of results/."""
 
 import json
 import math
 from itertools import permutations
 from pathlib import Path
 
-import ipywidgets
 import pytest
 import torch
 from notebook_code import cells, definitions, exercises
 
-from mp3lib import plots
 from mp3lib.evaluate import assign, sinkhorn
-from mp3lib.widgets import LiveFigure, live, puzzle_board, slider
 
 nb = definitions("08")
 PROSE = " ".join(" ".join(cell.source.split()) for cell in cells("08") if cell.cell_type == "markdown")
@@ -72,74 +69,6 @@ def test_the_surest_patches_come_first():
     assert torch.equal(order.sort(dim=1).values, torch.arange(12).expand(6, 12))
     soft = nb["soft"].gather(2, placed[:, :, None])[:, :, 0].gather(1, order)
     assert (soft.diff(dim=1) <= 0).all()
-
-
-# ---- the board
-
-
-@pytest.fixture
-def match():
-    """A live figure with a puzzle board, and what its draw function was called with."""
-    pictures = torch.randint(0, 256, (3, 3, 16, 24), dtype=torch.uint8, generator=seeded(0))
-    number, calls = slider("puzzle", 0, 2, 1), []
-
-    def draw(number, board):
-        calls.append((number, board))
-        return plots.jigsaw_boards([plots.reassemble(pictures[number], 8, board)], 8)
-
-    board = puzzle_board("swap", pictures, (8, 8), number)
-    return live(draw, alt="a board", number=number, board=board), board, number, calls
-
-
-def test_two_clicks_swap_two_patches(match):
-    figure, board, _, calls = match
-    before = board.value
-    assert sorted(before) == list(range(6)) and calls[-1] == (1, before)
-    board.patches[4].click()
-    assert board.value == before and "mp3-held" in board.patches[4]._dom_classes
-    board.patches[1].click()
-    after = list(before)
-    after[4], after[1] = before[1], before[4]
-    assert board.value == tuple(after) == calls[-1][1] and figure.last_error is None
-    assert not any("mp3-held" in button._dom_classes for button in board.patches)
-
-
-def test_a_second_click_on_the_same_patch_releases_it(match):
-    _, board, _, _ = match
-    before = board.value
-    for position in (3, 3, 0, 5):
-        board.patches[position].click()
-    expected = list(before)
-    expected[0], expected[5] = before[5], before[0]
-    assert board.value == tuple(expected)
-
-
-def test_another_picture_starts_another_puzzle(match):
-    _, board, number, calls = match
-    first = board.value
-    board.patches[0].click()
-    number.value = 2
-    assert sorted(board.value) == list(range(6)) and calls[-1] == (2, board.value)
-    assert not any("mp3-held" in button._dom_classes for button in board.patches)
-    number.value = 1
-    assert board.value == first and calls[-1] == (1, first)
-
-
-def test_the_buttons_show_the_patches(match):
-    _, board, _, _ = match
-    [style] = [child.value for child in board.children if isinstance(child, ipywidgets.HTML)]
-    assert style.startswith("<style>") and style.count("background-position") == 6
-    assert "background-size: 300% 200%" in style and "background-image: url(data:image/png;base64," in style
-    board.patches[0].click()
-    board.patches[1].click()
-    assert board.children[-1].value != style
-    assert all("row" in button.tooltip and "column" in button.tooltip for button in board.patches)
-
-
-def test_a_page_without_a_kernel_shows_the_first_puzzle(match):
-    figure, _, _, _ = match
-    data, _ = LiveFigure._repr_mimebundle_(figure)
-    assert data["image/png"] and data["text/plain"] == "[live figure: number, board]"
 
 
 # ---- the solutions of the exercises
