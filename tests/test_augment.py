@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mp3lib.data import random_resized_crop, strong_augment, to_float
-from mp3lib.data.augment import _distortions, _recolour, _resample, as_images, as_labels, random_boxes
+from mp3lib.data.augment import _distortions, _recolour, _resample, random_boxes
+from mp3lib.data.tensors import as_images, as_labels
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -28,7 +28,8 @@ from mp3lib import load_images
 from mp3lib.data import read_picture, tars
 from mp3lib.data.cifar10 import whole_numbers
 from mp3lib.data.cifar_pickle import read_batch
-from mp3lib.data.layout import arrange, split_word
+from mp3lib.data.layout import arrange
+from mp3lib.data.split_names import split_word
 
 RNG = np.random.default_rng(0)
 

@@ -92,8 +92,6 @@ def range_of(control) -> list:
         return [(), file("wide.png", painted((300, 200), "PNG")), file("high.gif", painted((20, 45), "GIF"))]
     if hasattr(control, "rows"):
         return list(range(control.rows * control.columns))
-    if hasattr(control, "patches"):  # a puzzle: as it is, and solved
-        return [control.value, tuple(range(len(control.patches)))]
     if hasattr(control, "options"):
         return [option[1] if isinstance(option, tuple) and len(option) == 2 else option for option in control.options]
     if isinstance(control.value, bool):

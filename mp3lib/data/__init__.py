@@ -1,18 +1,20 @@
 """Images: ``load_images`` (``load``) and what it returns (``images``, ``fingerprints``).
 
-How they are read: ``formats`` chooses the form; ``pictures`` (``layout``, ``class_names``, ``annotations``),
-``parquet`` and ``cifar10`` read it, from the ``files`` of a folder, of ``tars`` and of ``zips``; ``decode`` reads one
-picture; ``unread`` has words for what is not read. Where they are kept and from: ``cache``, ``download``, the built-in
-``scenes``. What is done with them: ``augment``, and ``cues`` that could give positions away.
+How they are read: ``formats`` chooses the form; ``pictures`` (``layout``, ``split_names``, ``class_names``,
+``annotations``), ``parquet`` (``labelled_rows``) and ``cifar10`` read it, from the ``files`` of a folder, of ``tars``
+and of ``zips``; ``decode`` reads one picture; ``unread`` has words for what is not read. Where they are kept and from:
+``cache``, ``download``, the built-in ``scenes``. What is done with them: ``tensors`` of the right dtype, ``augment``,
+and ``cues`` that could give positions away.
 """
 
 from . import cues
-from .augment import random_resized_crop, strong_augment, to_float
+from .augment import random_resized_crop, strong_augment
 from .cifar10 import CIFAR10_CLASSES
 from .decode import read_picture
 from .fingerprints import CIFAR10_FINGERPRINT, fingerprint
 from .images import Images, Split
 from .load import DataUnavailable, cache_status, clear_cache, fetch_cifar10, load_images
+from .tensors import to_float
 
 __all__ = [
     "CIFAR10_CLASSES",

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..arguments import as_pair, check_dense, is_finite, not_finite, number, shown, whole
 from ..luma import LUMA
-from .augment import as_images, to_float
+from .tensors import as_images, to_float
 
 SLACK = 0.01  # by which values may leave [-1, 1]: what other cues return in half precision
 

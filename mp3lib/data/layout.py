@@ -9,25 +9,21 @@ from typing import NamedTuple
 
 from .class_names import joined
 from .sentences import listed
+from .split_names import (
+    TEST,
+    is_neutral,
+    is_part,
+    is_target,
+    is_test,
+    is_train,
+    is_unlabelled,
+    looks_like_split,
+    split_word,
+)
 
-TRAIN = ("train", "training", "trn", "trainset", "traindata", "trainval")
-TEST = (  # the first one that is there becomes the test set
-    "test", "testing", "tst", "testset", "testdata", "val", "valid", "validation", "validate", "eval", "evaluation",
-    "dev", "holdout",
-)  # fmt: skip
-NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_train", "train_images", "Test Set"
-    "set sets data dataset image images img imgs pic pics picture pictures photo photos split splits folder seg new "
-    "files samples jpg jpeg png raw processed resized cropped the".split()
-)
-UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels extra".split())
-TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
-    "mask masks annotation annotations label labels trimap trimaps segmentation segmentations groundtruth gt".split()
-)
-PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
 JOINED = re.compile(
     r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
 )
-VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
 
 
 class Placed(NamedTuple):
@@ -45,47 +41,6 @@ class Layout(NamedTuple):
     places: list[Placed | None]
     has_split: bool
     notes: tuple[str, ...]
-
-
-def words(name: str) -> list[str]:
-    """The words of a folder name in lower case, numbers left out: ``TrainImages_2017`` is train, images."""
-    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", name).lower())
-
-
-def split_word(name: str) -> str | None:
-    """The word of a folder name that names a split, if all its other words are neutral; else None."""
-    found = [word for word in words(name) if word in TRAIN + TEST]
-    rest = [word for word in words(name) if word not in TRAIN + TEST]
-    return found[0] if len(set(found)) == 1 and NEUTRAL.issuperset(rest) else None
-
-
-def is_train(name: str) -> bool:
-    return split_word(name) in TRAIN
-
-
-def is_test(name: str) -> bool:
-    return split_word(name) in TEST
-
-
-def is_neutral(name: str) -> bool:
-    """Whether all words of a folder name are neutral, as in ``images``; a name without letters is not."""
-    return bool(words(name)) and NEUTRAL.issuperset(words(name))
-
-
-def is_target(name: str) -> bool:
-    """Whether a folder name says that its pictures belong to other ones: ``masks``, ``SegmentationClass``."""
-    found = words(name)
-    return bool(TARGETS & {*found}) and {*found} <= TARGETS | NEUTRAL | {"class", "object", *TRAIN, *TEST}
-
-
-def looks_like_split(name: str) -> bool:
-    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``."""
-    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None
-
-
-def is_part(name: str) -> bool:
-    """Whether a folder name counts parts, versions or years, or has a word for a split: ``fold 3``, ``v2``, 2019."""
-    return looks_like_split(name) or VERSION.fullmatch(name.lower()) is not None
 
 
 def arrange(paths: Sequence[str], root: str) -> Layout:
@@ -162,7 +117,7 @@ def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
         others = here - train
         below = [len(parts) for parts in folders if parts[:1] and parts[0] in train]
         around = [len(parts) for parts in folders if parts[:1] and parts[0] in others]
-        return all(UNLABELLED & set(words(n)) for n in others) or min(below) > max(around)
+        return all(map(is_unlabelled, others)) or min(below) > max(around)
     if len(here) > 1 and here == test:
         raise ValueError(
             f"the folders {listed(here)} look like the splits of a set, without one for training: name that one "
@@ -181,7 +136,7 @@ def holders(folders: Sequence[Sequence[str]]) -> dict[tuple[str, ...], set[str]]
     for place in sorted(below, key=len):
         names = below[place]
         train, test = {n for n in names if is_train(n)}, {n for n in names if is_test(n)}
-        spare = {name for name in names if UNLABELLED & {*words(name)}}
+        spare = {name for name in names if is_unlabelled(name)}
         if (train and test) or (len(place) == 1 and train | test and names == train | test | spare):
             if not any(place[:depth] in found for depth in range(len(place))):
                 found[place] = names

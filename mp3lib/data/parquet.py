@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import numpy as np
-
-from . import decode, layout
-from .arrays import Arrays, check_memory, checked, pixels_of, set_name, split
-from .cifar10 import CIFAR10_CLASSES
-from .class_names import joined
+from . import decode, split_names
+from .arrays import Arrays, check_memory
 from .entries import check_ratio, read_bytes
+from .labelled_rows import from_rows
 from .sentences import listed
 
 PICTURES = ("img", "image", "picture", "pixels")  # names of the column of pictures, the first one that is there
@@ -127,10 +124,10 @@ def split_of_file(inside: str) -> str | None:
     """ "train", "test" or another word for a split, from the folders and the name of a parquet file; else None."""
     *folders, name = inside.split("/")
     for part in (PurePosixPath(name).stem, *reversed(folders)):  # the word nearest to the rows counts
-        found = [word for word in layout.words(part) if word in layout.TRAIN + layout.TEST]
+        found = [word for word in split_names.words(part) if word in split_names.TRAIN + split_names.TEST]
         if found:
-            return "train" if found[0] in layout.TRAIN else found[0]
-        if layout.UNLABELLED & {*layout.words(part)}:
+            return "train" if found[0] in split_names.TRAIN else found[0]
+        if split_names.is_unlabelled(part):
             return "unlabelled"
     return None
 
@@ -143,9 +140,9 @@ def check_one_set(insides: Sequence[str], path: Path) -> None:
     """
     splits: dict[tuple[str, ...], set[str | None]] = {}  # of the folders around the files and those that name a split
     for inside in insides:
-        around = tuple(part for part in inside.split("/")[:-1] if not layout.split_word(part))
+        around = tuple(part for part in inside.split("/")[:-1] if not split_names.split_word(part))
         splits.setdefault(around, set()).add(split_of_file(inside))
-    several = ["/".join(around) for around, words in splits.items() if "train" in words and words & {*layout.TEST}]
+    several = ["/".join(around) for around, words in splits.items() if "train" in words and words & {*split_names.TEST}]
     if len(several) > 1:
         named = listed(name or "the folder itself" for name in several)
         raise ValueError(
@@ -254,72 +251,3 @@ def decoded_value(value: object, size: tuple[int, int]) -> decode.Picture | str:
     with decode.without_warnings():
         result = decode.try_decode(data, size)
     return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-
-def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, ...], cifar10: bool = False) -> Arrays:
-    """Splits, classes and labels of the rows of parquet files: (picture, label, split)."""
-    if fractions := [label for _, label, _ in rows if isinstance(label, float)]:
-        rows = [(picture, "", which) for picture, _, which in rows]
-        notes += (f"the labels are fractions, as {fractions[0]:g}, and no classes: all pictures count as one class",)
-    if all(label == -1 for _, label, _ in rows):
-        rows = [(picture, "", which) for picture, _, which in rows]  # nothing is labelled
-    splits = {which for _, _, which in rows}
-    tests = [word for word in layout.TEST if word in splits]
-    labelled = [word for word in tests if any(label != -1 for _, label, which in rows if which == word)]
-    tests = labelled or tests  # the first test split that has labels
-    if tests and "train" not in splits and None in splits:
-        rows = [(picture, label, which or "train") for picture, label, which in rows]  # x.parquet beside x_test.parquet
-        splits = {which for _, _, which in rows}
-    if len(tests) > 1 and "train" not in splits:
-        raise ValueError(
-            f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
-        )
-    wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
-    other = [row for row in rows if row[2] not in wanted]
-    unlabelled = [row for row in rows if row[2] in wanted and row[1] == -1]
-    kept = [row for row in rows if row[2] in wanted and row[1] != -1]
-    if other:
-        notes += (f"left out {len(other)} picture(s) of other splits than {listed(filter(None, wanted))}",)
-    if unlabelled:
-        whose = listed(row[2] or "the file" for row in unlabelled)
-        notes += (f"left out {len(unlabelled)} picture(s) of {whose} whose label is -1",)
-    if len(kept) < 2:
-        raise ValueError(f"{path}: {len(kept)} labelled pictures are left, at least 2 are needed")
-    in_test = np.array([which != "train" for _, _, which in kept]) if len(wanted) == 2 and tests else None
-    if in_test is not None and (in_test.all() or not in_test.any()):
-        in_test = None
-        notes += ("no labelled test pictures are left, so every tenth picture of a class is used to test",)
-    given = [label for _, label, _ in kept]
-    if all(isinstance(label, str) for label in given):
-        given, more = joined(given, [False] * len(given) if in_test is None else in_test.tolist())
-        notes += more
-    labels, classes = numbered(given, names, set_name(path), path, cifar10)
-    if in_test is not None and (new := {*labels[in_test].tolist()} - {*labels[~in_test].tolist()}):
-        untrained = listed(classes[number] for number in new)
-        notes += (f"no training picture has the class {untrained} of the test pictures",)
-    images, more = pixels_of([picture for picture, _, _ in kept])
-    arrays = checked(split(images, labels, classes, in_test, any(picture.jpeg for picture, _, _ in kept)), path)
-    arrays.notes = notes + more
-    return arrays
-
-
-def numbered(
-    labels: list, names: tuple[str, ...], root: str, path: Path, cifar10: bool
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as numbers from 0, and the names of the classes."""
-    if all(label == "" for label in labels):  # no column of labels
-        return np.zeros(len(labels), dtype=np.int64), (root,)
-    whole = all(isinstance(label, int) and not isinstance(label, bool) for label in labels)
-    if whole and names:
-        if min(labels) < 0 or max(labels) >= len(names):
-            raise ValueError(f"{path}: labels from {min(labels)} to {max(labels)} for {len(names)} classes")
-        return np.asarray(labels, dtype=np.int64), names
-    known = sorted(set(labels)) if whole else sorted({str(label) for label in labels})
-    number = {label: i for i, label in enumerate(known)}
-    classes = tuple(map(str, known))
-    if cifar10 and whole and known == list(range(10)):  # its parquet files call the pictures img
-        classes = CIFAR10_CLASSES
-    return np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64), classes

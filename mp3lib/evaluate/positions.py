@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
-from ..data.augment import as_images, to_float
+from ..data.tensors import as_images, to_float
 from ..model.mp3 import MP3
 from ..model.vit import check_weights
 from .jigsaw import assign

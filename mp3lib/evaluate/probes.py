@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
-from ..data.augment import as_images, as_labels, to_float
+from ..data.tensors import as_images, as_labels, to_float
 from ..model.vit import ViT, check_weights
 
 MOST_CLASSES = 1_000_000

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arguments import number, share, shown, truth, whole
-from ..data.augment import as_images, as_labels, check_area, strong_augment
+from ..data.augment import check_area, strong_augment
+from ..data.tensors import as_images, as_labels
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import as_range, mask_share, number, shown, truth, whole
-from ..data.augment import as_images, check_area, random_resized_crop
+from ..data.augment import check_area, random_resized_crop
 from ..data.cues import changed_by
+from ..data.tensors import as_images
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3
 from .checking import check_call

@@ -1,0 +1,67 @@
+"""What a folder name says: a split, a part of a set, masks of other pictures, or nothing in particular."""
+
+from __future__ import annotations
+
+import re
+
+TRAIN = ("train", "training", "trn", "trainset", "traindata", "trainval")
+TEST = (  # the first one that is there becomes the test set
+    "test", "testing", "tst", "testset", "testdata", "val", "valid", "validation", "validate", "eval", "evaluation",
+    "dev", "holdout",
+)  # fmt: skip
+NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_train", "train_images", "Test Set"
+    "set sets data dataset image images img imgs pic pics picture pictures photo photos split splits folder seg new "
+    "files samples jpg jpeg png raw processed resized cropped the".split()
+)
+UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels extra".split())
+TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
+    "mask masks annotation annotations label labels trimap trimaps segmentation segmentations groundtruth gt".split()
+)
+PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
+VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
+
+
+def words(name: str) -> list[str]:
+    """The words of a folder name in lower case, numbers left out: ``TrainImages_2017`` is train, images."""
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", name).lower())
+
+
+def split_word(name: str) -> str | None:
+    """The word of a folder name that names a split, if all its other words are neutral; else None."""
+    found = [word for word in words(name) if word in TRAIN + TEST]
+    rest = [word for word in words(name) if word not in TRAIN + TEST]
+    return found[0] if len(set(found)) == 1 and NEUTRAL.issuperset(rest) else None
+
+
+def is_train(name: str) -> bool:
+    return split_word(name) in TRAIN
+
+
+def is_test(name: str) -> bool:
+    return split_word(name) in TEST
+
+
+def is_unlabelled(name: str) -> bool:
+    """Whether a folder name says that its pictures have no labels, as ``unlabeled`` and ``unsup``."""
+    return bool(UNLABELLED & {*words(name)})
+
+
+def is_neutral(name: str) -> bool:
+    """Whether all words of a folder name are neutral, as in ``images``; a name without letters is not."""
+    return bool(words(name)) and NEUTRAL.issuperset(words(name))
+
+
+def is_target(name: str) -> bool:
+    """Whether a folder name says that its pictures belong to other ones: ``masks``, ``SegmentationClass``."""
+    found = words(name)
+    return bool(TARGETS & {*found}) and {*found} <= TARGETS | NEUTRAL | {"class", "object", *TRAIN, *TEST}
+
+
+def looks_like_split(name: str) -> bool:
+    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``."""
+    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None
+
+
+def is_part(name: str) -> bool:
+    """Whether a folder name counts parts, versions or years, or has a word for a split: ``fold 3``, ``v2``, 2019."""
+    return looks_like_split(name) or VERSION.fullmatch(name.lower()) is not None
