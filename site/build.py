@@ -27,7 +27,7 @@ from pathlib import Path
 SITE = Path(__file__).resolve().parent
 ROOT = SITE.parent
 MARK = ".made-by-site-build"  # a file in every folder that a build may delete
-WIDGET = re.compile(r"\[(live figure|patch picker|patch board)\b")  # the text of a stored widget, see mp3lib/widgets.py
+WIDGET = re.compile(r"\[(live figure|patch picker|patch board)\b")  # the text of a stored widget, see mp3lib/widgets
 LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 

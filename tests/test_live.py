@@ -1,13 +1,10 @@
 """The board whose network runs in the page: its JavaScript against PyTorch, the page in a browser, the widget."""
 
 import base64
-import functools
-import http.server
 import importlib.util
 import json
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import nbformat
@@ -18,6 +15,7 @@ from lab_page import CURRENT, LabPage, lab_server
 from PIL import Image
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
+from static_server import served
 
 from mp3lib import MP3, ViT, load_images, load_shipped
 from mp3lib.board import patch_board, script
@@ -287,16 +285,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as made:
-        thread = threading.Thread(target=made.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{made.server_port}/"
-        made.shutdown()
-        thread.join()
+    with served(folder) as address:
+        yield address
 
 
 class Board:

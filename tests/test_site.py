@@ -1,7 +1,6 @@
 """The static site: built once, then every page opened in a browser, wide and narrow, with the network closed."""
 
 import functools
-import http.server
 import importlib
 import importlib.util
 import inspect
@@ -10,11 +9,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from static_server import served
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -54,17 +53,8 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(site):
     """The site as a server on this machine gives it."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mp3lib import plots, widgets
+from mp3lib import plots
 from mp3lib.widgets import (
     LiveFigure,
     dropdown,
@@ -24,6 +24,7 @@ from mp3lib.widgets import (
     png,
     selection_slider,
     slider,
+    training,
 )
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
@@ -276,8 +277,8 @@ def shown(monkeypatch):
         outputs.append(data)
         return Handle()
 
-    monkeypatch.setattr(widgets, "display", display)
-    monkeypatch.setattr(widgets, "time", clock)
+    monkeypatch.setattr(training, "display", display)
+    monkeypatch.setattr(training, "time", clock)
     return outputs, clock
 
 
@@ -297,8 +298,8 @@ def test_a_live_curve_appears_with_the_first_line_and_ends_with_the_last(shown):
 @pytest.mark.parametrize("seconds", [0.01, 1.0, 60.0])
 def test_a_live_curve_is_updated_at_most_once_a_second_and_100_times(shown, monkeypatch, seconds):
     outputs, clock = shown
-    monkeypatch.setattr(widgets, "png", lambda figure: b"")
-    monkeypatch.setattr(widgets.LiveCurve, "figure", lambda self: plots.Picture())
+    monkeypatch.setattr(training, "png", lambda figure: b"")
+    monkeypatch.setattr(training.LiveCurve, "figure", lambda self: plots.Picture())
     with live_curve("loss") as curve:
         for step in range(3000):
             clock.now += seconds

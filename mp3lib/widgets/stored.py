@@ -1,0 +1,27 @@
+"""Figures as PNG: what a page without a kernel shows."""
+
+from __future__ import annotations
+
+import io
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..plots import Picture
+
+
+def png(figure: Figure, small: bool = True) -> bytes:
+    """A figure as PNG bytes. The same figure always gives the same bytes.
+
+    small: compress more strongly, for storage; False is faster, for redrawing.
+    """
+    if isinstance(figure, Picture):
+        return figure.png(small)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 9 if small else 1})
+    return buffer.getvalue()
+
+
+def shown_width(figure: Figure) -> int:
+    """The width in screen pixels at which a page shows the PNG of a figure."""
+    return figure.shown[0] if isinstance(figure, Picture) else round(figure.get_figwidth() * figure.dpi)
