@@ -361,7 +361,7 @@ def test_the_page_from_a_folder(folder, open_page):
     context = torch.tensor([patch for patch in range(16) if seen[patch]])
     expected = load_shipped("student-scenes").predict(image, context).logits[0]
     logits = torch.tensor(page.evaluate("() => [...window.live.answer().logits]")).view(16, 16)
-    torch.testing.assert_close(logits, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
     # hide patches: a click, the slider, and never all of them
     board.cell(3).click()
@@ -490,7 +490,7 @@ board"""
     change = "board.seen = [True] * 4 + [False] * 12\nboard.picture = 1"
     ask = """import numpy as np
 expected = mp3.predict(images[board.picture][None].float() / 127.5 - 1, board.context).logits[0].numpy()
-print(board.context, board.picture, np.abs(board.logits - expected).max() < 1e-3)
+print(board.context, board.picture, np.abs(board.logits - expected).max() < 1e-4)
 board.mode, board.pick = "look", 6"""
     cells = [nbformat.v4.new_code_cell(code) for code in (make, change, ask)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
