@@ -15,7 +15,7 @@ def stored(name: str) -> Any:
 
     Args:
         name: a file below ``results/`` of a clone, such as ``"evaluations/pupil-4x4.json"`` or
-            ``"shown/few_labels.md"``. Where the library was installed without a clone, the same files are in
+            ``"shown/equal_cost.md"``. Where the library was installed without a clone, the same files are in
             ``share/mp3lib/results`` of the Python environment.
 
     Raises:
@@ -23,7 +23,7 @@ def stored(name: str) -> Any:
         ValueError: for something else than a name.
     """
     if not isinstance(name, str) or not name:
-        raise ValueError(f"the name of a stored result must be a string such as 'shown/few_labels.md', got {name!r}")
+        raise ValueError(f"the name of a stored result must be a string such as 'shown/equal_cost.md', got {name!r}")
     path = CLONE / name
     if not path.is_file():
         path = _installed(name) or path

@@ -137,7 +137,6 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
 }
 SHOWN: dict[str, Callable[[str | Path], Any]] = {  # text, or what a file of JSON holds; see mp3lib.results.stored
     "equal_cost.md": tables.costs,
-    "few_labels.md": tables.fractions,
     "what_is_hidden.json": tables.hidden_models,
     "students.json": shipped_tables.students,
     "when_it_pays.md": claims.findings,
