@@ -114,3 +114,11 @@ def test_the_stored_result_has_no_fault(fuzz):
     files = sum(kind["tried"] for name, kind in stored["kinds"].items() if not fuzz.KINDS[name].configuration)
     assert files >= 10_000 and stored["kinds"]["configurations"]["tried"] >= 2_000
     assert stored["versions"]["python"] and stored["kills"]["damaged"] == 0
+
+
+def test_kinds_that_were_run_again_replace_their_lines(fuzz):
+    kind = {"tried": 2, "right": 1, "refused": 1, "fault": 0}
+    stored = {"cases": 7, "kinds": {"zip": kind | {"tried": 5}, "tar": kind}, "kills": {"kills": 20}}
+    new = fuzz.merged(stored, {"cases": 3, "kinds": {"folders": kind, "zip": kind | {"tried": 1}}})
+    assert list(new["kinds"]) == ["folders", "zip", "tar"] and new["kills"] == {"kills": 20}
+    assert new["cases"] == 5 and new["kinds"]["zip"]["tried"] == 1

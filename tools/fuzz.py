@@ -2,6 +2,7 @@
 
     python tools/fuzz.py [--cases 37950] [--seed 0] [--kills 20]    all kinds; results/fuzz.json and a table
     python tools/fuzz.py --only zip pickles --cases 1000            some kinds
+    python tools/fuzz.py --only zip --cases 3000 --store            one kind; its line in results/fuzz.json is replaced
     python tools/fuzz.py --only zip --case 17                       one case, in this process, with its traceback
 
 ``--cases`` is shared out among the kinds. The cases of a kind run one after another in a process of its own. A fault
@@ -46,7 +47,7 @@ from mp3lib.data.cifar_pickle import read_batch
 from mp3lib.data.entries import readable
 from mp3lib.model import load_model
 from mp3lib.train import pretrain
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import read_json, versions, write_json
 
 try:
     import resource
@@ -1014,6 +1015,13 @@ def fuzz(cases: int, seed: int, only: Sequence[str] = (), tell: Callable[[str], 
     }
 
 
+def merged(stored: dict, result: dict) -> dict:
+    """What a file of results holds, with the kinds of ``result`` in place of its own."""
+    kinds = stored["kinds"] | result["kinds"]
+    kinds = {name: kinds[name] for name in KINDS if name in kinds}
+    return stored | result | {"cases": sum(kind["tried"] for kind in kinds.values()), "kinds": kinds}
+
+
 def row(name: str, kind: dict) -> str:
     numbers = "".join(f"{kind[column]:>10,}" for column in ("tried", "right", "refused", "fault"))
     return f"{name:<20}{numbers}{kind['seconds']:>10,.1f} s"
@@ -1035,6 +1043,9 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="run only this case of one kind, in this process")
     parser.add_argument("--kills", type=int, default=0, help="how often to kill a process that writes the cache")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: results/fuzz.json, for all kinds")
+    parser.add_argument(
+        "--store", action="store_true", help="replace the lines of these kinds in the file, keep others"
+    )
     args = parser.parse_args()
     if args.case is not None:
         (name,) = args.only
@@ -1048,7 +1059,9 @@ def main() -> int:
         result["kills"] = kill_writers(args.kills, args.seed)
         faults += result["kills"]["damaged"] + result["kills"]["not swept by the next write"]
     print("", table(result), sep="\n")
-    out = args.out or (None if args.only else RESULT)
+    out = args.out or (RESULT if args.store or not args.only else None)
+    if args.store and out.exists():
+        result = merged(read_json(out), result)
     if out:
         write_json(out, result)
     return int(faults > 0)

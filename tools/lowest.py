@@ -2,8 +2,9 @@
 
 python tools/lowest.py [EXTRA ...] > lowest.txt    EXTRA: lab, test, browser or site; without one, the library alone
 python tools/lowest.py --run DIR                   make a virtual environment DIR with these versions and those of the
-                                                   extras lab and test, run the fast tests in it, and write
-                                                   results/lowest.json (a download of some gigabytes)
+                                                   extras lab and test, run the fast tests of the library and of the
+                                                   command line in it, and write results/lowest.json (a download of
+                                                   some gigabytes)
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 RESULT = ROOT / "results" / "lowest.json"
 EXTRAS = ("lab", "test")  # what the tests need
+TESTS = tuple(  # of the model, data, training, evaluation, export, figures, widgets and the command line
+    f"tests/test_{name}.py"
+    for name in "model mp3 saving shipped data folders pictures scenes augment cues train finetune evaluate intervals "
+    "export main trust properties plots plots_attention widgets".split()
+)
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|deselected)")
 
 
@@ -70,7 +76,7 @@ def counts(output: str) -> dict[str, int]:
     return {word: int(number) for number, word in COUNT.findall(lines[-1])} if lines else {}
 
 
-def run(folder: Path, pinned: Sequence[str], tests: Sequence[str] = ("tests",)) -> dict:
+def run(folder: Path, pinned: Sequence[str], tests: Sequence[str] = TESTS) -> dict:
     """Install these versions into ``folder`` and run the fast tests there: what results/lowest.json holds."""
     python = folder / "bin" / "python"
     if not (folder / "done").exists():  # a whole environment is used again
