@@ -8,6 +8,7 @@ import torch
 import vit_pytorch.mp3 as reference
 
 from mp3lib import MP3, Attention, FeedForward, Transformer, ViT, posemb_sincos_2d, record_attention
+from mp3lib.model import Block
 
 SHAPES = {
     "square": dict(image_size=32, patch_size=8, dim=32, depth=2, heads=2, mlp_dim=64),
@@ -163,6 +164,22 @@ def test_num_context_is_the_first_tokens_of_each_layer():
     torch.testing.assert_close(transformer(x, num_context=3), layer_by_layer)
     torch.testing.assert_close(transformer(x, num_context=7), transformer(x))
     assert not torch.allclose(transformer(x, num_context=3), transformer(x, context=x[:, :3]), atol=1e-3)
+
+
+def test_a_block_is_one_call_with_its_two_parts_by_index():
+    torch.manual_seed(0)
+    transformer = Transformer(16, depth=2, heads=2, dim_head=8, mlp_dim=32)
+    x, context = torch.randn(2, 7, 16), torch.randn(2, 3, 16)
+    block = transformer.layers[1]
+    attention, feed_forward = block
+    assert isinstance(block, Block) and (attention, feed_forward) == (block[0], block[1])
+    for given in ({}, {"num_context": 3}, {"context": context}):
+        after = attention(x, **given) + x
+        assert torch.equal(block(x, **given), feed_forward(after) + after)
+        one_by_one = transformer.layers[1](transformer.layers[0](x, **given), **given)
+        assert torch.equal(transformer(x, **given), one_by_one)
+    names = [name for name, _ in transformer.named_parameters()]
+    assert names[0] == "layers.0.0.norm.weight" and names[-1] == "layers.1.1.net.4.bias"  # as in vit_pytorch
 
 
 @pytest.mark.parametrize("number", [0, 8, -1])

@@ -3,7 +3,7 @@ attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``
 saved models (``saving``, ``loading``), and the weights that come with the library (``shipped``).
 """
 
-from .attention import Attention, FeedForward, Transformer
+from .attention import Attention, Block, FeedForward, Transformer
 from .attention_maps import attention_rollout, record_attention
 from .loading import load_model, load_mp3, load_vit, use_classes, with_image_size
 from .mp3 import MP3, Prediction, sample_context
@@ -15,6 +15,7 @@ from .vit import Features, ViT
 __all__ = [
     "MP3",
     "Attention",
+    "Block",
     "Features",
     "FeedForward",
     "Prediction",

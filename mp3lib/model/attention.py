@@ -170,8 +170,25 @@ def check_like(x: Tensor, weight: Tensor, name: str) -> None:
         )
 
 
+class Block(nn.Sequential):
+    """One layer of a transformer: attention, then feed-forward, each added to the tokens.
+
+    ``block[0]`` is the ``Attention``, ``block[1]`` the ``FeedForward``. A block is one call, so that a large model can
+    be sharded (FSDP), compiled or checkpointed block by block.
+    """
+
+    def __init__(self, attention: Attention, feed_forward: FeedForward):
+        super().__init__(attention, feed_forward)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, num_context: int | None = None) -> Tensor:
+        """(b, n, d) -> (b, n, d); arguments as in ``Attention.forward``."""
+        attention, feed_forward = self
+        x = attention(x, context=context, num_context=num_context) + x
+        return feed_forward(x) + x
+
+
 class Transformer(nn.Module):
-    """``depth`` rounds of attention and feed-forward, each added to the tokens.
+    """``depth`` blocks of attention and feed-forward, in ``layers``.
 
     Args as in ``Attention`` and ``FeedForward`` (``mlp_dim`` is the hidden size of the latter).
 
@@ -187,11 +204,9 @@ class Transformer(nn.Module):
         check_size(depth * (attention_parameters(dim, heads, dim_head) + feed_forward_parameters(dim, mlp_dim)))
         self.heads, self.dim_head, self.mlp_dim, self.dropout = heads, dim_head, mlp_dim, dropout
         self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    Attention(dim, heads=heads, dim_head=dim_head, dropout=dropout),
-                    FeedForward(dim, mlp_dim, dropout=dropout),
-                ]
+            Block(
+                Attention(dim, heads=heads, dim_head=dim_head, dropout=dropout),
+                FeedForward(dim, mlp_dim, dropout=dropout),
             )
             for _ in range(depth)
         )
@@ -203,7 +218,6 @@ class Transformer(nn.Module):
         changes. With ``num_context`` they come from the first ``num_context`` tokens of ``x`` as the layer before has
         left them. With neither, they come from all tokens.
         """
-        for attention, feed_forward in self.layers:
-            x = attention(x, context=context, num_context=num_context) + x
-            x = feed_forward(x) + x
+        for block in self.layers:
+            x = block(x, context=context, num_context=num_context)
         return x
