@@ -29,8 +29,7 @@ ALLOWED = {
     "luma": set(),
     "paths": set(),
     "arguments": set(),
-    "cli": {"paths"},
-    "measures": {"data", "evaluate", "model", "paths", "train"},
+    "cli": {"data", "evaluate", "model", "paths", "train"},
 }
 ALLOWED["__main__"] = set(ALLOWED)
 ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used

@@ -7,11 +7,11 @@ import argparse
 import torch
 from torch import Tensor
 
-from .data import Images
-from .evaluate import patch_only_floor, position_accuracy, top1_accuracy
-from .model import MP3, ViT
-from .paths import expanded
-from .train import read_run
+from ..data import Images
+from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
+from ..model import MP3, ViT
+from ..paths import expanded
+from ..train import read_run
 
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:

@@ -1,4 +1,4 @@
-"""The options of the command line and their help. It imports nothing of ours, so that --help comes at once."""
+"""Options that several commands have, and the kinds of values that options take."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ SHAPE = {  # of a new ViT: default, letter, help
     "heads": (2, "H", "attention heads, 64 features each"),
     "mlp_dim": (512, "M", "hidden features of the feed-forward"),
 }
+WEIGHTS = "folder with config.json and model.safetensors"
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -43,22 +44,17 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m mp3lib", description="Masked position prediction for vision transformers."
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
+def figures_options() -> argparse.ArgumentParser:
+    """Of every command: how results and errors are printed."""
     figures = argparse.ArgumentParser(add_help=False)
     figures.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
     figures.add_argument("--debug", action="store_true", help="after an error, show where it came from")
+    return figures
 
-    data = commands.add_parser(
-        "data", parents=[figures], help="where the images are: show, fetch or remove them", description=data_help()
-    )
-    data.add_argument("action", choices=("status", "fetch", "clear"), help="what to do")
 
-    common = argparse.ArgumentParser(add_help=False, parents=[figures])
+def image_options() -> argparse.ArgumentParser:
+    """Of every command that reads images."""
+    common = argparse.ArgumentParser(add_help=False, parents=[figures_options()])
     common.add_argument("--data", type=named, default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
     common.add_argument(
         "--size",
@@ -68,7 +64,11 @@ def parser() -> argparse.ArgumentParser:
         help="side, or height and width (default: that of the weights, else 32)",
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
+    return common
 
+
+def shape_options() -> argparse.ArgumentParser:
+    """The shape of a new ViT."""
     shape = argparse.ArgumentParser(add_help=False)
     for name, (default, metavar, text) in SHAPE.items():
         shape.add_argument(option(name), type=whole, metavar=metavar, help=f"{text} (default: {default})")
@@ -77,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help=f"LayerNorm on a patch's pixels (default: {by_recipe('patch_norm')}; finetune: with it)",
     )
+    return shape
 
+
+def run_options() -> argparse.ArgumentParser:
+    """Of a training."""
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--out", type=path, required=True, metavar="DIR", help="run folder; made if missing")
     run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
@@ -116,97 +120,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=count, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
     run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
-
-    pre = commands.add_parser(
-        "pretrain", parents=[common, run, shape], formatter_class=Help, help="pretrain a ViT by position prediction"
-    )
-    pre.add_argument(
-        "--recipe",
-        choices=tuple(RECIPES),
-        default="best",
-        help="settings of a new model: the best ones known, or those of vit_pytorch; single options change them",
-    )
-    default = "(default: that of --start, else {})"
-    ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format('0.75')}"
-    pre.add_argument("--mask-ratio", type=number, nargs="+", metavar="R", help=ratio)
-    context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(by_recipe('context'))}"
-    pre.add_argument("--context", choices=("updated", "frozen"), help=context)
-    pre.add_argument(
-        "--start",
-        type=named,
-        metavar="DIR",
-        help="begin with these weights, pretrained on any size; they give the model's shape",
-    )
-    pre.add_argument(
-        "--query-fraction",
-        type=number,
-        metavar="Q",
-        help=f"share of hidden patches that give queries (default: {by_recipe('query_fraction')})",
-    )
-
-    weights = "folder with config.json and model.safetensors"
-    fine = commands.add_parser(
-        "finetune", parents=[common, run, shape], formatter_class=Help, help="train a ViT, pretrained or not, on labels"
-    )
-    fine.add_argument("--weights", type=named, required=True, metavar="DIR|none", help=f"{weights}; none: from scratch")
-    fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
-    fine.add_argument(
-        "--layer-decay",
-        type=number,
-        default=1.0,
-        metavar="D",
-        help="learning rate of a layer, relative to the layer above",
-    )
-    fine.add_argument(
-        "--augment", type=number, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
-    )
-    fine.add_argument(
-        "--erase", type=number, default=0.0, metavar="P", help="probability that a box of an image is painted over"
-    )
-    fine.add_argument(
-        "--mix", type=number, default=0.0, metavar="P", help="probability that a batch is mixed, by MixUp or CutMix"
-    )
-    fine.add_argument("--label-smoothing", type=number, default=0.0, metavar="S", help="probability spread evenly")
-    fine.add_argument(
-        "--drop-path",
-        type=number,
-        default=0.0,
-        metavar="P",
-        help="probability that the last layer is left out for an image",
-    )
-
-    probe = commands.add_parser(
-        "probe", parents=[common], formatter_class=Help, help="k-NN and linear top-1 accuracy of frozen features"
-    )
-    probe.add_argument("--weights", type=named, required=True, metavar="DIR", help=weights)
-    probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
-    probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
-    probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
-
-    test = commands.add_parser(
-        "evaluate",
-        parents=[common],
-        formatter_class=Help,
-        help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
-    )
-    test.add_argument("--weights", type=named, required=True, metavar="DIR", help=weights)
-    test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
-    test.add_argument(
-        "--no-pos-emb",
-        action="store_true",
-        help="leave the position embeddings out (a run folder trained without them does so by itself)",
-    )
-    test.add_argument("--seed", type=count, default=0, help="of the contexts")
-    test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
-    test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
-    return top
-
-
-def data_help() -> str:
-    return (
-        "CIFAR-10 is looked for at $MP3_DATA, then in the cache ($MP3_CACHE, else the user's cache folder), then "
-        "downloaded; MP3_DATA=scenes forces the small embedded set."
-    )
+    return run
 
 
 def by_recipe(name: str) -> str:
@@ -269,7 +183,7 @@ def named(text: str) -> str:
 
 def path(text: str) -> Path:
     """A path that is not empty, with ``~`` expanded."""
-    from .paths import expanded
+    from ..paths import expanded
 
     try:
         return expanded(text)

@@ -1,0 +1,28 @@
+"""The command line: a file a command, each with its options (``add``) and what it does (``run``).
+
+What several commands share is in ``options`` and ``training``. Nothing here imports PyTorch before a command runs, so
+that ``--help`` comes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from . import data, evaluate, finetune, pretrain, probe
+from .options import RECIPES
+
+FILES = {"data": data, "pretrain": pretrain, "finetune": finetune, "probe": probe, "evaluate": evaluate}
+COMMANDS = {name: file.run for name, file in FILES.items()}
+
+__all__ = ["COMMANDS", "RECIPES", "parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of all commands."""
+    top = argparse.ArgumentParser(
+        prog="python -m mp3lib", description="Masked position prediction for vision transformers."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for file in FILES.values():
+        file.add(commands)
+    return top

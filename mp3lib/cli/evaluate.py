@@ -1,0 +1,42 @@
+"""``python -m mp3lib evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import RATIOS, WEIGHTS, Help, count, image_options, named, number, path, whole
+from .training import images_of
+
+
+def add(commands) -> None:
+    test = commands.add_parser(
+        "evaluate",
+        parents=[image_options()],
+        formatter_class=Help,
+        help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
+    )
+    test.add_argument("--weights", type=named, required=True, metavar="DIR", help=WEIGHTS)
+    test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
+    test.add_argument(
+        "--no-pos-emb",
+        action="store_true",
+        help="leave the position embeddings out (a run folder trained without them does so by itself)",
+    )
+    test.add_argument("--seed", type=count, default=0, help="of the contexts")
+    test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
+    test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
+
+
+def run(args: argparse.Namespace) -> dict:
+    from ..model import MP3, load_model
+    from ..train.run_folder import versions, write_json
+    from .measures import measure_positions, measure_top1
+
+    model = load_model(args.weights)
+    measure, vit = (measure_positions, model.vit) if isinstance(model, MP3) else (measure_top1, model)
+    images = images_of(args, vit)
+    figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
+    figures |= measure(args, images, model) | {"versions": versions()}
+    if args.out:
+        write_json(args.out, figures)
+    return figures

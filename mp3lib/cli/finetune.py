@@ -1,0 +1,84 @@
+"""``python -m mp3lib finetune``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .options import WEIGHTS, Help, image_options, named, number, run_options, shape_options
+from .training import check_shape, images_of, new_vit, training_arguments
+
+
+def add(commands) -> None:
+    fine = commands.add_parser(
+        "finetune",
+        parents=[image_options(), run_options(), shape_options()],
+        formatter_class=Help,
+        help="train a ViT, pretrained or not, on labels",
+    )
+    fine.add_argument("--weights", type=named, required=True, metavar="DIR|none", help=f"{WEIGHTS}; none: from scratch")
+    fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
+    fine.add_argument(
+        "--layer-decay",
+        type=number,
+        default=1.0,
+        metavar="D",
+        help="learning rate of a layer, relative to the layer above",
+    )
+    fine.add_argument(
+        "--augment", type=number, default=0.0, metavar="S", help="distort geometry and colours, strength 0 to 1"
+    )
+    fine.add_argument(
+        "--erase", type=number, default=0.0, metavar="P", help="probability that a box of an image is painted over"
+    )
+    fine.add_argument(
+        "--mix", type=number, default=0.0, metavar="P", help="probability that a batch is mixed, by MixUp or CutMix"
+    )
+    fine.add_argument("--label-smoothing", type=number, default=0.0, metavar="S", help="probability spread evenly")
+    fine.add_argument(
+        "--drop-path",
+        type=number,
+        default=0.0,
+        metavar="P",
+        help="probability that the last layer is left out for an image",
+    )
+
+
+def run(args: argparse.Namespace) -> dict:
+    import torch
+
+    from ..model import MP3, load_model, use_classes
+    from ..train import finetune
+
+    start = None if args.weights == "none" else load_model(args.weights)
+    body = start.vit if isinstance(start, MP3) else start
+    images = images_of(args, body)
+    if body is None:
+        vit = new_vit(args, images)
+        vit.classes = images.classes
+    else:
+        check_shape(args, body)
+        torch.manual_seed(args.seed)
+        vit = use_classes(body, images.classes, tuple(images.train.images.shape[2:]))
+        if body is start and body.classes in (None, images.classes) and body.num_classes == len(images.classes):
+            vit.linear_head.load_state_dict(body.linear_head.state_dict())
+            print(f"{args.weights} already tells these classes apart: its head is kept")
+    options = training_arguments(args, images)
+    options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}
+    lines = finetune(
+        vit,
+        images.train.images[: args.limit],
+        images.train.labels[: args.limit],
+        pos_emb=not args.no_pos_emb,
+        layer_decay=args.layer_decay,
+        augment=args.augment,
+        erase=args.erase,
+        mix=args.mix,
+        label_smoothing=args.label_smoothing,
+        drop_path=args.drop_path,
+        eval_labels=images.test.labels,
+        **options,
+    )
+    top1 = f", top-1 {lines[-1]['test_top1']:.4f}" if "test_top1" in lines[-1] else ""
+    print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}{top1}")
+    return lines[-1]

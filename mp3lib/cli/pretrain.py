@@ -1,0 +1,66 @@
+"""``python -m mp3lib pretrain``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .options import RECIPES, Help, by_recipe, image_options, named, number, run_options, shape_options
+from .training import check_shape, images_of, new_vit, training_arguments
+
+
+def add(commands) -> None:
+    pre = commands.add_parser(
+        "pretrain",
+        parents=[image_options(), run_options(), shape_options()],
+        formatter_class=Help,
+        help="pretrain a ViT by position prediction",
+    )
+    pre.add_argument(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="best",
+        help="settings of a new model: the best ones known, or those of vit_pytorch; single options change them",
+    )
+    default = "(default: that of --start, else {})"
+    ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format('0.75')}"
+    pre.add_argument("--mask-ratio", type=number, nargs="+", metavar="R", help=ratio)
+    context = f"updated as in the paper, or frozen as in vit_pytorch {default.format(by_recipe('context'))}"
+    pre.add_argument("--context", choices=("updated", "frozen"), help=context)
+    pre.add_argument(
+        "--start",
+        type=named,
+        metavar="DIR",
+        help="begin with these weights, pretrained on any size; they give the model's shape",
+    )
+    pre.add_argument(
+        "--query-fraction",
+        type=number,
+        metavar="Q",
+        help=f"share of hidden patches that give queries (default: {by_recipe('query_fraction')})",
+    )
+
+
+def run(args: argparse.Namespace) -> dict:
+    from ..model import MP3, load_mp3, with_image_size
+    from ..train import pretrain
+
+    for name, value in RECIPES[args.recipe].items():
+        if getattr(args, name) is None and not (args.start and name in ("patch_norm", "mask_ratio", "context")):
+            setattr(args, name, value)
+    ratios = args.mask_ratio or []
+    if len(ratios) > 2:
+        raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
+    ratio = sum(ratios) / len(ratios) if ratios else None  # of two, the mean becomes the model's own ratio
+    start = load_mp3(args.start) if args.start else None
+    images = images_of(args, start and start.vit)
+    options = training_arguments(args, images) | {"mask_ratios": tuple(ratios) if len(ratios) == 2 else None}
+    if start:
+        check_shape(args, start.vit)
+        mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)
+        options["about"]["start"] = Path(args.start).as_posix()
+    else:
+        mp3 = MP3(new_vit(args, images), ratio, args.context)
+    lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **options)
+    print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
+    return lines[-1]
