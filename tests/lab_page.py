@@ -109,7 +109,8 @@ class LabPage:
     def __init__(self, browser, server: LabServer, notebook: Path, timeout: float = 120, width: int = 1200):
         target = server.root / "notebooks" / notebook.name
         target.write_bytes(notebook.read_bytes())
-        self.page = browser.new_page(viewport={"width": width, "height": 1000})
+        self.page = browser.new_page()
+        self.page.set_viewport_size({"width": width, "height": 1000})
         self.page.set_default_timeout(1000 * timeout)
         self.said: list[str] = []
         self.outside: list[str] = []

@@ -307,7 +307,7 @@ def figures() -> list[dict]:
         for name, control in watched.live.controls.items():
             values = range_of(control)
             controls[name] = {
-                "kind": type(control).__name__, "label": getattr(control, "label", None) or control.description,
+                "kind": type(control).__name__, "label": getattr(control, "description", None) or control.label,
                 "start": watched.start[name] if is_plain(watched.start[name]) else None,
                 "range": values if all(map(is_plain, values)) else None,
             }  # fmt: skip
