@@ -163,7 +163,8 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
         assert len(re.findall(r'class="cell(?: tag_[\w-]+)* docutils container"', page)) == len(cells), path.name
         folded = [cell for cell in cells if "hide-input" in cell["metadata"].get("tags", [])]
         assert page.count('<details class="admonition hide above-input">') == len(folded), path.name
-        live = [cell for cell in cells if "[live figure: " in json.dumps(cell["outputs"])]
+        widgets = ("[live figure: ", "[patch picker: ", "[patch board: ")
+        live = [cell for cell in cells if any(text in json.dumps(cell["outputs"]) for text in widgets)]
         assert page.count("tag_live") == len(live), path.name
 
 
