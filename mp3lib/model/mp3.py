@@ -198,10 +198,11 @@ class MP3(nn.Module, SavedModel):
             raise ValueError("give either a context, or mask_ratio and generator to draw one")
         context = check_context(context, b, n).to(tokens.device)
 
-        is_context = torch.zeros(b, n, dtype=torch.bool, device=tokens.device).scatter_(1, context, True)
-        others = (~is_context).nonzero()[:, 1].view(b, -1)
-        queries = torch.cat((context, others), dim=1)
-        back = queries.argsort(dim=1)  # from [context, others] to row-major order
+        k = context.shape[1]
+        place = torch.arange(k, k + n, device=tokens.device).repeat(b, 1)  # the others follow in row-major order
+        place = place.scatter(1, context, torch.arange(k, device=tokens.device).expand(b, k))
+        queries = place.argsort(dim=1)  # [context, others]
+        back = queries.argsort(dim=1)  # from there to row-major order
         attn = None
         if with_attention:
             with record_attention(self.vit.transformer) as layers:
@@ -214,7 +215,7 @@ class MP3(nn.Module, SavedModel):
         if not is_finite(logits):
             raise ValueError(f"the model's numbers are too large for {tokens.dtype}: the logits are not finite")
         labels = torch.arange(n, device=tokens.device).expand(b, n)
-        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(b, n)
+        loss = -logits.log_softmax(dim=-1).diagonal(dim1=1, dim2=2)
         return Prediction(logits, labels, context, loss, attn)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -266,6 +267,8 @@ def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:
         context = context.expand(batch, -1)
     if context.ndim != 2 or context.shape[0] != batch or context.shape[1] == 0:
         raise ValueError(f"context must have the shape (k,) or ({batch}, k) with k > 0, got {tuple(context.shape)}")
+    if torch.compiler.is_compiling():  # while a model is compiled or exported there are no values to look at
+        return context
     if context.min() < 0 or context.max() >= num_patches:
         raise ValueError(f"context indices must be 0 to {num_patches - 1}, got {context.min()} to {context.max()}")
     in_order = context.sort(dim=1).values
