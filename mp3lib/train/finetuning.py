@@ -18,6 +18,7 @@ from ..data.tensors import as_images, as_labels
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
+from .batches import Batch, InMemory
 from .checking import check_call
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
@@ -120,12 +121,12 @@ def finetune(
     )
     mixed = mixup_or_cutmix(vit.num_classes) if mix else None
 
-    def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
-        batch, target = images[chosen].to(device), labels[chosen].to(device)
-        batch = strong_augment(batch, augment, erase, crop_area, flip)
+    def loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+        crop = {"area": (1.0, 1.0), "flip": False} if batch.cropped else {"area": crop_area, "flip": flip}
+        x, target = strong_augment(batch.images.to(device), augment, erase, **crop), batch.labels.to(device)
         if mixed is not None and torch.rand(()) < mix:
-            batch, target = mixed(batch, target)
-        return F.cross_entropy(model(batch, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
+            x, target = mixed(x, target)
+        return F.cross_entropy(model(x, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
 
     def evaluate(vit: ViT) -> dict:
         share = top1_accuracy(vit, eval_images, eval_labels, pos_emb=pos_emb, batch_size=settings.batch_size)
@@ -137,6 +138,7 @@ def finetune(
         return fit(
             vit,
             loss,
+            InMemory(images, labels),
             settings,
             evaluate=evaluate if eval_images is not None else None,
             eval_every=eval_every,

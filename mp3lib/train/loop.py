@@ -19,17 +19,19 @@ from tqdm.auto import tqdm
 from ..arguments import seed_number, whole
 from ..model.saving import SavedModel, save_model
 from ..paths import expanded
+from .batches import Batch, Source
 from .checkpoint import check_own, checkpoints, keep_own_weights, locked, open_run, save_checkpoint
 from .hardware import check_environment, environment_named, keep_memory
 from .optimizers import make_optimizers, moving_average, warmup_cosine
 from .run_folder import RunSettings, read_run
 
-Loss = Callable[[nn.Module, Tensor, torch.device], Tensor]
+Loss = Callable[[nn.Module, Batch, torch.device], Tensor]
 
 
 def fit(
     model: SavedModel,
     loss: Loss,
+    source: Source,
     settings: RunSettings,
     *,
     evaluate: Callable[[nn.Module], dict] | None = None,
@@ -44,7 +46,8 @@ def fit(
 
     Args:
         model: an ``MP3`` or a ``ViT``.
-        loss: ``loss(model, indices, device)`` is the scalar loss of the images with these int64 indices.
+        loss: ``loss(model, batch, device)`` is the scalar loss of a batch of ``source``.
+        source: gives the batches.
         settings: what decides the weights; a resumed run must have the same.
         evaluate: gives further entries for an epoch's line of the log, for the model as it would be saved now.
     """
@@ -67,7 +70,9 @@ def fit(
             with tqdm(total=settings.total_steps, initial=step, unit="step", disable=None if shown else True) as bar:
                 for epoch in range(step // settings.steps_per_epoch, settings.epochs):
                     started = time.perf_counter()
-                    losses = train_epoch(step_loss, accelerator, optimizers, settings, epoch, model, average, bar)
+                    losses = train_epoch(
+                        step_loss, source, accelerator, optimizers, settings, epoch, model, average, bar
+                    )
                     check_finite(losses, model, settings, epoch, folder)
                     line = epoch_line(losses, settings, epoch, time.perf_counter() - started)
                     if evaluate and accelerator.is_main_process and is_due(epoch, settings.epochs, eval_every):
@@ -127,17 +132,18 @@ class StepLoss(nn.Module):
         self.loss = loss
         self.precision = precision
 
-    def forward(self, chosen: Tensor, device: torch.device) -> Tensor:
+    def forward(self, batch: Batch, device: torch.device) -> Tensor:
         def model(*args, **kwargs) -> Tensor:
             with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 return self.model(*args, **kwargs).float()
 
         with torch.autocast(device.type, enabled=False):  # whatever a caller has switched on
-            return self.loss(model, chosen, device)
+            return self.loss(model, batch, device)
 
 
 def train_epoch(
     step_loss: nn.Module,
+    source: Source,
     accelerator: Accelerator,
     optimizers: Sequence[torch.optim.Optimizer],
     settings: RunSettings,
@@ -150,11 +156,11 @@ def train_epoch(
     draw = torch.Generator().manual_seed(seed_of(settings.seed, epoch=epoch))
     order = torch.randperm(settings.num_images, generator=draw)
     step, values = epoch * settings.steps_per_epoch, []
-    for chosen in order.split(settings.batch_size)[: settings.steps_per_epoch]:
+    places = torch.arange(settings.num_images).split(settings.batch_size)[: settings.steps_per_epoch]
+    for batch in source.epoch(order, [own_part(part, accelerator) for part in places], settings.seed, epoch):
         set_rates(optimizers, settings, step)
         torch.manual_seed(seed_of(settings.seed, step=step, process=accelerator.process_index))
-        with accelerator.split_between_processes(chosen) as mine:
-            value = step_loss(mine, accelerator.device)
+        value = step_loss(batch, accelerator.device)
         accelerator.backward(value)
         for optimizer in optimizers:
             optimizer.step()
@@ -165,6 +171,12 @@ def train_epoch(
         step += 1
         bar.update()
     return accelerator.reduce(torch.stack(values).float(), "mean").cpu()
+
+
+def own_part(places: Tensor, accelerator: Accelerator) -> Tensor:
+    """Of the images of a step, those of this process."""
+    with accelerator.split_between_processes(places) as own:
+        return own
 
 
 def set_rates(optimizers: Sequence[torch.optim.Optimizer], settings: RunSettings, step: int) -> None:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from ..arguments import as_range, mask_share, number, shown, truth, whole
 from ..data.augment import check_area, random_resized_crop
 from ..data.cues import changed_by
-from ..data.tensors import as_images
+from ..data.tensors import as_images, to_float
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3
+from .batches import Batch, InMemory
 from .checking import check_call
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
@@ -143,27 +144,29 @@ def pretrain(
         | switched_on(unflipped=not flip, mask_ratios=mask_ratios),
     )
 
-    def batch_of(chosen: Tensor, device: torch.device) -> Tensor:
-        batch = random_resized_crop(images[chosen].to(device), crop_area, flip)
-        return changed_by(transform, batch) if transform else batch
+    def prepared(batch: Batch, device: torch.device) -> Tensor:
+        x = batch.images.to(device)
+        x = to_float(x) if batch.cropped else random_resized_crop(x, crop_area, flip)
+        return changed_by(transform, x) if transform else x
 
-    def loss(model: nn.Module, chosen: Tensor, device: torch.device) -> Tensor:
-        batch, drawn = batch_of(chosen, device), {}
+    def loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+        x, drawn = prepared(batch, device), {}
         if mask_ratios:
             drawn["mask_ratio"] = torch.empty(()).uniform_(*mask_ratios).item()
-        return model(batch, query_fraction=query_fraction, **drawn)
+        return model(x, query_fraction=query_fraction, **drawn)
 
     def evaluate(mp3: MP3) -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings.batch_size)
         return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
 
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
-        mp3.embed(batch_of(torch.arange(1), next(mp3.parameters()).device))
+        mp3.embed(prepared(Batch(images[:1], None, False), next(mp3.parameters()).device))
         if eval_images is not None:
             position_accuracy(mp3, eval_images[:1], eval_ratios)
     return fit(
         mp3,
         loss,
+        InMemory(images),
         settings,
         evaluate=evaluate if eval_images is not None else None,
         eval_every=eval_every,
