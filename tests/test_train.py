@@ -38,7 +38,7 @@ from mp3lib.train import (
     seed_of,
     warmup_cosine,
 )
-from mp3lib.train.checkpoint import checkpoints, open_run
+from mp3lib.train.checkpoint import Progress, checkpoints, open_run
 from mp3lib.train.optimizers import Float32Muon, moving_average, orthogonalised
 from mp3lib.train.run_folder import machines
 
@@ -811,14 +811,14 @@ def test_command_line_reports_a_mistake_in_a_line(tmp_path):
 def test_a_process_that_comes_late_begins_the_same_run(tmp_path):
     together = threading.Barrier(2)
 
-    def begin(main: bool) -> tuple[list[dict], int]:
+    def begin(main: bool) -> Progress:
         accelerator = SimpleNamespace(is_main_process=main, wait_for_everyone=lambda: together.wait(timeout=5))
         if not main:
             time.sleep(0.2)
         return open_run(tmp_path, SETTINGS, {"dim": 16}, None, accelerator, resume=False)
 
     with ThreadPoolExecutor() as pool:
-        assert [*pool.map(begin, (True, False))] == [([], 0), ([], 0)]
+        assert [*pool.map(begin, (True, False))] == [Progress(), Progress()]
     assert read_run(tmp_path)["settings"] == SETTINGS.as_json() | {"model": {"dim": 16}}
 
 

@@ -117,9 +117,55 @@ def run_options() -> argparse.ArgumentParser:
         choices=("auto", "bf16", "float32"),
         help=f"of matrix products (default: {by_recipe('precision')}; finetune: auto)",
     )
+    run.add_argument(
+        "--schedule",
+        choices=("cosine", "constant", "wsd"),
+        default="cosine",
+        help="of the learning rate: falls to 0, stays, or stays and falls in the last fifth",
+    )
+    run.add_argument(
+        "--warmup",
+        type=number,
+        metavar="E",
+        help="epochs in which the rate rises (default: cosine a tenth of the steps, at most 1 epoch; else 1 epoch)",
+    )
+    run.add_argument(
+        "--accumulate", type=whole, default=1, metavar="N", help="compute a step's batch in N parts, in less memory"
+    )
+    run.add_argument(
+        "--clip-grad", type=number, default=0.0, metavar="X", help="largest norm of the gradient; 0 for any"
+    )
+    run.add_argument("--compile", action="store_true", help="run the blocks through torch.compile")
+    run.add_argument(
+        "--checkpoint-activations",
+        action="store_true",
+        help="compute each block again in the backward pass: the same gradients in less memory and more time",
+    )
     run.add_argument("--seed", type=count, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
-    run.add_argument("--resume", action="store_true", help="go on from DIR, or start anew where there is nothing")
+    run.add_argument(
+        "--keep",
+        choices=("last", "best"),
+        default="last",
+        help="end with the weights of the last epoch, or of that with the best test measure",
+    )
+    run.add_argument(
+        "--patience", type=count, default=0, metavar="N", help="end after N tests without a better measure; 0: never"
+    )
+    run.add_argument(
+        "--save-every", type=count, default=0, metavar="STEPS", help="further checkpoints within an epoch; 0: none"
+    )
+    run.add_argument(
+        "--log",
+        nargs="+",
+        metavar="TRACKER",
+        help="also send the log there: tensorboard, wandb, mlflow, … (see Accelerate)",
+    )
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from DIR, or start anew where there is nothing; with more --epochs where --schedule allows it",
+    )
     return run
 
 

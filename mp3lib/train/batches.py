@@ -23,11 +23,11 @@ class Source(Protocol):
         """The number of images."""
 
     def epoch(self, order: Tensor, places: Sequence[Tensor], seed: int, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, one for each step that is still to be done.
+        """The batches that are still to be done in an epoch: one a step, or several with gradient accumulation.
 
         Args:
             order: indices of all images, int64 (N,), in the order of this epoch.
-            places: for each step the places in ``order``, int64 (b,), of the images that this process computes with.
+            places: for each batch the places in ``order``, int64 (b,), of the images that this process computes with.
             seed: of the run.
             epoch: counted from 0. With the seed and an image's place it decides what is drawn for the image.
         """

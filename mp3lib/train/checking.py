@@ -13,6 +13,7 @@ from torch import nn
 from ..arguments import shown, truth
 from ..model.vit import check_weights
 from ..paths import expanded
+from .run_folder import RunSettings
 
 OWN_ENTRIES = ("settings", "versions", "environment", "id", "resumed")  # of run.json, written by the library
 
@@ -35,6 +36,24 @@ def check_call(
         raise ValueError("resume=True needs out=, the folder of the run to resume")
     check_trainable(model)
     return check_about(about)
+
+
+def check_kept(settings: RunSettings, save_every: int, out: str | Path | None, evaluated: bool) -> None:
+    """``ValueError`` if weights should be kept, or judged, without a folder or without evaluations.
+
+    Args:
+        settings: with ``keep`` and ``patience``.
+        save_every: steps between checkpoints within an epoch; 0 for none.
+        out: the run folder.
+        evaluated: whether the run is evaluated at all.
+    """
+    if save_every and out is None:
+        raise ValueError(f"save_every={save_every} needs out=, the folder of the run")
+    if settings.keep == "best" and out is None:
+        raise ValueError('keep="best" needs out=, the folder of the run, which holds the best checkpoint')
+    if (settings.keep == "best" or settings.patience) and not evaluated:
+        what = 'keep="best"' if settings.keep == "best" else f"patience={settings.patience}"
+        raise ValueError(f"{what} needs evaluations to find the best epoch: give eval_images, and eval_every above 0")
 
 
 def check_about(about: dict | None) -> dict[str, Any]:

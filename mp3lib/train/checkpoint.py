@@ -7,15 +7,18 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..model.saving import WRITE_ERRORS
+from .best import best_line, measure_of
 from .run_folder import (
     RunSettings,
     environment,
@@ -23,14 +26,26 @@ from .run_folder import (
     read_json,
     read_metrics,
     read_run,
+    switched_on,
     versions,
     write_json,
     write_metrics,
 )
+from .schedules import common_steps, decline_step
 
 CHECKPOINTS_KEPT = 2
 START_KEYS = ("start", "weights")  # keys of run.json that name the initial weights; they must match on resume
 AVERAGE = "average.safetensors"
+
+
+@dataclass
+class Progress:
+    """How far a run is: the epochs in its log, and the steps; within an epoch also the losses and seconds of it."""
+
+    lines: list[dict] = field(default_factory=list)
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def keep_own_weights(accelerator: Accelerator, model: nn.Module, average: AveragedModel | None) -> None:
@@ -81,8 +96,8 @@ def locked(folder: Path | None, accelerator: Accelerator) -> Iterator[None]:
 
 def open_run(
     folder: Path, settings: RunSettings, model: dict, about: dict | None, accelerator: Accelerator, resume: bool
-) -> tuple[list[dict], int]:
-    """Start a run folder, or load its newest readable checkpoint: the log so far and the number of steps done.
+) -> Progress:
+    """Start a run folder, or load its newest readable checkpoint, and say how far the run is.
 
     ``model`` is the model's configuration, ``about`` holds further entries of ``run.json``.
     """
@@ -106,7 +121,7 @@ def open_run(
             entries = {"settings": settings.as_json() | {"model": model}, **(about or {}), "versions": versions()}
             write_json(folder / "run.json", entries | environment() | {"id": uuid.uuid4().hex})
         accelerator.wait_for_everyone()
-        return [], 0
+        return Progress()
     if not resume:
         raise ValueError(f"{folder} already holds a run: resume it (--resume) or choose another folder")
     run = read_run(folder)
@@ -119,42 +134,85 @@ def open_run(
     return newest_state(folder, settings, run, accelerator)
 
 
-def newest_state(folder: Path, settings: RunSettings, run: dict, accelerator: Accelerator) -> tuple[list[dict], int]:
-    """Load the newest checkpoint that can be read; its log and the number of steps done."""
+def newest_state(folder: Path, settings: RunSettings, run: dict, accelerator: Accelerator) -> Progress:
+    """Load the newest checkpoint that can be read, and say how far it is.
+
+    If the run had another number of epochs, that is the newest one from the steps that have the same learning rate with
+    the number of now. What is later is removed, and trained again.
+    """
+    epochs = run["settings"].get("epochs")
+    same = common_steps(settings, epochs)
+    if not same:
+        raise ValueError(
+            f"the run in {folder} was started with other settings: epochs {epochs} then, {settings.epochs} now. With "
+            "another number of epochs its learning rates would have been others from the start, unless they are "
+            'constant or "wsd" (--schedule). Use that number, or another folder'
+        )
+    done = [step_of(c) for c in checkpoints(folder)]
+    if done and done[0] > settings.total_steps:
+        raise ValueError(
+            f"the run in {folder} has trained {done[0] / settings.steps_per_epoch:g} epochs already, got "
+            f"{settings.epochs}: use a larger number, or another folder"
+        )
+    found = [c for c in checkpoints(folder) if step_of(c) <= same]
     unreadable = []
-    for checkpoint in checkpoints(folder):
+    for checkpoint in found:
         try:
-            lines, step = progress_of(checkpoint, settings)
+            progress = progress_of(checkpoint, settings)
             accelerator.load_state(str(checkpoint))
         except Exception as error:  # a damaged file can make the readers raise anything
             unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
             continue
         for name, why in unreadable:
             accelerator.print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}")
+        accelerator.wait_for_everyone()  # all have read it before one of them writes
         if accelerator.is_main_process:
-            write_metrics(folder / "metrics.jsonl", lines)  # a run killed after its last checkpoint writes no other
-            if lines[-1]["epoch"] < settings.epochs and (now := versions()) != machines(run)[-1]:
-                resumed = [*run.get("resumed", []), {"step": step, "versions": now}]
+            if epochs != settings.epochs:
+                run = go_on_from(folder, progress, settings, run)
+            write_metrics(folder / "metrics.jsonl", progress.lines)  # a run killed after this writes no other
+            if progress.step < settings.total_steps and (now := versions()) != machines(run)[-1]:
+                resumed = [*run.get("resumed", []), {"step": progress.step, "versions": now}]
                 write_json(folder / "run.json", run | {"resumed": resumed})
-        return lines, step
+        return progress
     if unreadable:
         reasons = "; ".join(f"{name}: {why}" for name, why in unreadable)
         raise ValueError(f"no checkpoint in {folder} can be read ({reasons}). Remove {folder} to start anew")
+    if checkpoints(folder):
+        raise ValueError(
+            f"the run in {folder} had {epochs} epochs, got {settings.epochs}: its checkpoints are of later steps than "
+            f"step {same}, up to which both have the same learning rates. Begin another run with these weights"
+        )
     raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
 
 
-def progress_of(checkpoint: Path, settings: RunSettings) -> tuple[list[dict], int]:
-    """The log and the number of steps of a checkpoint.
+def go_on_from(folder: Path, progress: Progress, settings: RunSettings, run: dict) -> dict:
+    """Give a run another number of epochs: later checkpoints are removed, and run.json holds the new number."""
+    for later in checkpoints(folder):
+        if step_of(later) > progress.step:
+            shutil.rmtree(later)
+    before = run["settings"].get("epochs")
+    print(f"{folder}: {settings.epochs} epochs instead of {before}, going on from step {progress.step}", flush=True)
+    longer = [*run.get("longer", []), {"step": progress.step, "epochs": before}]
+    run = run | {"settings": run["settings"] | {"epochs": settings.epochs}, "longer": longer}
+    write_json(folder / "run.json", run)
+    return run
+
+
+def progress_of(checkpoint: Path, settings: RunSettings) -> Progress:
+    """How far a checkpoint is.
 
     Raises:
-        ValueError: if they do not agree with each other, with the folder's name and with the settings.
+        ValueError: if its files do not agree with each other, with the folder's name and with the settings.
     """
-    lines, step = read_metrics(checkpoint), read_json(checkpoint / "progress.json").get("step")
-    expected = int(checkpoint.name.removeprefix("checkpoint-"))
-    if not lines or step != expected or lines[-1]["step"] != step or step != len(lines) * settings.steps_per_epoch:
-        last = lines[-1]["step"] if lines else 0
-        raise ValueError(f"its files disagree: step {step} in progress.json, {last} in the log, {expected} in the name")
-    return lines, step
+    lines, held = read_metrics(checkpoint), read_json(checkpoint / "progress.json")
+    step, losses = held.get("step"), held.get("losses", [])
+    last = lines[-1]["step"] if lines else 0
+    agree = step == step_of(checkpoint) == last + len(losses) and last == len(lines) * settings.steps_per_epoch
+    if not agree or len(losses) >= settings.steps_per_epoch:
+        raise ValueError(
+            f"its files disagree: step {step} in progress.json, {last} in the log, {step_of(checkpoint)} in the name"
+        )
+    return Progress(lines, step, losses, held.get("seconds", 0.0))
 
 
 def check_own(folder: Path, run_id: str | None) -> None:
@@ -179,10 +237,63 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-" + "[0-9]" * 8), reverse=True)
 
 
+def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Accelerator) -> None:
+    """Give the model the weights of the epoch with the best measure, and name that epoch in run.json.
+
+    The main process chooses and reads, the others get what it has read.
+    """
+    weights = model.state_dict()
+    if accelerator.is_main_process:
+        line = best_line(lines)
+        name, value = measure_of(line)
+        best = checkpoint_of(folder, line["step"])
+        if (best / AVERAGE).exists():
+            held = load_file(best / AVERAGE)
+            held = {key.removeprefix("module."): tensor for key, tensor in held.items() if key.startswith("module.")}
+        else:
+            held = load_file(best / "model.safetensors")
+        for key, tensor in weights.items():
+            tensor.copy_(held[key])
+        entry = {"epoch": line["epoch"], "step": line["step"], name: value, "checkpoint": best.name}
+        write_json(folder / "run.json", read_run(folder) | {"best": entry})
+        print(f"{best}: the best of {len(lines)} epochs, {name} {value:.4f}; its weights are kept", flush=True)
+    if accelerator.num_processes > 1:
+        model.load_state_dict(broadcast({key: tensor.to(accelerator.device) for key, tensor in weights.items()}))
+
+
+def checkpoint_of(folder: Path, step: int) -> Path:
+    return folder / f"checkpoint-{step:08d}"
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def wanted(folder: Path, settings: RunSettings, lines: list[dict]) -> list[Path]:
+    """The checkpoints of a run folder that are kept.
+
+    These are the newest two, and with ``keep="best"`` that with the best measure. With ``wsd`` also what these would be
+    if the run were at the last step before the decline: from there it can be made longer.
+    """
+    all_of_them, kept = checkpoints(folder), []
+    ends = [settings.total_steps] + ([decline_step(settings)] if settings.schedule == "wsd" else [])
+    for end in ends:
+        until = [c for c in all_of_them if step_of(c) <= end]
+        kept += until[: CHECKPOINTS_KEPT if end == settings.total_steps else 1]
+        best = best_line([line for line in lines if line["step"] <= end]) if settings.keep == "best" else None
+        kept += [checkpoint_of(folder, best["step"])] if best else []
+    return kept
+
+
 def save_checkpoint(
-    folder: Path, accelerator: Accelerator, step: int, lines: list[dict], config: dict, run_id: str | None = None
+    folder: Path,
+    accelerator: Accelerator,
+    progress: Progress,
+    settings: RunSettings,
+    config: dict,
+    run_id: str | None = None,
 ) -> None:
-    """Write model, optimisers and log beside, rename them into place, then forget all but the newest two.
+    """Write model, optimisers and log beside, rename them into place, then remove those that are not ``wanted``.
 
     A checkpoint also holds the model's configuration ``config``, so that another run can begin with its weights. With
     a moving average these are the weights in training; the average is in a file of its own.
@@ -192,7 +303,8 @@ def save_checkpoint(
             the folder is no longer that of the run ``run_id``.
     """
     check_own(folder, run_id)
-    final = folder / f"checkpoint-{step:08d}"
+    step, lines = progress.step, progress.lines
+    final = checkpoint_of(folder, step)
     beside = folder / f".{final.name}"
     try:
         if accelerator.is_main_process:
@@ -202,13 +314,16 @@ def save_checkpoint(
         accelerator.wait_for_everyone()  # the others write their random states into it
         if accelerator.is_main_process:
             write_metrics(beside / "metrics.jsonl", lines)
-            write_json(beside / "progress.json", {"step": step})
+            within = switched_on(losses=progress.losses, seconds=progress.losses and round(progress.seconds, 2))
+            write_json(beside / "progress.json", {"step": step} | within)
             write_json(beside / "config.json", config)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(beside, final)
             write_metrics(folder / "metrics.jsonl", lines)
-            for old in checkpoints(folder)[CHECKPOINTS_KEPT:]:
-                shutil.rmtree(old)
+            kept = wanted(folder, settings, lines)
+            for old in checkpoints(folder):
+                if old not in kept:
+                    shutil.rmtree(old)
     except WRITE_ERRORS as error:
         shutil.rmtree(beside, ignore_errors=True)
         kept = checkpoints(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,12 @@ from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
 from .batches import Batch, InMemory
-from .checking import check_call
+from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
 from .optimizers import highest_rate
 from .run_folder import RunSettings, switched_on
+from .watching import check_trackers
 
 
 def finetune(
@@ -46,14 +47,24 @@ def finetune(
     label_smoothing: float = 0.0,
     drop_path: float = 0.0,
     ema: float = 0.0,
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine",
+    warmup: float | None = None,
+    accumulate: int = 1,
+    clip_grad: float = 0.0,
+    compile: bool = False,
+    checkpoint_activations: bool = False,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
     eval_labels: Tensor | None = None,
     eval_name: str = "test",
     eval_every: int = 1,
+    keep: Literal["last", "best"] = "last",
+    patience: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
+    save_every: int = 0,
+    log: str | Sequence[str] | None = None,
     about: dict | None = None,
     progress: bool = True,
     on_epoch: Callable[[dict], None] | None = None,
@@ -65,8 +76,9 @@ def finetune(
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1; PyTorch tensors or NumPy arrays, and labels
             may be a list. There have to be two classes or more.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
-        epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, precision, seed, eval_every, out,
-            resume, about, progress, on_epoch: as in ``pretrain``.
+        epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, schedule, warmup, accumulate, clip_grad,
+            compile, checkpoint_activations, precision, seed, eval_every, keep, patience, out, resume, save_every, log,
+            about, progress, on_epoch: as in ``pretrain``. The best epoch is that with the highest top-1 accuracy.
         layer_decay: learning rate of each layer, relative to the layer above; 1 for equal rates.
         augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
         erase: probability that a box of an image is painted over.
@@ -86,6 +98,8 @@ def finetune(
     if not hasattr(vit, "linear_head"):
         raise ValueError(f"vit must be a ViT, got {shown(vit)}")
     about = check_call(vit, out, resume, about, progress, on_epoch)
+    log, save_every = check_trackers(log, out), whole("save_every", save_every, 0)
+    checkpoint_activations = truth("checkpoint_activations", checkpoint_activations)
     if not isinstance(eval_name, str) or not eval_name:
         raise ValueError(f'eval_name must be a name such as "test", got {shown(eval_name)}')
     images, labels = labelled(images, labels, vit)
@@ -110,6 +124,13 @@ def finetune(
         num_images=len(images),
         layer_decay=layer_decay,
         ema=ema,
+        schedule=schedule,
+        warmup=warmup,
+        accumulate=accumulate,
+        clip_grad=clip_grad,
+        compile=compile,
+        keep=keep,
+        patience=patience,
         options={
             "pos_emb": pos_emb,
             "crop_area": crop_area,
@@ -119,6 +140,7 @@ def finetune(
         }
         | switched_on(augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip),
     )
+    check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
     mixed = mixup_or_cutmix(vit.num_classes) if mix else None
 
     def loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
@@ -144,6 +166,9 @@ def finetune(
             eval_every=eval_every,
             out=out,
             resume=resume,
+            save_every=save_every,
+            checkpoint_activations=checkpoint_activations,
+            log=log,
             about=about,
             progress=progress,
             on_epoch=on_epoch,

@@ -1,4 +1,4 @@
-"""How fast each weight learns: learning rates, optimizers, and the moving average of the weights."""
+"""How each weight learns: optimizers, their highest learning rates, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ..arguments import number, shown, whole
+from ..arguments import number, shown
 from .run_folder import RunSettings
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic, five steps
@@ -20,21 +20,6 @@ def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
     if not isinstance(optimizer, str) or optimizer not in defaults:
         raise ValueError(f'optimizer must be "muon" or "adamw", got {shown(optimizer)}')
     return defaults[optimizer] if lr is None else lr
-
-
-def warmup_cosine(step: int, total: int, steps_per_epoch: int) -> float:
-    """Share of the highest learning rate at ``step`` of ``total``: a linear rise, then half a cosine down to 0.
-
-    Raises:
-        ValueError: unless ``total`` and ``steps_per_epoch`` are positive whole numbers, and ``step`` one from 0 to
-            ``total``.
-    """
-    total, steps_per_epoch = whole("total", total), whole("steps_per_epoch", steps_per_epoch)
-    step = whole("step", step, 0, total)
-    warmup = max(1, min(steps_per_epoch, total // 10))
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
 def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim.Optimizer]:

@@ -17,11 +17,12 @@ from ..data.tensors import as_images, to_float
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3
 from .batches import Batch, InMemory
-from .checking import check_call
+from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit, random_state_restored
 from .optimizers import highest_rate
 from .run_folder import RunSettings, switched_on
+from .watching import check_trackers
 
 
 def pretrain(
@@ -39,13 +40,23 @@ def pretrain(
     flip: bool = True,
     transform: Callable[[Tensor], Tensor] | None = None,
     ema: float = 0.0,
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine",
+    warmup: float | None = None,
+    accumulate: int = 1,
+    clip_grad: float = 0.0,
+    compile: bool = False,
+    checkpoint_activations: bool = False,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
     eval_ratios: Sequence[float] = (0.75, 0.5, 0.0),
     eval_every: int = 1,
+    keep: Literal["last", "best"] = "last",
+    patience: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
+    save_every: int = 0,
+    log: str | Sequence[str] | None = None,
     about: dict | None = None,
     progress: bool = True,
     on_epoch: Callable[[dict], None] | None = None,
@@ -74,16 +85,34 @@ def pretrain(
             ``mp3lib.data.cues``.
         ema: decay of a moving average of the weights, such as 0.999. The average is then what is tested, saved and
             left in ``mp3`` (see ``moving_average``). 0 for none.
+        schedule: of the learning rate after the warm-up: ``cosine`` falls to 0, ``constant`` stays, ``wsd`` stays and
+            falls to 0 in the last fifth (see ``schedules.rate_share``). A run with one of the latter two can be made
+            longer: resume it with more epochs.
+        warmup: epochs in which the rate rises, such as 0.5. Default: for ``cosine`` a tenth of the steps, at most one
+            epoch; for the others one epoch.
+        accumulate: compute the images of a step in so many equal parts, one after the other, which needs less memory.
+            ``batch_size`` stays the number of images a step.
+        clip_grad: the largest norm of the gradient over all weights; a larger gradient is scaled to it. 0 for none.
+        compile: run the blocks of the transformer through ``torch.compile``. It changes the rounding.
+        checkpoint_activations: keep only the input of every block for the backward pass, which computes the block
+            again: the same gradients, with less memory and more time.
         precision: of the matrix products; ``auto`` is bf16 where the hardware has it, else float32.
         seed: of everything random in training. The random state of the caller is left as it was.
         eval_images: uint8 (M, c, H, W), in either form; the log gets the position accuracy on them.
         eval_ratios: mask ratios of that.
         eval_every: epochs between evaluations (the last epoch always is one); 0 for never.
+        keep: the weights that the run ends with: those of the ``last`` epoch, or of the ``best``, that with the highest
+            position accuracy on ``eval_images``, the mean over ``eval_ratios``. Its checkpoint is kept, and named in
+            ``run.json``. The figure of the best epoch is slightly optimistic, because it was chosen on these images.
+        patience: end the run after so many evaluations in a row without a better measure; 0 for never.
         out: run folder, or None to keep nothing. It ends with ``model.safetensors``, ``config.json``, ``run.json``,
             ``metrics.jsonl`` and the last two checkpoints.
         resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none.
+        save_every: steps between further checkpoints within an epoch; 0 for none. A checkpoint is written after every
+            epoch in any case.
+        log: trackers that get the log as well, by Accelerate's names: ``tensorboard``, ``wandb``, ``mlflow`` ….
         about: further facts for ``run.json``, such as the data's source and fingerprint.
-        progress: show a progress bar (on a terminal or in a notebook, never in a log file).
+        progress: show a progress bar on a terminal or in a notebook, and print a line an epoch elsewhere.
         on_epoch: called after every epoch with that epoch's line of the log, once its checkpoint is written.
 
     Returns:
@@ -95,11 +124,14 @@ def pretrain(
             already holds a run, or settings that differ from it; for weights that are not finite float32 or are all
             frozen, and where gradients are off.
         FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
+        ImportError: if the package of a tracker is not installed.
         OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
     about = check_call(mp3, out, resume, about, progress, on_epoch)
+    log, save_every = check_trackers(log, out), whole("save_every", save_every, 0)
+    checkpoint_activations = truth("checkpoint_activations", checkpoint_activations)
     images = as_images(images, channels=mp3.vit.channels)
     if eval_images is not None:
         eval_images = as_images(eval_images, "eval_images", mp3.vit.channels)
@@ -133,6 +165,13 @@ def pretrain(
         seed=seed,
         num_images=len(images),
         ema=ema,
+        schedule=schedule,
+        warmup=warmup,
+        accumulate=accumulate,
+        clip_grad=clip_grad,
+        compile=compile,
+        keep=keep,
+        patience=patience,
         options={
             "query_fraction": query_fraction,
             "crop_area": crop_area,
@@ -143,6 +182,7 @@ def pretrain(
         }
         | switched_on(unflipped=not flip, mask_ratios=mask_ratios),
     )
+    check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
 
     def prepared(batch: Batch, device: torch.device) -> Tensor:
         x = batch.images.to(device)
@@ -172,6 +212,9 @@ def pretrain(
         eval_every=eval_every,
         out=out,
         resume=resume,
+        save_every=save_every,
+        checkpoint_activations=checkpoint_activations,
+        log=log,
         about=about,
         progress=progress,
         on_epoch=on_epoch,
