@@ -1,8 +1,10 @@
-"""Paths as people write them: ``~`` is expanded, in one place for the whole library."""
+"""Paths as people write them, with ``~`` expanded, and files that appear only when they are complete."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,3 +26,18 @@ def expanded(path: str | os.PathLike) -> Path:
         return Path(text).expanduser().absolute()
     except RuntimeError:
         raise ValueError(f"{text}: there is no home folder of the user {text.split('/')[0]} here") from None
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """A hidden path beside ``path`` for a new file, which is renamed into place at the end of the ``with``.
+
+    After an error it is removed, and ``path`` is as it was. Missing folders above are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

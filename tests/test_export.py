@@ -10,7 +10,7 @@ from torch import nn
 from vit_pytorch import mp3 as reference
 
 from mp3lib import MP3, ViT, load_shipped
-from mp3lib.export import from_vit_pytorch, to_vit_pytorch
+from mp3lib.export import from_vit_pytorch, save_vit_pytorch, to_vit_pytorch
 
 SHAPES = {
     "square": dict(num_classes=5, image_size=16, patch_size=4, dim=16, depth=2, heads=2, mlp_dim=24, dim_head=8),
@@ -81,6 +81,30 @@ def test_shipped_weights_can_be_taken_along():
     images = pictures(mp3.vit)
     with torch.no_grad():
         torch.testing.assert_close(theirs(images), mp3.vit(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("context", [None, "frozen"])
+def test_a_file_that_vit_pytorch_alone_loads(context, tmp_path):
+    ours = vit(classes=["a", "b", "c", "d", "e"])
+    ours = MP3(ours, 0.6, context) if context else ours
+    assert save_vit_pytorch(ours, tmp_path / "x.pt") < 1e-6
+    saved = torch.load(tmp_path / "x.pt")
+    theirs = reference.ViT(**saved["vit"])
+    theirs = reference.MP3(theirs, saved["masking_ratio"]) if context else theirs
+    theirs.load_state_dict(saved["state_dict"])
+    assert_same_weights(ours, theirs)
+    assert saved["classes"] == ["a", "b", "c", "d", "e"] and ("masking_ratio" in saved) == bool(context)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "folder.pt").mkdir()
+    for name, words in (("x.bin", "must end in .pt, got x.bin"), ("folder.pt", "no regular file")):
+        with pytest.raises(ValueError, match=words):
+            save_vit_pytorch(vit(), tmp_path / name)
+    with pytest.raises(ValueError, match="patch_norm=False"):
+        save_vit_pytorch(vit(patch_norm=False), tmp_path / "x.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.pt"]
 
 
 def test_dtype_and_names_of_classes():
@@ -156,8 +180,12 @@ def test_a_conversion_that_is_not_exact_is_refused(convert):
 def test_nan_is_refused():
     model = vit()
     nn.init.constant_(model.linear_head[1].bias, float("nan"))
-    with pytest.raises(ValueError, match="differs by nan"):
+    with pytest.raises(ValueError, match=r"not finite \(linear_head.1.bias holds nan\)"):
         to_vit_pytorch(model)
+    theirs = to_vit_pytorch(vit())
+    nn.init.constant_(theirs.linear_head[1].bias, float("nan"))
+    with pytest.raises(ValueError, match="differs by nan"):
+        from_vit_pytorch(theirs)
 
 
 def test_the_callers_random_state_stays():
@@ -171,6 +199,7 @@ def test_the_callers_random_state_stays():
 
 def test_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "vit_pytorch", None)
+    monkeypatch.delitem(sys.modules, "vit_pytorch.mp3")
     for convert in (to_vit_pytorch, from_vit_pytorch):
         with pytest.raises(ImportError, match="pip install vit-pytorch"):
             convert(vit())

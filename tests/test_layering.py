@@ -20,7 +20,7 @@ ALLOWED = {
     "plots": {"luma"},
     "evaluate": {"arguments", "model", "data"},
     "train": {"arguments", "model", "data", "evaluate", "paths"},
-    "export": {"model"},
+    "export": {"arguments", "model", "paths"},
     "widgets": {"plots"},
     "board": {"model", "plots"},
     "checks": {"model"},

@@ -228,6 +228,9 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "load_images": (lambda **a: len(data.load_images(**a).train), lambda: {
             "name_or_path": room / "pictures", "size": 8}),
         "to_vit_pytorch": (export.to_vit_pytorch, lambda: {"model": vit()}),
+        "save_vit_pytorch": (export.save_vit_pytorch, lambda: {"model": vit(), "file": room / "vit.pt"}),
+        "to_timm": (export.to_timm, lambda: {"vit": vit(), "pos_emb": True}),
+        "save_timm": (export.save_timm, lambda: {"vit": vit(), "folder": room / "timm", "pos_emb": True}),
         "cues.transformed": (cues.transformed, lambda: {
             "images": images(), "transform": torch.neg, "batch_size": 5}),
         "cues.gap": (cues.gap, lambda: {"images": floats, "patch_size": 4, "width": 1}),
@@ -246,7 +249,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
 OTHER = {
     "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
     "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "fingerprint", "read_picture",
-    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "from_vit_pytorch", "to_vit_pytorch",
+    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "from_timm", "from_vit_pytorch",
 }  # fmt: skip
 
 

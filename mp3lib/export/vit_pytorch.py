@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ..model import MP3, ViT
+from ..paths import written_beside
+from .checking import as_float32, check_same, check_target, needed, random_state_kept, sample_images, vit_of
 
 if TYPE_CHECKING:
     import vit_pytorch.mp3
-
-TOLERANCE = 1e-5  # of outputs: absolute, or relative to the largest of them where that is above 1
 
 
 def to_vit_pytorch(model: MP3 | ViT) -> vit_pytorch.mp3.MP3 | vit_pytorch.mp3.ViT:
@@ -38,9 +38,7 @@ def to_vit_pytorch(model: MP3 | ViT) -> vit_pytorch.mp3.MP3 | vit_pytorch.mp3.Vi
             ``dim=4``; or if the outputs differ by more than 1e-5.
     """
     reference = imported()
-    if not isinstance(model, MP3 | ViT):
-        raise ValueError(f"model must be an mp3lib MP3 or ViT, got {type(model).__module__}.{type(model).__name__}")
-    vit = model.vit if isinstance(model, MP3) else model
+    vit = vit_of(model)
     if not vit.patch_norm:
         raise ValueError("the model was made with patch_norm=False; the ViT of vit_pytorch.mp3 always has that norm")
     if isinstance(model, MP3) and model.context != "frozen":
@@ -51,11 +49,8 @@ def to_vit_pytorch(model: MP3 | ViT) -> vit_pytorch.mp3.MP3 | vit_pytorch.mp3.Vi
     if vit.dim == 4:
         raise ValueError("the model has dim=4, for which the position embedding of vit_pytorch.mp3 is not a number")
 
-    settings = vit.config | {"image_size": vit.image_size, "patch_size": vit.patch_size}
-    for ours_alone in ("patch_norm", "classes"):
-        settings.pop(ours_alone, None)
     with random_state_kept():
-        result = reference.ViT(**settings)
+        result = reference.ViT(**arguments_of(vit))
         if isinstance(model, MP3):
             result = reference.MP3(result, model.masking_ratio)
     return finished(result, model, vit)
@@ -94,13 +89,51 @@ def from_vit_pytorch(
     return finished(result, model, vit)
 
 
-def imported():
-    """The module ``vit_pytorch.mp3``; it is imported when it is needed, because mp3lib works without it."""
-    try:
-        from vit_pytorch import mp3
-    except ImportError as error:
-        raise ImportError("this conversion needs the package vit-pytorch: pip install vit-pytorch") from error
-    return mp3
+def save_vit_pytorch(model: MP3 | ViT, file: str | Path) -> float:
+    """Write a file from which ``vit_pytorch`` alone makes the same model, without this library::
+
+        saved = torch.load("vit.pt")
+        vit = vit_pytorch.mp3.ViT(**saved["vit"])
+        vit.load_state_dict(saved["state_dict"])  # of an MP3: MP3(vit, saved["masking_ratio"]).load_state_dict(…)
+
+    ``saved["classes"]`` holds the names of the classes, or None. The file is read again and compared with ``model``
+    before it gets its name.
+
+    Args:
+        model: as in ``to_vit_pytorch``.
+        file: its name ends in ``.pt``; an older file of the name is replaced.
+
+    Returns:
+        the largest difference between the outputs of both models on a small random input.
+
+    Raises:
+        ImportError, ValueError: as ``to_vit_pytorch``, and ValueError for a name that ends otherwise.
+    """
+    file = check_target(file, ".pt")
+    theirs, vit = to_vit_pytorch(model), vit_of(model)
+    saved = {"vit": arguments_of(vit), "state_dict": theirs.state_dict(), "classes": vit.config.get("classes")}
+    if isinstance(model, MP3):
+        saved["masking_ratio"] = model.masking_ratio
+    with written_beside(file) as beside:
+        torch.save(saved, beside)
+        read = torch.load(beside, map_location="cpu")
+        with random_state_kept():
+            again = imported().ViT(**read["vit"])
+            if isinstance(model, MP3):
+                again = imported().MP3(again, read["masking_ratio"])
+        again.load_state_dict(read["state_dict"])
+        return check_same(outputs(model, sample_images(vit)), outputs(again, sample_images(vit)))
+
+
+def arguments_of(vit: ViT) -> dict[str, Any]:
+    """The arguments of the constructor of ``vit_pytorch.mp3.ViT``."""
+    settings = vit.config | {"image_size": vit.image_size, "patch_size": vit.patch_size}
+    return {name: value for name, value in settings.items() if name not in ("patch_norm", "classes")}
+
+
+def imported() -> ModuleType:
+    """The module ``vit_pytorch.mp3``."""
+    return needed("this conversion", {"vit_pytorch.mp3": "vit-pytorch"})[0]
 
 
 def settings_of(theirs: nn.Module, image_size: int | Sequence[int] | None) -> dict[str, Any]:
@@ -144,30 +177,13 @@ def finished(result: nn.Module, source: nn.Module, vit: ViT) -> Any:
         raise ValueError(f"the weights have no values to convert, got {name} on the meta device")
     result.to(next(source.parameters())).train(source.training)
     result.load_state_dict(source.state_dict())
-    images = torch.rand(2, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    expected, given = outputs(source, images), outputs(result, images)
-    difference = (expected - given).abs().max().item()
-    if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):  # so that NaN is refused, too
-        raise ValueError(
-            f"the converted model gives another output: it differs by {difference:.2g} on a random input, "
-            f"where {TOLERANCE:g} is allowed. Were layers of the model changed after it was made?"
-        )
+    check_same(outputs(source, sample_images(vit)), outputs(result, sample_images(vit)))
     return result
 
 
 @torch.no_grad()
-def outputs(model: nn.Module, images: Tensor) -> Tensor:
-    """The logits of the ViT, flat, and behind them the loss of an MP3; in float32 on the CPU, without dropout."""
-    model = copy.deepcopy(model).float().cpu().eval()
+def outputs(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """The logits of the ViT, and behind them the loss of an MP3; in float32 on the CPU, without dropout."""
+    model = as_float32(model)
     with random_state_kept():
-        if not hasattr(model, "vit"):
-            return model(images).flatten()
-        return torch.cat((model.vit(images).flatten(), model(images)[None]))
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Draw on the CPU from seed 0 within the ``with``; afterwards the caller's random state is as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        yield
+        return [model.vit(images), model(images)] if hasattr(model, "vit") else [model(images)]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from .. import arguments
 from ..arguments import shown, whole
 from ..model.saving import read_json
-from ..paths import expanded
+from ..paths import expanded, written_beside
 
 WORDS = {  # settings that are one of a few words
     "task": ("pretrain", "finetune"),
@@ -149,13 +149,8 @@ def write_text(path: Path, text: str) -> None:
         with open(path, "w", encoding="utf-8") as out:
             out.write(text)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def check_output(path: Path) -> None:

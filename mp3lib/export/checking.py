@@ -1,0 +1,93 @@
+"""What every export has in common: the package that it needs, the target that it writes to, and the comparison."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from ..model import MP3, ViT
+from ..model.vit import check_weights
+from ..paths import expanded
+
+TOLERANCE = 1e-5  # of outputs: absolute, or relative to the largest of them where that is above 1
+
+
+def needed(what: str, packages: dict[str, str]) -> list[ModuleType]:
+    """The modules of packages that mp3lib works without; they are imported when they are needed.
+
+    Args:
+        what: what needs them, as the error begins.
+        packages: name of the module -> name of the package for pip.
+
+    Raises:
+        ImportError: if one is not installed, with the line that installs all of them.
+    """
+    try:
+        return [importlib.import_module(module) for module in packages]
+    except ImportError as error:
+        names = list(dict.fromkeys(packages.values()))
+        listed = f"package {names[0]}" if len(names) == 1 else f"packages {', '.join(names)}"
+        raise ImportError(f"{what} needs the {listed}: pip install {' '.join(names)}") from error
+
+
+def vit_of(model: MP3 | ViT) -> ViT:
+    """The ViT in a model of ours; ``ValueError`` for anything else, and for weights that have no finite values."""
+    if not isinstance(model, MP3 | ViT):
+        raise ValueError(f"model must be an mp3lib MP3 or ViT, got {type(model).__module__}.{type(model).__name__}")
+    check_weights(model)
+    return model.vit if isinstance(model, MP3) else model
+
+
+def check_target(path: str | Path, suffix: str) -> Path:
+    """The absolute path of a file that an export may write.
+
+    Raises:
+        ValueError: for a name without ``suffix``, a folder, and something that is no regular file, such as a device.
+    """
+    path = expanded(path).resolve()
+    if path.suffix != suffix:
+        raise ValueError(f"the name of the file must end in {suffix}, got {path.name}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} exists and is no regular file: choose another name")
+    return path
+
+
+def as_float32(model: nn.Module) -> nn.Module:
+    """A copy in float32, on the CPU and in eval mode."""
+    return copy.deepcopy(model).float().cpu().eval()
+
+
+def sample_images(vit: ViT, batch: int = 2) -> Tensor:
+    """Random images (batch, c, H, W) float32 in [-1, 1] of the size that the model was made for, the same each time."""
+    return torch.rand(batch, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def check_same(expected: Sequence[Tensor], given: Sequence[Tensor], tolerance: float = TOLERANCE) -> float:
+    """The largest difference between outputs of the same names.
+
+    Raises:
+        ValueError: if it is above ``tolerance``, which is relative to the largest output where that is above 1.
+    """
+    differences = [(e.float() - g.float()).abs().max().item() for e, g in zip(expected, given, strict=True)]
+    for output, difference in zip(expected, differences, strict=True):
+        if not difference <= tolerance * max(1.0, output.abs().max().item()):  # so that NaN is refused, too
+            raise ValueError(
+                f"the converted model gives another output: it differs by {difference:.2g} on a random input, "
+                f"where {tolerance:g} is allowed. Were layers of the model changed after it was made?"
+            )
+    return max(differences)
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Draw on the CPU from seed 0 within the ``with``; afterwards the caller's random state is as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield

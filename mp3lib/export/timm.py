@@ -1,0 +1,365 @@
+"""To and from timm: the same weights in ``timm.models.VisionTransformer``."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from einops import rearrange
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..arguments import truth
+from ..model import MP3, ViT, posemb_sincos_2d
+from ..paths import expanded
+from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
+
+if TYPE_CHECKING:
+    import timm.models
+
+EPS = 1e-5  # of every LayerNorm here
+STOCK = "vit_base_patch32_clip_224"  # timm's architecture whose LayerNorms have this eps; all sizes are given anew
+STOCK_EPS = 1e-6  # of the one LayerNorm that a file can only name: the one after the patch embedding
+FILES = ("model.safetensors", "config.json")
+IN_A_BLOCK = {
+    "0.norm": "norm1",
+    "0.to_out.0": "attn.proj",
+    "1.net.0": "norm2",
+    "1.net.1": "mlp.fc1",
+    "1.net.4": "mlp.fc2",
+}
+OUTSIDE = {
+    "to_patch_embedding.1": "patch_embed.pixel_norm",
+    "to_patch_embedding.3": "patch_embed.norm",
+    "linear_head.0": "fc_norm",
+    "linear_head.1": "head",
+}
+
+
+def to_timm(vit: ViT, pos_emb: bool = True) -> timm.models.VisionTransformer:
+    """A ViT of timm with the weights of ``vit``, which are copied.
+
+    Its inputs are the same float images (b, c, H, W) in [-1, 1], its outputs the same logits (b, num_classes); they
+    are compared on a small random input before the model is returned. ``model.pretrained_cfg`` describes the images,
+    so that ``timm.data.create_transform(**timm.data.resolve_model_data_config(model))`` prepares them.
+
+    The position embeddings become timm's weight ``pos_embed``. It takes no gradient, so that training there does not
+    change it: here these numbers are fixed.
+
+    Args:
+        vit: the model; of an ``MP3`` give ``mp3.vit``.
+        pos_emb: whether the model is used with position embeddings.
+
+    Returns:
+        a ``timm.models.VisionTransformer`` on the same device, of the same dtype and in the same mode. Its layers are
+        timm's own, unless ``vit`` has a LayerNorm on pixels (``patch_norm=True``) or heads that together are wider or
+        narrower than a token: it then has the layers of ``mp3lib.export.timm_vit``.
+
+    Raises:
+        ImportError: if timm is not installed.
+        ValueError: for something else than a ViT, and if the outputs differ by more than 1e-5.
+    """
+    library, pos_emb = imported(), truth("pos_emb", pos_emb)
+    check_vit(vit)
+    with random_state_kept():
+        result = library.create_model("mp3lib_vit", pretrained_cfg=data_config(vit), **arguments_of(vit, pos_emb))
+    result.to(next(vit.parameters())).train(vit.training)
+    result.load_state_dict(their_weights(vit, pos_emb))
+    if pos_emb:
+        result.pos_embed.requires_grad_(False)
+    images = sample_images(vit)
+    check_same([logits(vit, images, pos_emb=pos_emb)], [logits(result, images)])
+    return result
+
+
+def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | None = None) -> ViT:
+    """Our ViT with the weights of a ViT of timm, which are copied: the way back from ``to_timm``, after training there.
+
+    Of a model without position embeddings (``pos_embed="none"``) the result is to be used with ``pos_emb=False``.
+    timm's drop path is no property of a ViT here and is left behind.
+
+    Args:
+        model: a ``timm.models.VisionTransformer``.
+        classes: names of the classes in the order of the labels; default: those in ``model.pretrained_cfg``, if any.
+
+    Returns:
+        a ``ViT`` on the same device, of the same dtype and in the same mode. The outputs of both are compared on a
+        small random input first.
+
+    Raises:
+        ImportError: if timm is not installed.
+        ValueError: with the reason, for a model that is no ViT of ours: with a class token, another pooling, a bias
+            of the queries, learned position embeddings and so on; and if the outputs differ by more than 1e-5.
+    """
+    library = imported()
+    if not isinstance(model, library.models.VisionTransformer):
+        name = f"{type(model).__module__}.{type(model).__name__}"
+        raise ValueError(f"model must be a timm.models.VisionTransformer, got {name}")
+    if reason := why_not(model):
+        raise ValueError(f"this timm model cannot become a ViT of mp3lib: {reason}")
+    named = getattr(model, "pretrained_cfg", {}).get("label_names")
+    classes = classes or (list(named) if named and len(named) == model.num_classes else None)
+    attention, mlp, embedding = model.blocks[0].attn, model.blocks[0].mlp, model.patch_embed
+    with random_state_kept():
+        vit = ViT(
+            num_classes=model.num_classes,
+            image_size=tuple(embedding.img_size),
+            patch_size=tuple(embedding.patch_size),
+            dim=model.embed_dim,
+            depth=len(model.blocks),
+            heads=attention.num_heads,
+            mlp_dim=mlp.fc1.out_features,
+            channels=embedding.proj.in_channels,
+            dim_head=attention.head_dim,
+            dropout=attention.proj_drop.p,
+            patch_norm=hasattr(embedding, "pixel_norm"),
+            classes=classes,
+        )
+    weights = our_weights(model)
+    if odd := sorted({*weights} ^ {*vit.state_dict()}):
+        raise ValueError(f"this timm model cannot become a ViT of mp3lib: the weights {odd[0]} have no counterpart")
+    pos_emb = model.pos_embed is not None
+    if pos_emb and not torch.allclose(table(vit), model.pos_embed.detach().float().cpu(), atol=1e-6, rtol=0):
+        raise ValueError(
+            "this timm model cannot become a ViT of mp3lib: its position embeddings are learned, and here they are a "
+            "fixed table. A model that came from here keeps them with model.pos_embed.requires_grad_(False)"
+        )
+    vit.to(next(model.parameters())).train(model.training)
+    vit.load_state_dict(weights)
+    images = sample_images(vit)
+    check_same([logits(model, images)], [logits(vit, images, pos_emb=pos_emb)])
+    return vit
+
+
+def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
+    """Write a folder that timm loads: ``timm.create_model("local-dir:FOLDER", pretrained=True)``.
+
+    It holds ``model.safetensors`` with timm's names and ``config.json``, also with the preparation of the images. For a
+    model without a LayerNorm on pixels, whose heads together are as wide as a token, timm alone loads it. For others
+    ``import mp3lib.export.timm_vit`` comes first. The folder is loaded once and compared before it gets its name.
+    A model that is loaded from it learns its position embeddings in training, unless
+    ``model.pos_embed.requires_grad_(False)`` is called; ``from_timm`` takes back fixed ones only.
+
+    Args:
+        vit: the model; of an ``MP3`` give ``mp3.vit``.
+        folder: new or empty, or one that this function wrote, whose files are replaced.
+        pos_emb: as in ``to_timm``.
+
+    Returns:
+        the largest difference between the logits of both models on a small random input.
+
+    Raises:
+        ImportError: if timm is not installed.
+        ValueError: as ``to_timm``, and for a folder that holds something else.
+    """
+    library, pos_emb = imported(), truth("pos_emb", pos_emb)
+    check_vit(vit)
+    folder = check_folder(folder)
+    arguments, weights = arguments_of(vit, pos_emb), their_weights(vit, pos_emb)
+    stock = not vit.patch_norm and arguments["dim_head"] * arguments["num_heads"] == vit.dim
+    if stock:
+        del arguments["dim_head"], arguments["patch_norm"]
+        arguments |= {"pre_norm": False, "embed_norm_layer": "layernorm"}
+        # LayerNorm of x with eps is that of x * s with eps * s², and this x is linear in these two weights
+        for name in ("weight", "bias"):
+            weights[f"patch_embed.proj.{name}"] = weights[f"patch_embed.proj.{name}"] * math.sqrt(STOCK_EPS / EPS)
+    config = {
+        "architecture": STOCK if stock else "mp3lib_vit",
+        "num_classes": vit.num_classes,
+        "num_features": vit.dim,
+        "global_pool": "avg",
+        "model_args": {name: value for name, value in arguments.items() if name != "num_classes"},
+        "pretrained_cfg": {
+            n: value for n, value in data_config(vit).items() if n not in ("architecture", "label_names")
+        },
+    }
+    if vit.classes:
+        config["label_names"] = list(vit.classes)
+    beside = folder.with_name(f".{os.getpid()}.{folder.name}")
+    try:
+        beside.mkdir(parents=True)
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, beside / FILES[0])
+        (beside / FILES[1]).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        with random_state_kept():
+            again = library.create_model(f"local-dir:{beside}", pretrained=True)
+        images = sample_images(vit)
+        difference = check_same([logits(vit, images, pos_emb=pos_emb)], [logits(again, images)])
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            os.replace(beside / name, folder / name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return difference
+
+
+def imported() -> ModuleType:
+    """timm, which then knows the architecture ``mp3lib_vit``."""
+    (library,) = needed("this conversion", {"timm": "timm"})
+    from . import timm_vit  # noqa: F401
+
+    return library
+
+
+def check_vit(vit: ViT) -> None:
+    if isinstance(vit, MP3):
+        raise ValueError("timm has no position classifier, so an MP3 cannot be converted: give its mp3.vit")
+    vit_of(vit)
+    if not len(vit.transformer.layers):
+        raise ValueError("a ViT of depth 0 cannot be converted: timm's has at least one layer")
+
+
+def check_folder(folder: str | Path) -> Path:
+    """The absolute path of a folder that ``save_timm`` may write: new, empty, or written by it before."""
+    folder = expanded(folder).resolve()
+    if not folder.exists():
+        return folder
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: choose another name")
+    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
+    config = folder / FILES[1]
+    if others or (config.exists() and '"architecture"' not in config.read_text(encoding="utf-8", errors="replace")):
+        raise ValueError(f"{folder} holds {others[0] if others else 'a model of mp3lib'}: choose a new folder")
+    return folder
+
+
+def arguments_of(vit: ViT, pos_emb: bool) -> dict[str, Any]:
+    """The arguments of ``mp3lib_vit``, in the form that JSON can hold."""
+    transformer = vit.transformer
+    ratio = transformer.mlp_dim / vit.dim
+    while int(vit.dim * ratio) < transformer.mlp_dim:  # timm rounds the product down
+        ratio = math.nextafter(ratio, math.inf)
+    return {
+        "img_size": list(vit.image_size),
+        "patch_size": list(vit.patch_size),
+        "in_chans": vit.channels,
+        "num_classes": vit.num_classes,
+        "embed_dim": vit.dim,
+        "depth": len(transformer.layers),
+        "num_heads": transformer.heads,
+        "mlp_ratio": ratio,
+        "qkv_bias": False,
+        "class_token": False,
+        "global_pool": "avg",
+        "fc_norm": True,
+        "pos_embed": "learn" if pos_emb else "none",
+        "proj_drop_rate": transformer.dropout,
+        "attn_drop_rate": transformer.dropout,
+        "dim_head": transformer.dim_head,
+        "patch_norm": vit.patch_norm,
+    }
+
+
+def data_config(vit: ViT) -> dict[str, Any]:
+    """What timm has to know of the images: cropped about the centre, resized as here, and scaled to [-1, 1]."""
+    config = {
+        "architecture": "mp3lib_vit",
+        "input_size": [vit.channels, *vit.image_size],
+        "fixed_input_size": True,
+        "interpolation": "lanczos",
+        "crop_pct": 1.0,
+        "crop_mode": "center",
+        "mean": [0.5] * vit.channels,
+        "std": [0.5] * vit.channels,
+        "num_classes": vit.num_classes,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head",
+    }
+    return config | ({"label_names": list(vit.classes)} if vit.classes else {})
+
+
+def table(vit: ViT) -> Tensor:
+    """The position embeddings (1, n, d) float32 of the grid."""
+    return posemb_sincos_2d(torch.empty(1, *vit.grid, vit.dim))[None]
+
+
+def their_weights(vit: ViT, pos_emb: bool) -> dict[str, Tensor]:
+    """timm's state dict."""
+    state = vit.state_dict()
+    height, width = vit.patch_size
+    weights = {
+        "patch_embed.proj.weight": rearrange(
+            state["to_patch_embedding.2.weight"], "d (p1 p2 c) -> d c p1 p2", p1=height, p2=width
+        ),
+        "patch_embed.proj.bias": state["to_patch_embedding.2.bias"],
+    }
+    if pos_emb:
+        weights["pos_embed"] = table(vit).to(weights["patch_embed.proj.bias"])
+    for i in range(len(vit.transformer.layers)):
+        ours = f"transformer.layers.{i}.0"
+        weights[f"blocks.{i}.attn.qkv.weight"] = torch.cat(
+            (state[f"{ours}.to_q.weight"], state[f"{ours}.to_kv.weight"])
+        )
+    for ours, theirs in names(len(vit.transformer.layers)).items():
+        weights |= {
+            f"{theirs}.{kind}": state[f"{ours}.{kind}"] for kind in ("weight", "bias") if f"{ours}.{kind}" in state
+        }
+    return weights
+
+
+def our_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Our state dict, with timm's names where there is no counterpart."""
+    state = model.state_dict()
+    state.pop("pos_embed", None)
+    scale = math.sqrt(EPS / model.patch_embed.norm.eps)  # as in save_timm, the other way round
+    weights = {
+        "to_patch_embedding.2.weight": rearrange(state.pop("patch_embed.proj.weight"), "d c p1 p2 -> d (p1 p2 c)")
+        * scale,
+        "to_patch_embedding.2.bias": state.pop("patch_embed.proj.bias") * scale,
+    }
+    for i in range(len(model.blocks)):
+        qkv = state.pop(f"blocks.{i}.attn.qkv.weight")
+        q, kv = qkv.tensor_split([len(qkv) // 3])
+        weights |= {f"transformer.layers.{i}.0.to_q.weight": q, f"transformer.layers.{i}.0.to_kv.weight": kv}
+    for ours, theirs in names(len(model.blocks)).items():
+        for kind in ("weight", "bias"):
+            if f"{theirs}.{kind}" in state:
+                weights[f"{ours}.{kind}"] = state.pop(f"{theirs}.{kind}")
+    return weights | state
+
+
+def names(depth: int) -> dict[str, str]:
+    """The names of layers here -> in timm, for layers whose weights are the same tensors."""
+    blocks = {
+        f"transformer.layers.{i}.{ours}": f"blocks.{i}.{theirs}"
+        for i in range(depth)
+        for ours, theirs in IN_A_BLOCK.items()
+    }
+    return OUTSIDE | blocks
+
+
+def why_not(model: nn.Module) -> str | None:
+    """Why a ViT of timm cannot be one of ours; None where nothing is known against it."""
+    if model.num_prefix_tokens:
+        return "it has a class token or register tokens, and here there are none"
+    if model.global_pool != "avg":
+        return f"it pools by {model.global_pool!r}, and here by the mean over the patches"
+    if not isinstance(model.fc_norm, nn.LayerNorm):
+        return "it has no LayerNorm after the mean (fc_norm=True), which is the one that is used here"
+    if not isinstance(model.head, nn.Linear):
+        return "it has no head for classes: give it one with model.reset_classifier(N)"
+    if not len(model.blocks):
+        return "it has no layers"
+    if not isinstance(model.patch_embed.norm, nn.LayerNorm) or model.patch_embed.proj.bias is None:
+        return "its patch embedding has no bias, or no LayerNorm after it (embed_norm_layer)"
+    if model.blocks[0].attn.qkv.bias is not None:
+        return "its queries, keys and values have a bias (qkv_bias=True), and here they have none"
+    norms = [m for name, m in model.named_modules() if isinstance(m, nn.LayerNorm) and name != "patch_embed.norm"]
+    if odd := next((norm.eps for norm in norms if norm.eps != EPS), None):
+        return f"its LayerNorms have eps={odd:g}, and here it is {EPS:g}"
+    rates = {m.p for m in model.blocks.modules() if isinstance(m, nn.Dropout)}
+    if len(rates) > 1 or model.pos_drop.p or model.head_drop.p:
+        return "its dropout differs from place to place, and here one probability holds for all layers"
+    return None
+
+
+@torch.no_grad()
+def logits(model: nn.Module, images: Tensor, **options: bool) -> Tensor:
+    """In float32 on the CPU, without dropout."""
+    return as_float32(model)(images, **options)
