@@ -8,6 +8,9 @@ import os
 import signal
 import sys
 import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .cli import COMMANDS, parser
 
@@ -25,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
             from .train.run_folder import check_output
 
             check_output(args.out)
-        figures = COMMANDS[args.command](args)
+        with notes_as_lines():
+            figures = COMMANDS[args.command](args)
         if getattr(args, "json", False):
             print(json.dumps(figures))
         if sys.stdout is not None:
@@ -45,6 +49,28 @@ def main(argv: list[str] | None = None) -> int:
         if before is not None:  # a caller in the same process keeps its own handler
             signal.signal(signal.SIGTERM, before)
     return 0
+
+
+@contextmanager
+def notes_as_lines() -> Iterator[None]:
+    """Print the library's notes as lines, without the place in its source; a setting for warnings never ends a command.
+
+    The library's own warnings alone are meant; for those of others, ``PYTHONWARNINGS`` holds.
+    """
+    from .data.notes import Note
+
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def line(message, category, *where, **more) -> None:
+            if issubclass(category, Note):
+                print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+            else:
+                show(message, category, *where, **more)
+
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = line
+        yield
 
 
 def interrupt(*_) -> None:

@@ -69,6 +69,11 @@ def share(name: str, value: Any) -> float:
     return number(name, value, "lie between 0 and 1", lambda v: 0 <= v <= 1)
 
 
+def below_one(name: str, value: Any) -> float:
+    """A number of at least 0 and below 1, such as a probability that must leave something over."""
+    return number(name, value, "be at least 0 and below 1", lambda v: 0 <= v < 1)
+
+
 def mask_share(name: str, value: Any) -> float:
     """A fraction of hidden patches: at least 0 and below 1."""
     return number(name, value, "be at least 0 and below 1 (one patch has to stay)", lambda v: 0 <= v < 1)

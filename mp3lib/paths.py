@@ -1,19 +1,22 @@
-"""Paths as people write them, with ``~`` expanded, and files that appear only when they are complete."""
+"""Paths as people write them, with ``~`` expanded; folders for weights; files that appear only when complete."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # https:// and the like, also as a Path, which keeps one stroke only
 
 
 def expanded(path: str | os.PathLike) -> Path:
     """An absolute path, with ``~`` and ``~user`` replaced by the home folder. It need not exist.
 
     Raises:
-        ValueError: for something else than a path, an empty path, one with a null character, and for a user who has
-            no home folder here.
+        ValueError: for something else than a path, an empty path, one with a null character, an address such as
+            ``https://…``, and for a user who has no home folder here.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"a path must be a string or a Path, got {repr(path)[:100]} ({type(path).__name__})")
@@ -22,6 +25,10 @@ def expanded(path: str | os.PathLike) -> Path:
         raise ValueError("the path is empty")
     if "\0" in text:
         raise ValueError(f"the path {text[:100]!r} holds a null character: remove it")
+    if ADDRESS.match(text):
+        raise ValueError(
+            f"{text[:300]} is an address, no path: download what is there first, and give the path of that"
+        )
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
@@ -41,3 +48,31 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def folder_for_weights(path: str | os.PathLike) -> Path:
+    """The absolute path of a folder that weights are written to or read from. It need not exist.
+
+    Raises:
+        ValueError: as ``expanded``; for bytes that are not UTF-8, because safetensors does not open such paths; and
+            where no folder can be made because of a file or a symbolic link that leads nowhere.
+    """
+    folder = expanded(path)
+    try:
+        os.fspath(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the path {os.fspath(path)!r} has bytes that are not UTF-8, and safetensors does not open such a path: "
+            "choose another name"
+        ) from None
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            break
+        if place.is_symlink():
+            raise ValueError(
+                f"{place} is a symbolic link to {os.readlink(place)}, where there is nothing: make that folder, remove "
+                "the link, or choose another place"
+            )
+        if place.exists():
+            raise ValueError(f"{place} is no folder: choose another place")
+    return folder

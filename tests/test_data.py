@@ -266,6 +266,14 @@ def test_other_pixels_in_cifar10s_shape_are_warned_of(tmp_path):
         load.load_images(as_folder(class_folders(), tmp_path / "x"))
 
 
+def test_a_test_batch_that_is_a_copy_of_a_training_batch_is_warned_of(tmp_path):
+    files = official()
+    files["cifar-10-batches-py/test_batch"] = files["cifar-10-batches-py/data_batch_2"]
+    for _ in range(2):  # the second comes from the cache
+        with pytest.warns(UserWarning, match="all 10 test pictures are in the training set as well, pixel by pixel"):
+            load.load_images(as_folder(files, tmp_path / "x"))
+
+
 def test_pixels_that_went_through_jpeg_are_recognised_without_their_files():
     (images, _), _ = MAKE_SCENES(train=600, test=0)
     recoded = [np.asarray(Image.open(io.BytesIO(png(i, "JPEG", quality=75)))).transpose(2, 0, 1) for i in images]

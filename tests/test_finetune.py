@@ -10,6 +10,7 @@ import torch
 import mp3lib.train.finetuning as finetuning
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
+from mp3lib.data.notes import Note
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, top1_accuracy
 from mp3lib.model import load_vit, use_classes
 from mp3lib.train import RunSettings, finetune, make_optimizers, pretrain, read_metrics, read_run
@@ -258,6 +259,20 @@ def test_probes_refuse(change, words):
 def test_settings_of_probes_are_checked(probe, options, words):
     with pytest.raises(ValueError, match=words):
         probe(X, Y, X, Y, **options)
+
+
+@pytest.mark.parametrize("name", ["label_smoothing", "drop_path", "ema"])
+def test_probabilities_that_would_leave_nothing_over_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 0 and below 1, got 1"):
+        finetune(model(), IMAGES, LABELS, **QUICK, **{name: 1})
+
+
+def test_test_labels_that_no_training_picture_has_are_refused_or_said():
+    for probe in (knn_top1, linear_top1):
+        with pytest.raises(ValueError, match=r"no training label is one of the test labels, got \[0, 1.*to test"):
+            probe(X, Y, X, Y + 100)
+        with pytest.warns(Note, match="1 of 20 test labels, as 99, are no training labels: they count as wrong"):
+            assert probe(X, Y, X, torch.cat((Y[:-1], Y[:1] * 0 + 99))) < 1
 
 
 def test_neighbours_vote_at_any_temperature():

@@ -10,6 +10,7 @@ import lzma
 import os
 import pickle
 import re
+import shutil
 import struct
 import tarfile
 import time
@@ -29,6 +30,7 @@ from mp3lib.data import read_picture, tars
 from mp3lib.data.cifar10 import whole_numbers
 from mp3lib.data.cifar_pickle import read_batch
 from mp3lib.data.layout import arrange
+from mp3lib.data.notes import Note
 from mp3lib.data.split_names import split_word
 
 RNG = np.random.default_rng(0)
@@ -61,7 +63,7 @@ def loaded(path, **options) -> tuple[tuple, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         images = load_images(path, **options)
-    notes = [str(w.message) for w in caught if w.category is UserWarning]
+    notes = [str(w.message) for w in caught if w.category is Note]
     return (images.classes, len(images.train), len(images.test)), notes
 
 
@@ -151,10 +153,150 @@ def test_a_set_beside_another_folder_is_refused_and_folds_inside_a_split_too(tmp
 
 
 def test_folders_below_the_classes_that_could_be_classes_are_named(tmp_path):
-    for folder in ("male/cat", "male/dog", "female/cat", "female/dog"):
+    for folder in ("cat/front", "cat/side", "dog/front", "dog/side", "cow/front", "cow/side"):
         fill(tmp_path / "set" / folder, 2)
     result, notes = loaded(tmp_path / "set")
-    assert result[0] == ("female", "male") and any("cat and dog below several of them play no part" in n for n in notes)
+    assert result[0] == ("cat", "cow", "dog") and any("front and side below several of them play" in n for n in notes)
+
+
+SAME_FOLDERS = {
+    "sizes": ("128/cat", "128/dog", "256/cat", "256/dog"),
+    "either": ("male/cat", "male/dog", "female/cat", "female/dog"),
+    "versions": ("color/a", "color/b", "color/c", "grayscale/a", "grayscale/b", "grayscale/c", "cut/a", "cut/b"),
+    "domains": ("Art/clock", "Art/bed", "Product/clock", "Product/bed"),
+    "a class is missing": ("uno/a", "uno/b", "uno/c", "due/a", "due/b"),
+}
+
+
+@pytest.mark.parametrize("name", SAME_FOLDERS)
+def test_first_folders_that_hold_the_same_folders_are_not_taken_for_classes(name, tmp_path):
+    """They may be splits in any language, sizes or versions of one set."""
+    for folder in SAME_FOLDERS[name]:
+        fill(tmp_path / "set" / folder, 2)
+    first = sorted({folder.split("/")[0] for folder in SAME_FOLDERS[name]})
+    with pytest.raises(ValueError, match=rf"{first[0]}.* {first[-1]} hold the same folders \(.*name splits train and"):
+        load_images(tmp_path / "set")
+
+
+NO_CLASSES = {
+    "a set and its test set": (("rps/rps/a", "rps/rps/b", "rps-test-set/rps-test-set/a"), "splits or parts of a set"),
+    "years": (("VOC2007/JPEGImages", "VOC2012/JPEGImages"), "versions or parts of a set"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CLASSES)
+def test_parts_and_versions_of_a_set_are_not_taken_for_classes(name, tmp_path):
+    folders, words = NO_CLASSES[name]
+    for folder in folders:
+        fill(tmp_path / "set" / folder, 2)
+    with pytest.raises(ValueError, match=f"look like (the )?{words}.* rather than like classes"):
+        load_images(tmp_path / "set")
+
+
+def test_masks_with_the_folders_of_the_classes_are_left_out(tmp_path):
+    for folder in ("CUB/images/auk", "CUB/images/gull", "segmentations/auk", "segmentations/gull"):
+        fill(tmp_path / "set" / folder, 3)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("auk", "gull"), 4, 2)
+    assert any("left out 6 picture(s) that look like masks of the others, as segmentations/auk" in n for n in notes)
+
+
+def test_a_folder_that_holds_the_classes_again_is_not_taken_for_a_class(tmp_path):
+    for folder in ("cat", "dog", "augmented/cat", "augmented/dog"):
+        fill(tmp_path / "set" / folder, 2)
+    with pytest.raises(ValueError, match="the folder augmented holds folders named like those beside it .cat and dog"):
+        load_images(tmp_path / "set")
+
+
+def test_folders_without_files_are_said(tmp_path):
+    for folder in ("train/cat", "train/dog", "test/cat"):
+        fill(tmp_path / "set" / folder, 2)
+    for name in ("train/cow", "test/dog"):
+        (tmp_path / "set" / name).mkdir()
+    assert loaded(tmp_path / "set")[1] == [f"{tmp_path / 'set'}: 2 folder(s) are empty, as test/dog"]
+
+
+def test_several_archives_are_to_be_unpacked(tmp_path):
+    for name in ("n1.tar", "n2.tar"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match="It holds 2 archives, as n1.tar: unpack each, or give the path of one"):
+        load_images(tmp_path)
+
+
+@pytest.mark.parametrize("folders", [("a/abbey", "a/airport", "b/bar"), ("Aves/2761", "Aves/3", "Fungi/7")])
+def test_folders_below_a_class_are_said(folders, tmp_path):
+    for folder in folders:
+        fill(tmp_path / "set" / folder, 2)
+    _, notes = loaded(tmp_path / "set")
+    assert notes == [
+        f"{tmp_path / 'set'}: the first folder is taken for the class: the folders below, as {folders[0]}, play no part"
+    ]
+
+
+OTHER_LANGUAGES = [
+    ("treino", "teste"),
+    ("Entrenamiento", "Prueba"),
+    ("Conjunto de treino", "Conjunto de validação"),
+    ("apprentissage", "test"),
+    ("Entraînement", "Essai"),
+    ("trening", "walidacja"),
+    ("Trainingsdaten", "Testdaten"),
+    ("eğitim", "doğrulama"),
+    ("обучение", "тест"),
+    ("訓練集", "測試集"),
+    ("训练数据", "验证数据"),
+    ("学習", "テスト"),
+    ("훈련", "시험"),
+    ("प्रशिक्षण", "परीक्षण"),
+    ("تدريب", "اختبار"),
+]
+
+
+@pytest.mark.parametrize("train, test", OTHER_LANGUAGES)
+@pytest.mark.parametrize("below", ["", "/a"])
+def test_splits_in_other_languages_are_not_taken_for_classes(train, test, below, tmp_path):
+    fill(tmp_path / "set" / f"{train}{below}", 3)
+    fill(tmp_path / "set" / f"{test}{below}", 2)
+    with pytest.raises(ValueError, match="look like the splits or parts of a set.*: name them train and test"):
+        load_images(tmp_path / "set")
+
+
+def test_words_for_splits_among_classes_are_classes(tmp_path):
+    for folder in ("prueba", "gato", "perro"):
+        fill(tmp_path / "set" / folder, 2)
+    assert loaded(tmp_path / "set")[0][0] == ("gato", "perro", "prueba")
+
+
+@pytest.mark.parametrize("address", ["https://x.org/a.zip", "s3://bucket/set", Path("https://x.org/a.zip"), "hf://d/x"])
+def test_an_address_is_named_as_one(address):
+    with pytest.raises(ValueError, match="is an address, no path: download what is there first"):
+        load_images(address)
+
+
+# --- pictures that are there again ------------------------------------------------------------------------------------
+
+
+def test_pictures_that_are_there_again_in_another_class_are_said(tmp_path):
+    fill(tmp_path / "set" / "cat", 6), fill(tmp_path / "set" / "dog", 6)
+    shutil.copytree(tmp_path / "set" / "cat", tmp_path / "set" / "cat (1)")
+    _, notes = loaded(tmp_path / "set")
+    assert any("5 training picture(s) are there again in another class" in n and "cat and cat (1)" in n for n in notes)
+
+
+def test_test_pictures_that_are_training_pictures_are_said(tmp_path):
+    for name in "ab":
+        fill(tmp_path / "set" / "train" / name, 4)
+        (tmp_path / "set" / "test" / name).mkdir(parents=True)
+        (tmp_path / "set" / "test" / name / "x.png").write_bytes(
+            (tmp_path / "set" / "train" / name / "001.png").read_bytes()
+        )
+    _, notes = loaded(tmp_path / "set")
+    assert any("all 2 test pictures are in the training set as well, pixel by pixel" in note for note in notes), notes
+    fill(tmp_path / "set" / "test" / "a", 3)
+    assert any("2 of 5 test pictures are in" in note for note in loaded(tmp_path / "set")[1])
+    (tmp_path / "set" / "test" / "a" / "x.png").unlink()
+    (tmp_path / "set" / "test" / "b" / "x.png").write_bytes(png())
+    assert loaded(tmp_path / "set")[1] == []
 
 
 def test_a_class_that_has_the_name_of_a_split_and_folders_of_its_own_is_named(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 
 from mp3lib import MP3, ViT
 from mp3lib.model import load_model, use_classes
-from mp3lib.model.saving import SavedModel
+from mp3lib.model.saving import SavedModel, save_model
 
 SHAPE = dict(num_classes=3, image_size=(8, 16), patch_size=4, dim=16, depth=2, heads=2, dim_head=8, mlp_dim=24)
 
@@ -95,6 +96,39 @@ def test_a_new_head_keeps_the_mode_of_the_model():
 def test_class_names_must_be_as_many_as_classes():
     with pytest.raises(ValueError, match="classes holds 2 names for 3 classes: .'a', 'b'."):
         vit(classes=["a", "b"])
+
+
+def test_class_names_that_are_there_twice_are_refused(tmp_path):
+    """Labels are found by name, so the second class of a name would never be."""
+    with pytest.raises(ValueError, match="classes must be different names, got 'a' more than once"):
+        vit(classes=["a", "b", "a"])
+    vit(classes=["a", "b", "c"]).save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"c"', '"b"'))
+    with pytest.raises(ValueError, match="classes must be different names, got 'b' more than once"):
+        load_model(tmp_path)
+
+
+def test_a_place_that_no_folder_can_be_made_at_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, words in (
+        ("link", "link is a symbolic link to .*nowhere, where there is nothing: make that folder"),
+        ("link/below", "link is a symbolic link to .*nowhere"),
+        ("file/below", "file is no folder: choose another place"),
+        ("\udcff", "has bytes that are not UTF-8, and safetensors does not open such a path: choose another name"),
+    ):
+        for save in (vit().save_pretrained, lambda place: save_model(place, vit())):
+            with pytest.raises(ValueError, match=words):
+                save(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+    (tmp_path / "nowhere").mkdir()
+    save_model(tmp_path / "link" / "below", vit())
+    assert (tmp_path / "nowhere" / "below" / "config.json").is_file()
+    if sys.platform == "linux":
+        os.rename(tmp_path / "nowhere" / "below", tmp_path / "\udcff")
+        with pytest.raises(ValueError, match="has bytes that are not UTF-8"):
+            load_model(tmp_path / "\udcff")
 
 
 def test_annotations_as_strings_do_no_harm():

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import torch
 
+import mp3lib.train.loop as loop
 import mp3lib.train.pretraining as pretraining
 from mp3lib import MP3, ViT
 from mp3lib.evaluate import position_accuracy
@@ -578,6 +579,35 @@ def test_an_environment_that_does_not_work_is_named(name, value, tmp_path, monke
     assert not (tmp_path / "run").exists()
     monkeypatch.delenv(name)
     pretrain(model(), IMAGES, **QUICK | {"epochs": 1})  # the failed start has left nothing behind
+
+
+ALONE = {
+    "no number of a process": ({"WORLD_SIZE": "2"}, "WORLD_SIZE=2 but no RANK and no LOCAL_RANK, so this process"),
+    "no local number": ({"WORLD_SIZE": "2", "RANK": "1"}, "WORLD_SIZE=2 but no LOCAL_RANK, so this process"),
+    "not a number": ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two, which is no number of processes"),
+    "none": ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0, which is no number of processes"),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_process_of_several_does_not_train_alone(name, tmp_path, monkeypatch):
+    variables, words = ALONE[name]
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=words):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_processes_that_accelerate_would_let_train_alone_are_refused(tmp_path, monkeypatch):
+    """On CPUs it does so unless ACCELERATE_USE_CPU is set."""
+    for variable, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(variable, value)
+    alone = SimpleNamespace(gradient_accumulation_steps=1, num_processes=1, device="cpu")
+    monkeypatch.setattr(loop, "Accelerator", lambda **options: alone)
+    with pytest.raises(ValueError, match="WORLD_SIZE=2, but Accelerate trains with 1 process.*ACCELERATE_USE_CPU=true"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_seeds_and_precisions_are_checked():

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -28,7 +29,7 @@ import mp3lib.model
 import mp3lib.train
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import COMMANDS, main
-from mp3lib.data import cues
+from mp3lib.data import cues, decode
 from mp3lib.model import load_model
 from mp3lib.train import pretrain, read_metrics, read_run
 from mp3lib.train.checkpoint import checkpoints
@@ -39,6 +40,7 @@ IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual
 QUICK = dict(epochs=3, batch_size=16, precision="float32", progress=False, seed=5)
 SHAPE = ["--data", "scenes", "--limit", "640", "--batch-size", "64", "--patch-size", "8", "--dim", "16", "--depth", "1"]
 SHAPE += ["--heads", "1", "--mlp-dim", "16", "--precision", "float32", "--eval-every", "0"]
+OUT = ["--data", "scenes", "--out", "run"]
 
 
 def model() -> MP3:
@@ -77,6 +79,38 @@ def test_an_output_is_checked_before_anything_is_computed(tmp_path, capsys):
     assert main(["pretrain", *SHAPE, "--out", str(tmp_path / "file")]) == 1
     assert "file is no folder: choose another place" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "x"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, words in (("link", "is a symbolic link to"), ("\udcff", "has bytes that are not UTF-8")):
+        assert main(["pretrain", *SHAPE, "--out", str(tmp_path / name)]) == 1
+        assert words in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+@pytest.mark.parametrize("address", ["https://huggingface.co/a/b", "s3://bucket/run"])
+def test_an_address_as_a_path_is_named_as_one(address, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for command in (["evaluate", "--weights", address, "--data", "scenes"], ["finetune", "--weights", address, *OUT]):
+        assert main(command) == 1
+        assert f"{address} is an address, no path: download what is there first" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["pretrain", *SHAPE, "--out", address])
+    assert f"{address} is an address" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_notes_are_lines_and_never_end_a_command(tmp_path, monkeypatch, capsys):
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(4):
+            decode.Image.new("RGB", (8, 8), (i * 40, 0, 0)).save(tmp_path / "set" / name / f"{i}.png")
+    (tmp_path / "set" / "cat" / "broken.png").write_bytes(b"x")
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    command = ["pretrain", *SHAPE, "--data", str(tmp_path / "set"), "--size", "8", "--out", str(tmp_path / "run")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as PYTHONWARNINGS=error has it
+        assert main([*command[:-1], str(tmp_path / "run"), "--patch-size", "4", "--batch-size", "4"]) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[0].startswith(f"note: {tmp_path / 'set'}: left out 1 unreadable picture(s): cat/broken.png")
+    assert all(line.startswith("note: ") for line in notes)
 
 
 @pytest.mark.parametrize(

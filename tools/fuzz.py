@@ -45,6 +45,7 @@ from mp3lib.data import Images, cache, decode, read_picture
 from mp3lib.data.arrays import set_name
 from mp3lib.data.cifar_pickle import read_batch
 from mp3lib.data.entries import readable
+from mp3lib.data.notes import Note
 from mp3lib.model import load_model
 from mp3lib.train import pretrain
 from mp3lib.train.run_folder import read_json, versions, write_json
@@ -317,7 +318,7 @@ def loaded(path: Path, room: Path, size: int = 32) -> Images:
         images = load_images(path, size)
     for warning in caught:
         note = str(warning.message)
-        expect(warning.category is UserWarning and note.startswith(f"{path}: "), f"{warning.category.__name__}: {note}")
+        expect(warning.category is Note and note.startswith(f"{path}: "), f"{warning.category.__name__}: {note}")
     for split in (images.train, images.test):
         expect(split.images.dtype == torch.uint8 and split.images.ndim == 4, "not uint8 images")
         expect(split.images.shape[1] == 3, f"images {tuple(split.images.shape)}")

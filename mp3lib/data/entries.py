@@ -15,7 +15,7 @@ LARGEST_FILE = 1 << 29  # bytes of a file that is read at once
 LARGEST_RATIO = 200  # bytes unpacked for each byte of an archive; pictures hardly shrink
 SYSTEM_FOLDERS = frozenset(  # in lower case; those of systems, of network drives and of programs
     "__macosx __pycache__ .git .ipynb_checkpoints .cache .thumbnails .idea .vscode $recycle.bin @recycle #recycle "
-    "@eadir lost+found".split()
+    "@eadir lost+found node_modules site-packages".split()
 ) | {"system volume information"}
 
 

@@ -57,6 +57,7 @@ def files_of_folder(path: Path) -> Files:
     entries: list[Entry] = []
     left_out: Counter[str] = Counter()
     notes: list[str] = []
+    empty: list[str] = []
     visits: Counter[tuple[int, int]] = Counter()
 
     def walk(folder: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
@@ -75,6 +76,8 @@ def files_of_folder(path: Path) -> Files:
         except OSError as error:
             notes.append(f"the folder {readable(inside)} cannot be opened ({error.strerror}): its pictures are missing")
             return
+        if not names and inside:
+            empty.append(readable(inside))
         for name in names:
             whole, within = os.path.join(folder, name), f"{inside}/{name}" if inside else name
             try:
@@ -102,5 +105,7 @@ def files_of_folder(path: Path) -> Files:
                 )
 
     walk(os.fspath(path), "", frozenset())
+    if empty:
+        notes.append(f"{len(empty)} folder(s) are empty, as {empty[0]}")
     files = files_and_notes(entries, left_out)
     return Files(files.entries, notes + files.notes)

@@ -11,6 +11,7 @@ from .class_names import joined
 from .sentences import listed
 from .split_names import (
     TEST,
+    has_year,
     is_neutral,
     is_part,
     is_target,
@@ -19,6 +20,7 @@ from .split_names import (
     is_unlabelled,
     looks_like_split,
     split_word,
+    subject,
 )
 
 JOINED = re.compile(
@@ -89,18 +91,24 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
 
 
 def target_folders(folders: Sequence[Sequence[str]]) -> set[tuple[str, ...]]:
-    """The folders of masks and the like that lie beside a folder of images: ``images``, ``masks``."""
+    """The folders of masks and the like: those beside a folder of images (``images``, ``masks``), and those that hold
+    folders of the same names as other folders do (``CUB/images/auk``, ``segmentations/auk``).
+    """
     below: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for parts in {tuple(parts) for parts in folders}:
         for depth in range(len(parts)):
             below[parts[:depth]].add(parts[depth])
-    return {
+    beside_images = {
         (*place, name)
         for place, names in below.items()
         if any(is_neutral(name) for name in names) and all(is_neutral(name) or is_target(name) for name in names)
         for name in names
         if is_target(name)
     }
+    on_top = {name for name in below[()] if is_target(name)}
+    elsewhere = {name for place, names in below.items() if place and place[0] not in on_top for name in names}
+    alike = {(name,) for name in on_top if len(below[name,]) > 1 and below[name,] <= elsewhere}
+    return beside_images | alike
 
 
 def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
@@ -239,10 +247,25 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
     classes = {parts[0] for parts in folders if parts}
     check_parts(classes, "")
     repeated = deeper(folders)
-    if repeated and all(map(is_part, classes)):
+    years = all(map(has_year, classes)) and all(len(parts) > 1 and is_neutral(parts[1]) for parts in folders)
+    if len(classes) > 1 and (years or (repeated and all(map(is_part, classes)))):  # VOC2007/JPEGImages, v1/a
         raise ValueError(
             f"the folders {listed(classes)} look like versions or parts of a set rather than like classes: give the "
-            f"path of one of them ({repeated})"
+            f"path of one of them{f' ({repeated})' if repeated else ''}"
+        )
+    for name in sorted(classes):
+        inside = {parts[1] for parts in folders if parts[:1] == [name] and len(parts) > 1}
+        if len(inside) > 1 and inside < classes:  # augmented/cat, augmented/dog, cat, dog
+            raise ValueError(
+                f"the folder {name} holds folders named like those beside it ({listed(inside)}), so it may be no "
+                "class: move it elsewhere, or put its pictures into the folders beside it"
+            )
+    if same := same_folders(folders):
+        one, other, *_ = sorted(same)
+        raise ValueError(
+            f"the folders {listed(same)} hold the same folders ({listed(same[one])}), so they may be the splits or "
+            "versions of one set rather than classes: name splits train and test; of versions, give the path of one of "
+            f"them, as {one}; if {one} and {other} are classes, put their pictures into them directly"
         )
     places = [Placed(False, parts[0] if parts else root) if parts or not classes else None for parts in folders]
     loose = [i for i, place in enumerate(places) if place is None]
@@ -253,24 +276,42 @@ def check_parts(classes: set[str], where: str) -> None:
     """Refuse folders that should be classes, and are all named like splits or parts of a set."""
     parts = [JOINED.fullmatch(re.sub(r"[\W\d_]+", "", name.lower())) for name in classes]
     both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # trainimgs and testimgs
-    if len(classes) > 1 and (both or all(looks_like_split(name) or is_neutral(name) for name in classes)):
+    about = {subject(name) for name in classes}
+    same = len(about) == 1 and about != {()} and any(map(looks_like_split, classes))  # rps and rps-test-set
+    if len(classes) > 1 and (both or same or all(looks_like_split(name) or is_neutral(name) for name in classes)):
         raise ValueError(
             f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "
             "name them train and test, or give the path of one of them"
         )
 
 
+def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
+    """The first folders and the folders in them, where it is open which are the classes; else nothing.
+
+    It is open where every first folder holds the same folders, two or more and no fewer than there are first folders,
+    or all but a few of those that the fullest one holds. Many first folders that hold a few folders each are classes.
+    """
+    below: dict[str, set[str]] = defaultdict(set)
+    for parts in folders:
+        if parts:
+            below[parts[0]] |= {name for name in parts[1:2] if not is_neutral(name)}
+    most = max(below.values(), key=len, default=set())
+    alike = all(inside <= most and 2 * len(inside) > len(most) for inside in below.values())
+    return dict(below) if len(below) > 1 and len(most) >= max(2, len(below)) and alike else {}
+
+
 def deeper(folders: Sequence[Sequence[str]]) -> str:
-    """A note on folders that lie below several classes and could be the classes themselves."""
-    pairs = {(parts[0], parts[1]) for parts in folders if len(parts) > 1}
-    below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1 and not is_neutral(name)]
-    if len(below) < 2:
-        first = {name for name, _ in pairs}
-        splits = [name for name in first if is_train(name) or is_test(name)]
-        if len(first) > 1 and splits and sum(name in splits for name, _ in pairs) > len(splits):
-            return f"the first folder is taken for the class, even {listed(splits)}: the folders below it play no part"
-        return ""
-    return f"the first folder is taken for the class: {listed(below)} below several of them play no part"
+    """A note on folders below the classes that could be the classes themselves."""
+    pairs = {(parts[0], parts[1]) for parts in folders if len(parts) > 1 and not is_neutral(parts[1])}
+    below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1]
+    if len(below) > 1:
+        return f"the first folder is taken for the class: {listed(below)} below several of them play no part"
+    first = Counter(name for name, _ in pairs)
+    if splits := [name for name in first if len(first) > 1 and (is_train(name) or is_test(name))]:
+        return f"the first folder is taken for the class, even {listed(splits)}: the folders below it play no part"
+    if max(first.values(), default=0) > 1:
+        return f"the first folder is taken for the class: the folders below, as {'/'.join(min(pairs))}, play no part"
+    return ""
 
 
 def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import PIL
 import torch
 
@@ -24,16 +25,17 @@ from . import cache, decode, download, formats, scenes
 from .arrays import Arrays, check_memory, set_name
 from .cifar10 import CIFAR10_CLASSES
 from .entries import readable
-from .fingerprints import CIFAR10_FINGERPRINT, fingerprint
+from .fingerprints import CIFAR10_FINGERPRINT, digest, fingerprint
 from .images import Images, Split
 from .jpeg_grid import jpeg_grid
+from .notes import Note
 from .unread import ACCEPTED
 
 _JPEG = (
     "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
     "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
 )
-READER = 4  # the version of the reader: sets that an older one decoded are decoded again
+READER = 5  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 
@@ -181,7 +183,7 @@ def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
         if images.train.images.nbytes < CACHE_LIMIT:
             _to_cache(images, file, key)
     for note in images.notes:
-        warnings.warn(f"{shown_path}: {note}", stacklevel=4)
+        warnings.warn(f"{shown_path}: {note}", Note, stacklevel=4)
     return images, f"from {cache.short(path)}"
 
 
@@ -191,11 +193,37 @@ def _to_images(arrays: Arrays, source: str, name: str) -> Images:
     digits = fingerprint(train, test)
     notes = tuple(arrays.notes)
     if digits != CIFAR10_FINGERPRINT and name != "scenes":
+        notes += repeated(train, test, arrays.classes)
+    if digits != CIFAR10_FINGERPRINT and name != "scenes":
         if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
         elif name == "cifar10":
             notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
     return Images(train, test, arrays.classes, source, digits, name, notes)
+
+
+def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Notes where one picture in a hundred, or more, is there again, pixel by pixel: to test, or in another class."""
+    first: dict[bytes, int] = {}  # the class of each picture of the training set
+    conflicts: list[tuple[int, int]] = []
+    for picture, label in zip(np.ascontiguousarray(train.images.numpy()), train.labels.tolist(), strict=True):
+        if (known := first.setdefault(digest(picture), label)) != label:
+            conflicts.append((known, label))
+    again = [digest(picture) in first for picture in np.ascontiguousarray(test.images.numpy())]
+    notes: tuple[str, ...] = ()
+    if any(again) and 100 * sum(again) >= len(test):
+        which = f"all {len(test):,}" if all(again) else f"{sum(again):,} of {len(test):,}"
+        notes += (
+            f"{which} test pictures are in the training set as well, pixel by pixel: results on them say little about "
+            "pictures that were not trained on",
+        )
+    if conflicts and 100 * len(conflicts) >= len(train):
+        one, other = (classes[label] for label in min(conflicts))
+        notes += (
+            f"{len(conflicts):,} training picture(s) are there again in another class, pixel by pixel, as in {one} and "
+            f"{other}: remove one of them",
+        )
+    return notes
 
 
 def _from_cache(file: Path, key: str | None = None) -> Images | str:

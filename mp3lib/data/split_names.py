@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 TRAIN = ("train", "training", "trn", "trainset", "traindata", "trainval")
 TEST = (  # the first one that is there becomes the test set
@@ -19,6 +20,20 @@ TARGETS = frozenset(  # words for pictures that say what is in other ones; groun
 )
 PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
 VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
+YEAR = re.compile(r".*(?<!\d)(19|20)\d\d")
+
+
+OTHER_LANGUAGES = (  # words for splits: whole ones in Latin letters without accents, and beginnings in other scripts
+    "entrenamiento entreno prueba pruebas ensayo validacion treino treinamento treinar teste testes validacao "
+    "apprentissage entrainement essai essais addestramento allenamento collaudo validazione convalida "
+    "trainingsdaten trainingsset testdaten testset prufung validierung oefenen toets validatie "
+    "trening treningowe treningowy uczenie uczacy testowe testowy walidacja trenink trenovaci testovaci "
+    "traning testning validering koulutus opetus testi validointi egitim dogrulama sinama tanito teszt "
+    "antrenare antrenament testare treniranje testiranje luyen kiem latih pelatihan uji pengujian validasi"
+).split(), (
+    "обуч трениров тест провер валидац навчан тренуван перевір εκπαιδευσ δοκιμ تدريب اختبار آموزش آزمون אימון בדיקה "
+    "מבחן प्रशिक्षण परीक्षण 訓練 训练 測試 测试 驗證 验证 学習 テスト 検証 評価 훈련 학습 테스트 시험 검증 ฝึก ทดสอบ"
+).split()  # fmt: skip
 
 
 def words(name: str) -> list[str]:
@@ -58,8 +73,33 @@ def is_target(name: str) -> bool:
 
 
 def looks_like_split(name: str) -> bool:
-    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``."""
-    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None
+    """Whether a folder name has a word for a split in it, or counts parts: ``train_a``, ``fold 3``, ``treino``."""
+    return bool({*TRAIN, *TEST} & {*words(name)}) or PART.fullmatch(name.lower()) is not None or is_foreign(name)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a folder name has a word for a split in another language than English: ``treino``, ``測試集``."""
+    plain = without_accents(name)
+    whole, parts = OTHER_LANGUAGES
+    return not {*whole}.isdisjoint(re.split(r"[\W\d_]+", plain)) or any(
+        without_accents(part) in plain for part in parts
+    )
+
+
+def without_accents(text: str) -> str:
+    """Text in lower case without accents and other marks on its letters; ``ı`` counts as ``i``."""
+    apart = unicodedata.normalize("NFKD", text.casefold().replace("ı", "i"))
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def subject(name: str) -> tuple[str, ...]:
+    """The words of a folder name that are neither neutral nor a split's: ``rps-test-set`` is about rps."""
+    return tuple(word for word in words(name) if word not in (*TRAIN, *TEST) and word not in NEUTRAL)
+
+
+def has_year(name: str) -> bool:
+    """Whether a folder name ends in a year: ``VOC2012``."""
+    return YEAR.fullmatch(name) is not None
 
 
 def is_part(name: str) -> bool:

@@ -57,7 +57,11 @@ def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
     """What was found instead of pictures, and what is accepted."""
     names = [entry.name for entry in entries]
     archives = [name for name in names if name.lower().endswith(ARCHIVES)]
-    told = f"It holds the archive {archives[0]}: give the path of that. " if archives else other_forms(names)
+    told = other_forms(names)
+    if archives:
+        one = f"It holds the archive {archives[0]}: give the path of that. "
+        several = f"It holds {len(archives)} archives, as {archives[0]}: unpack each, or give the path of one. "
+        told = one if len(archives) == 1 else several
     if not told and not notes:
         kinds = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
         counts = ", ".join(f"{n} with {kind}" for kind, n in kinds.most_common(4))

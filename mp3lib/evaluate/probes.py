@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
+from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, to_float
 from ..model.vit import ViT, check_weights
 
@@ -86,7 +88,8 @@ def knn_top1(
 
     Raises:
         ValueError: for features and labels that do not fit each other or are not finite, for training labels of one
-            class only, for ``k`` below 1, and for a temperature that is not above 0.
+            class only, for test labels none of which is a training label (some: a warning), for ``k`` below 1, and for
+            a temperature that is not above 0.
     """
     k = whole("k", k)
     temperature = number("temperature", temperature, "be above 0", lambda t: t > 0)
@@ -127,6 +130,19 @@ def checked(
             raise ValueError(f"{name} must be below {MOST_CLASSES:,}, got {y.max()}")
     if (train_labels == train_labels[0]).all():
         raise ValueError(f"there is nothing to tell apart: all train_labels are {train_labels[0]}")
+    unknown = ~torch.isin(test_labels, train_labels)
+    if unknown.all():
+        raise ValueError(
+            f"no training label is one of the test labels, got {train_labels.unique().tolist()[:5]} to train and "
+            f"{test_labels.unique().tolist()[:5]} to test: number the classes of both alike"
+        )
+    if unknown.any():
+        warnings.warn(
+            f"{int(unknown.sum())} of {len(test_labels)} test labels, as {test_labels[unknown][0]}, are no training "
+            "labels: they count as wrong",
+            Note,
+            stacklevel=3,
+        )
     return train, train_labels, test, test_labels
 
 
@@ -147,7 +163,8 @@ def linear_top1(
 
     Raises:
         ValueError: for features and labels that do not fit each other or are not finite, for training labels of one
-            class only, for fewer than 10 training features, and for settings out of range (weight decays: 0 to 100).
+            class only, for test labels none of which is a training label (some: a warning), for fewer than 10 training
+            features, and for settings out of range (weight decays: 0 to 100).
     """
     train, train_labels, test, test_labels = checked(train, train_labels, test, test_labels)
     epochs, seed = whole("epochs", epochs), seed_number(seed)

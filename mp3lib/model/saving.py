@@ -16,7 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
 
 from ..arguments import shown
-from ..paths import expanded
+from ..paths import expanded, folder_for_weights
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
@@ -52,11 +52,11 @@ class SavedModel(PyTorchModelHubMixin):
         """Write ``config.json``, ``model.safetensors`` and a model card; ``options`` are those of the hub mixin.
 
         Raises:
-            ValueError: for weights without values (on the meta device).
+            ValueError: for weights without values (on the meta device), and for a place where no folder can be made.
         """
         if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
             raise ValueError(f"the weights have no values to save, got {name} on the meta device")
-        save_directory = expanded(save_directory)
+        save_directory = folder_for_weights(save_directory)
         return super().save_pretrained(save_directory, config=config or self.config, **options)
 
     @classmethod
@@ -75,7 +75,7 @@ class SavedModel(PyTorchModelHubMixin):
         folder = expanded(pretrained_model_name_or_path)
         if folder.is_dir():
             folder = folder / subfolder if subfolder else folder
-            check_saved(cls, folder)
+            check_saved(cls, folder_for_weights(folder))
             return super().from_pretrained(str(folder), **options)
         if subfolder:
             raise ValueError(f"subfolder={subfolder!r} needs a folder on disk, and {folder} is none")
@@ -167,9 +167,9 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
 
     Raises:
         OSError: if they cannot be written, for example because the disk is full.
-        ValueError: for something else than a path and a model of this library.
+        ValueError: for something else than a model of this library, and for a place where no folder can be made.
     """
-    folder = expanded(folder)
+    folder = folder_for_weights(folder)
     if not hasattr(model, "save_pretrained"):
         raise ValueError(f"save_model takes an MP3 or a ViT, got {shown(model)}")
     beside = folder / ".model"

@@ -55,8 +55,8 @@ class ViT(nn.Module, SavedModel):
 
     Raises:
         ValueError: if a size is no positive whole number (``depth``: 0 to 1,000), the patch size does not divide the
-            image size, ``dropout`` is outside 0 to 1, the number of names is not that of the classes, or there would be
-            more than 20 billion parameters. No layer is made before all of this is known.
+            image size, ``dropout`` is outside 0 to 1, the names are not as many as the classes or not all
+            different, or there would be more than 20 billion parameters. No layer is made before all of this is known.
 
     Source: Dosovitskiy et al. 2021 (arXiv 2010.11929); the plain variant of Beyer et al. 2022 (arXiv 2205.01580).
     """
@@ -220,6 +220,9 @@ def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
         raise ValueError(f"classes must be the names of the classes, a list of strings, got {shown(classes)}")
     if len(classes) != num_classes:
         raise ValueError(f"classes holds {len(classes)} names for {num_classes} classes: {list(classes)[:5]}")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if list(classes).count(name) > 1)
+        raise ValueError(f"classes must be different names, got {shown(twice)} more than once")
 
 
 def without_compiled_prefix(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:

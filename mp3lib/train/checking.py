@@ -12,7 +12,7 @@ from torch import nn
 
 from ..arguments import shown, truth
 from ..model.vit import check_weights
-from ..paths import expanded
+from ..paths import folder_for_weights
 from .run_folder import RunSettings
 
 OWN_ENTRIES = ("settings", "versions", "environment", "id", "resumed")  # of run.json, written by the library
@@ -28,7 +28,7 @@ def check_call(
 ) -> dict[str, Any]:
     """The entries ``about`` as JSON holds them; ``ValueError`` if a training cannot begin with these arguments."""
     if out is not None:
-        expanded(out)
+        folder_for_weights(out)
     truth("progress", progress)
     if on_epoch is not None and not callable(on_epoch):
         raise ValueError(f"on_epoch must be a function of one line of the log, or None, got {shown(on_epoch)}")

@@ -80,8 +80,6 @@ def locked(folder: Path | None, accelerator: Accelerator) -> Iterator[None]:
     if folder is None or not accelerator.is_main_process:
         yield
         return
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: choose another place for the run")
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)
     try:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import number, share, shown, truth, whole
+from ..arguments import below_one, share, shown, truth, whole
 from ..data.augment import check_area, strong_augment
 from ..data.tensors import as_images, as_labels
 from ..evaluate.probes import top1_accuracy
@@ -83,7 +83,7 @@ def finetune(
         augment: strength of the distortions of geometry and colour after the crop, 0 to 1; see ``strong_augment``.
         erase: probability that a box of an image is painted over.
         mix: probability that a batch is mixed, by MixUp or by CutMix (torchvision), each in half of the cases.
-        label_smoothing: share of the probability spread evenly over the classes.
+        label_smoothing: share of the probability spread evenly over the classes, 0 to below 1.
         drop_path: probability that the last layer is left out for an image, 0 to below 1; see ``stochastic_depth``.
         eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log, as ``test_top1``.
         eval_name: what that entry begins with; ``"validation"`` for a part of the training images.
@@ -109,9 +109,9 @@ def finetune(
     if eval_images is not None:
         eval_images, eval_labels = labelled(eval_images, eval_labels, vit, "eval_")
     augment, erase = share("augment", augment), share("erase", erase)
-    mix, label_smoothing = share("mix", mix), share("label_smoothing", label_smoothing)
+    mix, label_smoothing = share("mix", mix), below_one("label_smoothing", label_smoothing)
     pos_emb, flip, eval_every = truth("pos_emb", pos_emb), truth("flip", flip), whole("eval_every", eval_every, 0)
-    crop_area, drop_path = check_area(crop_area, "crop_area"), drop_share(drop_path)
+    crop_area, drop_path = check_area(crop_area, "crop_area"), below_one("drop_path", drop_path)
     settings = RunSettings(
         task="finetune",
         epochs=epochs,
@@ -187,7 +187,7 @@ def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
 
     Source: Huang et al. 2016, *Deep Networks with Stochastic Depth*, arXiv 1603.09382.
     """
-    rate = drop_share(rate)
+    rate = below_one("drop_path", rate)
 
     def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: float) -> Tensor:
         from torchvision.ops import stochastic_depth
@@ -205,10 +205,6 @@ def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def drop_share(rate: float) -> float:
-    return number("drop_path", rate, "be at least 0 and below 1", lambda r: 0 <= r < 1)
 
 
 def mixup_or_cutmix(num_classes: int) -> nn.Module:

@@ -38,11 +38,31 @@ def resolve_precision(precision: str) -> str:
     return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "float32"
 
 
+def processes_asked() -> int:
+    """How many processes the environment says are training together: ``WORLD_SIZE``, 1 where it is not set.
+
+    Raises:
+        ValueError: for something else than a whole number from 1; and for more than one process without the numbers of
+            this one (``RANK``, ``LOCAL_RANK``), with which Accelerate would let each of them train alone.
+    """
+    text = os.environ.get("WORLD_SIZE", "1")
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"the environment has WORLD_SIZE={text}, which is no number of processes: correct or unset it")
+    missing = [name for name in ("RANK", "LOCAL_RANK") if not os.environ.get(name)]
+    if int(text) > 1 and missing:
+        raise ValueError(
+            f"the environment has WORLD_SIZE={text} but no {' and no '.join(missing)}, so this process does not know "
+            "which of them it is: start it with accelerate launch or torchrun, which set them all, or unset WORLD_SIZE"
+        )
+    return int(text)
+
+
 def check_environment() -> None:
     """``ValueError`` if an environment variable has a value that Accelerate does not take, or names no device here.
 
     Accelerate finds out by itself, but keeps a half-made state for the rest of the process then.
     """
+    processes_asked()
     with environment_named():
         for name in FLAGS:
             parse_flag_from_env(name)

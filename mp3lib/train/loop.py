@@ -34,7 +34,7 @@ from .checkpoint import (
     save_checkpoint,
     step_of,
 )
-from .hardware import check_environment, environment_named, keep_memory
+from .hardware import check_environment, environment_named, keep_memory, processes_asked
 from .optimizers import make_optimizers, moving_average
 from .run_folder import RunSettings, read_run
 from .schedules import rate_share
@@ -168,8 +168,8 @@ def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Acce
         folder: where those that write files put them.
 
     Raises:
-        ValueError: where the environment asks for gradient accumulation, which would not be in ``run.json``, or holds
-            values that Accelerate does not take.
+        ValueError: where the environment asks for gradient accumulation, which would not be in ``run.json``, holds
+            values that Accelerate does not take, or names more processes than Accelerate lets train together.
     """
     # find_unused_parameters: MP3 does not use the ViT's classification head
     check_environment()
@@ -184,6 +184,12 @@ def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Acce
             f"the environment asks for {accelerator.gradient_accumulation_steps} gradient accumulation steps "
             "(ACCELERATE_GRADIENT_ACCUMULATION_STEPS), which would not be in run.json: unset it, and use accumulate= "
             "(--accumulate)"
+        )
+    if accelerator.num_processes != processes_asked():
+        raise ValueError(
+            f"the environment has WORLD_SIZE={processes_asked()}, but Accelerate trains with "
+            f"{accelerator.num_processes} process(es) on {accelerator.device}: on CPUs set ACCELERATE_USE_CPU=true, or "
+            "start it with accelerate launch --cpu"
         )
     return accelerator
 

@@ -72,7 +72,7 @@ class RunSettings:
             "layer_decay": arguments.number(
                 "layer_decay", self.layer_decay, "be above 0 and at most 1", lambda d: 0 < d <= 1
             ),
-            "ema": arguments.number("ema", self.ema, "be at least 0 and below 1", lambda d: 0 <= d < 1),
+            "ema": arguments.below_one("ema", self.ema),
         }
         checked |= {
             "accumulate": whole("accumulate", self.accumulate, 1, 10**6),
