@@ -646,7 +646,7 @@ def bfloat16(file: Path) -> None:
 
 
 def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):
-    path = as_folder({f"{c}/{i}.png": picture((i, 0, 0)) for c in "ab" for i in range(20)}, tmp_path / "x")
+    path = as_folder({f"{c}/{i}.png": picture((i, 0, ord(c))) for c in "ab" for i in range(20)}, tmp_path / "x")
     code = "import sys; from mp3lib import load_images; print(load_images(sys.argv[1]).fingerprint)"
     command = [sys.executable, "-W", "error", "-c", code, str(path)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "12"]
