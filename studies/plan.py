@@ -26,6 +26,7 @@ FEW = {  # epochs over so many labelled images
     1000: {"epochs": 60, "batch_size": 100, "eval_every": 10},
     5000: {"epochs": 30, "batch_size": 250, "eval_every": 5},
 }
+AS_LONG = 11  # epochs on labels that take as long as 10 of MP3 and 5 on labels: benchmarks/equal_time.py
 SCRATCH_LR, FINETUNE_LR = 8e-3, 4e-3  # chosen by the study "rates"
 FURTHER_FROM = "flagship-8x8-second"  # a stage of flagship.py
 PLAIN = {"patch_norm": False}
@@ -250,6 +251,7 @@ def all_runs() -> dict[str, Run]:
     for seed in SEEDS:
         for pos_emb in (True, False):
             labelled("cost", "scratch-15", seed, None, pos_emb, TRAIN, epochs=15)
+        labelled("cost", f"scratch-{AS_LONG}", seed, None, True, TRAIN, epochs=AS_LONG)
         longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
         for epochs, start in longer.items():  # the ten epochs are in "labels"
             labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from .markdown import grid, markdown, note
-from .plan import CUES, FINE, FURTHER, HIDDEN, HIDDEN_TESTS, REGULARISED
+from .plan import AS_LONG, CUES, FINE, FURTHER, HIDDEN, HIDDEN_TESTS, REGULARISED
 from .runs import Row, finished, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
@@ -53,15 +53,21 @@ def label_counts(results: str | Path) -> list[int]:
 
 
 def costs(results: str | Path) -> str:
-    lines = [
-        [name, epochs, *(top1(results, f"cost/{variant}-{positions}") for positions in (WITH, WITHOUT))]
-        for variant, name, epochs in (
-            ("scratch-5", "from scratch", "5"),
-            ("mp3-10-and-5", "MP3, then fine-tuned", "10 + 5"),
-            ("scratch-15", "from scratch", "15"),
-        )
-    ]
-    return markdown(results, ["all labels", "epochs", "top-1 (%), with position embeddings", "without"], lines)
+    """MP3 beside training from scratch for as many epochs on labels, for as long, and for as many epochs in all."""
+    file = Path(results) / "benchmarks" / "equal_time.json"
+    ratio = json.loads(file.read_text(encoding="utf-8"))["ratio"] if file.exists() else None
+    lines = []
+    for variant, name, before, after in (
+        ("scratch-5", "from scratch", 0, 5),
+        ("mp3-10-and-5", "MP3, then fine-tuned", 10, 5),
+        (f"scratch-{AS_LONG}", "from scratch, about as long", 0, AS_LONG),
+        ("scratch-15", "from scratch", 0, 15),
+    ):
+        epochs = [f"{before} + {after}" if before else str(after)]
+        epochs += [f"{before * ratio + after:.1f}"] if ratio else []
+        lines.append([name, *epochs, *(top1(results, f"cost/{variant}-{positions}") for positions in (WITH, WITHOUT))])
+    head = ["all labels", "epochs", *(["processor time"] if ratio else []), "top-1 (%), with position embeddings"]
+    return markdown(results, [*head, "without"], lines)
 
 
 def fractions(results: str | Path) -> str:
