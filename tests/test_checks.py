@@ -1,6 +1,5 @@
 """The checkers of the exercises: they accept right answers, name mistakes, and are safe with any function."""
 
-import inspect
 import io
 import os
 import random
@@ -25,13 +24,7 @@ from mp3lib.checks import harness
 NAMES = [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 EXERCISES = [(name, exercise) for name in NAMES for exercise in exercises(name)]
 CHECKERS = {name: getattr(checks, name) for name in checks.__all__}
-ANSWERS = [
-    (f"check_{group}", answer)
-    for group, answers in inspect.getmembers(exercise_answers, inspect.isclass)
-    if answers.__module__ == exercise_answers.__name__
-    for answer in vars(answers).values()
-    if inspect.isfunction(answer)
-]
+ANSWERS = [(f"check_{name}", answer) for name, answers in exercise_answers.ANSWERS.items() for answer in answers]
 
 RETURNS_A_MODEL = [checks.check_keep_brightness]
 each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)

@@ -136,7 +136,7 @@ def test_train_learns_and_does_not_change_the_images():
 def test_numbers_of_longer_trainings_are_those_of_the_results():
     """15 epochs from scratch on all labels, with and without position embeddings; results/README.md has the row."""
     page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    [row] = re.findall(r"^\| from scratch \| 15 \| ([\d.]+)\s±\s[\d.]+ \| ([\d.]+)\s±\s[\d.]+ \|$", page, re.MULTILINE)
+    [row] = re.findall(r"^\| from scratch \| 15 \| (?:.* \| )?([\d.]+)\s±.* \| ([\d.]+)\s±.* \|$", page, re.MULTILINE)
     text = " ".join(" ".join(cell.source for cell in cells("03") if cell.cell_type == "markdown").split())
     assert f"after 15 epochs, over three seeds, our larger ViT reaches {row[0]} % with positions and {row[1]} %" in text
 

@@ -1,0 +1,46 @@
+"""Right and wrong answers to the exercises: a file for each notebook, with a class for each checker.
+
+The docstring of an answer is what its checker must print: "passed", or a part of the sentence about the mistake.
+The solutions of the notebooks are not repeated here; ``test_checks.py`` reads them from the notebooks.
+"""
+
+import inspect
+from collections.abc import Callable
+
+from . import (
+    attention,
+    finetuning,
+    jigsaw,
+    masked_position_prediction,
+    position_embeddings,
+    predicted_positions,
+    pretraining,
+    shortcuts,
+    vision_transformer,
+)
+
+FILES = [
+    position_embeddings,
+    attention,
+    vision_transformer,
+    masked_position_prediction,
+    pretraining,
+    finetuning,
+    predicted_positions,
+    jigsaw,
+    shortcuts,
+]
+
+
+def answers_in(group: type) -> list[Callable]:
+    """The answers of one exercise, in the order of the file."""
+    return [answer for answer in vars(group).values() if inspect.isfunction(answer)]
+
+
+# name of the function that the exercise asks for -> its answers, in the order of the notebooks
+ANSWERS = {
+    name: answers_in(group)
+    for file in FILES
+    for name, group in vars(file).items()
+    if inspect.isclass(group) and group.__module__ == file.__name__
+}
