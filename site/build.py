@@ -33,8 +33,9 @@ LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 def pages() -> list[Path]:
     """The files that become pages: notebooks by their number, the documents of the project, the tables of results."""
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-    return notebooks + sorted(ROOT.glob("*.md")) + sorted((ROOT / "results").glob("*.md"))
+    folders = {".": "*.md", "docs": "*.md", "results": "*.md"}
+    documents = [path for folder, names in folders.items() for path in sorted((ROOT / folder).glob(names))]
+    return sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")) + documents
 
 
 # --- documents and notebooks ------------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ def command_line() -> list[str]:
 
 def lay_out(source: Path) -> None:
     """Write everything that Sphinx reads into the empty folder ``source``."""
-    for name in ("notebooks", "as-stored", "results"):
+    for name in ("notebooks", "as-stored", "docs", "results"):
         (source / name).mkdir(parents=True)
     for path in pages():
         if path.suffix == ".ipynb":

@@ -106,6 +106,11 @@ def names(site: Path) -> list[str]:
     return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
 
 
+def packages() -> list[str]:
+    """The packages that readers import; the commands of the command line have a page of their own."""
+    return [path.parent.name for path in (ROOT / "mp3lib").glob("*/__init__.py") if path.parent.name != "cli"]
+
+
 # --- without a browser ------------------------------------------------------------------------------------------------
 
 
@@ -113,8 +118,9 @@ def test_every_notebook_document_and_module_has_a_page(site):
     pages = set(names(site))
     assert {f"notebooks/{path.stem}.html" for path in BOOK} <= pages
     assert {f"{path.stem}.html" for path in ROOT.glob("*.md")} - {"README.html"} | {"index.html"} <= pages
-    packages = [path.parent.name for path in (ROOT / "mp3lib").glob("*/__init__.py")]
-    listed = {f"mp3lib.{name}" for name in [*packages, "widgets", "board", "results", "budgets", "data.cues"]}
+    for folder in ("docs", "results"):
+        assert {f"{folder}/{path.stem}.html" for path in (ROOT / folder).glob("*.md")} <= pages
+    listed = {f"mp3lib.{name}" for name in [*packages(), "board", "results", "budgets", "data.cues"]}
     assert {f"api/{name}.html" for name in listed} | {"api/command-line.html", "api/index.html"} == {
         page for page in pages if page.startswith("api/")
     }
@@ -122,8 +128,8 @@ def test_every_notebook_document_and_module_has_a_page(site):
 
 def test_the_page_of_a_package_shows_what_its_face_exports(site):
     """Every name of every face, once, and no other function or class of its files."""
-    for path in (ROOT / "mp3lib").glob("*/__init__.py"):
-        name = f"mp3lib.{path.parent.name}"
+    for package in packages():
+        name = f"mp3lib.{package}"
         face = importlib.import_module(name)
         page = (site / "api" / f"{name}.html").read_text(encoding="utf-8")
         shown = re.findall(rf'<dt class="sig sig-object py" id="{re.escape(name)}\.(\w+)"', page)
