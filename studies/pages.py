@@ -9,7 +9,7 @@ from typing import Any
 
 from mp3lib.train.run_folder import write_text
 
-from . import claims, provenance, shipped_tables, tables, verdicts
+from . import claims, provenance, scaling, shipped_tables, tables, verdicts
 from .markdown import THE_RUNS
 
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
@@ -125,6 +125,12 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "with few patches hidden gets worse with many hidden. Their rates and lengths were not tuned, and the test "
         "images played no part.",
         tables.further,
+    ),
+    "Size and length": (
+        "What a larger network and a longer training are worth on the 8 x 8 grid: mask ratio .25, a quarter of the "
+        "hidden patches asked, batches of 128, learning rate 0.002, no LayerNorm on the pixels of a patch, 6 layers. "
+        "Each length is a training of its own. Measured on 5,000 training images kept apart.",
+        scaling.sizes,
     ),
     "Learning rates": (
         "Measured on 5,000 training images kept apart; the test images played no part. The best rate of each column is "

@@ -1,8 +1,9 @@
 """What is trained: every study, with the settings and the words of each of its variants.
 
-All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine" and "further": an
-8 x 8 grid of 4-pixel patches, depth 6). The first 45,000 training images train. The last 5,000 choose: the studies
-"rates" and "further" are measured on them. The test images only measure, but the study "fine" compares recipes by them.
+All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine", "further" and
+"size": an 8 x 8 grid of 4-pixel patches, depth 6). The first 45,000 training images train. The last 5,000 choose: the
+studies "rates", "further" and "size" are measured on them. The test images only measure, but the study "fine" compares
+recipes by them.
 """
 
 from __future__ import annotations
@@ -209,6 +210,12 @@ FURTHER = {  # two epochs more from FURTHER_FROM
         "mask ratio drawn between .25 and .75 for each batch", {"mask_ratios": (0.25, 0.75)}, mask_ratio=0.5
     ),
 }
+SIZES = {  # the study "size": networks for the 8 x 8 grid
+    "small": Variant("dim 64, 1 head", vit=PLAIN | dict(dim=64, heads=1, mlp_dim=256)),
+    "medium": Variant("dim 128, 2 heads, as the flagship", vit=PLAIN),
+    "large": Variant("dim 256, 4 heads", vit=PLAIN | dict(dim=256, heads=4, mlp_dim=1024)),
+}
+SIZE_EPOCHS = (2, 4, 8)
 
 
 def all_runs() -> dict[str, Run]:
@@ -283,4 +290,9 @@ def all_runs() -> dict[str, Run]:
         options = dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | variant.options
         same = dict(mask_ratio=variant.mask_ratio, probes=False, kept_apart=True)
         add("further", name, 0, FURTHER_FROM, options=options, **same)
+    for epochs in SIZE_EPOCHS:
+        for name, variant in SIZES.items():
+            options = dict(epochs=epochs, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0)
+            same = dict(mask_ratio=0.25, probes=False, kept_apart=True, vit=dict(patch_size=4, depth=6) | variant.vit)
+            add("size", f"{name}-{epochs}", 0, options=options, **same)
     return runs

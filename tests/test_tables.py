@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mp3lib.train import read_run
@@ -13,10 +15,11 @@ from mp3lib.train.run_folder import write_json, write_metrics
 from studies.__main__ import main
 from studies.claims import LEGEND, claims, findings, verdict, weigh_claims
 from studies.pages import SECTIONS, SHOWN, made_files, report
-from studies.plan import CUES, FINE, FURTHER, REGULARISED, all_runs
+from studies.plan import CUES, FINE, FURTHER, REGULARISED, SIZE_EPOCHS, SIZES, all_runs
 from studies.provenance import recipe, the_runs
 from studies.recipes import RisingRatio, rising_ratio
 from studies.runs import Row, difference, finished, interval, points, row, top1, variants
+from studies.scaling import fitted, measured, million_parameters, sizes
 from studies.shipped_tables import by_cue, classifiers, from_scratch, positions, published
 from studies.tables import costs, cues, fine, fractions, further, label_counts, probes, regularised
 from studies.verdicts import cases, taken_away, verdicts
@@ -56,7 +59,8 @@ def every_run(tmp_path_factory):
     for i, run in enumerate(all_runs().values()):
         tests = [*run.cue.tests, *["kept apart"] * run.kept_apart]
         scores = supervised(0.3 + i / 1000) if run.labels else pretext(0.3 + i / 1000, *tests)
-        model = {"vit": {"image_size": run.size, "patch_size": [4, 4] if run.vit else [8, 8]}}
+        vit = dict(num_classes=10, image_size=run.size, patch_size=8, dim=128, depth=4, heads=2, mlp_dim=512)
+        model = {"vit": vit | run.vit}
         settings = {"num_images": run.labels or 45_000, "mask_ratio": run.mask_ratio, "model": model}
         settings |= {"precision": "float32"} | run.options
         put(results, run.name.rsplit("/", 1)[0], scores, run.seed, **settings)
@@ -142,7 +146,7 @@ def test_every_run_stands_in_a_table(every_run, monkeypatch):
         asked.add(variant)
         return finished(results, variant)
 
-    for module in ("markdown", "tables"):
+    for module in ("markdown", "tables", "scaling"):
         monkeypatch.setattr(f"studies.{module}.finished", told)  # by the notes below tables, too
     headings = [line[3:] for line in report(every_run).splitlines() if line.startswith("## ")]
     assert headings == [t for t in SECTIONS if "shipped" not in t]  # those are made from evaluations/
@@ -166,6 +170,32 @@ def test_ways_to_go_on_are_told_in_words(every_run):
     assert {line.split("`")[1] for line in lines} == set(variants(every_run, "further"))
     assert set(FURTHER) == set(variants(every_run, "further"))
     assert "| 0.9 |" in lines[0]  # 45,000 images twice; 8 + 2 of 16 tokens
+
+
+def test_size_and_length_are_fitted_with_an_error(tmp_path):
+    def odds(millions: float, epochs: int) -> float:
+        return -3 + 0.4 * math.log(millions) + 1.1 * math.log(epochs)
+
+    assert million_parameters(dict(num_classes=10, image_size=32, patch_size=4, depth=6) | SIZES["small"].vit) < 0.4
+    for name, variant in SIZES.items():
+        vit = dict(num_classes=10, image_size=32, patch_size=4, dim=128, depth=6, heads=2, mlp_dim=512) | variant.vit
+        for epochs in SIZE_EPOCHS:
+            value = 1 / (1 + math.exp(-odds(million_parameters(vit), epochs)))
+            at = {ratio: {"accuracy": value} for ratio in RATIOS}
+            put(tmp_path, f"size/{name}-{epochs}", {"positions": {"kept apart": at}}, model={"vit": vit}, epochs=epochs)
+    points = np.array([(millions, epochs, rows[1].mean) for _, millions, epochs, rows in measured(tmp_path)])
+    fit = fitted(points)
+    assert fit[:3] == pytest.approx((-3, 0.4, 1.1)) and fit.error == pytest.approx(0, abs=1e-9)
+    assert fit.accuracy(2, fit.epochs(2, 0.73)) == pytest.approx(0.73)
+    points[4, 2] += 0.05
+    assert 0.03 < fitted(points).error < 0.1
+    table = sizes(tmp_path)
+    assert table.count("| dim 64, 1 head |") == 3 and "log-odds = -3.00 + 0.40 ln(million parameters)" in table
+    shutil.rmtree(tmp_path / "runs/size/large-8")
+    assert "Fit" in sizes(tmp_path)
+    for folder in [*(tmp_path / "runs/size").iterdir()][:4]:
+        shutil.rmtree(folder)
+    assert "Fit" not in sizes(tmp_path) and "| network |" in sizes(tmp_path)
 
 
 def test_regularisation_stands_beside_the_same_seeds_without(every_run):
