@@ -173,7 +173,7 @@ def test_the_steps_of_test_are_everything(setup):
         "py -m ruff check .",
         "py -m ruff format --check .",
         "py tools/browser.py --install",
-        f"{pytest} tests",
+        f"{pytest} tests --durations 30",
         f"{pytest} --nbval notebooks/",
     ]
     needed = [program[1:3] for program, _, stop in setup.steps("py")["test"] if not stop]

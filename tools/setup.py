@@ -54,7 +54,7 @@ def steps(python, flags=(), workers="auto"):
             *data,
             *lint,
             *browser,
-            ([*tests, "tests"], "", True),
+            ([*tests, "tests", "--durations", "30"], "", True),
             ([*tests, "--nbval", "notebooks/"], "", True),
         ],
         "lab": [*data, ([python, "tools/lab.py", *flags], "", True)],
