@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 import torch
 
-import mp3lib.train.loop as loop
 import mp3lib.train.pretraining as pretraining
+import mp3lib.train.processes as processes
 from mp3lib import MP3, ViT
 from mp3lib.evaluate import position_accuracy
 from mp3lib.model import load_mp3
@@ -604,7 +604,7 @@ def test_processes_that_accelerate_would_let_train_alone_are_refused(tmp_path, m
     for variable, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(variable, value)
     alone = SimpleNamespace(gradient_accumulation_steps=1, num_processes=1, device="cpu")
-    monkeypatch.setattr(loop, "Accelerator", lambda **options: alone)
+    monkeypatch.setattr(processes, "Accelerator", lambda **options: alone)
     with pytest.raises(ValueError, match="WORLD_SIZE=2, but Accelerate trains with 1 process.*ACCELERATE_USE_CPU=true"):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -21,8 +21,9 @@ from ..model.vit import ViT
 from .batches import Batch, InMemory
 from .checking import check_call, check_kept
 from .hardware import resolve_precision
-from .loop import fit, random_state_restored
+from .loop import fit
 from .optimizers import highest_rate
+from .randomness import random_state_restored
 from .run_folder import RunSettings, switched_on
 from .watching import check_trackers
 
