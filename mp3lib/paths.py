@@ -35,6 +35,24 @@ def expanded(path: str | os.PathLike) -> Path:
         raise ValueError(f"{text}: there is no home folder of the user {text.split('/')[0]} here") from None
 
 
+def check_target(path: str | os.PathLike, *suffixes: str) -> Path:
+    """The absolute path of a file that may be written: new, or a regular file that is replaced.
+
+    Raises:
+        ValueError: for a name that ends in none of ``suffixes``, a folder, something that is no regular file, such as a
+            device, and a place where this user cannot write.
+    """
+    path = expanded(path).resolve()
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"the name of the file must end in {' or '.join(suffixes)}, got {path.name}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} exists and is no regular file: choose another name")
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ValueError(f"{path} cannot be written: {above} is no folder that this user can write to")
+    return path
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """A hidden path beside ``path`` for a new file, which is renamed into place at the end of the ``with``.

@@ -29,7 +29,7 @@ ALLOWED = {
     "luma": set(),
     "paths": set(),
     "arguments": set(),
-    "cli": {"data", "evaluate", "model", "paths", "train"},
+    "cli": {"data", "evaluate", "export", "model", "paths", "plots", "train"},
 }
 ALLOWED["__main__"] = set(ALLOWED)
 ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used

@@ -55,6 +55,10 @@ FIGURES = {
         {"one": ([1, 2, 3], [3, 2, 1]), "two": ([1, 2, 3], [[3, 2, 1.01], [3, 1, 1.02]])}, "x", "y", "T", {"c": 1.0}
     ),
     "curves, log": lambda: plots.curves({"one": (range(50), np.exp(-np.arange(50) / 9))}, logy=True, title="A finding"),
+    "curve_panels": lambda: plots.curve_panels(
+        {"loss": {"a": ([1, 2], [3.0, 2.0]), "b": ([1, 2, 3], [3, 2, np.nan])}, "top-1": {"b": ([3], [0.5])}}, "epoch"
+    ),
+    "curve_panels, many": lambda: plots.curve_panels({"loss": {f"run {i}": ([1, 2], [i, 2]) for i in range(12)}}),
     "bars": lambda: plots.bars({"scratch": [0.5, 0.6], "MP3": 0.7}, "accuracy", "A finding", {"chance": 0.1}, "MP3"),
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
@@ -77,6 +81,9 @@ LONG_TEXTS = {
         {LONG: ([1, 2], [3, 2]), "b" + LONG: ([1, 2], [1, 2])}, LONG, LONG, LONG, {"c" + LONG: 2}
     ),
     "curves, short line": lambda: plots.curves({"ends early": ([0, 1], [1, 2]), "b": ([0, 9], [1, 3])}, title=LONG),
+    "curve_panels": lambda: plots.curve_panels(
+        {LONG: {LONG: ([1, 2], [3, 2]), "b" + LONG: ([0.5, 2], [3, 2])}, "b" + LONG: {LONG: ([1], [1])}}, LONG, LONG
+    ),
     "bars": lambda: plots.bars({LONG: 0.5, "b": [0.2, 0.3]}, LONG, LONG, {LONG: 0.3}),
     "scatter": lambda: plots.scatter(
         [0, 1, 2], [0, 1, 0.5], [LONG] * 3, ["one", "two", "three"], LONG, LONG, LONG, links=[[0, 1, 2]]

@@ -359,6 +359,7 @@ def bases(room: Path) -> dict[str, list[str]]:
         "data": ["status"],
         "pretrain": ["--data", pictures, "--out", out, *SMALL],
         "finetune": ["--data", pictures, "--out", out, "--weights", "none", *SMALL],
+        "runs": [str(room / "trained")],
         "probe": ["--data", pictures, "--weights", str(room / "mp3")],
         "evaluate": ["--data", pictures, "--weights", str(room / "mp3"), "--floor-epochs", "1"],
     }
@@ -380,6 +381,7 @@ def make_inputs(room: Path) -> None:
     broken = vit()
     next(broken.parameters()).data.view(-1)[0] = NAN
     broken.save_pretrained(room / "broken")
+    train.pretrain(mp3(), images(), **TRAIN, out=room / "trained")
 
 
 def misuse(room: Path) -> list[list[str]]:
@@ -440,7 +442,8 @@ def ran(argv: list[str], room: Path, must_fail: bool = False) -> tuple[str, str]
     except Slow:
         return "fault", f"over {SECONDS} s"
     except BaseException as error:
-        return "fault", f"{type(error).__name__}: {str(error)[:200]}"
+        asked = "--debug" in argv and isinstance(error, (ValueError, OSError))  # it shows where the error came from
+        return "refused" if asked else "fault", f"{type(error).__name__}: {str(error)[:200]}"
     finally:
         signal.alarm(0)
     said = err.getvalue().strip()
@@ -506,7 +509,7 @@ def run_command(command: str, room: Path, pairs: int, each: int | None, seed: in
 
 # --- the whole --------------------------------------------------------------------------------------------------------
 
-COMMANDS = ("data", "pretrain", "finetune", "probe", "evaluate", "misuse")
+COMMANDS = ("data", "pretrain", "finetune", "runs", "probe", "evaluate", "misuse")
 
 
 @contextlib.contextmanager

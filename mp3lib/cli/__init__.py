@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import argparse
 
-from . import data, evaluate, finetune, pretrain, probe
+from . import data, evaluate, finetune, pretrain, probe, runs
 from .options import RECIPES
 
-FILES = {"data": data, "pretrain": pretrain, "finetune": finetune, "probe": probe, "evaluate": evaluate}
+FILES = {
+    "data": data,
+    "pretrain": pretrain,
+    "finetune": finetune,
+    "runs": runs,
+    "probe": probe,
+    "evaluate": evaluate,
+}
 COMMANDS = {name: file.run for name, file in FILES.items()}
 
 __all__ = ["COMMANDS", "RECIPES", "parser"]

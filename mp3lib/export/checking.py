@@ -6,7 +6,6 @@ import copy
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 import torch
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from ..model import MP3, ViT
 from ..model.vit import check_weights
-from ..paths import expanded
 
 TOLERANCE = 1e-5  # of outputs: absolute, or relative to the largest of them where that is above 1
 
@@ -43,20 +41,6 @@ def vit_of(model: MP3 | ViT) -> ViT:
         raise ValueError(f"model must be an mp3lib MP3 or ViT, got {type(model).__module__}.{type(model).__name__}")
     check_weights(model)
     return model.vit if isinstance(model, MP3) else model
-
-
-def check_target(path: str | Path, suffix: str) -> Path:
-    """The absolute path of a file that an export may write.
-
-    Raises:
-        ValueError: for a name without ``suffix``, a folder, and something that is no regular file, such as a device.
-    """
-    path = expanded(path).resolve()
-    if path.suffix != suffix:
-        raise ValueError(f"the name of the file must end in {suffix}, got {path.name}")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} exists and is no regular file: choose another name")
-    return path
 
 
 def as_float32(model: nn.Module) -> nn.Module:

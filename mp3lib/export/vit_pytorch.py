@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..model import MP3, ViT
-from ..paths import written_beside
-from .checking import as_float32, check_same, check_target, needed, random_state_kept, sample_images, vit_of
+from ..paths import check_target, written_beside
+from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
 
 if TYPE_CHECKING:
     import vit_pytorch.mp3

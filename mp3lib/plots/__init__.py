@@ -1,7 +1,8 @@
 """Figures. Each function takes arrays and returns a matplotlib `Figure`.
 
 ``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
-image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points.
+image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points,
+``panels`` several charts of curves.
 ``schematics`` draws the way of the data through a model. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, and ``patches`` the conversion of images and the cutting into patches.
 
@@ -15,6 +16,7 @@ from .attention import attention_by_layer, attention_over_image, heat_over_image
 from .charts import bars, curves, matrix, scatter
 from .images import heat_maps, image_grid, mask_strip, patch_grid
 from .jigsaw import jigsaw_boards, jigsaw_step, predicted_positions
+from .panels import curve_panels
 from .patches import reassemble, to_picture
 from .schematics import attention_schematic, mp3_schematic, vit_schematic
 from .theme import (
@@ -53,6 +55,7 @@ __all__ = [
     "attention_over_image",
     "attention_schematic",
     "bars",
+    "curve_panels",
     "curves",
     "figure",
     "heat_maps",
