@@ -1,8 +1,10 @@
 """The checkers of the exercises: they accept right answers, name mistakes, and are safe with any function."""
 
+import importlib.util
 import io
 import os
 import random
+import re
 import threading
 import time
 from contextlib import redirect_stdout
@@ -25,6 +27,10 @@ NAMES = [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 EXERCISES = [(name, exercise) for name in NAMES for exercise in exercises(name)]
 CHECKERS = {name: getattr(checks, name) for name in checks.__all__}
 ANSWERS = [(f"check_{name}", answer) for name, answers in exercise_answers.ANSWERS.items() for answer in answers]
+
+spec = importlib.util.spec_from_file_location("checkers_tool", NOTEBOOKS.parent / "tools" / "checkers.py")
+checkers_tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(checkers_tool)
 
 RETURNS_A_MODEL = [checks.check_keep_brightness]
 each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)
@@ -96,7 +102,38 @@ def test_an_answer_gets_the_sentence_of_its_docstring(name, answer):
         assert text == "passed"
     else:
         assert text.startswith("not yet: ") and expected in text
-    assert said(CHECKERS[name], answer) == text  # and the same sentence every time
+    assert verdict_of(name, answer) == text  # and the same sentence every time
+
+
+@cache
+def verdict_of(name: str, answer) -> str:
+    return harness.verdict(CHECKERS[name].__wrapped__, answer)
+
+
+@pytest.mark.parametrize("name", exercise_answers.ANSWERS)
+def test_the_stored_table_of_mistakes_is_what_the_checkers_say(name):
+    """And no mistake passes, none gets the sentence of another, and at least four of five are named."""
+    verdicts = {answer: verdict_of(f"check_{name}", answer) for answer in exercise_answers.ANSWERS[name]}
+    row = checkers_tool.row_of(name, verdicts)
+    assert row in checkers_tool.FILE.read_text(encoding="utf-8").splitlines(), "run: python tools/checkers.py --out"
+    _, _, mistakes, named, _, wrongly_named, wrongly_passed, *_ = row.split(" | ")
+    assert int(mistakes) >= 10 and int(wrongly_named) == int(wrongly_passed) == 0
+    assert int(named) >= 0.8 * int(mistakes)
+
+
+def test_the_stored_table_has_a_row_for_each_exercise():
+    page = checkers_tool.FILE.read_text(encoding="utf-8")
+    assert page.startswith(checkers_tool.TITLE + checkers_tool.head())
+    assert re.findall(r"^\| \d\d \| `(\w+)`", page, re.MULTILINE) == list(exercise_answers.ANSWERS)
+
+
+def test_the_tool_tells_the_kinds_of_sentences_apart():
+    kind = checkers_tool.kind_of
+    assert kind("passed", "passed") == "right, passed" and kind("passed", "not yet: it is late") == "right, refused"
+    assert kind("softmax", "passed") == "wrongly passed"
+    assert kind("softmax", "not yet: softmax is missing") == "named"
+    assert kind("softmax", "not yet: the root is missing") == "wrongly named"
+    assert kind("of 2", "not yet: it returns 1 instead of 2 when called with 3") == "unnamed"
 
 
 @each_checker

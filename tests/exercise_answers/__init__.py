@@ -37,10 +37,12 @@ def answers_in(group: type) -> list[Callable]:
     return [answer for answer in vars(group).values() if inspect.isfunction(answer)]
 
 
-# name of the function that the exercise asks for -> its answers, in the order of the notebooks
-ANSWERS = {
-    name: answers_in(group)
+# name of the function that an exercise asks for -> the file with its answers, in the order of the notebooks
+FILE_OF = {
+    name: file
     for file in FILES
     for name, group in vars(file).items()
     if inspect.isclass(group) and group.__module__ == file.__name__
 }
+# the same name -> its answers, right and wrong
+ANSWERS = {name: answers_in(getattr(file, name)) for name, file in FILE_OF.items()}
