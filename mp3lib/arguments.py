@@ -7,6 +7,7 @@ then be symbols.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
@@ -90,6 +91,18 @@ def truth(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def json_entries(name: str, value: Any) -> dict[str, Any]:
+    """A dict as JSON holds it, where a tuple is a list; ``ValueError`` unless its keys are strings and it fits."""
+    if not isinstance(value, dict) or any(not isinstance(key, str) for key in value):
+        raise ValueError(f"{name} must be a dict whose keys are strings, got {shown(value)}")
+    for key, entry in value.items():
+        try:
+            json.dumps(entry, allow_nan=False)
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            raise ValueError(f"{name}[{key!r}] must be a value that JSON can hold, got {shown(entry)}") from None
+    return json.loads(json.dumps(value))
 
 
 def seed_number(value: Any) -> int:

@@ -482,8 +482,8 @@ def test_what_does_not_fit_is_told_before_a_run_folder_is_made(change, words, tm
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"about": "text"}, "about must be a dict whose keys are strings, or None, got 'text'"),
-        ({"about": {1: 2}}, "keys are strings, or None, got {1: 2}"),
+        ({"about": "text"}, "about must be a dict whose keys are strings, got 'text'"),
+        ({"about": {1: 2}}, "keys are strings, got {1: 2}"),
         ({"about": {"x": object()}}, "about.'x'. must be a value that JSON can hold, got <object"),
         ({"about": {"x": float("nan")}}, "about.'x'. must be a value that JSON can hold, got nan"),
         ({"about": {"settings": 1}}, "about must not hold 'settings', which run.json has already"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import json
 import os
 import pickle
@@ -472,11 +473,23 @@ def options(monkeypatch):
     return tool("options")
 
 
+def public(name: str):
+    """The function or class that tools/options.py calls so."""
+    first, *more = name.split(".")
+    modules = (mp3lib.model, mp3lib.evaluate, mp3lib.train, mp3lib.data, mp3lib.export, mp3lib)
+    found = getattr(next(module for module in modules if hasattr(module, first)), first)
+    for part in more:
+        found = getattr(found, part)
+    return found
+
+
 @pytest.mark.posix
 def test_every_public_function_and_every_command_is_tried(options):
     with options.workplace() as room:
         names = {name.rpartition(".")[2] for name in options.calls(room)} | options.OTHER
         assert set(options.bases(room)) == set(COMMANDS) == set(options.COMMANDS) - {"misuse"}
+        for name, (_, good) in options.calls(room).items():  # with all its arguments
+            assert set(inspect.signature(public(name)).parameters) - {"self", "options"} <= set(good()), name
         for command in COMMANDS:
             texts = " ".join(" ".join(case) for case in options.command_cases(command, room, random.Random(0), None))
             assert all(name in texts for action in options.options(command) for name in action.option_strings[:1])

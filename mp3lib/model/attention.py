@@ -175,9 +175,15 @@ class Block(nn.Sequential):
 
     ``block[0]`` is the ``Attention``, ``block[1]`` the ``FeedForward``. A block is one call, so that a large model can
     be sharded (FSDP), compiled or checkpointed block by block.
+
+    Raises:
+        ValueError: for parts of another type.
     """
 
     def __init__(self, attention: Attention, feed_forward: FeedForward):
+        for name, part, kind in (("attention", attention, Attention), ("feed_forward", feed_forward, FeedForward)):
+            if not isinstance(part, kind):
+                raise ValueError(f"{name} must be of type {kind.__name__}, got {shown(part)}")
         super().__init__(attention, feed_forward)
 
     def forward(self, x: Tensor, context: Tensor | None = None, num_context: int | None = None) -> Tensor:

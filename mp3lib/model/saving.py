@@ -72,6 +72,8 @@ class SavedModel(PyTorchModelHubMixin):
             ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
                 no floating-point numbers, or that are not finite.
         """
+        if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
+            raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")
         folder = expanded(pretrained_model_name_or_path)
         if folder.is_dir():
             folder = folder / subfolder if subfolder else folder

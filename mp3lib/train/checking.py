@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arguments import shown, truth
+from ..arguments import json_entries, shown, truth
 from ..model.vit import check_weights
 from ..paths import folder_for_weights
 from .run_folder import RunSettings
@@ -58,18 +57,10 @@ def check_kept(settings: RunSettings, save_every: int, out: str | Path | None, e
 
 def check_about(about: dict | None) -> dict[str, Any]:
     """Further entries of ``run.json`` as JSON holds them: a tuple becomes a list."""
-    if about is None:
-        return {}
-    if not isinstance(about, dict) or any(not isinstance(name, str) for name in about):
-        raise ValueError(f"about must be a dict whose keys are strings, or None, got {shown(about)}")
-    if own := [name for name in about if name in OWN_ENTRIES]:
+    entries = json_entries("about", {} if about is None else about)
+    if own := [name for name in entries if name in OWN_ENTRIES]:
         raise ValueError(f"about must not hold {own[0]!r}, which run.json has already: choose another key")
-    for name, value in about.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError, OverflowError):
-            raise ValueError(f"about[{name!r}] must be a value that JSON can hold, got {shown(value)}") from None
-    return json.loads(json.dumps(about))
+    return entries
 
 
 def check_trainable(model: nn.Module) -> None:

@@ -34,7 +34,8 @@ class RunSettings:
             that are not whole where they have to be, a learning rate above 100, a weight decay outside 0 to 100, a seed
             outside 0 to 2**63 - 1, a layer decay outside 0 (excluded) to 1, a moving average outside 0 to 1 (excluded),
             and another word than those named here; for an ``accumulate`` that does not divide the batch, a negative
-            ``clip_grad`` or ``patience``, and a warm-up as long as the run (for ``wsd``: that reaches the decline).
+            ``clip_grad`` or ``patience``, a warm-up as long as the run (for ``wsd``: that reaches the decline), and
+            options that JSON cannot hold.
     """
 
     task: Literal["pretrain", "finetune"]
@@ -79,6 +80,7 @@ class RunSettings:
             "clip_grad": arguments.number("clip_grad", self.clip_grad, "be at least 0", lambda c: c >= 0),
             "compile": arguments.truth("compile", self.compile),
             "patience": whole("patience", self.patience, 0, 10**6),
+            "options": arguments.json_entries("options", self.options),
         }
         for name, value in checked.items():  # as Python's own numbers, which JSON can hold
             object.__setattr__(self, name, value)

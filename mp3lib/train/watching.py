@@ -47,6 +47,8 @@ def check_trackers(log: str | Sequence[str] | None, out: str | Path | None) -> t
         ValueError: for a name that Accelerate does not know, and where there is no run folder.
         ImportError: if the package of a tracker is not installed.
     """
+    if log is not None and not isinstance(log, (str, list, tuple)):
+        raise ValueError(f"log must be the name of a tracker or a list of names, got {shown(log)}")
     names = (log,) if isinstance(log, str) else tuple(log or ())
     for name in names:
         if name not in TRACKERS:
