@@ -558,14 +558,14 @@ def run(seed: int, pairs: int, each: int | None, only: list[str], tell: Callable
             for name in names[kind]:
                 if only and name not in only and f"{kind[:-1]} {name}" not in only:
                     continue
-                found = kinds[kind][name] = run_one(name, room, pairs, each, seed)
+                found = kinds[kind][name] = {"pairs": pairs, "each": each, **run_one(name, room, pairs, each, seed)}
                 tell(
                     f"{kind[:-1]} {name:<24}"
                     + "".join(f"{found[c]:>8}" for c in ("tried", "right", "refused", "fault"))
                 )
                 for fault in found["faults"]:
                     tell(f"    {fault}")
-    return {"seed": seed, "pairs": pairs, "each": each, "versions": versions(), **kinds}
+    return {"seed": seed, "versions": versions(), **kinds}
 
 
 def main() -> int:

@@ -54,14 +54,20 @@ def fuzz_rows(fuzz: dict) -> Iterable[Row]:
 
 
 def option_rows(options: dict) -> Iterable[Row]:
-    command = f"python tools/options.py --pairs {options['pairs']}"
-    command += "" if options["each"] is None else f" --each {options['each']}"
     functions = options["functions"].values()
-    sums = (sum(one[c] for one in functions) for c in COUNTS)
-    yield Row(f"arguments of {len(functions)} public functions", *sums, command)
+    for command in sorted({with_options(one) for one in functions}):
+        group = [one for one in functions if with_options(one) == command]
+        sums = (sum(one[c] for one in group) for c in COUNTS)
+        yield Row(f"arguments of {len(group)} public functions", *sums, command)
     for name, one in options["commands"].items():
         kind = "commands whose parts do not fit" if name == "misuse" else f"options of the command `{name}`"
-        yield Row(kind, *(one[c] for c in COUNTS), f'{command} --only "command {name}"')
+        yield Row(kind, *(one[c] for c in COUNTS), f'{with_options(one)} --only "command {name}"')
+
+
+def with_options(one: dict) -> str:
+    """The command that tries a function or a command as often as was done."""
+    each = "" if one["each"] is None else f" --each {one['each']}"
+    return f"python tools/options.py --pairs {one['pairs']}{each}"
 
 
 def kill_rows(kills: dict) -> Iterable[Row]:
