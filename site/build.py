@@ -94,7 +94,7 @@ def list_folder(folder: Path, source: Path) -> Path:
 
 
 def lay_out_notebook(path: Path, source: Path) -> None:
-    """The notebook with its links turned, and the alt text of its figures where myst-nb looks for it."""
+    """The notebook with its links turned; the alt text of figures and the names of folded cells for myst-nb."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         cell["source"], outputs = "".join(cell["source"]), cell.get("outputs", [])
@@ -103,8 +103,11 @@ def lay_out_notebook(path: Path, source: Path) -> None:
         if any(WIDGET.match("".join(o.get("data", {}).get("text/plain", ""))) for o in outputs):
             cell["metadata"].setdefault("tags", []).append("live")  # site.css adds a line to its output
         alt = [o["metadata"].get("image/png", {}).get("alt") for o in outputs if "metadata" in o]
-        if any(alt):
-            cell["metadata"]["mystnb"] = {"image": {"alt": "; ".join(filter(None, alt))}}
+        shown = {"image": {"alt": "; ".join(filter(None, alt))}} if any(alt) else {}
+        if "hide-input" in cell["metadata"].get("tags", []):  # the first line says what the cell draws
+            shown["code_prompt_show"] = "Code: " + cell["source"].partition("\n")[0].lstrip("# ")
+            shown["code_prompt_hide"] = "Hide the code"
+        cell["metadata"]["mystnb"] = shown
     notebook["cells"][0]["source"] += f"\n\n{{download}}`Download this notebook </as-stored/{path.name}>`"
     shutil.copy(path, source / "as-stored")
     (source / "notebooks" / path.name).write_text(json.dumps(notebook), encoding="utf-8")

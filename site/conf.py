@@ -15,8 +15,7 @@ root_doc = "index"
 # notebooks are shown as they are stored
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_code_prompt_show = "Show the code"  # of cells with the tag hide-input, which are folded
-nb_code_prompt_hide = "Hide the code"
+nb_render_markdown_format = "myst"  # tables in outputs
 myst_enable_extensions = ["dollarmath", "amsmath", "html_image"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]

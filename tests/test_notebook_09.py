@@ -80,18 +80,34 @@ def prose() -> str:
     return " ".join(" ".join(cell.source for cell in cells("09") if cell.cell_type == "markdown").split())
 
 
+def minus(value: str) -> str:
+    """A number as the prose writes it, with a minus sign of its own."""
+    return value.replace("-", "−")
+
+
 def test_the_numbers_of_both_networks_are_the_measured_ones(prose):
-    told = json.loads((RESULTS / "cues" / "puzzler-4x4.json").read_text())
-    share = {cue: f"{100 * by_ratio['0.0']:.1f} %" for cue, by_ratio in told["cues"].items()}
+    told = {name: json.loads((RESULTS / "cues" / f"{name}-4x4.json").read_text()) for name in ("puzzler", "pupil")}
+    share = {name: {cue: 100 * by["0.0"] for cue, by in of["cues"].items()} for name, of in told.items()}
+    plain, gap, hole = (f"{share['puzzler'][cue]:.1f} %" for cue in ("as they are", "gap-1", "hole-1"))
+    lost = {name: minus(f"{of['gap-1'] - of['hole-1']:.0f} points") for name, of in share.items()}
     assert (
-        f"the puzzler places {share['as they are']} of the patches right on {told['images']:,} test pictures" in prose
+        f"On {told['puzzler']['images']:,} test pictures of CIFAR-10, the puzzler places {plain} of the patches right. "
+        f"Without the borders it places {gap}, which is near chance (6.2 %). With the placebo it still places {hole}. "
+        f"The difference is {lost['puzzler']}."
+    ) in prose
+    plain, gap, hole = (f"{share['pupil'][cue]:.1f} %" for cue in ("as they are", "gap-1", "hole-1"))
+    pupil = f"The pupil places {plain}, without the borders {gap}, and with the placebo {hole}: {lost['pupil']}."
+    assert pupil in prose
+
+
+def test_the_linear_probes_are_the_measured_ones(prose):
+    linear = {
+        name: json.loads((RESULTS / "probes" / f"{name}-4x4.json").read_text())["weights"]["linear"]
+        for name in ("puzzler", "pupil")
+    }
+    assert (
+        f"its linear probe reaches {100 * linear['puzzler']:.1f} %, the pupil's {100 * linear['pupil']:.1f} %." in prose
     )
-    assert f"Without the borders it places {share['gap-1']}, which is near chance (6.2 %)." in prose
-    assert f"With the placebo it still places {share['hole-1']}." in prose
-    told = json.loads((RESULTS / "cues" / "pupil-4x4.json").read_text())
-    share = {cue: f"{100 * by_ratio['0.0']:.1f} %" for cue, by_ratio in told["cues"].items()}
-    pupil = f"It places {share['as they are']}, without the borders {share['gap-1']}, and with the placebo"
-    assert f"{pupil} {share['hole-1']}." in prose
 
 
 def line_of(table: str, begin: str) -> list[str]:
@@ -106,24 +122,31 @@ def interval(cell: str) -> tuple[float, float, float]:
     return tuple(map(float, re.fullmatch(r"([+-][\d.]+) \(([+-][\d.]+) to ([+-][\d.]+)\)", cell).groups()))
 
 
+def signed(numbers: tuple[float, float, float], words: str = "") -> str:
+    """A difference with its interval as the prose writes them: "−6.0 points (−6.2 to −5.9)"."""
+    difference, low, high = numbers
+    return minus(f"{difference:+.1f} points{words}") + minus(f" ({low:+.1f} to {high:+.1f})")
+
+
 def test_the_written_verdicts_are_those_of_the_tables(prose):
-    edges, low, high = interval(line_of("cues_taken_away.md", "edges (gap 1")[2])
-    assert low < high < 0
-    fewer = f"places {-edges:.1f} points fewer patches right than with the placebo"
-    assert f"{fewer} (95 % interval {-high:.1f} to {-low:.1f})" in prose
-    colour, low, high = interval(line_of("cues_taken_away.md", "colour")[2])
-    assert high < 0 and f"Without it, a network places {-colour:.1f} points fewer ({-high:.1f} to {-low:.1f})" in prose
-    light, low, high = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
-    assert low < 0 < high and f"({-light:.1f} points fewer; the interval contains 0)" in prose
-    plain, low, high = interval(line_of("cues_taken_away.md", "given back")[2])
+    """Every difference is without the cue minus its control, as in the tables, and is said with its sign."""
+    edges = interval(line_of("cues_taken_away.md", "edges (gap 1")[2])
+    sentence = f"**Borders help to predict positions:** {signed(edges, ' without them')}"
+    assert edges[2] < 0 and sentence.replace("(", "(95 % interval ", 1) in prose
+    colour = interval(line_of("cues_taken_away.md", "colour")[2])
+    assert colour[2] < 0 and f"**Colour helps as well:** {signed(colour, ' without it')}" in prose
+    light = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
+    assert light[1] < 0 < light[2]
+    assert f"do not matter here:** {signed(light)}. The interval contains 0." in prose
+    plain = interval(line_of("cues_taken_away.md", "given back")[2])
     probes = [float(line_of("cues_taken_away.md", name)[5].split()[0]) for name in ("given back", "nothing (control)")]
-    assert low > 0 and f"it places {plain:.1f} points more ({low:.1f} to {high:.1f})" in prose
-    assert f"its linear probe is {probes[0] - probes[1]:.1f} points better" in prose
+    assert plain[1] > 0 and f"{signed(plain)}, and {probes[0] - probes[1]:+.1f} points for its linear probe" in prose
     _, positions, linear, knn = line_of("edges_and_centres.md", "28 of 64 pixels")
-    _, low, high = interval(linear)
-    assert low < 0 < high and "Its linear probe shows no clear difference." in prose
-    worse, low, high = interval(knn)
-    assert high < 0 and f"the features are {-worse:.1f} points better ({-high:.1f} to {-low:.1f})" in prose
+    assert interval(positions) == edges, "both tables show the same comparison"
+    linear, knn = interval(linear), interval(knn)
+    assert linear[1] < 0 < linear[2]
+    assert f"The linear probe shows no difference that counts: {signed(linear)}." in prose
+    assert knn[2] < 0 and f"The k-NN probe does: {signed(knn)}." in prose
 
 
 def test_the_numbers_of_cues_brought_along_are_the_measured_ones(prose):
@@ -136,5 +159,13 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones(prose):
     in_place, moved = placed[jpeg + "with the cue"], placed[jpeg + "moved by 4 pixels"]
     assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in prose
     assert f"and {placed[jpeg + 'as they are']} on clean pictures" in prose
-    padding, low, high = interval(told["gains"]["padding"])
-    assert high < 0 and f"with it, a network places {-padding:.1f} points fewer than without" in prose
+    padding = interval(told["gains"]["padding"])
+    assert padding[2] < 0 and f"Padding does not help: {signed(padding)} against a training without it." in prose
+
+
+def test_alarms_that_need_no_context_are_silent_for_border_matching(prose):
+    """The puzzler of CIFAR-10 places far more with all patches as context than with one, so alarm 2 stays silent."""
+    scores = json.loads((RESULTS / "evaluations" / "puzzler-4x4.json").read_text())
+    assert scores["patch_only"]["accuracy"] < 0.3 and scores["positions"]["0.0"]["accuracy"] > 0.9
+    assert "matching borders needs context, so it passes" in prose
+    assert "An alarm that stays silent proves nothing." in prose

@@ -1,6 +1,7 @@
 """The static site: built once, then every page opened in a browser, wide and narrow, with the network closed."""
 
 import functools
+import html
 import importlib
 import importlib.util
 import inspect
@@ -172,6 +173,10 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
         widgets = ("[live figure: ", "[patch picker: ", "[patch board: ")
         live = [cell for cell in cells if any(text in json.dumps(cell["outputs"]) for text in widgets)]
         assert page.count("tag_live") == len(live), path.name
+        tables = sum("|---" in "".join(output.get("data", {}).get("text/markdown", "")) for output in outputs)
+        assert len(re.findall(r'<div class="output text_markdown.*?<table', page, re.DOTALL)) == tables, path.name
+        for cell in folded:
+            assert f"Code: {html.escape(''.join(cell['source']).splitlines()[0][2:])}" in page, path.name
 
 
 def test_the_page_that_runs_the_network_is_there(site):
