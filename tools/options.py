@@ -194,6 +194,9 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "load_shipped": (model.load_shipped, lambda: {"name": "pupil-4x4"}),
         "posemb_sincos_2d": (model.posemb_sincos_2d, lambda: {
             "patches": draw(1, 2, 2, 8), "temperature": 10000, "dtype": None}),
+        "patch_size_for": (model.patch_size_for, lambda: {"image_size": 32}),
+        "preset": (lambda **a: len(model.preset(**a)), lambda: {"name": "vit-s16", "image_size": 64}),
+        "preset_lr": (model.preset_lr, lambda: {"name": "vit-s16", "batch_size": 64}),
         "record_attention": (recorded, lambda: {"model": vit(), "images": floats}),
         "sample_context": (model.sample_context, lambda: {
             "batch": 2, "num_patches": 4, "mask_ratio": 0.5, "generator": None, "device": None}),
@@ -265,7 +268,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
 OTHER = {
     "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
     "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "fingerprint", "read_picture",
-    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "from_timm", "from_vit_pytorch",
+    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "PRESETS", "preset_of", "from_timm", "from_vit_pytorch",
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> dict:
         if body is start and body.classes in (None, images.classes) and body.num_classes == len(images.classes):
             vit.linear_head.load_state_dict(body.linear_head.state_dict())
             print(f"{args.weights} already tells these classes apart: its head is kept")
-    options = training_arguments(args, images)
+    options = training_arguments(args, images, vit)
     options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}
     lines = finetune(
         vit,

@@ -27,12 +27,16 @@ RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an o
         precision="float32",
     ),
 }
-SHAPE = {  # of a new ViT: default, letter, help
-    "patch_size": (8, "P", "side of a patch in pixels"),
-    "dim": (128, "D", "features of a token, a multiple of 4"),
-    "depth": (4, "L", "layers"),
-    "heads": (2, "H", "attention heads, 64 features each"),
-    "mlp_dim": (512, "M", "hidden features of the feed-forward"),
+MODELS = ("vit-ti16", "vit-s16", "vit-b16", "student", "flagship")  # those of mp3lib.model.PRESETS
+SHAPE = {  # of a new ViT: letter, help
+    "patch_size": (
+        "P",
+        "side of a patch in pixels (default: the smallest of 8 or more with at most 14 x 14 positions)",
+    ),
+    "dim": ("D", "features of a token, a multiple of 4"),
+    "depth": ("L", "layers"),
+    "heads": ("H", "attention heads, 64 features each"),
+    "mlp_dim": ("M", "hidden features of the feed-forward"),
 }
 WEIGHTS = "folder with config.json and model.safetensors"
 
@@ -61,7 +65,7 @@ def image_options() -> argparse.ArgumentParser:
         type=whole,
         nargs="+",
         metavar="PIXELS",
-        help="side, or height and width (default: that of the weights, else 32)",
+        help="side, or height and width (default: that of the weights or of --model, else 32)",
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     return common
@@ -70,8 +74,14 @@ def image_options() -> argparse.ArgumentParser:
 def shape_options() -> argparse.ArgumentParser:
     """The shape of a new ViT."""
     shape = argparse.ArgumentParser(add_help=False)
-    for name, (default, metavar, text) in SHAPE.items():
-        shape.add_argument(option(name), type=whole, metavar=metavar, help=f"{text} (default: {default})")
+    shape.add_argument(
+        "--model",
+        choices=MODELS,
+        help="a shape by name, with its image size, patches and learning rate; the options below change it "
+        "(default: student, 128 features, 4 layers, 2 heads)",
+    )
+    for name, (metavar, text) in SHAPE.items():
+        shape.add_argument(option(name), type=whole, metavar=metavar, help=text)
     shape.add_argument(
         "--patch-norm",
         action=argparse.BooleanOptionalAction,
@@ -92,7 +102,10 @@ def run_options() -> argparse.ArgumentParser:
         help=f"images a step, over all processes (default: {by_recipe('batch_size')}; finetune: 256)",
     )
     run.add_argument(
-        "--lr", type=positive, help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it)"
+        "--lr",
+        type=positive,
+        help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it; "
+        "shapes of a vit-…16: 0.0005 for 512 images a step)",
     )
     run.add_argument("--weight-decay", type=number, default=0.05, metavar="W", help="of the matrices, decoupled")
     run.add_argument(

@@ -54,13 +54,15 @@ def run(args: argparse.Namespace) -> dict:
     ratio = sum(ratios) / len(ratios) if ratios else None  # of two, the mean becomes the model's own ratio
     start = load_mp3(args.start) if args.start else None
     images = images_of(args, start and start.vit)
-    options = training_arguments(args, images) | {"mask_ratios": tuple(ratios) if len(ratios) == 2 else None}
     if start:
         check_shape(args, start.vit)
         mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)
-        options["about"]["start"] = Path(args.start).as_posix()
     else:
         mp3 = MP3(new_vit(args, images), ratio, args.context)
+    options = training_arguments(args, images, mp3.vit)
+    options["mask_ratios"] = tuple(ratios) if len(ratios) == 2 else None
+    if start:
+        options["about"]["start"] = Path(args.start).as_posix()
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **options)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]

@@ -6,12 +6,16 @@ import argparse
 
 from .options import SHAPE, option
 
+DEFAULT = "student"  # the shape of a new model
+
 
 def images_of(args: argparse.Namespace, vit=None):
-    """The images, of ``--size``; without it of the size that the ViT of given weights was trained on, or else 32."""
+    """The images, of ``--size``; without it of the size of given weights, of ``--model``, or else 32."""
     from ..data import load_images
+    from ..model import PRESETS
 
-    size = args.size or list(vit.image_size if vit else [32])
+    usual = PRESETS[getattr(args, "model", None) or DEFAULT].image_size
+    size = args.size or list(vit.image_size if vit else [usual])
     if len(size) > 2:
         raise ValueError(f"--size takes one number or two, got {size}")
     return load_images(args.data, size=size[0] if len(set(size)) == 1 else tuple(size))
@@ -21,21 +25,38 @@ def new_vit(args: argparse.Namespace, images):
     """A ViT with random weights, of the shape that the options name, for these images."""
     import torch
 
-    from ..model import ViT
+    from ..model import PRESETS, ViT, preset
 
     torch.manual_seed(args.seed)
+    name, size = args.model or DEFAULT, tuple(images.train.images.shape[2:])
+    given = {name: value for name in SHAPE if (value := getattr(args, name))}
+    # with a patch size given, the size of the images need not have a usual one
+    shape = preset(name, PRESETS[name].image_size if args.patch_size else size) | {"image_size": size} | given
     return ViT(
         num_classes=len(images.classes),
-        image_size=tuple(images.train.images.shape[2:]),
         channels=images.train.images.shape[1],
         patch_norm=args.patch_norm is not False,
-        **{name: getattr(args, name) or default for name, (default, *_) in SHAPE.items()},
+        **shape,
     )
+
+
+def model_line(vit, shape: str | None, lr: float | None) -> str:
+    """What is trained, in a line: name, number of weights, grid, and the learning rate where it goes with the name."""
+    (height, width), (rows, columns) = vit.patch_size, vit.grid
+    weights = sum(p.numel() for p in vit.parameters())
+    patch = f"{height} pixels" if height == width else f"{height} x {width} pixels"
+    many = f"{weights / 1e6:.1f} million" if weights > 1e5 else f"{weights:,}"
+    words = f"model: {shape or 'ViT'}, {many} weights, {rows} x {columns} patches of {patch}"
+    return words if lr is None else f"{words}, lr {lr:.3g}"
 
 
 def check_shape(args: argparse.Namespace, vit) -> None:
     """Refuse options that name another shape than that of the given weights."""
+    from ..model import preset_of
+
     has = vit.config | {"patch_size": vit.patch_size[0]}
+    if args.model and args.model != preset_of(vit):
+        raise ValueError(f"the weights are no {args.model}: leave --model out, which is for new models")
     asked = {name: getattr(args, name) for name in SHAPE}
     wrong = [f"{option(n)} {value} (theirs: {has[n]})" for n, value in asked.items() if value not in (None, has[n])]
     if args.patch_norm not in (None, vit.patch_norm):
@@ -44,8 +65,10 @@ def check_shape(args: argparse.Namespace, vit) -> None:
         raise ValueError(f"the weights are of another shape than {', '.join(wrong)}: leave that out")
 
 
-def training_arguments(args: argparse.Namespace, images) -> dict:
-    """The arguments that ``pretrain`` and ``finetune`` have in common."""
+def training_arguments(args: argparse.Namespace, images, vit) -> dict:
+    """The arguments that ``pretrain`` and ``finetune`` have in common; a line says which model is trained."""
+    from ..model import preset_lr, preset_of
+
     names = (
         "epochs",
         "lr",
@@ -70,4 +93,8 @@ def training_arguments(args: argparse.Namespace, images) -> dict:
     options = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
     given = {name: getattr(args, name) for name in ("batch_size", "optimizer", "precision")}
     options |= {name: value for name, value in given.items() if value is not None}
+    shape, batch = preset_of(vit), min(args.batch_size or 256, len(images.train.images[: args.limit]))
+    if shape and args.lr is None:
+        options["lr"] = preset_lr(shape, batch)
+    print(model_line(vit, shape, options["lr"]), flush=True)
     return options | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}

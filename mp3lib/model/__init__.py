@@ -1,6 +1,7 @@
 """The network, a file a subject: position embeddings (``posemb``), attention and the transformer (``attention``),
 attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``), masked position prediction (``mp3``),
-saved models (``saving``, ``loading``), and the weights that come with the library (``shipped``).
+saved models (``saving``, ``loading``), named shapes (``presets``), and the weights that come with the library
+(``shipped``).
 """
 
 from .attention import Attention, Block, FeedForward, Transformer
@@ -8,12 +9,14 @@ from .attention_maps import attention_rollout, record_attention
 from .loading import load_model, load_mp3, load_vit, use_classes, with_image_size
 from .mp3 import MP3, Prediction, sample_context
 from .posemb import posemb_sincos_2d
+from .presets import PRESETS, patch_size_for, preset, preset_lr, preset_of
 from .saving import save_model
 from .shipped import load_shipped, pupil_of, puzzler_of, shipped_names
 from .vit import Features, ViT
 
 __all__ = [
     "MP3",
+    "PRESETS",
     "Attention",
     "Block",
     "Features",
@@ -26,7 +29,11 @@ __all__ = [
     "load_mp3",
     "load_shipped",
     "load_vit",
+    "patch_size_for",
     "posemb_sincos_2d",
+    "preset",
+    "preset_lr",
+    "preset_of",
     "record_attention",
     "sample_context",
     "save_model",
