@@ -33,8 +33,10 @@ toc_object_entries_show_parents = "hide"
 
 # the look
 html_theme = "furo"
-html_static_path = [str(Path(__file__).resolve().parent / "_static")]
-html_css_files = ["site.css"]
+SITE = Path(__file__).resolve().parent
+DARK = SITE.parent / "labextensions" / "mp3lib" / "static" / "dark.css"  # figures on a dark page
+html_static_path = [str(SITE / "_static"), str(DARK)]
+html_css_files = ["site.css", "dark.css"]
 html_favicon = str(Path(__file__).resolve().parent / "_static" / "favicon.svg")
 html_copy_source = False
 html_show_sourcelink = False

@@ -86,7 +86,8 @@ def test_the_wheel_holds_the_library_its_weights_and_its_results_and_nothing_els
     shared = f"mp3lib-{__version__}.data/data/share/"
     for folder in ("evaluations", "shown"):
         files |= {f"{shared}mp3lib/results/{folder}/{path.name}" for path in (ROOT / "results" / folder).glob("[!.]*")}
-    files |= {f"{shared}jupyter/labextensions/mp3lib/{name}" for name in ("package.json", "static/live.js")}
+    plugin = ("package.json", "static/dark.css", "static/live.js")
+    files |= {f"{shared}jupyter/labextensions/mp3lib/{name}" for name in plugin}
     about = f"mp3lib-{__version__}.dist-info/"
     assert {name for name in content(built["wheel"]) if not name.startswith(about)} == files
 

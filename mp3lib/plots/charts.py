@@ -44,7 +44,7 @@ def matrix(
         check_texts(range(count) if texts is None else texts, count)
         for texts, count in ((row_labels, rows), (col_labels, cols))
     ]
-    size = float(np.clip(0.5 * max(rows, cols), 3.0, 4.4)) if size is None else size
+    size = float(np.clip(0.5 * max(rows, cols), 4.0, 4.4)) if size is None else size
     cell = size / max(rows, cols)
     # Labels of the columns are rotated where they are wider than a column. Long labels get several lines.
     rotated = col_labels is not None and max(inches_of(text, 8.5) for text in labels[1]) > 0.95 * cell
@@ -166,7 +166,7 @@ def bars(
     names = [wrap(name, 0.32 * width, 9) for name in runs]
     lines = sum(max(1, 0.55 * (name.count("\n") + 1)) for name in names)
     titled = 0.18 * (wrap(title, width - 0.2, 10.5, "bold").count("\n") + 1) + 0.1 if title else 0
-    fig, ax = figure(width, max(0.36 * lines + 0.55 + titled + 0.2 * bool(levels), 1.6), title=title)
+    fig, ax = figure(width, max(0.36 * lines, 2.2) + 0.6 + titled + 0.2 * bool(levels), title=title)
     for i, (name, run) in enumerate(runs.items()):
         ax.barh(i, run.mean(), color=BLUE if name in highlight else "#a9a7a2", height=0.68)
         if len(run) > 1:

@@ -75,7 +75,7 @@ class Board:
         """A token as a row of small cells; numbers: (d,) in [0, 1], how dark each cell is."""
         d = len(numbers)
         shades = 1 - (0.15 + 0.75 * np.asarray(numbers))[:, None] * (1 - np.array(to_rgb(color)))
-        paint(self.ax, shades[None], (x, y - h / 2, w, h))
+        paint(self.ax, shades[None], (x, y - h / 2, w, h), keeps=False)
         draw_boxes(self.ax, [(x + i * w / d, y - h / 2, w / d, h) for i in range(d)], color, 0.9)
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import IdentityTransform
 
 from .patches import check_texts
+from .regions import keeps_colors, note
 from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, inches_of, wrap
 
 SMALLEST, LARGEST = 0.64, 3.2  # inches of the longer side of a picture, where a function chooses the size
@@ -153,16 +154,19 @@ class Pixels(AxesImage):
         return colors[rows[:, None], columns], x0, y0, IdentityTransform()
 
 
-def paint(ax, array, box, vmin=None, vmax=None, cmap=None):
+def paint(ax, array, box, vmin=None, vmax=None, cmap=None, keeps=None):
     """Draw an array (rows, cols) or a picture (H, W, 3) into a box. Returns the matplotlib image.
 
     Unlike `imshow` it keeps the limits of the axes, and it is several times faster.
+    keeps: whether it keeps its colours on a dark page; by default see `keeps_colors`.
     """
     x, y, w, h = box
     image = Pixels(ax, cmap=cmap, extent=(x, x + w, y + h, y), interpolation="antialiased")
     image.set_data(array)
     image.set_clim(vmin, vmax)
     ax.add_image(image)
+    image.noted = True
+    note(ax, [box], keeps_colors(image.get_array(), image.cmap) if keeps is None else keeps)
     return image
 
 
@@ -193,6 +197,7 @@ def draw_grid(ax, cells, hidden=None, width=0.8):
     """
     if hidden is not None and hidden.any():
         draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
+        note(ax, cells[hidden], False)
     draw_boxes(ax, cells, PAPER, width)
 
 
@@ -200,3 +205,7 @@ def outline(ax, cells):
     """Outline patches, (..., 4) boxes, in orange over a dark edge."""
     draw_boxes(ax, cells, INK, 3.6)
     draw_boxes(ax, cells, ORANGE, 2)
+    inch = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0))) / ax.figure.dpi
+    (w, h), (x0, y0, w0, h0) = 1.8 / 72 / inch, np.moveaxis(np.asarray(cells, float).reshape(-1, 4), 1, 0)
+    for x, y, wide, high in ((x0, y0, 0, h0), (x0 + w0, y0, 0, h0), (x0, y0, w0, 0), (x0, y0 + h0, w0, 0)):
+        note(ax, np.stack(np.broadcast_arrays(x - w, y - h, wide + 2 * w, high + 2 * h), 1), True)  # its four sides

@@ -18,12 +18,14 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from PIL import Image
 
+from .regions import alpha_of, with_palette
+
 # the Okabe-Ito palette, then greys: text, secondary text, hatching, hidden patches, grid lines
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, MUTED, HATCH, HIDDEN, PALE = "#222222", "#616161", "#8c8c8c", "#dcdcdc", "#d2cfc8"
 
 # The background of every figure. No ink reaches a contrast of 4.5 on both a white and a nearly black page, so figures
-# are not transparent. This soft paper does not glare on a dark page, and all inks are readable on it on every page.
+# are not transparent. Dark pages recolour paper and inks (see `regions`); where a page does not, this paper is soft.
 PAPER = "#ebe9e4"
 
 SCREEN = 100  # screen pixels per inch of every figure, as the page shows it
@@ -93,6 +95,10 @@ class Picture(Figure):
 
     alt = ""
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.regions: list = []  # what keeps its colours on a dark page; see `note`
+
     @property
     def shown(self) -> tuple[int, int]:
         """Width and height in screen pixels at which pages show the figure. The PNG has DPI / SCREEN times as many."""
@@ -103,19 +109,17 @@ class Picture(Figure):
         """The figure as PNG bytes. The same figure always gives the same bytes.
 
         small: compress more strongly, for storage; this takes several times longer. It uses a palette of 256 colours if
-        this changes pixel values by less than 1.2 of 255 levels on average, which nobody sees. That holds for charts,
-        heat maps, and one or a few small images. Figures of many images keep their exact colours.
+        nobody sees the difference. That holds for charts, heat maps, and one or a few small images. Figures of many
+        images keep their exact colours.
+        The alpha of a pixel says whether it keeps its colour on a dark page; see the module `regions`.
         """
         canvas = FigureCanvasAgg(self)
         canvas.draw()
-        size, buffer = canvas.get_width_height(), io.BytesIO()
-        image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
-        if small:
-            # this method keeps the largest error low: about 10 levels, where others reach 50
-            palette = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-            error = np.abs(np.asarray(palette.convert("RGB"), np.int16) - np.asarray(image)).mean()
-            image = palette if error < 1.2 else image
-        image.save(buffer, "png", compress_level=9 if small else 1)
+        (width, height), buffer = canvas.get_width_height(), io.BytesIO()
+        drawn = np.array(canvas.buffer_rgba())
+        drawn[..., 3] = alpha_of(self, width, height)
+        image = with_palette(drawn[..., :3], drawn[..., 3]) if small else None
+        (image or Image.fromarray(drawn)).save(buffer, "png", compress_level=9 if small else 1)
         return buffer.getvalue()
 
     def metadata(self, alt: str | None = None) -> dict:

@@ -50,7 +50,7 @@ class LiveCurve:
         """The curves of all lines received so far. A name without values so far is left out."""
         series = {name: [(line[self.x], line[name]) for line in self.lines if name in line] for name in self.names}
         series = {name: tuple(zip(*points, strict=True)) for name, points in series.items() if points}
-        return curves(series, xlabel=self.x, ylabel=self.ylabel, title=self.title, levels=self.levels, height=2.8)
+        return curves(series, xlabel=self.x, ylabel=self.ylabel, title=self.title, levels=self.levels, height=3.4)
 
     def _update(self) -> None:
         self.update_count, self._last, self._drawn = self.update_count + 1, time.monotonic(), len(self.lines)

@@ -4,7 +4,9 @@
 // 2. Controls on the page are marked when their kernel restarts or stops.
 // 3. Notebooks that use mp3lib have prose in lines of at most about 90 characters.
 // 4. A notebook is marked as unsaved only if its cells or its kernel differ from what is saved.
+// 5. In a dark theme figures are dark; pictures in them stay as they are (dark.css, beside this file).
 (() => {
+  const DARK = new URL("dark.css", document.currentScript.src).href
   const WIDGET = "application/vnd.jupyter.widget-view+json"
   const STORED = "This is the stored picture. To use its controls, run the cells above, then run this cell again."
   const UNKNOWN = "This output belongs to a kernel that has stopped. Run the cells above, then run this cell again."
@@ -121,6 +123,7 @@
       const { INotebookTracker } = (await notebook.get())()
       const activate = (app, tracker) => {
         document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE }))
+        document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: DARK }))
         tracker.forEach(follow)
         tracker.widgetAdded.connect((_, panel) => follow(panel))
       }
