@@ -17,6 +17,8 @@ MINUS_INFINITY = (
     "softmax"
 )
 KEYS_AXIS = "softmax runs over the queries: the attention weights of each query sum to 1 over the keys, the last axis"
+OVER_HEADS = "softmax runs over the heads: the attention weights of each query sum to 1 over the keys, the last axis"
+OVER_IMAGES = "softmax runs over the batch: the attention weights of each query sum to 1 over the keys, the last axis"
 
 
 def wrong_roots(dot: Tensor, d: int, sizes: dict[str, int]) -> dict[str, Tensor]:
@@ -79,6 +81,14 @@ def check_sharpened(your_function: SafeFunction) -> None:
             ),
             "the scores are divided by c: multiply": mix(scores / (c or 1e-9)),
             "c stands under the square root: it multiplies the scores as it is": mix(math.sqrt(c) * scores),
+            "c stands under the square root, below d: it multiplies the scores": mix(scores / math.sqrt(c or 1e-9)),
+            "c is multiplied twice, into the queries and into the keys: once is enough": mix(c * c * scores),
+            "c is an exponent of the scores: multiply them by it": mix(scores**c),
+            "softmax runs twice: once is enough": mix((c * scores).softmax(-1)),
+            "the root of d divides the result: it has to divide the scores, before softmax": mix(c * dot)
+            / math.sqrt(6),
+            "the weights are powers of 2: softmax uses e, as in `exp`": mix(math.log(2) * c * scores),
+            "the root of d is taken twice: take it once": mix(c * dot / 6**0.25),
             "c has no effect: multiply the scores by it, before softmax": mix(scores),
             "it returns the attention weights: they have to mix the values": (c * scores).softmax(-1),
             "it mixes the keys: the attention weights have to mix the values": (c * scores).softmax(-1) @ keys,
@@ -94,7 +104,8 @@ def check_sharpened(your_function: SafeFunction) -> None:
         not holds_nan(result, (9, 4)),
         "large scores overflow (c = 1000): subtract the largest of each row, or use softmax",
     )
-    result.must_be(mix(1000 * scores))
+    lost = "the weights to the power of c are rounded to 0 when c is 1000: multiply the scores by c, before softmax"
+    result.must_be(mix(1000 * scores), {lost: torch.zeros(9, 4)})
 
 
 def holds_nan(result: Result, shape: tuple[int, ...]) -> bool:
@@ -127,6 +138,9 @@ def check_attention_masked(your_function: SafeFunction) -> None:
             @ v,
             KEYS_AXIS: mix(scores, ~allowed, -1e9, dim=-2),
             OVER_QUERIES: inside / inside.sum(-2, keepdim=True).clamp(min=1e-9) @ v,
+            OVER_HEADS: mix(scores, ~allowed, -1e9, dim=1),
+            OVER_IMAGES: mix(scores, ~allowed, -1e9, dim=0),
+            "the attention of the first head is used for all heads": (mix(scores[:, :1].expand_as(scores), ~allowed)),
             "nothing is masked: the result of `masked_fill` has to be used": mix(scores),
             "the results of some queries are set to 0: it is keys that may not be looked at": (
                 mix(scores) * allowed[:, None]
@@ -158,6 +172,8 @@ def check_attention_masked(your_function: SafeFunction) -> None:
             without_mask = {
                 KEYS_AXIS: mix(scores, dim=-2),
                 OVER_QUERIES: weights / weights.sum(-2, keepdim=True) @ v,
+                OVER_HEADS: mix(scores, dim=1),
+                OVER_IMAGES: mix(scores, dim=0),
                 MINUS_INFINITY: mix(scores),
                 **no_softmax(scores, v, torch.ones(8)),
             }
@@ -184,6 +200,13 @@ def check_attention_masked(your_function: SafeFunction) -> None:
         must(
             torch.allclose(mixed, right, rtol=1e-4, atol=1e-4),
             "forbidden keys still get a share, a small one: forbid with a score of minus infinity",
+        )
+        low_q, low_k = q.clone(), k.clone()  # all scores are about 200 lower, which changes no weight
+        low_q[..., 0], low_k[..., 0] = 1, low_k[..., 0] - 400
+        low = torch.einsum("b h n d, b h k d -> b h n k", low_q, low_k) / 2
+        must(
+            torch.allclose(your_function(low_q, low_k, v, allowed).tensor(v.shape), mix(low, ~allowed), atol=1e-2),
+            "forbidden keys get a share where all scores are low: forbid with minus infinity, not with a low number",
         )
 
 
@@ -274,6 +297,10 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
         pieces[:, :, 0] = pieces[:, :, 0].flip(1)
         return pieces
 
+    def negate_first(pieces: Tensor, _: Tensor) -> Tensor:
+        pieces[:, :, 0] *= -1
+        return pieces
+
     def mistake() -> str | None:
         """The first mistake on the list that the function makes."""
         if found(-scores, *beside) > 0.4:
@@ -287,6 +314,8 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
             return "it finds the patch above or below: `pieces[:, -1]` is a row of pixels, `pieces[:, :, -1]` a column"
         if unchanged(add(slice(None))):
             return "the pixels make no difference to the scores"
+        if len(scores.unique()) < 4:
+            return "the scores have only two values: a score says how well a pair fits, so do not compare with a limit"
         if unchanged(add(slice(None), colours=1)) and not unchanged(add(slice(1, -1))):
             return "the green pixels make no difference: the last axis of `pieces` is colour, the columns are axis 2"
         for columns, name, index in ((-1, "last", "-1"), (0, "first", "0")):
@@ -301,6 +330,8 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
                 return f"some pixels of the {name} column make no difference: compare the whole column"
             if any(unchanged(add(columns, colours=colour)) for colour in range(3)):
                 return f"a colour of the {name} column makes no difference: compare all three"
+        if found(torch.stack([scores_of(negate_first(x.clone(), x)) for x in pictures]), *beside) > 0.4 < right:
+            return "the sign of the product is lost: opposite columns do not fit, so leave out abs() and squares"
         if right <= 0.4 and found(torch.stack([scores_of(flip_first(x.clone(), x)) for x in pictures]), *beside) > 0.5:
             return "the columns are compared in opposite order: the top pixel of one with the bottom pixel of the other"
         if right <= 0.4 and found(scores, PLACE, PLACE) > 0.4:

@@ -51,7 +51,22 @@ def check_most_alike(your_function: SafeFunction) -> None:
         "it looks only at later places: earlier ones count too": (
             lambda codes, i: i + 1 + int((codes @ codes[i])[i + 1 :].argmax())
         ),
+        "argsort sorts upwards: the most similar place is at the end": lambda codes, i: (codes @ codes[i]).argsort()[1],
+        "it looks for the best of all pairs: compare the others with `place` alone": (
+            lambda codes, i: (codes @ codes.T).fill_diagonal_(-math.inf).argmax()
+        ),
+        "it sums over the places: a dot product sums over the features": lambda codes, i: (
+            (codes * codes[i]).sum(0).argmax()
+        ),
+        "it compares sums of features: compare the codes, feature by feature": (
+            lambda codes, i: most_similar(codes.sum(dim=1), i)
+        ),
+        "softmax rounds small weights to 0: compare the dot products themselves": (
+            lambda codes, i: (codes @ codes[i]).softmax(0).topk(2).indices[1]
+        ),
         "it always returns the next place: compare the codes": lambda codes, i: i + 1,
+        "it always returns the previous place: compare the codes": lambda codes, i: i - 1,
+        "it always returns a neighbouring place: compare the codes": lambda codes, i: i - 1 if i else 1,
         "it returns the place whose dot product is nearest to 0, not the one with the largest": (
             lambda codes, i: (codes @ codes[i]).abs().argmin()
         ),
@@ -94,6 +109,8 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         exchanged[sin, sin], exchanged[sin, cos] = angles.sin(), angles.cos()
         exchanged[cos, sin], exchanged[cos, cos] = angles.cos(), -angles.sin()
     first_half = torch.arange(dim) < dim // 2
+    interleaved = features.flatten(1).T.flatten()  # features of x and y in turn
+    last_hand = torch.zeros(dim).index_fill(0, features[:, :, -1].flatten(), 1)
     cosines, sines = matrix.diagonal().diag(), matrix.triu(1) + matrix.triu(1).T
 
     def at_speed(speeds: Tensor) -> Tensor:
@@ -117,11 +134,26 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         "negative numbers move it the wrong way: leave out abs()": by(abs(right), abs(down)),
         "it does not move for negative numbers: rotate by negative angles too": by(max(right, 0), max(down, 0)),
         "it moves one place too far in x and in y": by(right + 1, down + 1),
+        "it moves twice as far: apply the matrix once": by(2 * right, 2 * down),
+        "it always moves by one place: use `right` and `down`": by(1, 1),
+        "it moves by one place at most: use `right` and `down`, not only their signs": (
+            by((right > 0) - (right < 0), (down > 0) - (down < 0))
+        ),
+        "x and y are exchanged, and it leads the other way": by(-down, -right),
+        "the matrix is 0 everywhere: put both halves into one matrix, instead of multiplying one by the other": (
+            torch.zeros(dim, dim)
+        ),
+        "only the last hand turns, all else is 0: make the matrix before the loop, not inside it": matrix * last_hand,
+        "the last hand is 0: there are dim / 4 hands for x and as many for y": matrix * (1 - last_hand),
         "it does not move at all": torch.eye(dim),
         "the rotations are added to the identity: put them in its place": matrix + torch.eye(dim),
         "sin and cos of a hand are not side by side: the order is sin x of all hands, then all cos x, sin y, cos y": (
             matrix[by_hand][:, by_hand]
         ),
+        "sin and cos of a hand are not side by side, and it leads the other way": by(-right, -down)[by_hand][
+            :, by_hand
+        ],
+        "all features of x come first, then all of y: they do not take turns": matrix[interleaved][:, interleaved],
         "the order of the features is sin x, cos x, sin y, cos y, not sin x, sin y, cos x, cos y": (
             matrix[sines_first][:, sines_first]
         ),
@@ -184,10 +216,16 @@ def check_random_codes(your_function: SafeFunction) -> None:
     shown = " and ".join(f"{value:.3g}" for value in values)
     mistakes = {
         "the features are 0 and 1, not -1 and +1: multiply by 2, then subtract 1": values == [0, 1],
-        "the features are -1 and 0, not -1 and +1: randint leaves out the upper end": values == [-1, 0],
+        "the features are -1 and 0, not -1 and +1: draw 0 and 1, multiply by 2, then subtract 1": values == [-1, 0],
         "some features are 0: every feature is -1 or +1": values == [-1, 0, 1],
         f"all features are {shown}: draw -1 and +1 with equal probability": len(values) == 1,
         f"the features are {shown}, not -1 and +1": len(values) == 2,
+        "the features are any numbers from 0 to 1: round them, multiply by 2, then subtract 1": (
+            len(values) > 100 and 0 <= values[0] and values[-1] <= 1
+        ),
+        "the features are any numbers from -1 to 1: take their sign": len(values) > 100
+        and -1 <= values[0] < values[-1] <= 1,
+        "the features are normal random numbers: take their sign": len(values) > 100 and abs(codes.std() - 1) < 0.1,
     }
     must(values == [-1, 1], f"the features have {len(values)} different values: each must be -1 or +1", mistakes)
     again, other = (draw(torch.Generator().manual_seed(seed)) for seed in (0, 1))

@@ -6,6 +6,10 @@ import torch
 import torch.nn.functional as F
 
 
+def scores_2d(queries, keys):
+    return queries @ keys.T / queries.shape[-1] ** 0.5
+
+
 class sharpened:
     def loop(queries, keys, values, c):
         """passed"""
@@ -129,6 +133,62 @@ class sharpened:
         """the last key is left out"""
         keys, values = keys[:-1], values[:-1]
         return (c * queries @ keys.T / queries.shape[-1] ** 0.5).softmax(-1) @ values
+
+    def exponent_of_the_scores(queries, keys, values, c):
+        """c is an exponent of the scores"""
+        return scores_2d(queries, keys).pow(c).softmax(-1) @ values
+
+    def powers_of_the_weights(queries, keys, values, c):
+        """rounded to 0 when c is 1000"""
+        weights = scores_2d(queries, keys).softmax(-1) ** c
+        return F.normalize(weights, p=1, dim=-1) @ values
+
+    def under_the_root(queries, keys, values, c):
+        """c stands under the square root, below d"""
+        return (queries @ keys.T / (max(c, 1e-9) * queries.shape[-1]) ** 0.5).softmax(-1) @ values
+
+    def in_both(queries, keys, values, c):
+        """c is multiplied twice"""
+        return scores_2d(c * queries, c * keys).softmax(-1) @ values
+
+    def softmax_twice(queries, keys, values, c):
+        """softmax runs twice"""
+        return (c * scores_2d(queries, keys)).softmax(-1).softmax(-1) @ values
+
+    def root_at_the_end(queries, keys, values, c):
+        """the root of d divides the result"""
+        return (c * queries @ keys.T).softmax(-1) @ values / queries.shape[-1] ** 0.5
+
+    def powers_of_two(queries, keys, values, c):
+        """softmax uses e"""
+        powers = 2 ** (c * scores_2d(queries, keys))
+        return powers / powers.sum(-1, keepdim=True) @ values
+
+    def root_twice(queries, keys, values, c):
+        """the root of d is taken twice"""
+        return (c * queries @ keys.T / queries.shape[-1] ** 0.25).softmax(-1) @ values
+
+    def exp_of_c(queries, keys, values, c):
+        """the values are wrong"""
+        return (math.exp(min(c, 50)) * scores_2d(queries, keys)).softmax(-1) @ values
+
+    def on_the_values(queries, keys, values, c):
+        """c comes after softmax"""
+        return scores_2d(queries, keys).softmax(-1) @ (c * values)
+
+    def added(queries, keys, values, c):
+        """c has no effect"""
+        return (scores_2d(queries, keys) + c).softmax(-1) @ values
+
+    def queries_and_keys_swapped(queries, keys, values, c):
+        """it raises RuntimeError"""
+        return (c * scores_2d(keys, queries)).softmax(-1) @ values
+
+    def largest_of_all_subtracted(queries, keys, values, c):
+        """large scores overflow"""
+        scores = c * scores_2d(queries, keys)
+        powers = (scores - scores.max()).exp()
+        return powers / powers.sum(-1, keepdim=True) @ values
 
 
 def scores_of(queries, keys):
@@ -293,6 +353,73 @@ class attention_masked:
         scores.masked_fill(~allowed, -math.inf)
         return scores.softmax(-1) @ values
 
+    def hundred_is_not_infinity(queries, keys, values, allowed):
+        """forbid with minus infinity, not with a low number"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -100).softmax(-1) @ values
+
+    def ten_is_not_infinity(queries, keys, values, allowed):
+        """forbidden keys still get a share"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -10).softmax(-1) @ values
+
+    def softmax_over_the_heads(queries, keys, values, allowed):
+        """softmax runs over the heads"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -math.inf).softmax(1) @ values
+
+    def low_scores_and_softmax_over_the_heads(queries, keys, values, allowed):
+        """softmax runs over the heads"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -1e9).softmax(1) @ values
+
+    def softmax_over_the_batch(queries, keys, values, allowed):
+        """softmax runs over the batch"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -math.inf).softmax(0) @ values
+
+    def first_head_for_all(queries, keys, values, allowed):
+        """the first head is used for all heads"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores[:, :1].masked_fill(~allowed, -math.inf).softmax(-1) @ values
+
+    def masked_after_softmax_with_infinity(queries, keys, values, allowed):
+        """written into the scores before softmax"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.softmax(-1).masked_fill(~allowed, -math.inf) @ values
+
+    def keys_of_minus_infinity(queries, keys, values, allowed):
+        """written into the scores before softmax"""
+        keys = keys.masked_fill(~allowed[:, None], -math.inf)
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.softmax(-1) @ values
+
+    def only_the_first_head(queries, keys, values, allowed):
+        """forbidden keys still get a share"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        scores[:, 0] = scores[:, 0].masked_fill(~allowed, -math.inf)
+        return scores.softmax(-1) @ values
+
+    def exponent_missing_its_sign(queries, keys, values, allowed):
+        """a score of 0 is a score like others"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, -1e-9).softmax(-1) @ values
+
+    def pairs_of_allowed_patches(queries, keys, values, allowed):
+        """the mask forbids them every key"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~(allowed[:, None] & allowed), -math.inf).softmax(-1) @ values
+
+    def lowest_float(queries, keys, values, allowed):
+        """passed"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return scores.masked_fill(~allowed, torch.finfo(scores.dtype).min).softmax(-1) @ values
+
+    def logarithm_of_the_mask(queries, keys, values, allowed):
+        """passed"""
+        scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
+        return (scores + allowed.float().log()).softmax(-1) @ values
+
 
 class neighbour_scores:
     def raw_distance(patches):
@@ -392,3 +519,46 @@ class neighbour_scores:
     def not_a_number(patches):
         """NaN"""
         return -torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1)) * math.nan
+
+    def absolute_products(pieces):
+        """the sign of the product is lost"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        return (F.normalize(last, dim=1) @ F.normalize(first, dim=1).T).abs()
+
+    def within_a_limit(pieces):
+        """the scores have only two values"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        return (torch.cdist(last, first) < 1).float()
+
+    def second_column(pieces):
+        """the first column makes no difference"""
+        return F.normalize(pieces[:, :, -1].flatten(1)) @ F.normalize(pieces[:, :, 1].flatten(1)).T
+
+    def signed_differences(pieces):
+        """only the mean of the last column"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        return (last[:, None] - first).sum(dim=-1)
+
+    def every_pixel_with_every_pixel(pieces):
+        """only the mean of the last column"""
+        return torch.einsum("n p c, m q c -> n m", pieces[:, :, -1], pieces[:, :, 0])
+
+    def five_best(pieces):
+        """expected (48, 48)"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        return (last @ first.T).topk(5).indices.float()
+
+    def diagonal_of_nan(pieces):
+        """holds NaN"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        return (last @ first.T).fill_diagonal_(math.nan)
+
+    def always_the_next(pieces):
+        """depend on the number of a patch"""
+        return torch.eye(len(pieces)).roll(1, dims=1)
+
+    def centred(pieces):
+        """passed"""
+        last, first = pieces[:, :, -1].flatten(1), pieces[:, :, 0].flatten(1)
+        last, first = (x - x.mean(dim=1, keepdim=True) for x in (last, first))
+        return F.normalize(last, dim=1) @ F.normalize(first, dim=1).T

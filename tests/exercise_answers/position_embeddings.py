@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
 from mp3lib import posemb_sincos_2d
 
@@ -133,6 +134,64 @@ class most_alike:
     def two_places(codes, place):
         """a tensor (2,), expected a whole number"""
         return (codes @ codes[place]).topk(2).indices
+
+    def sorted_upwards(codes, place):
+        """argsort sorts upwards"""
+        return int((codes @ codes[place]).argsort()[1])
+
+    def summed_over_the_places(codes, place):
+        """a dot product sums over the features"""
+        return int((codes * codes[place]).sum(dim=0).argmax())
+
+    def best_of_all_pairs(codes, place):
+        """the best of all pairs"""
+        return int((codes @ codes.T).fill_diagonal_(-math.inf).argmax())
+
+    def largest_sum(codes, place):
+        """compares sums of features"""
+        sums = codes.sum(dim=1)
+        sums[place] = -math.inf
+        return int(sums.argmax())
+
+    def to_the_mean_code(codes, place):
+        """instead of"""
+        products = codes @ codes.mean(dim=0)
+        products[place] = -math.inf
+        return int(products.argmax())
+
+    def rounded_by_softmax(codes, place):
+        """softmax rounds small weights to 0"""
+        return int((codes @ codes[place]).softmax(dim=0).topk(2).indices[1])
+
+    def previous(codes, place):
+        """always returns the previous place"""
+        return place - 1
+
+    def a_neighbour(codes, place):
+        """always returns a neighbouring place"""
+        return place - 1 if place else 1
+
+    def plus_infinity(codes, place):
+        """returns the place itself"""
+        products = codes @ codes[place]
+        products[place] = math.inf
+        return int(products.argmax())
+
+    def squared(codes, place):
+        """it takes the absolute value"""
+        products = (codes @ codes[place]).square()
+        products[place] = -1
+        return int(products.argmax())
+
+    def a_float(codes, place):
+        """expected an int"""
+        return float(most_alike.beaten_by_far(codes, place))
+
+    def cosine_similarity(codes, place):
+        """passed"""
+        products = torch.cosine_similarity(codes, codes[place], dim=-1)
+        products[place] = -math.inf
+        return int(products.argmax())
 
 
 def rotations(right, down, dim, speeds):
@@ -310,6 +369,67 @@ class move:
         """holds NaN"""
         return rotations(right, down, dim, speeds(dim, temperature)) / 0
 
+    def product_of_two_halves(right, down, dim, temperature):
+        """the matrix is 0 everywhere"""
+        matrix = rotations(right, down, dim, speeds(dim, temperature))
+        for_x, for_y = matrix.clone(), matrix.clone()
+        for_x[dim // 2 :], for_y[: dim // 2] = 0, 0
+        return for_x @ for_y
+
+    def made_inside_the_loop(right, down, dim, temperature):
+        """make the matrix before the loop"""
+        result, hands = torch.zeros(dim, dim), dim // 4
+        hand = torch.tensor([hands - 1, 2 * hands - 1, 3 * hands - 1, dim - 1])
+        result[hand] = rotations(right, down, dim, speeds(dim, temperature))[hand]
+        return result
+
+    def without_the_last_hand(right, down, dim, temperature):
+        """the last hand is 0"""
+        matrix, hands = rotations(right, down, dim, speeds(dim, temperature)), dim // 4
+        matrix[[hands - 1, 2 * hands - 1, 3 * hands - 1, dim - 1]] = 0
+        return matrix
+
+    def applied_twice(right, down, dim, temperature):
+        """moves twice as far"""
+        matrix = rotations(right, down, dim, speeds(dim, temperature))
+        return matrix @ matrix
+
+    def one_place(right, down, dim, temperature):
+        """always moves by one place"""
+        return rotations(1, 1, dim, speeds(dim, temperature))
+
+    def only_the_signs(right, down, dim, temperature):
+        """by one place at most"""
+        return rotations((right > 0) - (right < 0), (down > 0) - (down < 0), dim, speeds(dim, temperature))
+
+    def swapped_and_the_other_way(right, down, dim, temperature):
+        """x and y are exchanged, and it leads the other way"""
+        return rotations(-down, -right, dim, speeds(dim, temperature))
+
+    def side_by_side_and_the_other_way(right, down, dim, temperature):
+        """side by side, and it leads the other way"""
+        return move.side_by_side(-right, -down, dim, temperature)
+
+    def x_and_y_in_turn(right, down, dim, temperature):
+        """they do not take turns"""
+        order = torch.arange(dim).view(2, -1).T.flatten()
+        return rotations(right, down, dim, speeds(dim, temperature))[order][:, order]
+
+    def code_on_the_diagonal(right, down, dim, temperature):
+        """does not lead 2 to the right and 1 down"""
+        return posemb_sincos_2d(torch.zeros(1, 40, 40, dim), temperature).view(40, 40, dim)[down, right].diag()
+
+    def double(right, down, dim, temperature):
+        """expected float32"""
+        return rotations(right, down, dim, speeds(dim, temperature)).double()
+
+    def sizes_of_the_example(right, down, dim, temperature):
+        """it raises IndexError"""
+        matrix = torch.zeros(dim, dim)
+        for feature in range(16):
+            matrix[feature, feature] = 1
+        return rotations(right, down, 16, speeds(16, temperature)) if dim == 16 else matrix
+
 
 class random_codes:
     def by_sign(n, dim, generator):
@@ -321,7 +441,7 @@ class random_codes:
         return torch.randint(0, 2, (n, dim), generator=generator).float()
 
     def normal(n, dim, generator):
-        """different values: each must be -1 or +1"""
+        """normal random numbers: take their sign"""
         return torch.randn(n, dim, generator=generator)
 
     def global_state(n, dim, generator):
@@ -357,7 +477,7 @@ class random_codes:
         return torch.stack([torch.randn(dim, generator=generator).sign() for _ in range(n)])
 
     def uniform(n, dim, generator):
-        """different values: each must be -1 or +1"""
+        """any numbers from -1 to 1: take their sign"""
         return torch.rand(n, dim, generator=generator) * 2 - 1
 
     def with_zero(n, dim, generator):
@@ -365,7 +485,7 @@ class random_codes:
         return torch.randint(-1, 2, (n, dim), generator=generator).float()
 
     def upper_end_left_out(n, dim, generator):
-        """randint leaves out the upper end"""
+        """draw 0 and 1, multiply by 2, then subtract 1"""
         return torch.randint(-1, 1, (n, dim), generator=generator).float()
 
     def sign_of_positive(n, dim, generator):
@@ -413,3 +533,36 @@ class random_codes:
     def not_a_number(n, dim, generator):
         """holds NaN"""
         return random_codes.by_sign(n, dim, generator) * math.nan
+
+    def uniform_above_zero(n, dim, generator):
+        """any numbers from 0 to 1: round them"""
+        return torch.rand(n, dim, generator=generator)
+
+    def of_three_kinds(n, dim, generator):
+        """3 different values"""
+        return torch.randint(1, 4, (n, dim), generator=generator).float()
+
+    def less_one(n, dim, generator):
+        """multiply by 2, then subtract 1"""
+        return torch.randint(0, 2, (n, dim), generator=generator) - 1.0
+
+    def minus_two_and_zero(n, dim, generator):
+        """the features are -2 and 0"""
+        return torch.randint(0, 2, (n, dim), generator=generator) * 2.0 - 2
+
+    def of_length_one(n, dim, generator):
+        """the features are -0.125 and 0.125"""
+        codes = torch.randint(0, 2, (n, dim), generator=generator) * 2.0 - 1
+        return F.normalize(codes, dim=1)
+
+    def signs_of_positive_numbers(n, dim, generator):
+        """all features are 1"""
+        return torch.rand(n, dim, generator=generator).sign()
+
+    def always_the_same(n, dim, generator):
+        """another seed gives the same codes"""
+        return torch.tensor([-1.0, 1.0]).repeat(n, dim // 2)
+
+    def rounded(n, dim, generator):
+        """passed"""
+        return torch.rand(n, dim, generator=generator).round() * 2 - 1

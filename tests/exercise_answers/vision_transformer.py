@@ -100,6 +100,50 @@ class parameters_saved:
         """use the arguments"""
         return 9504
 
+    def norm_for_each_weight(large, small, channels, dim):
+        """not 2 for each weight"""
+        return (large**2 - small**2) * channels * dim * 3
+
+    def norm_twice(large, small, channels, dim):
+        """is counted twice"""
+        return (large**2 - small**2) * channels * (dim + 4)
+
+    def biases_and_no_norm(large, small, channels, dim):
+        """the biases of the linear layer do not change"""
+        return (large**2 - small**2) * channels * dim + dim
+
+    def three_channels(large, small, channels, dim):
+        """the channels are always 3"""
+        return (large**2 - small**2) * 3 * (dim + 2)
+
+    def dim_of_the_notebook(large, small, channels, dim):
+        """dim is always 64"""
+        return (large**2 - small**2) * channels * 66
+
+    def dim_squared(large, small, channels, dim):
+        """dim is squared"""
+        return (large**2 - small**2) * channels * dim**2
+
+    def added(large, small, channels, dim):
+        """do not add it"""
+        return (large**2 + small**2) * channels * (dim + 2)
+
+    def divided(large, small, channels, dim):
+        """not how many times fewer"""
+        return large**2 // small**2
+
+    def more_tokens(large, small, channels, dim):
+        """instead of"""
+        return ((144 // small) ** 2 - (144 // large) ** 2) * dim
+
+    def a_float(large, small, channels, dim):
+        """expected an int"""
+        return (large**2 - small**2) * channels * (dim + 2.0)
+
+    def a_tensor(large, small, channels, dim):
+        """passed"""
+        return torch.tensor((large**2 - small**2) * channels * (dim + 2))
+
 
 class keep_brightness:
     def new_sequence(vit):
@@ -159,7 +203,7 @@ class keep_brightness:
         return bright
 
     def only_the_embedding(vit):
-        """it returns a part: return the whole model"""
+        """such as a part of the model: return the whole ViT"""
         bright = copy.deepcopy(vit.to_patch_embedding)
         bright[1] = nn.Identity()
         return bright
@@ -223,6 +267,54 @@ class keep_brightness:
         """cuts the image into patches and has to stay"""
         bright = copy.deepcopy(vit)
         bright.to_patch_embedding[0] = nn.Identity()
+        return bright
+
+    def dropout_instead(vit):
+        """a Dropout stands in to_patch_embedding"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Dropout(0.5)
+        return bright
+
+    def relu_instead(vit):
+        """a ReLU stands in to_patch_embedding"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.ReLU()
+        return bright
+
+    def none_instead(vit):
+        """None stands in to_patch_embedding"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = None
+        return bright
+
+    def class_instead_of_a_module(vit):
+        """it raises TypeError"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Identity
+        return bright
+
+    def attribute_that_nothing_reads(vit):
+        """the LayerNorm on raw pixels is still there"""
+        bright = copy.deepcopy(vit)
+        bright.norm = nn.Identity()
+        return bright
+
+    def model_in_a_sequence(vit):
+        """return the whole ViT"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Identity()
+        return nn.Sequential(bright)
+
+    def both_models(vit):
+        """expected a Module"""
+        bright = copy.deepcopy(vit)
+        bright.to_patch_embedding[1] = nn.Identity()
+        return vit, bright
+
+    def shallow_copy(vit):
+        """changes its argument `vit` in place"""
+        bright = copy.copy(vit)
+        bright.to_patch_embedding[1] = nn.Identity()
         return bright
 
 
@@ -319,7 +411,7 @@ class paired_gap:
         return gaps.mean(), 1.96 * gaps.std() / len(gaps) ** 0.5
 
     def pooled(with_positions, without):
-        """the spread of all 10 accuracies"""
+        """the spread of all accuracies"""
         gaps = with_positions - without
         return gaps.mean(), torch.cat([with_positions, without]).std() / len(gaps) ** 0.5
 
@@ -362,3 +454,80 @@ class paired_gap:
         """the values are in per cent"""
         gaps = 100 * (with_positions - without)
         return gaps.mean(), gaps.std() / len(gaps) ** 0.5
+
+    def mean_of_absolute_gaps(with_positions, without):
+        """not of their absolute values"""
+        gaps = with_positions - without
+        return float(gaps.abs().mean()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def gap_in_per_cent(with_positions, without):
+        """the gap is in per cent, the error is not"""
+        gaps = with_positions - without
+        return 100 * float(gaps.mean()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def error_in_per_cent(with_positions, without):
+        """the error is in per cent, the gap is not"""
+        gaps = with_positions - without
+        return float(gaps.mean()), 100 * float(gaps.std()) / len(gaps) ** 0.5
+
+    def root_of_all(with_positions, without):
+        """only n stands under the root"""
+        gaps = with_positions - without
+        return float(gaps.mean()), (float(gaps.std()) / len(gaps)) ** 0.5
+
+    def best_runs(with_positions, without):
+        """the gap between the two best runs"""
+        gaps = with_positions - without
+        return float(with_positions.max() - without.max()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def t_value(with_positions, without):
+        """the gap over its error"""
+        gaps = with_positions - without
+        error = gaps.std() / len(gaps) ** 0.5
+        return float(gaps.mean()), float(gaps.mean() / error)
+
+    def mean_of_two_spreads(with_positions, without):
+        """the mean of two spreads"""
+        gaps = with_positions - without
+        spread = (with_positions.std() + without.std()) / 2
+        return float(gaps.mean()), float(spread) / len(gaps) ** 0.5
+
+    def multiplied_by_the_root(with_positions, without):
+        """multiplied by the root of n"""
+        gaps = with_positions - without
+        return float(gaps.mean()), float(gaps.std()) * len(gaps) ** 0.5
+
+    def squared_gaps(with_positions, without):
+        """the gaps are squared"""
+        gaps = with_positions - without
+        return float(gaps.square().mean()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def relative(with_positions, without):
+        """divided by an accuracy"""
+        gaps = (with_positions - without) / without
+        return float(gaps.mean()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def sorted_runs(with_positions, without):
+        """the accuracies are sorted"""
+        gaps = with_positions.sort().values - without.sort().values
+        return float(gaps.mean()), float(gaps.std()) / len(gaps) ** 0.5
+
+    def absolute_deviation(with_positions, without):
+        """the mean absolute deviation"""
+        gaps = with_positions - without
+        return float(gaps.mean()), float((gaps - gaps.mean()).abs().mean()) / len(gaps) ** 0.5
+
+    def rounded(with_positions, without):
+        """the values are rounded"""
+        gaps = with_positions - without
+        return round(float(gaps.mean()), 2), round(float(gaps.std()) / len(gaps) ** 0.5, 2)
+
+    def first_gap(with_positions, without):
+        """the first gap is not the mean gap"""
+        gaps = with_positions - without
+        return float(gaps[0]), float(gaps.std()) / len(gaps) ** 0.5
+
+    def only_the_gap(with_positions, without):
+        """expected 2 values"""
+        gaps = with_positions - without
+        return float(gaps.mean())
