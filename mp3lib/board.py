@@ -1,8 +1,22 @@
 """The board of patches in Jupyter: the network runs in the page, with the model's own weights.
 
-    board = patch_board(load_shipped("puzzler-4x4"), images.test.images[:10])
+In a notebook the board is the last expression of a cell. Later cells read what the reader did, and set it::
 
-The same JavaScript (mp3lib/live) makes a page that needs neither Jupyter nor a server.
+    board = patch_board(load_shipped("puzzler-4x4"), images.test.images[:10])
+    board                                    # solve the jigsaw, pick patches, hide patches
+
+    board.order, board.context, board.pick   # the jigsaw as it stands, the seen patches, the picked patch
+    board.logits                             # the answer on the board, float32 (n, n)
+    board.mode, board.pick = "look", 6       # the page follows
+
+Several networks to switch between, such as the puzzler and the pupil, are a mapping::
+
+    patch_board({"the puzzler": puzzler, "the pupil": pupil}, images, mode="look")
+
+The page answers with the weights that the model had when the board was made. The kernel can answer too, with the model
+as it is at that moment, for example after more training: the reader chooses it under the board, or
+`patch_board(my_model, images, answers="kernel")` does. `answers="both"` compares the two answers.
+A page without a kernel shows a stored picture. The same JavaScript (mp3lib/live) makes the site's page live.html.
 """
 
 from __future__ import annotations
@@ -11,20 +25,24 @@ import base64
 import io
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anywidget
 import numpy as np
+import torch
 import traitlets
 from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
+from .data import to_float
 from .model import MP3
 from .plots import reassemble
 
 LIVE = Path(__file__).parent / "live"
+# the files of the board, each after those that it imports
+BOARD = ("mp3.js", "solve.js", "worker.js", "drawing.js", "panels.js", "cells.js", "gestures.js", "board.js")
 
 
 def script(*modules: str) -> str:
@@ -36,32 +54,43 @@ def script(*modules: str) -> str:
 class PatchBoard(anywidget.AnyWidget):
     """A board of patches whose network runs in the page. Made by `patch_board`, which explains it.
 
-    What the reader does can be read, and set: `mode` ("jigsaw", "look" or "hide"), `picture` (its index), `order` (the
-    patch at each place of the jigsaw), `seen` (for each patch, whether it is in the context when patches are looked at
-    or hidden), and `pick` (the patch that is looked at, or None).
+    What the reader does can be read, and set: `mode` ("jigsaw", "look" or "hide"), `picture` (its index; an index
+    beyond the images is a picture of the reader's own), `order` (the patch at each place of the jigsaw), `seen` (for
+    each patch, whether it is in the context when patches are looked at or hidden), `pick` (the patch that is looked at,
+    or None), `network` (the name of the model) and `answers` ("page", "kernel" or "both").
     """
 
-    config = traitlets.Dict().tag(sync=True)
-    weights = traitlets.Bytes(help="safetensors").tag(sync=True)
-    words = traitlets.Unicode().tag(sync=True)
+    networks = traitlets.List(traitlets.Dict(), help="name, config, weights (safetensors)").tag(sync=True)
     pictures = traitlets.Bytes(help="uint8 (m, H, W, 4)").tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     size = traitlets.List(traitlets.Int(), help="height and width in pixels").tag(sync=True)
+    network = traitlets.Unicode().tag(sync=True)
+    answers = traitlets.Enum(("page", "kernel", "both"), "page").tag(sync=True)
     mode = traitlets.Enum(("jigsaw", "look", "hide"), "jigsaw").tag(sync=True)
-    picture = traitlets.Int(0).tag(sync=True)
+    picture = traitlets.Int(0, min=0).tag(sync=True)
     order = traitlets.List(traitlets.Int()).tag(sync=True)
     seen = traitlets.List(traitlets.Bool()).tag(sync=True)
     pick = traitlets.Int(None, allow_none=True).tag(sync=True)
-    answer = traitlets.Bytes(b"", help="float32 (n, n), the logits of the network in the page").tag(
+    answer = traitlets.Bytes(b"", help="float32 (n, n), the logits on the board").tag(
+        sync=True, from_json=lambda buffer, _: bytes(buffer)
+    )
+    shown = traitlets.Bytes(b"", help="uint8 (H, W, 4), the picture on the board").tag(
         sync=True, from_json=lambda buffer, _: bytes(buffer)
     )
 
-    _esm = script("mp3.js", "solve.js", "board.js", "widget.js") + "\nexport default { render };\n"
+    _esm = script(*BOARD, "widget.js") + "\nexport default { render };\n"
     _css = (LIVE / "live.css").read_text(encoding="utf-8")
 
-    def __init__(self, grid: tuple[int, int], **traits):
-        self.grid, self._first = grid, traits["order"]
-        super().__init__(**traits)
+    def __init__(self, models: Mapping[str, MP3], **traits):
+        self.models, self.network = dict(models), next(iter(models))  # before `order` and the others are looked at
+        self._first = _shuffled(self._n)
+        super().__init__(order=self._first, seen=[True] * self._n, **traits)
+        self.on_msg(self._asked)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.models[self.network].vit.grid
 
     @property
     def context(self) -> list[int]:
@@ -70,13 +99,30 @@ class PatchBoard(anywidget.AnyWidget):
 
     @property
     def logits(self) -> np.ndarray | None:
-        """The answer of the network in the page, float32 (n, n): row i scores the places of patch i. None before it."""
-        n = len(self.order)
-        return np.frombuffer(self.answer, np.float32).reshape(n, n) if self.answer else None
+        """The answer on the board, float32 (n, n): row i scores the places of patch i. None while it is awaited."""
+        return np.frombuffer(self.answer, np.float32).reshape(self._n, self._n) if self.answer else None
 
-    @traitlets.validate("order", "seen", "pick")
+    @property
+    def image(self) -> Tensor:
+        """The picture on the board, uint8 (3, H, W): one of the images, or the reader's own."""
+        height, width = self.size
+        shown = self.shown or self.pictures[4 * height * width * self.picture :][: 4 * height * width]
+        pixels = np.frombuffer(shown, np.uint8).reshape(height, width, 4)[..., :3]
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+    @property
+    def _n(self) -> int:
+        rows, columns = self.grid
+        return rows * columns
+
+    @traitlets.validate("network", "order", "seen", "pick")
     def _fits(self, proposal):
-        name, value, n = proposal.trait.name, proposal.value, self.grid[0] * self.grid[1]
+        name, value = proposal.trait.name, proposal.value
+        if name == "network":
+            if value not in self.models:
+                raise ValueError(f"network must be one of {', '.join(map(repr, self.models))}, got {value!r}")
+            return value
+        n = self._n
         if name == "order" and sorted(value) != list(range(n)):
             raise ValueError(f"order must hold each of 0 to {n - 1} once, got {value}")
         if name == "seen" and (len(value) != n or not any(value)):
@@ -85,52 +131,122 @@ class PatchBoard(anywidget.AnyWidget):
             raise ValueError(f"pick must be a patch, 0 to {n - 1}, or None, got {value}")
         return value
 
+    @traitlets.observe("network")
+    def _resize(self, _) -> None:
+        """Another network may have another number of patches."""
+        if len(self.order) not in (0, self._n):
+            with self.hold_sync():
+                self.pick, self.order, self.seen = None, _shuffled(self._n), [True] * self._n
+
+    def _asked(self, _, message: dict, buffers: list) -> None:
+        """The page asks the kernel: answer with the model as it is now."""
+        told = {"view": message["view"], "question": message["question"]}
+        try:
+            height, width = self.size
+            pixels = np.frombuffer(buffers[0], np.uint8).reshape(height, width, 4)[..., :3]
+            image = to_float(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
+            logits, attention = kernel_answer(self.models[message["network"]], image, message["seen"])
+        except Exception as error:  # the page shows it to the reader
+            self.send(told | {"error": f"{type(error).__name__}: {error}"})
+            return
+        self.send(told | {"shape": list(attention.shape[:3])}, [logits.tobytes(), attention.tobytes()])
+
     def _repr_mimebundle_(self, **kwargs):
         # a constant text, and the shuffled picture as a PNG for pages without a kernel
         data, metadata = super()._repr_mimebundle_(**kwargs)
         height, width = self.size
+        model = next(iter(self.models.values()))
         image = np.frombuffer(self.pictures, np.uint8).reshape(-1, height, width, 4)[0, :, :, :3]
-        patch_size = (height // self.grid[0], width // self.grid[1])
-        shuffled = Image.fromarray(reassemble(image, patch_size, self._first))
+        shuffled = Image.fromarray(reassemble(image, model.vit.patch_size, self._first))
         file = io.BytesIO()
         shuffled.resize((8 * width, 8 * height), Image.Resampling.NEAREST).save(file, "png")
-        alt = {"alt": f"A picture cut into {self.grid[0]} x {self.grid[1]} patches, shuffled"}
+        rows, columns = model.vit.grid
         return data | {
             "text/plain": f"[patch board: {len(self.names)} pictures]",
             "image/png": base64.b64encode(file.getvalue()).decode(),
-        }, metadata | {"image/png": alt}
+        }, metadata | {"image/png": {"alt": f"A picture cut into {rows} x {columns} patches, shuffled"}}
+
+
+def _shuffled(n: int) -> list[int]:
+    """An order of 0 to n - 1 that is always the same, so that the stored picture is."""
+    order = list(range(n))
+    random.Random(0).shuffle(order)
+    return order
+
+
+def kernel_answer(mp3: MP3, image: Tensor, seen: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+    """What the network in the page computes, by PyTorch and with the model as it is now.
+
+    image: float (3, H, W) from -1 to 1; seen: n booleans.
+    Returns logits float32 (n, n), a row for each patch, and attention float32 (depth, heads, n, n), rows the queries
+    and columns the keys, 0 for patches that are not seen. Raises ValueError as `MP3.predict` does.
+    """
+    weight = next(mp3.parameters())
+    context = torch.tensor([patch for patch, is_seen in enumerate(seen) if is_seen], dtype=torch.long)
+    modes = [(module, module.training) for module in mp3.modules()]
+    try:
+        mp3.eval()
+        found = mp3.predict(image[None].to(weight.device, weight.dtype), context, with_attention=True)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    depth, _, heads, n, _ = found.attn.shape
+    attention = torch.zeros(depth, heads, n, n)
+    attention[..., context] = found.attn[:, 0].float().cpu()
+    return found.logits[0].float().cpu().numpy(), attention.numpy()
+
+
+def _sent(name: str, mp3: MP3) -> dict:
+    """A model as the page receives it: its weights in half precision if that changes none of them."""
+    weights = {name: tensor.detach().cpu().float().contiguous() for name, tensor in mp3.state_dict().items()}
+    if all(tensor.half().float().equal(tensor) for tensor in weights.values()):
+        weights = {name: tensor.half() for name, tensor in weights.items()}
+    return {"name": name, "config": mp3.config, "weights": save(weights)}
 
 
 def patch_board(
-    mp3: MP3, images: Tensor, names: Sequence[str] | None = None, *, mode: str = "jigsaw", words: str = "this model"
+    mp3: MP3 | Mapping[str, MP3],
+    images: Tensor,
+    names: Sequence[str] | None = None,
+    *,
+    mode: str = "jigsaw",
+    words: str = "this model",
+    answers: str = "page",
 ) -> PatchBoard:
     """A board to solve the jigsaw on, to pick patches, and to hide them; the network in the page answers at once.
 
-    mp3: the model. Its weights are sent to the page, in half precision if that changes none of them.
-    images: (m, 3, H, W) uint8, of the model's size; names: what each of them shows.
-    mode: "jigsaw", "look" or "hide", which the reader can change; words: what to call the model.
+    mp3: the model, or a mapping from what to call each model to the model; the reader switches between them. Weights
+        are sent to the page, in half precision if that changes none of them.
+    images: (m, 3, H, W) uint8, of the models' size; names: what each of them shows.
+    mode: "jigsaw", "look" or "hide", which the reader can change; words: what to call a single model.
+    answers: who answers first, "page", "kernel" (the model as it is when it is asked) or "both", which compares them.
     Raises ValueError for anything that is no MP3, and for images that do not fit it.
     """
-    if not isinstance(mp3, MP3):
-        raise ValueError(f"the board needs an MP3, got {type(mp3).__name__}: a classifier predicts no positions")
-    height, width = mp3.vit.image_size
-    if str(getattr(images, "dtype", "")) != "torch.uint8" or images.ndim != 4 or images.shape[1] != mp3.vit.channels:
+    models = dict(mp3) if isinstance(mp3, Mapping) else {words: mp3}
+    if not models:
+        raise ValueError("the board needs at least one MP3, got an empty mapping")
+    for model in models.values():
+        if not isinstance(model, MP3):
+            raise ValueError(f"the board needs an MP3, got {type(model).__name__}: a classifier predicts no positions")
+    first, *others = models.values()
+    if different := {other.vit.image_size for other in others} - {first.vit.image_size}:
+        raise ValueError(f"all models must take images of one size, {first.vit.image_size}, got {different.pop()} too")
+    height, width = first.vit.image_size
+    if str(getattr(images, "dtype", "")) != "torch.uint8" or images.ndim != 4 or images.shape[1] != first.vit.channels:
         raise ValueError(f"images must be a uint8 tensor (m, 3, H, W), got {getattr(images, 'shape', type(images))}")
-    if mp3.vit.channels != 3 or tuple(images.shape[2:]) != (height, width) or not len(images):
+    if first.vit.channels != 3 or tuple(images.shape[2:]) != (height, width) or not len(images):
         raise ValueError(
             f"the board shows colour images of the model's size, {height} x {width}, got {tuple(images.shape)}"
         )
     names = [f"picture {i}" for i in range(len(images))] if names is None else [str(name) for name in names]
     if len(names) != len(images):
         raise ValueError(f"there are {len(images)} images, but {len(names)} names")
+    for name, value, known in (("mode", mode, PatchBoard.mode.values), ("answers", answers, PatchBoard.answers.values)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
     pixels = np.full((len(images), height, width, 4), 255, np.uint8)
     pixels[..., :3] = images.permute(0, 2, 3, 1).cpu().numpy()
-    weights = {name: tensor.detach().cpu().float().contiguous() for name, tensor in mp3.state_dict().items()}
-    if all(tensor.half().float().equal(tensor) for tensor in weights.values()):
-        weights = {name: tensor.half() for name, tensor in weights.items()}
-    first = list(range(mp3.vit.grid[0] * mp3.vit.grid[1]))
-    random.Random(0).shuffle(first)  # always the same, so that the stored picture is
     return PatchBoard(
-        mp3.vit.grid, config=mp3.config, weights=save(weights), words=words, pictures=pixels.tobytes(), names=names,
-        mode=mode, size=[height, width], order=first, seen=[True] * len(first),
+        {str(name): model for name, model in models.items()}, networks=[_sent(str(n), m) for n, m in models.items()],
+        pictures=pixels.tobytes(), names=names, size=[height, width], mode=mode, answers=answers,
     )  # fmt: skip

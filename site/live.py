@@ -1,7 +1,8 @@
-"""The page that runs the network in the browser: live.html and, beside it, a script with the weights of each network.
+"""The page that runs the network in the browser: live.html and, beside it, the weights of each network.
 
 The page works from any static server and from a folder. Browsers refuse modules and fetch in a folder. The modules of
-mp3lib/live therefore become one script, and the weights are written as base64.
+mp3lib/live therefore become one script, and the weights are written twice: as they are stored, which a server gives,
+and as base64 in a script, which a folder gives.
 """
 
 from __future__ import annotations
@@ -12,24 +13,16 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mp3lib.board import LIVE, script
+from mp3lib.board import BOARD, LIVE, script
 from mp3lib.model import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "mp3lib" / "weights"
-MODULES = ("mp3.js", "solve.js", "board.js", "page.js")  # each after those that it imports
-
-
-def weights_script(name: str, weights: str) -> str:
-    """A script that hands the shipped weights ``weights`` to the page under ``name``."""
-    config = json.loads((WEIGHTS / weights / "config.json").read_text(encoding="utf-8"))
-    encoded = base64.b64encode((WEIGHTS / weights / "model.safetensors").read_bytes()).decode()
-    content = json.dumps({"config": config, "weights": encoded})
-    return f"(window.mp3Weights ??= {{}})[{json.dumps(name)}] = {content};\n"
+MODULES = (*BOARD, "page.js")  # each after those that it imports
 
 
 def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[str, tuple[str, str]], note: str) -> None:
-    """Write ``live.html`` and ``live-NAME.js`` for each network into ``folder``.
+    """Write ``live.html`` into ``folder``, and for each network ``live-NAME.safetensors`` and ``live-NAME.js``.
 
     Args:
         images: uint8 (N, 3, H, W), the pictures to choose from.
@@ -46,7 +39,13 @@ def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[st
         {"name": name, "rgb": base64.b64encode(image.permute(1, 2, 0).numpy().tobytes()).decode()}
         for name, image in zip(names, images, strict=True)
     ]
-    start = {"networks": [{"name": n, "words": words} for n, (words, _) in networks.items()], "pictures": pictures}
+    start = {
+        "networks": [
+            {"name": name, "words": words, "config": json.loads((WEIGHTS / weights / "config.json").read_text("utf-8"))}
+            for name, (words, weights) in networks.items()
+        ],
+        "pictures": pictures,
+    }
     page = (LIVE / "page.html").read_text(encoding="utf-8")
     page = page.replace("/* STYLE */", (LIVE / "live.css").read_text(encoding="utf-8")).replace("<!-- NOTE -->", note)
     code = f"{script(*MODULES)}\nstartPage({json.dumps(start)});\n".replace("</", "<\\/")
@@ -54,7 +53,11 @@ def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[st
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "live.html").write_text(page, encoding="utf-8")
     for name, (_, weights) in networks.items():
-        (folder / f"live-{name}.js").write_text(weights_script(name, weights), encoding="utf-8")
+        stored = (WEIGHTS / weights / "model.safetensors").read_bytes()
+        (folder / f"live-{name}.safetensors").write_bytes(stored)
+        encoded = json.dumps(base64.b64encode(stored).decode())
+        code = f"(window.mp3Weights = window.mp3Weights || {{}})[{json.dumps(name)}] = {encoded};\n"
+        (folder / f"live-{name}.js").write_text(code, encoding="utf-8")
 
 
 def write_live(folder: Path) -> None:
@@ -66,11 +69,11 @@ def write_live(folder: Path) -> None:
     chosen = [0, 4, 28, 1, 15, 3, 90, 8, 44, 10] if images.name == "cifar10" else list(range(10))
     names = [f"test picture {i}: {images.classes[images.test.labels[i]]}" for i in chosen]
     networks = {
-        "puzzler": ("puzzler: little hidden in training", puzzler_of(images.name)),
-        "pupil": ("pupil: three quarters hidden in training", pupil_of(images.name)),
+        "puzzler": ("puzzler: little hidden in training, 4 x 4 patches", puzzler_of(images.name)),
+        "pupil": ("pupil: three quarters hidden in training, 4 x 4 patches", pupil_of(images.name)),
     }
     if images.name == "cifar10":
-        networks["flagship"] = ("larger network, 8 x 8 patches", "flagship-8x8")
+        networks["flagship"] = ("larger network: half hidden in training, 8 x 8 patches", "flagship-8x8")
     note = (
         'The pictures are test images of <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> '
         "(Krizhevsky 2009), which comes without a licence of its own."

@@ -1,28 +1,31 @@
-"""The board whose network runs in the page: its JavaScript against PyTorch, the page in a browser, the widget."""
+"""The board whose network runs in the page: its JavaScript against PyTorch, and the widget in Python.
+
+The page in a browser: test_live_page.py. The widget in JupyterLab: test_live_lab.py.
+"""
 
 import base64
-import importlib.util
+import functools
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
-import nbformat
 import numpy as np
 import pytest
 import torch
-from lab_page import CURRENT, LabPage, lab_server
-from PIL import Image
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
 from static_server import served
 
 from mp3lib import MP3, ViT, load_images, load_shipped
-from mp3lib.board import patch_board, script
+from mp3lib.board import kernel_answer, patch_board, script
 from mp3lib.model import attention_rollout
 
 ROOT = Path(__file__).resolve().parents[1]
 PURE = script("mp3.js", "solve.js")
+FUNCTION_TESTS = (ROOT / "tests" / "live.test.js").read_text(encoding="utf-8").count('\ntest("')
 on = pytest.mark.parametrize
 
 
@@ -45,6 +48,12 @@ def javascript(request):
     return run
 
 
+@functools.cache
+def scenes() -> torch.Tensor:
+    """Drawn pictures, uint8 (50, 3, 32, 32)."""
+    return load_images("scenes").test.images[:50]
+
+
 def base64_of(values) -> str:
     return base64.b64encode(values if isinstance(values, bytes) else np.ascontiguousarray(values).tobytes()).decode()
 
@@ -56,9 +65,8 @@ def floats(text: str, *shape: int) -> torch.Tensor:
 def network(kind: str) -> MP3:
     if kind != "own":
         return load_shipped(kind)
-    torch.manual_seed(
-        5
-    )  # pixels, patches and the grid are not square, one head, and features that are no multiple of 4
+    torch.manual_seed(5)
+    # pixels, patches and the grid are not square, there is one head, and features are no multiple of 4
     vit = ViT(image_size=(12, 20), patch_size=(4, 5), num_classes=3, dim=36, depth=2, heads=1, dim_head=10, mlp_dim=22)
     mp3 = MP3(vit=vit, masking_ratio=0.5)
     with torch.no_grad():
@@ -81,21 +89,26 @@ ANSWER = """
 # --- the network ------------------------------------------------------------------------------------------------------
 
 
-@on("context", ["frozen", "updated"])
-@on("kind, count", [("puzzler-4x4", 25), ("pupil-4x4", 25), ("student-scenes", 5), ("flagship-8x8", 3), ("own", 10)])
-def test_the_page_and_pytorch_give_the_same_answer(javascript, kind, count, context):
+@on(
+    "kind, context, count",
+    [
+        ("puzzler-4x4", "updated", 50), ("pupil-4x4", "updated", 50), ("pupil-4x4", "frozen", 5),
+        ("student-scenes", "updated", 5), ("flagship-8x8", "updated", 3), ("own", "updated", 10), ("own", "frozen", 10),
+    ],
+)  # fmt: skip
+def test_the_page_and_pytorch_give_the_same_answer(javascript, kind, context, count):
     mp3 = network(kind)
     mp3.context = context
     n, (height, width) = mp3.vit.grid[0] * mp3.vit.grid[1], mp3.vit.image_size
-    size = 32 if kind != "own" else (height, width)
-    images = load_images("scenes", size).test.images[:count].float() / 127.5 - 1
+    images = scenes()[:count, :, :height, :width].float() / 127.5 - 1
     draw = torch.Generator().manual_seed(1)
     sizes = [n, 1, max(1, n // 4), n - 1, n // 2]
     contexts = [torch.randperm(n, generator=draw)[: sizes[i % 5]] for i in range(count)]
     board = patch_board(mp3, torch.zeros(1, 3, height, width, dtype=torch.uint8))
     seen = [[patch in c.tolist() for patch in range(n)] for c in contexts]
-    weights, pictures = base64_of(board.weights), [base64_of(image.numpy()) for image in images]
-    answers = javascript(ANSWER, config=board.config, weights=weights, pictures=pictures, seen=seen)
+    [sent] = board.networks
+    weights, pictures = base64_of(sent["weights"]), [base64_of(image.numpy()) for image in images]
+    answers = javascript(ANSWER, config=sent["config"], weights=weights, pictures=pictures, seen=seen)
     for image, context_of, (logits, attention, rolled) in zip(images, contexts, answers, strict=True):
         with torch.no_grad():
             expected = mp3.predict(image[None], context_of, with_attention=True)
@@ -114,11 +127,59 @@ def test_weights_are_sent_in_half_precision_only_where_nothing_is_lost():
     picture = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
     shipped, own = patch_board(load_shipped("puzzler-4x4"), picture), network("own")
     changed = patch_board(own, torch.zeros(1, 3, 12, 20, dtype=torch.uint8))
-    assert len(shipped.weights) < 1.7e6
-    assert len(changed.weights) > 4 * sum(weight.numel() for weight in own.parameters())
+    assert len(shipped.networks[0]["weights"]) < 1.7e6
+    assert len(changed.networks[0]["weights"]) > 4 * sum(weight.numel() for weight in own.parameters())
 
 
-# --- the functions ----------------------------------------------------------------------------------------------------
+# --- the functions: more of them in live.test.js ----------------------------------------------------------------------
+
+
+def node_reports(report: str) -> dict[str, bool]:
+    """name of a test -> whether it passed, from what `node --test` prints (TAP)."""
+    found = re.findall(r"^\s*(not )?ok \d+ - (.+?)(?: #.*)?$", report, flags=re.MULTILINE)
+    return {name: not failed for failed, name in found if not name.endswith(".test.js")}
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="no node")
+def test_the_functions_by_nodes_own_runner():
+    command = ["node", "--test", "--test-reporter=tap", str(ROOT / "tests" / "live.test.js")]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert len(node_reports(done.stdout)) == FUNCTION_TESTS and all(node_reports(done.stdout).values())
+
+
+# what stands for Node's modules in a browser
+SHIM = {
+    "node:test": "export default (name, body) => { try { body(); window.passed.push(name) }"
+    " catch (error) { window.failed.push(`${name}: ${error.message}`) } }",
+    "node:assert/strict": """
+      const ok = (value, message) => { if (!value) throw new Error(message ?? "is not true") };
+      const text = JSON.stringify, same = (a, b) => ok(text(a) === text(b), `${text(a)} is not ${text(b)}`);
+      const throws = (call, pattern) => {
+        let told = null;
+        try { call() } catch (error) { told = error.message }
+        ok(told !== null && pattern.test(told), `${told} does not match ${pattern}`);
+      };
+      export default { ok, equal: same, deepEqual: same, throws };
+    """,
+}
+
+
+def test_the_functions_in_a_browser(browser):
+    """The same file, where Node is missing."""
+    imports = {name: f"data:text/javascript,{quote(code)}" for name, code in SHIM.items()}
+    page = browser.new_page()
+    with served(ROOT) as address:
+        page.goto(f"{address}tests/live.test.js")
+        page.set_content(
+            f"<script type=importmap>{json.dumps({'imports': imports})}</script>"
+            "<script>passed = []; failed = []</script>"
+            f"<script type=module>import '{address}tests/live.test.js'; document.title = 'done'</script>"
+        )
+        page.wait_for_function("() => document.title === 'done'")
+        assert page.evaluate("() => window.failed") == []
+        assert len(page.evaluate("() => window.passed")) == FUNCTION_TESTS
+    page.close()
 
 
 def test_half_floats(javascript):
@@ -167,12 +228,6 @@ def test_linear_softmax_layer_norm_and_gelu(javascript, rows, inner, columns):
         torch.testing.assert_close(torch.tensor(one, dtype=torch.float32), other.flatten(), atol=2e-5, rtol=1e-5)
 
 
-def test_softmax_of_what_is_left_out(javascript):
-    assert javascript("return [...softmax(Float32Array.from([0, -Infinity, 0, 1000, 0, -1000]), 3)]") == [
-        0.5, 0, 0.5, 1, 0, 0,
-    ]  # fmt: skip
-
-
 @on("n", [1, 2, 5, 16, 64])
 def test_assign_finds_the_best_arrangement(javascript, n):
     """As probable as scipy's, also where many patches want the same place."""
@@ -187,36 +242,6 @@ def test_assign_finds_the_best_arrangement(javascript, n):
         assert chances[range(n), places].sum() == pytest.approx(chances[rows, best].sum(), abs=1e-3)
 
 
-def test_shuffling_and_hiding(javascript):
-    code = """
-      const seeded = (() => { let s = 1; return () => (s = (s * 16807) % 2147483647) / 2147483647 })();
-      const ranks = [2, 0, 3, 1], hidden = [0, 0.25, 0.49, 0.5, 0.75, 0.95].map((ratio) => seenAt(ratio, ranks));
-      return [Array.from({ length: 200 }, () => shuffled(16, seeded)), hidden, shuffled(1), shuffled(2).sort()];
-    """
-    orders, seen, one, two = javascript(code)
-    assert all(sorted(order) == list(range(16)) for order in orders) and len({tuple(order) for order in orders}) == 200
-    assert max(sum(p == i for i, p in enumerate(order)) for order in orders) < 8 and one == [0] and two == [0, 1]
-    assert [s.count(False) for s in seen] == [0, 1, 1, 2, 3, 3]
-    assert seen[-1] == [False, True, False, False], "patches are hidden in the order of their ranks"
-
-
-def test_errors_name_what_is_wrong(javascript):
-    mp3 = patch_board(network("own"), torch.zeros(1, 3, 12, 20, dtype=torch.uint8))
-    code = """
-      const mp3 = new MP3(config, readSafetensors(bytesOf(weights).buffer)), x = new Float32Array(720);
-      const told = (call) => { try { return call() } catch (error) { return error.message } };
-      const all = new Array(12).fill(true);
-      return [told(() => mp3.predict(x, all.map(() => false))), told(() => mp3.predict(x, [true])),
-        told(() => mp3.predict(new Float32Array(9), all)), told(() => new MP3(config, {}))];
-    """
-    assert javascript(code, config=mp3.config, weights=base64_of(mp3.weights)) == [
-        "at least one of 12 patches must be seen",
-        "12 booleans must say which patches are seen, got 1",
-        "the picture must have 3 x 12 x 20 numbers, got 9",
-        "these are not the weights of an MP3: mlp_head.1.weight is missing",
-    ]
-
-
 # --- the widget -------------------------------------------------------------------------------------------------------
 
 
@@ -228,11 +253,17 @@ def test_the_widget_refuses_what_does_not_fit():
         ((mp3, images[..., :16]), "32 x 32, got"),
         ((mp3, images[:0]), r"got \(0, 3"),
         ((mp3, images, ["a"]), "2 images, but 1 names"),
+        (({}, images), "at least one MP3"),
+        (({"a": mp3, "b": network("own")}, images), r"of one size, \(32, 32\), got \(12, 20\) too"),
     ]:
         with pytest.raises(ValueError, match=told):
             patch_board(*wrong)
+    with pytest.raises(ValueError, match="answers must be one of 'page', 'kernel', 'both', got 'me'"):
+        patch_board(mp3, images, answers="me")
+    with pytest.raises(ValueError, match="mode must be one of 'jigsaw', 'look', 'hide', got 'play'"):
+        patch_board(mp3, images, mode="play")
     board = patch_board(mp3, images, mode="hide")
-    for name, value in [("order", [0] * 16), ("seen", [False] * 16), ("pick", 16)]:
+    for name, value in [("order", [0] * 16), ("seen", [False] * 16), ("pick", 16), ("network", "another")]:
         with pytest.raises(ValueError, match=f"{name} must"):
             setattr(board, name, value)
     board.seen = [True, False] * 8
@@ -252,7 +283,7 @@ def test_the_widget_reads_what_the_page_sends():
 
 def test_what_is_stored_of_the_widget():
     """The same text and picture each time."""
-    images = load_images("scenes").test.images[:3]
+    images = scenes()[:3]
     boards = [patch_board(load_shipped("student-scenes"), images) for _ in range(2)]
     stored = [board._repr_mimebundle_() for board in boards]
     for data, metadata in stored:
@@ -260,263 +291,52 @@ def test_what_is_stored_of_the_widget():
     assert stored[0][0]["image/png"] == stored[1][0]["image/png"]
 
 
-# --- the page ---------------------------------------------------------------------------------------------------------
+def test_another_network_may_have_another_grid():
+    """Set in Python the board begins anew; what the page sends together is kept."""
+    board = patch_board({"small": load_shipped("pupil-4x4"), "large": load_shipped("flagship-8x8")}, scenes()[:2])
+    assert (board.network, board.grid, len(board.order)) == ("small", (4, 4), 16)
+    board.pick, board.network = 3, "large"
+    assert (board.grid, sorted(board.order), board.pick) == ((8, 8), list(range(64)), None)
+    assert board.context == list(range(64))
+    order = list(range(16))
+    board.set_state({"network": "small", "order": order, "seen": [True] * 16, "pick": 2})
+    assert (board.order, board.pick) == (order, 2)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The page as the site has it, but with drawn pictures and without the script of the flagship."""
-    spec = importlib.util.spec_from_file_location("live", ROOT / "site" / "live.py")
-    live = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(live)
-    out, images = tmp_path_factory.mktemp("live"), load_images("scenes").test
-    networks = {
-        "puzzler": ("puzzler", "student-scenes"),
-        "pupil": ("pupil", "pupil-4x4"),
-        "flagship": ("8 x 8", "flagship-8x8"),
-    }
-    live.write_page(out, images.images[:3], ["one", "two", "three"], networks, "Drawn.")
-    with pytest.raises(ValueError, match="no such shipped weights: nowhere"):
-        live.write_page(out, images.images[:1], ["one"], {"a": ("a", "nowhere")}, "")
-    (out / "live-flagship.js").unlink()
-    assert (out / "live.html").stat().st_size + (out / "live-puzzler.js").stat().st_size < 2.5e6
-    return out
+def test_the_picture_on_the_board_is_read():
+    images = scenes()[:2]
+    board = patch_board(load_shipped("pupil-4x4"), images)
+    board.picture = 1
+    assert board.image.equal(images[1])
+    own = np.random.default_rng(0).integers(0, 256, (32, 32, 4), dtype=np.uint8)
+    board.set_state({"picture": 2, "shown": memoryview(own.tobytes())})
+    assert board.image.numpy().transpose(1, 2, 0).tolist() == own[..., :3].tolist()
 
 
-@pytest.fixture(scope="module")
-def server(folder):
-    with served(folder) as address:
-        yield address
-
-
-class Board:
-    """The page, with every message of the console and every request to somewhere else."""
-
-    def __init__(self, browser, address: str, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}} | options)
-        self.page, self.wrong = self.context.new_page(), []
-        self.page.set_default_timeout(120_000)
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-
-        def only_here(route):
-            if route.request.url.startswith((address.rpartition("/")[0], "data:", "blob:")):
-                return route.continue_()
-            self.wrong.append(f"outside: {route.request.url}")
-            route.abort()
-
-        self.page.route("**/*", only_here)
-        self.page.goto(address)
-        self.page.locator("body[data-ready]").wait_for(state="attached")
-
-    def state(self, name: str):
-        return self.page.evaluate(f"() => window.live.state.{name}")
-
-    def cell(self, place: int):
-        return self.page.locator(f"[data-place='{place}']")
-
-    def middle(self, place: int) -> tuple[float, float]:
-        box = self.cell(place).bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def tab(self, words: str) -> None:
-        self.page.get_by_role("tab", name=words).click()
-
-    def words(self) -> str:
-        return self.page.locator(".live-panel").inner_text()
-
-    def status(self) -> str:
-        return self.page.locator(".live-status").inner_text()
-
-
-@pytest.fixture
-def open_page(browser):
-    opened = []
-
-    def make(address, **options):
-        opened.append(Board(browser, address, **options))
-        return opened[-1]
-
-    yield make
-    for board in opened:
-        board.context.close()
-
-
-@pytest.mark.slow
-def test_the_page_from_a_folder(folder, open_page):
-    """The tour, the answer, hovering, picking, hiding, another network, one that is missing, an own picture."""
-    board = open_page((folder / "live.html").as_uri())
-    page = board.page
-
-    titles = [page.locator("#tour-title").inner_text()]
-    for _ in range(5):
-        page.locator("#tour-next").click()
-        titles.append(page.locator("#tour-title").inner_text())
-    assert len(set(titles)) == 6 and page.locator("#tour-next").is_disabled()
-    assert board.state("mode") == "hide" and board.state("seen").count(False) == 8
-
-    # the page's answer is PyTorch's
-    seen = board.state("seen")
-    image = load_images("scenes").test.images[:1].float() / 127.5 - 1
-    context = torch.tensor([patch for patch in range(16) if seen[patch]])
-    expected = load_shipped("student-scenes").predict(image, context).logits[0]
-    logits = torch.tensor(page.evaluate("() => [...window.live.answer().logits]")).view(16, 16)
-    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
-
-    # hide patches: a click, the slider, and never all of them
-    board.cell(3).click()
-    assert board.state("seen")[3] is not seen[3]
-    label = board.cell(3).get_attribute("aria-label")
-    assert ("hidden" in label) == seen[3] and label.startswith("patch 4, row 1, column 4")
-    slider = page.get_by_role("slider", name="Mask ratio in percent")
-    slider.fill("75")
-    assert board.state("seen").count(False) == 12 and "12 of 16 patches are hidden" in board.words()
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    assert page.locator("output").inner_text() == "76 %" and slider.evaluate("e => e === document.activeElement")
-    slider.fill("95")
-    [last] = [patch for patch in range(16) if board.state("seen")[patch]]
-    board.cell(last).click()
-    assert board.state("seen")[last] and "At least one patch must be seen." in board.status()
-
-    # pick a patch: hovering shows, a click keeps, Escape lets go
-    slider.fill("0")
-    board.tab("Pick a patch")
-    page.mouse.move(*board.middle(6))
-    assert board.state("pick") == 6 and "patch 7" in board.words()
-    heads, depth = 2, 4
-    assert page.locator(".live-maps [role=img]").count() == heads + 1
-    assert page.get_by_role("combobox", name="Layer").locator("option").count() == depth
-    board.cell(9).click()
-    page.mouse.move(*board.middle(0))
-    assert board.state("pick") == 9
-    page.keyboard.press("Escape")
-    page.mouse.move(*board.middle(1))
-    assert board.state("pick") == 1
-
-    # every control has a name, and the board one tab stop
-    nameless = """() => [...document.querySelectorAll('button, select, input, [role=img], [role=grid]')]
-        .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim()) ).map(e => e.outerHTML)"""
-    assert page.evaluate(nameless) == []
-    assert page.locator(".live-board [tabindex='0']").count() == 1
-
-    # networks: one that is there, one that is not
-    network = page.get_by_role("combobox", name="Network")
-    network.select_option("pupil")
-    page.wait_for_function("() => window.mp3Weights.pupil && window.live.network().config.masking_ratio === 0.75")
-    assert board.wrong == []
-    network.select_option("flagship")
-    page.get_by_text("could not be loaded: live-flagship.js is missing").wait_for()
-    assert network.input_value() == "pupil" and board.state("network") == "pupil"
-    assert all("ERR_FILE_NOT_FOUND" in text for text in board.wrong)
-    board.wrong.clear()
-
-    # the reader's own picture
-    Image.new("RGB", (300, 100), "red").save(folder / "red.png")
-    (folder / "note.png").write_text("no picture")
-    choose = page.get_by_label("Your own picture")
-    choose.set_input_files(folder / "red.png")
-    page.get_by_text("Your picture stays in this page.").wait_for()
-    assert board.state("picture") == 3 and page.get_by_role("button", name="your picture").is_visible()
-    choose.set_input_files(folder / "note.png")
-    page.get_by_text("note.png is not a picture that this browser can read.").wait_for()
-    assert board.state("picture") == 3 and board.wrong == []
-
-
-@pytest.mark.slow
-def test_patches_are_swapped_by_mouse_keyboard_and_touch(server, open_page):
-    board = open_page(f"{server}live.html", reduced_motion="reduce", has_touch=True)
-    page = board.page
-    assert board.cell(0).evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
-    order = board.state("order")
-
-    page.mouse.move(*board.middle(0))
-    page.mouse.down()
-    page.mouse.move(*board.middle(5), steps=4)
-    page.mouse.up()
-    order[0], order[5] = order[5], order[0]
-    assert board.state("order") == order and board.state("moves") == 1
-
-    board.cell(5).focus()
-    for key in ("ArrowLeft", " ", "ArrowDown", "ArrowDown", "Enter"):
-        page.keyboard.press(key)
-    order[4], order[12] = order[12], order[4]
-    assert board.state("order") == order and board.cell(12).evaluate("e => e === document.activeElement")
-
-    touch = board.context.new_cdp_session(page)
-    for kind, place in [("touchStart", 1), ("touchMove", 6), ("touchMove", 11), ("touchEnd", None)]:
-        points = [] if place is None else [dict(zip("xy", board.middle(place), strict=True))]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.wait_for_function("() => window.live.state.moves === 3")
-    order[1], order[11] = order[11], order[1]
-    assert board.state("order") == order
-
-    page.get_by_role("button", name="Hint").click()
-    held, hint = board.state("held"), board.state("hint")
-    assert board.cell(hint).evaluate("e => e.classList.contains('hint')") and "would put this patch" in board.status()
-    page.keyboard.press("Escape")
-    board.cell(held).focus()
-    page.keyboard.press("Escape")
-    assert board.state("held") is None
-
-    # solve it by the keyboard's own action, a click on two patches
-    for place in range(16):
-        other = board.state("order").index(place)
-        if other != place:
-            board.cell(other).click()
-            board.cell(place).click()
-    assert "You: 16 of 16" in board.words() and board.status() == "Solved."
-    assert page.get_by_role("button", name="Compare with the network").is_disabled()
-    page.get_by_role("button", name="Shuffle again").click()
-    assert board.state("moves") == 0 and board.state("order") != list(range(16))
-    page.get_by_role("button", name="two", exact=True).focus()
-    page.keyboard.press("Enter")
-    assert board.state("picture") == 1
-    assert page.get_by_role("button", name="two", exact=True).evaluate("e => e === document.activeElement")
-    assert board.wrong == []
-
-
-# --- the widget in JupyterLab -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_the_widget_in_jupyterlab(browser, tmp_path):
-    """What is done on the board is read by Python, what Python sets is shown, and the kernel's answer is the page's."""
-    make = """from mp3lib import load_images, load_shipped
-from mp3lib.board import patch_board
-images, mp3 = load_images("scenes").test.images[:3], load_shipped("student-scenes")
-board = patch_board(mp3, images, mode="hide")
-board"""
-    change = "board.seen = [True] * 4 + [False] * 12\nboard.picture = 1"
-    ask = """import numpy as np
-expected = mp3.predict(images[board.picture][None].float() / 127.5 - 1, board.context).logits[0].numpy()
-print(board.context, board.picture, np.abs(board.logits - expected).max() < 1e-4)
-board.mode, board.pick = "look", 6"""
-    cells = [nbformat.v4.new_code_cell(code) for code in (make, change, ask)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path = tmp_path / "board.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-    with lab_server(tmp_path / "lab") as server:
-        lab = LabPage(browser, server, path, timeout=150)
-        try:
-            page = lab.page
-
-            def run(cell: int) -> None:
-                page.evaluate(f"() => {{ {CURRENT}.content.activeCellIndex = {cell} }}")
-                page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
-
-            run(0)
-            hidden = page.locator(".live-board button.hidden")
-            page.locator(".live-board [data-place='15']").wait_for()
-            assert hidden.count() == 0
-            run(1)
-            page.wait_for_function("() => document.querySelectorAll('.live-board button.hidden').length === 12")
-            page.locator(".live-board [data-place='9']").click()
-            page.wait_for_function("() => document.querySelectorAll('.live-board button.hidden').length === 11")
-            run(2)
-            page.get_by_text("[0, 1, 2, 3, 9] 1 True").wait_for()
-            page.locator(".live-board [data-place='6'].picked").wait_for()
-            assert page.get_by_role("tab", name="Pick a patch").get_attribute("aria-selected") == "true"
-            assert lab.complaints() == []
-        finally:
-            lab.close()
+def test_the_kernel_answers_with_the_model_as_it_is():
+    """Asked as the page asks; dropout is off meanwhile, and errors are sentences."""
+    mp3, sent = network("own"), []
+    board = patch_board(mp3, torch.zeros(1, 3, 12, 20, dtype=torch.uint8), words="mine")
+    board.send = lambda message, buffers=None: sent.append((message, buffers))
+    pixels = np.random.default_rng(1).integers(0, 256, (12, 20, 4), dtype=np.uint8)
+    question = {"view": 0.5, "question": 1, "network": "mine", "seen": [True, False] * 6}
+    with torch.no_grad():
+        mp3.mlp_head[1].weight.mul_(2)  # trained on since the board was made
+    mp3.train()
+    mp3.vit.transformer.eval()
+    board._handle_msg({"content": {"data": {"method": "custom", "content": question}}, "buffers": [pixels.tobytes()]})
+    assert mp3.training and not mp3.vit.transformer.training, "every part is in the mode that it was in"
+    [(message, (logits, attention))] = sent
+    assert message == {"view": 0.5, "question": 1, "shape": [2, 1, 12]}
+    image = torch.from_numpy(pixels[..., :3].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    expected = mp3.eval().predict(image, torch.arange(0, 12, 2), with_attention=True)
+    torch.testing.assert_close(
+        torch.frombuffer(bytearray(logits), dtype=torch.float32).view(12, 12), expected.logits[0]
+    )
+    attention = torch.frombuffer(bytearray(attention), dtype=torch.float32).view(2, 1, 12, 12)
+    torch.testing.assert_close(attention[..., ::2], expected.attn[:, 0])
+    assert attention[..., 1::2].count_nonzero() == 0
+    board._asked(board, question | {"seen": [False] * 12}, [pixels.tobytes()])
+    assert sent[-1][0].keys() == {"view", "question", "error"} and "k > 0" in sent[-1][0]["error"]
+    with pytest.raises(ValueError, match="k > 0"):
+        kernel_answer(mp3, image[0], [False] * 12)

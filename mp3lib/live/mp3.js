@@ -89,14 +89,19 @@ export function softmax(scores, n) {
   return out;
 }
 
+/** What config.json says of an MP3's input: { channels, imageSize, patchSize, grid, n, heads, depth }. */
+export function shapeOf(config) {
+  const pair = (size) => (Array.isArray(size) ? size : [size, size]);
+  const { image_size, patch_size, channels = 3, heads, depth } = config.vit;
+  const imageSize = pair(image_size), patchSize = pair(patch_size);
+  const grid = imageSize.map((side, axis) => side / patchSize[axis]);
+  return { channels, imageSize, patchSize, grid, n: grid[0] * grid[1], heads, depth };
+}
+
 /** A pretrained MP3. config: what config.json holds; tensors: see `readSafetensors`. */
 export class MP3 {
   constructor(config, tensors) {
-    const pair = (size) => (Array.isArray(size) ? size : [size, size]);
-    const { image_size, patch_size, channels = 3, heads, depth } = config.vit;
-    Object.assign(this, { config, tensors, heads, depth, channels, imageSize: pair(image_size), patchSize: pair(patch_size) });
-    this.grid = this.imageSize.map((side, axis) => side / this.patchSize[axis]);
-    this.n = this.grid[0] * this.grid[1];
+    Object.assign(this, shapeOf(config), { config, tensors });
     if (!tensors["mlp_head.1.weight"]) throw new Error("these are not the weights of an MP3: mlp_head.1.weight is missing");
   }
 

@@ -1,54 +1,74 @@
 // The page with nothing installed: pictures and weights come with it, and a tour of six steps sets the board.
 
 import { createLive } from "./board.js";
-import { MP3, readSafetensors } from "./mp3.js";
+import { startNetwork } from "./worker.js";
 
 const TOUR = [
-  ["A shuffled picture", "A picture is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.", { mode: "jigsaw" }],
-  ["No positions", "The network gets the same patches without their positions. Compare your answer with the network's.", { mode: "jigsaw" }],
-  ["Who may be looked at", "A patch attends to other patches, and compares itself with them. Point at a patch, or tap it, to see what it attends to, layer by layer.", { mode: "look", ratio: 0, pick: 5 }],
-  ["Each patch predicts its place", "For every patch, the network gives a probability to each of the 16 places. Blue and the numbers on the board show where this patch probably belongs.", { mode: "look", ratio: 0, pick: 10 }],
-  ["Why hide patches", "A network that sees all patches can match their borders. Hide most of them, and it has to know what belongs where.", { mode: "hide", ratio: 0.75 }],
-  ["Try your own", "Choose a picture of yours; it stays in this page. Switch to the pupil, which was trained with three quarters hidden.", { mode: "hide", ratio: 0.5 }],
+  ["A shuffled picture", "A picture is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.",
+    { network: 0, mode: "jigsaw" }],
+  ["No positions", "The network gets the same patches, and nobody tells it where a patch was. Press “Compare with the network” to see where it puts them.",
+    { network: 0, mode: "jigsaw" }],
+  ["Who may be looked at", "Every patch attends to other patches, and so compares itself with them. Point at a patch, or tap it: the small maps show what it attends to, layer by layer.",
+    { network: 0, mode: "look", ratio: 0, pick: 6 }],
+  ["Each patch predicts its position", "For every patch, the network gives a probability to each of the 16 positions. The blue on the board, with its numbers, shows them for the patch with the orange frame.",
+    { network: 0, mode: "look", ratio: 0, pick: 10 }],
+  ["Why hide patches", "A network that sees all patches only has to match their borders. Hide most of them, and it has to know what belongs where: drag the slider.",
+    { network: 0, mode: "hide", ratio: 0.75 }],
+  ["Try your own", "Choose a picture of your own below; it stays in this page. Then choose the pupil, which was trained with three quarters hidden, and compare.",
+    { mode: "hide", ratio: 0.5 }],
 ];
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-/** Weights that a script beside the page brings; a script is also loaded from a folder, where fetch is not allowed. */
-function loadNetwork(name) {
+/** The weights in a script beside this page. A script is also loaded in a folder, where fetch is not allowed. */
+function weightsFromScript(name) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `live-${name}.js`;
-    script.onload = () => {
-      const { config, weights } = window.mp3Weights[name];
-      resolve(new MP3(config, readSafetensors(bytesOf(weights).buffer)));
-    };
+    script.onload = () => resolve(bytesOf(window.mp3Weights[name]).buffer);
     script.onerror = () => reject(new Error(`live-${name}.js is missing beside this page`));
     document.head.append(script);
   });
 }
 
-/** Start the page: { networks: [{ name, words }], pictures: [{ name, size: [height, width], rgb }] }. */
+/** The weights as they are stored, which is a quarter less to load; from a folder, those of the script. */
+async function weightsOf(name) {
+  if (location.protocol === "file:") return weightsFromScript(name);
+  const response = await fetch(`live-${name}.safetensors`);
+  if (!response.ok) throw new Error(`live-${name}.safetensors is missing beside this page`);
+  return response.arrayBuffer();
+}
+
+/** Start the page: { networks: [{ name, words, config }], pictures: [{ name, rgb }] }, rgb the pixels as base64. */
 export async function startPage({ networks, pictures }) {
   const withAlpha = (rgb) => Uint8ClampedArray.from({ length: (rgb.length / 3) * 4 }, (_, i) => (i % 4 === 3 ? 255 : rgb[(i >> 2) * 3 + (i % 4)]));
+  const load = async ({ name, config }) => startNetwork(config, await weightsOf(name));
   const live = createLive(document.getElementById("live"), {
-    networks: networks.map((network) => ({ ...network, load: () => loadNetwork(network.name) })),
+    networks: networks.map((network) => ({ ...network, load: () => load(network) })),
     pictures: pictures.map(({ name, rgb }) => ({ name, pixels: withAlpha(bytesOf(rgb)) })),
   });
   window.live = live;
-  const [title, text, step, next, back] = ["title", "text", "step", "next", "back"].map((id) => document.getElementById(`tour-${id}`));
+  const [tour, title, text, step, next, back] = ["tour", "tour-title", "tour-text", "tour-step", "tour-next", "tour-back"]
+    .map((id) => document.getElementById(id));
   let at = 0;
-  const go = (to) => {
+  const go = async (to) => {
     at = Math.max(0, Math.min(TOUR.length - 1, to));
     [title.textContent, text.textContent] = TOUR[at];
     step.textContent = `Step ${at + 1} of ${TOUR.length}`;
     back.disabled = at === 0;
     next.disabled = at === TOUR.length - 1;
-    return live.show(TOUR[at][2]);
+    const { network, ...part } = TOUR[at][2];
+    await live.show(network === undefined ? part : { network: networks[network].name, ...part });
   };
-  next.addEventListener("click", () => go(at + 1));
-  back.addEventListener("click", () => go(at - 1));
+  for (const [button, move] of [[next, 1], [back, -1]])
+    button.addEventListener("click", async () => {
+      await go(at + move);
+      if (button.disabled) (button === next ? back : next).focus();
+    });
   await live.ready;
-  await go(0);
+  if (live.network()) {
+    tour.hidden = false;
+    await go(0);
+  }
   document.body.dataset.ready = "true";
 }

@@ -1,0 +1,129 @@
+// What stands beside the board: controls, and what the network answers.
+//
+// Each of the three panels has `controls`, made once; `update()`, which brings them up to date; and `results()`, the
+// elements that show the newest answer. app is what board.js hands over: the state, the answer, and what can be done.
+
+import { element, mapOf, pictureOf } from "./drawing.js";
+
+export const MODES = { jigsaw: "Solve the jigsaw", look: "Pick a patch", hide: "Hide patches" };
+
+export const percent = (share) => `${Math.round(100 * share)} %`;
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** The patches where the network puts them, with a mark on each that is wrong. */
+function arrangement(app, words) {
+  const { n, grid, imageSize } = app.network, back = new Array(n);
+  app.answer.places.forEach((p, patch) => (back[p] = patch));
+  const frame = element("div", { class: "live-answer", role: "img", "aria-label": words },
+    pictureOf(app.picture().pixels, app.network, back));
+  frame.style.setProperty("--columns", grid[1]);
+  frame.style.setProperty("--shape", `${imageSize[1]} / ${imageSize[0]}`);
+  back.forEach((patch, p) => frame.append(element("span", { class: patch === p ? "" : "wrong" })));
+  return element("figure", {}, frame, element("figcaption", {}, words));
+}
+
+/** Where the page and the kernel both answer: how far they agree. */
+function comparison(app) {
+  if (!app.other) return [];
+  const [page, kernel] = [app.answer, app.other];
+  const most = page.shares.reduce((far, share, i) => Math.max(far, Math.abs(share - kernel.shares[i])), 0);
+  const moved = page.places.filter((p, patch) => p !== kernel.places[patch]).length;
+  return [element("p", { class: "live-both" },
+    `Right: ${page.right} by the network in this page, ${kernel.right} by the kernel. They place ${moved} patches ` +
+    `differently; no probability differs by more than ${(100 * most).toFixed(most < 0.001 ? 4 : 1)} %.`)];
+}
+
+function jigsaw(app) {
+  const { state } = app, count = element("p", { class: "live-count" });
+  const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Compare with the network");
+  const controls = element("div", {},
+    element("p", {}, "Drag a patch onto another one to swap them. Or tap the one, then the other. Keyboard: arrow keys, and space to hold and to swap."),
+    count,
+    element("div", { class: "live-buttons" }, hint, compare,
+      element("button", { click: () => app.show({ order: app.shuffled() }) }, "Shuffle again"),
+      element("button", { click: app.otherPicture }, "New picture")));
+  const told = () => (count.textContent = `${state.moves} ${state.moves === 1 ? "swap" : "swaps"}, ${app.seconds()} s`);
+  const clock = setInterval(() => { if (state.mode === "jigsaw" && state.began && !state.ended && !isStill()) told(); }, 1000);
+  return {
+    controls,
+    stop: () => clearInterval(clock),
+    update() {
+      told();
+      hint.disabled = compare.disabled = state.revealed;
+    },
+    results() {
+      if (!state.revealed) return [];
+      const { n } = app.network, { right, ms, sure } = app.answer, own = state.order.filter((patch, p) => patch === p).length;
+      return [
+        element("p", { class: "live-score" },
+          `You: ${own} of ${n} in ${app.seconds()} s. The network: ${right} of ${n} in ${(ms / 1000).toFixed(2)} s.`),
+        arrangement(app, `The network's answer. On average it gives its places a probability of ${percent(sure)}.`),
+        ...comparison(app),
+      ];
+    },
+  };
+}
+
+function look(app) {
+  const { state } = app, tip = element("p", {});
+  return {
+    controls: tip,
+    stop() {},
+    update() {
+      tip.textContent = state.pinned ? "This patch is kept. Click it again, or press Escape, to let it go."
+        : "Point at a patch, tap it, or move to it with the arrow keys. A click keeps it.";
+    },
+    results() {
+      if (state.pick === null) return [];
+      const { n, grid } = app.network, { answer } = app, pick = state.pick, fine = n > 16;
+      const row = (weights) => weights.slice(pick * n, (pick + 1) * n);
+      const hidden = answer.seen.map((seen) => !seen), best = answer.best[pick], shares = row(answer.shares);
+      const count = hidden.filter(Boolean).length;
+      const map = (weights, words) => {
+        const share = row(weights), most = share.indexOf(Math.max(...share));
+        const told = `${words}: most to ${app.name(most)}, ${app.place(most)}, ${percent(share[most])}`;
+        return mapOf(share, grid, { cell: fine ? 7 : 13, hidden, outline: pick, words: told });
+      };
+      const table = element("div", { class: "live-maps" });
+      table.style.setProperty("--columns", app.network.heads + 1);
+      table.append(element("span"), ...answer.attention[0].map((_, h) => element("span", {}, `head ${h + 1}`)));
+      answer.attention.forEach((heads, l) => table.append(element("span", {}, `layer ${l + 1}`),
+        ...heads.map((weights, h) => map(weights, `Layer ${l + 1}, head ${h + 1} attends`))));
+      return [
+        element("p", { class: "live-score" }, `The network puts ${app.name(pick)} at ${app.place(best)} (${percent(shares[best])}). ` +
+          (best === pick ? "This is right." : `It belongs at ${app.place(pick)}.`)),
+        element("div", { class: "live-pair" },
+          element("figure", {}, mapOf(shares, grid, { cell: fine ? 14 : 28, outline: pick,
+            words: `Predicted positions: ${percent(shares[best])} at ${app.place(best)}` }), element("figcaption", {}, "Predicted positions")),
+          element("figure", {}, mapOf(row(answer.rollout), grid, { cell: fine ? 14 : 28, hidden, outline: pick,
+            words: "All layers together, attention rollout" }), element("figcaption", {}, "Attention, all layers (rollout)"))),
+        element("p", {}, count ? `What it attends to, by layer and head (${count} hidden patches are hatched):` : "What it attends to, by layer and head:"),
+        table,
+        ...comparison(app),
+      ];
+    },
+  };
+}
+
+function hide(app) {
+  const { state } = app, output = element("output"), words = element("p", {});
+  const slider = element("input", { type: "range", min: 0, max: 95, step: 1, "aria-label": "Mask ratio in percent",
+    input: () => app.show({ ratio: slider.value / 100 }) });
+  return {
+    controls: element("div", {}, element("label", { class: "live-slider" }, "Mask ratio ", slider, output), words),
+    stop() {},
+    update() {
+      const hidden = state.seen.filter((seen) => !seen).length, told = `${hidden} of ${app.network.n} patches are hidden`;
+      slider.value = Math.round(100 * state.ratio);
+      slider.setAttribute("aria-valuetext", `${percent(state.ratio)}, ${told}`);
+      output.textContent = percent(state.ratio);
+      words.textContent = `${told}: no patch attends to them. Click a patch to hide or show it.`;
+    },
+    results() {
+      const { n } = app.network, { right } = app.answer;
+      return [arrangement(app, `The network puts ${right} of ${n} patches in the right place (${percent(right / n)}).`), ...comparison(app)];
+    },
+  };
+}
+
+export const PANELS = { jigsaw, look, hide };

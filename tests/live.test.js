@@ -1,0 +1,99 @@
+// The pure functions of mp3lib/live. Run by Node (node --test tests/live.test.js), or by a browser where Node is missing.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { MP3, gelu, layerNorm, linear, mixValues, shapeOf, softmax } from "../mp3lib/live/mp3.js";
+import { argmax, assign, rollout, seenAt, shuffled } from "../mp3lib/live/solve.js";
+
+const close = (found, expected, by = 1e-5) => {
+  assert.equal(found.length, expected.length);
+  found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) <= by, `[${i}]: ${value}, expected ${expected[i]}`));
+};
+const seeded = (seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+
+test("linear multiplies by the transpose of the weights and adds the bias", () => {
+  const x = Float32Array.of(1, 2, 3, 4, 5, 6), weight = { shape: [2, 3], data: Float32Array.of(1, 0, -1, 2, 2, 2) };
+  close(linear(x, weight, { data: [10, 0] }), [8, 12, 8, 30]);
+  close(linear(x, weight), [-2, 12, -2, 30]);
+});
+
+test("layerNorm gives mean 0 and variance 1, then the scale and the shift", () => {
+  close(layerNorm(Float32Array.of(1, 3, 5, 5), { data: [2, 2] }, { data: [1, 1] }), [-1, 3, 1, 1], 1e-4);
+});
+
+test("gelu is 0 at 0, x far above and 0 far below", () => {
+  close(gelu(Float32Array.of(0, 10, -10, 1)), [0, 10, 0, 0.841345], 1e-6);
+});
+
+test("softmax of a row sums to 1, and -Infinity gives 0", () => {
+  close(softmax(Float32Array.of(0, Math.log(3), -Infinity, 1000, 0, -1000), 3), [0.25, 0.75, 0, 1, 0, 0]);
+});
+
+test("attention gives no weight to a hidden patch", () => {
+  const n = 3, one = Float32Array.of(0, 0, 0), keysValues = Float32Array.of(1, 5, 1, 7, 1, 9); // key, value, key, value ...
+  const { mixed, weights: [head] } = mixValues(one, keysValues, n, 1, [true, false, true]);
+  close(head, [0.5, 0, 0.5, 0.5, 0, 0.5, 0.5, 0, 0.5]);
+  close(mixed, [7, 7, 7]);
+});
+
+test("the shape of a network: one number or two for a size", () => {
+  const shape = (vit) => shapeOf({ vit: { heads: 2, depth: 4, ...vit } });
+  assert.deepEqual(shape({ image_size: 32, patch_size: 8 }).grid, [4, 4]);
+  const wide = shape({ image_size: [12, 20], patch_size: [4, 5] });
+  assert.deepEqual([wide.grid, wide.n, wide.channels], [[3, 4], 12, 3]);
+});
+
+test("an empty context, a wrong picture and other weights are refused", () => {
+  const config = { vit: { image_size: 4, patch_size: 2, heads: 1, depth: 0 } };
+  assert.throws(() => new MP3(config, {}), /mlp_head.1.weight is missing/);
+  const mp3 = new MP3(config, { "mlp_head.1.weight": {} });
+  assert.throws(() => mp3.predict(new Float32Array(48), [false, false, false, false]), /at least one of 4 patches must be seen/);
+  assert.throws(() => mp3.predict(new Float32Array(48), [true]), /4 booleans must say which patches are seen, got 1/);
+  assert.throws(() => mp3.predict(new Float32Array(9), [true, true, true, true]), /must have 3 x 4 x 4 numbers, got 9/);
+});
+
+test("patches are cut row by row, and a pixel's three colours stand together", () => {
+  const mp3 = new MP3({ vit: { image_size: [2, 4], patch_size: [2, 2], heads: 1, depth: 0 } }, { "mlp_head.1.weight": {} });
+  const pixels = Float32Array.from({ length: 24 }, (_, i) => i); // colour c of pixel p is 8 c + p
+  assert.deepEqual([...mp3.patches(pixels)].slice(0, 6), [0, 8, 16, 1, 9, 17]);
+  assert.deepEqual([...mp3.patches(pixels)].slice(12, 15), [2, 10, 18]);
+});
+
+test("argmax lets patches share a place, assign gives every place once", () => {
+  const logits = Float32Array.of(5, 1, 0, 4, 3, 0, 0, 0, 1);
+  assert.deepEqual([...argmax(logits, 3)], [0, 0, 2]);
+  assert.deepEqual([...assign(logits, 3)], [0, 1, 2]);
+});
+
+test("assign finds the best of all arrangements of five patches", () => {
+  const random = seeded(7), n = 5;
+  const orders = (rest) => (rest.length ? rest.flatMap((x) => orders(rest.filter((y) => y !== x)).map((o) => [x, ...o])) : [[]]);
+  for (let trial = 0; trial < 20; trial++) {
+    const logits = Float32Array.from({ length: n * n }, () => 6 * random()), chances = softmax(logits, n).map(Math.log);
+    const value = (places) => places.reduce((sum, place, patch) => sum + chances[patch * n + place], 0);
+    const best = Math.max(...orders([0, 1, 2, 3, 4]).map(value));
+    close([value([...assign(logits, n)])], [best], 1e-4);
+  }
+});
+
+test("rollout keeps half of each token and sums to 1", () => {
+  const head = Float32Array.of(0, 1, 1, 0);
+  close(rollout([[head]], 2), [0.5, 0.5, 0.5, 0.5]);
+  close(rollout([[head], [head]], 2, true), [0.25, 0.75, 0.75, 0.25]);
+});
+
+test("a shuffled order moves more than half of the patches", () => {
+  const random = seeded(1);
+  for (let trial = 0; trial < 100; trial++) {
+    const order = shuffled(16, random);
+    assert.deepEqual([...order].sort((a, b) => a - b), [...Array(16).keys()]);
+    assert.ok(order.filter((patch, place) => patch === place).length < 8);
+  }
+  assert.deepEqual(shuffled(1), [0]);
+});
+
+test("patches are hidden in the order of their ranks, and one is always seen", () => {
+  const hidden = (ratio) => seenAt(ratio, [2, 0, 3, 1]).flatMap((seen, patch) => (seen ? [] : [patch]));
+  assert.deepEqual([0, 0.25, 0.49, 0.5, 0.95].map(hidden), [[], [2], [2], [0, 2], [0, 2, 3]]);
+});
