@@ -650,6 +650,15 @@ def test_deep_pictures_of_one_set_are_scaled_alike(tmp_path):
     assert any("hold values from 300 to 4000: 0 became black and 4095 white" in str(w.message) for w in caught)
 
 
+def test_fractions_beside_deep_pictures_are_said_to_be_black(tmp_path):
+    for folder, values in (("a", np.float32(0.9)), ("b", np.uint16(60_000))):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(np.full((32, 32), values)).save(tmp_path / "set" / folder / f"{i}.tif")
+    with pytest.warns(Note, match="3 picture.s. of more than 8 bits are nearly black, because others of the set hold"):
+        load_images(tmp_path / "set")
+
+
 def test_transparent_pixels_are_white_in_a_folder_too(tmp_path):
     (tmp_path / "set").mkdir()
     for i in range(3):

@@ -92,6 +92,12 @@ def pixels_of(pictures: Sequence[decode.Picture]) -> tuple[np.ndarray, tuple[str
         if (black, white) != (0, 65535):
             text = f"{len(deep)} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
             notes = (f"{text}: {black:g} became black and {white:g} white, in all of them alike",)
+        dark = sum(0 < values.max() <= black + (white - black) / 16 for values in deep)
+        if dark:
+            notes += (
+                f"{dark} picture(s) of more than 8 bits are nearly black, because others of the set hold values up to "
+                f"{high:g}: scale them before, if they are of another kind",
+            )
     first = pictures[0]
     size = first.deep.shape if first.pixels is None else first.pixels.shape[1:]
     images = np.empty((len(pictures), 3, *size), dtype=np.uint8)
