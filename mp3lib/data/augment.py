@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import as_range, check_generator, share
+from ..arguments import as_range, check_generator, share, shown, whole
 from ..luma import LUMA
 from .tensors import as_float_batch
 
@@ -30,6 +30,7 @@ def random_resized_crop(
     area: tuple[float, float] = (0.6, 1.0),
     flip: bool = True,
     generator: torch.Generator | None = None,
+    part: tuple[int, int] | None = None,
 ) -> Tensor:
     """Cut a random box out of each image of a batch, and resize it to the size of the image.
 
@@ -41,15 +42,18 @@ def random_resized_crop(
         area: range of the box's share of the image's area, which is uniform.
         flip: mirror each image left to right with a probability of 1/2.
         generator: source of the random numbers. The same state gives the same boxes on every device.
+        part: (first, total), where the images are a part of a batch of ``total`` images, from number ``first`` on: each
+            image gets the box that it would get in the whole batch. Default: they are the whole batch.
 
     Returns:
         float32 (b, c, h, w) in [-1, 1], on the device of ``images``.
 
     Raises:
-        ValueError: for images of another shape, dtype or range, and unless 0 < low <= high <= 1 in ``area``.
+        ValueError: for images of another shape, dtype or range, unless 0 < low <= high <= 1 in ``area``, and for a
+            ``part`` that the images do not fit into.
     """
     images = as_float_batch(images)
-    return _resample(images, _crop_matrices(len(images), area, flip, generator)).clamp_(-1, 1)
+    return _resample(images, _crop_matrices(len(images), area, flip, generator, part)).clamp_(-1, 1)
 
 
 def strong_augment(
@@ -59,6 +63,7 @@ def strong_augment(
     area: tuple[float, float] = (0.6, 1.0),
     flip: bool = True,
     generator: torch.Generator | None = None,
+    part: tuple[int, int] | None = None,
 ) -> Tensor:
     """``random_resized_crop``, then two random distortions of each image, then random erasing.
 
@@ -67,7 +72,7 @@ def strong_augment(
     colours: none, brightness, saturation, contrast, sharpness, posterise, solarise, autocontrast.
 
     Args:
-        images, area, flip, generator: as in ``random_resized_crop``.
+        images, area, flip, generator, part: as in ``random_resized_crop``.
         strength: from 0 to 1. Each distortion has its own magnitude, uniform between none and ``strength`` times the
             largest magnitude of RandAugment: shear 0.3, shift by 45 % of the side, rotation by 30 degrees, factors
             from 0.1 to 1.9, 4 of 8 bits.
@@ -87,9 +92,9 @@ def strong_augment(
     images = as_float_batch(images)
     number, device = len(images), images.device
     # one matrix for crop and distortion; the random numbers are drawn in an order that must not change
-    matrices = _crop_matrices(number, area, flip, generator)
+    matrices = _crop_matrices(number, area, flip, generator, part)
     if strength:
-        kinds, levels, sides = _uniform(6, number, generator).view(3, 2, number)
+        kinds, levels, sides = _uniform(6, number, generator, part).reshape(3, 2, number)
         levels, signs = strength * levels, torch.where(sides < 0.5, -1.0, 1.0)
         matrices = matrices @ _distortions((6 * kinds[0]).long(), signs[0] * levels[0], *images.shape[2:])
     images = _resample(images, matrices).clamp_(-1, 1)
@@ -97,19 +102,25 @@ def strong_augment(
         kind, level, sign = (8 * kinds[1]).long().to(device), levels[1].to(device), signs[1].to(device)
         images = _recolour(images, kind, level, sign)
     if erase:
-        images = _erase(images, erase, generator)
+        images = _erase(images, erase, generator, part)
     return images
 
 
-def _crop_matrices(number: int, area: tuple[float, float], flip: bool, generator: torch.Generator | None) -> Tensor:
+def _crop_matrices(
+    number: int,
+    area: tuple[float, float],
+    flip: bool,
+    generator: torch.Generator | None,
+    part: tuple[int, int] | None = None,
+) -> Tensor:
     """Random crops as matrices (number, 3, 3), which map a pixel of the crop, (x, y, 1), to its source in the image.
 
     x and y are coordinates in [-1, 1], as in ``torch.nn.functional.affine_grid``.
     """
     area = check_area(area)
-    centre_x, centre_y, width, height = random_boxes(number, area, generator)
+    centre_x, centre_y, width, height = random_boxes(number, area, generator, part=part)
     if flip:
-        mirrored = _uniform(1, number, generator)[0] < 0.5
+        mirrored = _uniform(1, number, generator, part)[0] < 0.5
         width = torch.where(mirrored, -width, width)
     zero, one = torch.zeros_like(width), torch.ones_like(width)
     rows = [width, zero, 2 * centre_x - 1, zero, height, 2 * centre_y - 1, zero, zero, one]
@@ -191,11 +202,13 @@ def _stretch(x: Tensor, level: Tensor, sign: Tensor) -> Tensor:
     return x + level * ((x - low) / (high - low).clamp(min=1 / 255) * 2 - 1 - x)
 
 
-def _erase(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+def _erase(
+    images: Tensor, probability: float, generator: torch.Generator | None, part: tuple[int, int] | None = None
+) -> Tensor:
     """Fill a box of each image with one random colour, with the given probability."""
     number, channels, height, width = images.shape
-    x, y, wide, high = random_boxes(number, (0.02, 0.33), generator, aspect=(0.3, 1 / 0.3))
-    happens, *colour = _uniform(1 + channels, number, generator)
+    x, y, wide, high = random_boxes(number, (0.02, 0.33), generator, aspect=(0.3, 1 / 0.3), part=part)
+    happens, *colour = _uniform(1 + channels, number, generator, part)
     across = ((torch.arange(width) + 0.5) / width - x[:, None]).abs() < wide[:, None] / 2
     down = ((torch.arange(height) + 0.5) / height - y[:, None]).abs() < high[:, None] / 2
     inside = (happens < probability)[:, None, None] & down[:, :, None] & across[:, None, :]
@@ -208,12 +221,13 @@ def random_boxes(
     area: tuple[float, float],
     generator: torch.Generator | None = None,
     aspect: tuple[float, float] = ASPECT,
+    part: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Random boxes in the unit square: centre x, centre y, width, height, each float32 (number,) in [0, 1].
 
     area: range of a box's area, uniform; aspect: range of its width over height, log-uniform as far as the box fits.
     """
-    share, shape, x, y = _uniform(4, number, generator)
+    share, shape, x, y = _uniform(4, number, generator, part)
     share = area[0] + (area[1] - area[0]) * share
     # width = sqrt(share * ratio) and height = sqrt(share / ratio) are both <= 1 if share <= ratio <= 1 / share
     narrowest = share.clamp(min=aspect[0]).log()
@@ -224,8 +238,22 @@ def random_boxes(
     return width / 2 + (1 - width) * x, height / 2 + (1 - height) * y, width, height
 
 
-def _uniform(rows: int, number: int, generator: torch.Generator | None) -> Tensor:
-    """Uniform random numbers in [0, 1), (rows, number), on the device of the generator."""
+def _uniform(rows: int, number: int, generator: torch.Generator | None, part: tuple[int, int] | None = None) -> Tensor:
+    """Uniform random numbers in [0, 1), (rows, number), on the device of the generator: those of a part of a batch."""
     check_generator(generator)
     device = generator.device if generator is not None else "cpu"
-    return torch.rand(rows, number, generator=generator, device=device)
+    first, total = check_part(part, number)
+    return torch.rand(rows, total, generator=generator, device=device)[:, first : first + number]
+
+
+def check_part(part: tuple[int, int] | None, number: int) -> tuple[int, int]:
+    """``part``, or (0, number) where it is None; ``ValueError`` unless so many images fit into it."""
+    if part is None:
+        return 0, number
+    pair = isinstance(part, tuple) and len(part) == 2
+    first, total = (whole("part", value, 0, 2**31) for value in part) if pair else (0, -1)
+    if first + number > total:
+        raise ValueError(
+            f"part must be (first, total), into which {number} images fit: first + {number} <= total, got {shown(part)}"
+        )
+    return first, total

@@ -131,6 +131,7 @@ class MP3(nn.Module, SavedModel):
         *,
         mask_ratio: float | None = None,
         generator: torch.Generator | None = None,
+        drawn: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Mean cross-entropy over all patches of float images (b, c, H, W), under a freshly drawn context.
 
@@ -140,19 +141,25 @@ class MP3(nn.Module, SavedModel):
                 depend on each other, so a random share gives an unbiased estimate of the full loss for less work.
             mask_ratio: fraction hidden, 0 <= mask_ratio < 1; default: ``masking_ratio``.
             generator: source of the context; default: the global one.
+            drawn: instead of both: context (b, k) and hidden (b, n - k), as ``sample_context`` gives them.
 
         Returns:
             scalar, in nats; chance is ln n.
 
         Raises:
-            ValueError: for images that ``ViT.embed`` refuses or that are of another size, and for a ratio or fraction
-                out of range.
+            ValueError: for images that ``ViT.embed`` refuses or that are of another size, for a ratio or fraction
+                out of range, and for ``drawn`` of another form or beside a ratio or generator.
         """
         query_fraction = number("query_fraction", query_fraction, "be above 0 and at most 1", lambda f: 0 < f <= 1)
         tokens = self.embed(images)
         b, n, _ = tokens.shape
-        ratio = self.masking_ratio if mask_ratio is None else mask_ratio
-        context, hidden = sample_context(b, n, ratio, generator=generator, device=tokens.device)
+        if drawn is None:
+            ratio = self.masking_ratio if mask_ratio is None else mask_ratio
+            context, hidden = sample_context(b, n, ratio, generator=generator, device=tokens.device)
+        elif mask_ratio is not None or generator is not None:
+            raise ValueError("give either drawn, or mask_ratio and generator to draw it")
+        else:
+            context, hidden = check_drawn(drawn, b, n, tokens.device)
         queried = hidden[:, : max(1, round(query_fraction * hidden.shape[1]))]  # hidden is in random order already
         if queried.shape[1] == hidden.shape[1]:
             # frozen context: any order will do, and row-major order draws dropout as the reference does
@@ -241,6 +248,29 @@ class MP3(nn.Module, SavedModel):
         else:
             x = self.vit.transformer(x, num_context=context.shape[1])
         return self.mlp_head(x)
+
+
+def check_drawn(drawn: Any, batch: int, num_patches: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Context and hidden patches of ``batch`` images; ``ValueError`` unless they are as ``sample_context`` gives them.
+
+    Their values are not looked at: on a GPU that would have to wait in every step.
+    """
+    if not isinstance(drawn, tuple) or len(drawn) != 2 or not all(isinstance(part, Tensor) for part in drawn):
+        raise ValueError(f"drawn must be (context, hidden), as sample_context gives them, got {shown(drawn)}")
+    context, hidden = drawn
+    shapes = [tuple(part.shape) for part in drawn]
+    fit = all(len(shape) == 2 and shape[0] == batch for shape in shapes)
+    if not fit or shapes[0][1] == 0 or shapes[0][1] + shapes[1][1] != num_patches:
+        raise ValueError(
+            f"drawn must have the shapes ({batch}, k) and ({batch}, {num_patches} - k) with k > 0, got {shapes[0]} and "
+            f"{shapes[1]}"
+        )
+    if context.dtype != torch.int64 or hidden.dtype != torch.int64 or context.device != device:
+        raise ValueError(
+            f"drawn must be int64 on the device of the tokens, {device}, got {context.dtype} and {hidden.dtype} on "
+            f"{context.device}"
+        )
+    return context, hidden
 
 
 def one_patch(vit: ViT) -> str:

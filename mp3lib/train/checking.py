@@ -14,7 +14,14 @@ from ..model.vit import check_weights
 from ..paths import folder_for_weights
 from .run_folder import RunSettings
 
-OWN_ENTRIES = ("settings", "versions", "environment", "id", "resumed")  # of run.json, written by the library
+OWN_ENTRIES = (
+    "settings",
+    "versions",
+    "environment",
+    "processes",
+    "id",
+    "resumed",
+)  # of run.json, written by the library
 
 
 def check_call(

@@ -23,7 +23,7 @@ from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
-from .randomness import random_state_restored
+from .randomness import Part, own_draws, random_state_restored
 from .run_folder import RunSettings, switched_on
 from .watching import check_trackers
 
@@ -144,12 +144,13 @@ def finetune(
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
     mixed = mixup_or_cutmix(vit.num_classes) if mix else None
 
-    def loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+    def loss(model: nn.Module, batch: Batch, part: Part, device: torch.device) -> Tensor:
         crop = {"area": (1.0, 1.0), "flip": False} if batch.cropped else {"area": crop_area, "flip": flip}
-        x, target = strong_augment(batch.images.to(device), augment, erase, **crop), batch.labels.to(device)
+        x, target = strong_augment(batch.images.to(device), augment, erase, **crop, part=part), batch.labels.to(device)
         if mixed is not None and torch.rand(()) < mix:
             x, target = mixed(x, target)
-        return F.cross_entropy(model(x, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
+        with own_draws(part):
+            return F.cross_entropy(model(x, pos_emb=pos_emb), target, label_smoothing=label_smoothing)
 
     def evaluate(vit: ViT) -> dict:
         share = top1_accuracy(vit, eval_images, eval_labels, pos_emb=pos_emb, batch_size=settings.batch_size)

@@ -13,7 +13,13 @@ from accelerate.utils import PrecisionType, parse_flag_from_env
 from ..arguments import check_device, shown
 from .run_folder import environment
 
-FLAGS = ("ACCELERATE_USE_CPU", "ACCELERATE_DEBUG_MODE", "ACCELERATE_CPU_AFFINITY", "ACCELERATE_USE_FSDP")
+FLAGS = (
+    "ACCELERATE_USE_CPU",
+    "ACCELERATE_DEBUG_MODE",
+    "ACCELERATE_CPU_AFFINITY",
+    "ACCELERATE_USE_FSDP",
+    "ACCELERATE_USE_DEEPSPEED",
+)
 
 
 def resolve_precision(precision: str) -> str:

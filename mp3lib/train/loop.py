@@ -13,13 +13,13 @@ from ..model.saving import SavedModel, save_model
 from ..paths import expanded
 from .batches import Source
 from .best import has_waited
-from .blocks import blocks
-from .checkpoint import Progress, check_own, load_best, locked, open_run
+from .blocks import blocks, check_compiler
+from .checkpoint import Progress, check_own, load_best
 from .hardware import keep_memory
-from .optimizers import moving_average
-from .processes import new_accelerator, of_main
+from .opening import begin, locked
+from .processes import check_divided, check_sharding, new_accelerator, on_main
 from .randomness import random_state_restored
-from .run_folder import RunSettings, read_run
+from .run_folder import RunSettings
 from .steps import train_epoch
 from .training import Loss, Training, prepared, save
 from .watching import as_numbers, in_words, trackers
@@ -46,7 +46,7 @@ def fit(
 
     Args:
         model: an ``MP3`` or a ``ViT``.
-        loss: ``loss(model, batch, device)`` is the scalar loss of a batch of ``source``.
+        loss: ``loss(model, batch, part, device)`` is the scalar loss of a batch of ``source``, a part of its step.
         source: gives the batches.
         settings: what decides the weights; a resumed run must have the same.
         evaluate: gives further entries for an epoch's line of the log, for the model as it would be saved now.
@@ -54,37 +54,33 @@ def fit(
     keep_memory()
     folder = expanded(out) if out is not None else None
     accelerator = new_accelerator(log, folder)
-    average = moving_average(model, settings.ema, accelerator.device) if settings.ema else None
-    own_blocks = blocks(model, compiled=settings.compile, checkpoint_activations=checkpoint_activations)
-    with moved_back(model), random_state_restored(), locked(folder, accelerator), own_blocks:
-        training = prepared(model, average, loss, source, settings, accelerator, folder)
+    check_divided(settings, accelerator)
+    check_sharding(settings, accelerator)
+    if settings.compile:
+        check_compiler(accelerator.device)
+    with moved_back(model), random_state_restored(), locked(folder, accelerator):
+        training = prepared(model, loss, source, settings, accelerator, folder)
         done = begin(training, about, resume)
         lines = done.lines
-        with trackers(accelerator, log, folder), progress_bar(training, done.step, progress) as bar:
+        own_blocks = blocks(
+            training.step_loss, compiled=settings.compile, checkpoint_activations=checkpoint_activations
+        )
+        with own_blocks, trackers(accelerator, log, folder), progress_bar(training, done.step, progress) as bar:
             for epoch in range(len(lines), settings.epochs):
-                if settings.patience and of_main(has_waited(lines, settings.patience), accelerator):
+                if has_waited(lines, settings.patience):
                     break
-                lines.append(train_epoch(training, epoch, done, bar, save_every))
-                if evaluate and accelerator.is_main_process and is_due(epoch, settings.epochs, eval_every):
-                    lines[-1] |= evaluate(training.result)
-                show(lines[-1], training, bar, progress)
-                done = Progress(lines, lines[-1]["step"])
+                line = train_epoch(training, epoch, done, bar, save_every)
+                if evaluate and is_due(epoch, settings.epochs, eval_every):
+                    line |= on_main(lambda: evaluate(training.result), accelerator)
+                lines.append(line)
+                show(line, training, bar, progress)
+                done = Progress(lines, line["step"])
                 save(training, done)
-                accelerator.log(as_numbers(lines[-1]), step=done.step)
+                accelerator.log(as_numbers(line), step=done.step)
                 if on_epoch and accelerator.is_main_process:
-                    on_epoch(dict(lines[-1]))
+                    on_epoch(dict(line))
         finish(training, lines)
     return lines
-
-
-def begin(training: Training, about: dict | None, resume: bool) -> Progress:
-    """Open the run folder, and load its newest checkpoint if the run is resumed; how far the run is."""
-    if training.folder is None:
-        return Progress()
-    settings, config = training.settings, training.model.config
-    done = open_run(training.folder, settings, config, about, training.accelerator, resume)
-    training.run_id = read_run(training.folder).get("id")
-    return done
 
 
 def progress_bar(training: Training, done: int, shown: bool) -> tqdm:
@@ -113,10 +109,12 @@ def finish(training: Training, lines: list[dict]) -> None:
     if training.settings.keep == "best":
         load_best(model, folder, lines, accelerator)
     if folder is not None:
-        if accelerator.is_main_process:
+
+        def write() -> None:
             check_own(folder, training.run_id)
             save_model(folder, model)
-        accelerator.wait_for_everyone()
+
+        on_main(write, accelerator)
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from ..data.augment import check_area, random_resized_crop
 from ..data.cues import changed_by
 from ..data.tensors import as_images, to_float
 from ..evaluate.positions import position_accuracy
-from ..model.mp3 import MP3
+from ..model.mp3 import MP3, sample_context
 from .batches import Batch, InMemory
 from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
-from .randomness import random_state_restored
+from .randomness import Part, own_draws, random_state_restored
 from .run_folder import RunSettings, switched_on
 from .watching import check_trackers
 
@@ -66,7 +66,8 @@ def pretrain(
 
     Every random choice of a step (crops, flips, contexts, dropout) follows from ``seed`` and the number of the step: a
     run that was killed and resumed ends with the same float32 weights as one that was not, on one processor with one
-    number of threads.
+    number of threads. Crops, flips and contexts follow from an image's place in the step: several processes, or
+    ``accumulate``, change the losses by rounding only, where there is no dropout.
 
     Args:
         mp3: the model, with its mask ratio and kind of context.
@@ -185,23 +186,26 @@ def pretrain(
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
 
-    def prepared(batch: Batch, device: torch.device) -> Tensor:
+    def prepared(batch: Batch, part: Part, device: torch.device) -> Tensor:
         x = batch.images.to(device)
-        x = to_float(x) if batch.cropped else random_resized_crop(x, crop_area, flip)
-        return changed_by(transform, x) if transform else x
+        x = to_float(x) if batch.cropped else random_resized_crop(x, crop_area, flip, part=part)
+        with own_draws(part):
+            return changed_by(transform, x) if transform else x
 
-    def loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-        x, drawn = prepared(batch, device), {}
-        if mask_ratios:
-            drawn["mask_ratio"] = torch.empty(()).uniform_(*mask_ratios).item()
-        return model(x, query_fraction=query_fraction, **drawn)
+    def loss(model: nn.Module, batch: Batch, part: Part, device: torch.device) -> Tensor:
+        x = prepared(batch, part, device)
+        ratio = torch.empty(()).uniform_(*mask_ratios).item() if mask_ratios else mp3.masking_ratio
+        drawn = sample_context(part.total, mp3.vit.num_patches, ratio, device=device)  # for all images of the step
+        context, hidden = (patches[part.first : part.first + len(x)] for patches in drawn)
+        with own_draws(part):
+            return model(x, query_fraction=query_fraction, drawn=(context, hidden))
 
     def evaluate(mp3: MP3) -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings.batch_size)
         return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
 
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
-        mp3.embed(prepared(Batch(images[:1], None, False), next(mp3.parameters()).device))
+        mp3.embed(prepared(Batch(images[:1], None, False), Part(0, 1), next(mp3.parameters()).device))
         if eval_images is not None:
             position_accuracy(mp3, eval_images[:1], eval_ratios)
     return fit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +13,32 @@ import torch
 from ..arguments import seed_number, whole
 
 
+class Part(NamedTuple):
+    """Which images of a step a process computes at once: so many from number ``first`` on, of ``total``."""
+
+    first: int
+    total: int
+
+
+@contextmanager
+def own_draws(part: Part) -> Iterator[None]:
+    """Within the ``with``, draw other random numbers for each part of a step, afterwards the same for all again.
+
+    For what is drawn in the middle of the model and for single images, such as dropout. The first part draws as a
+    process that computes the whole step does.
+    """
+    if part.first == 0:
+        yield
+        return
+    with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+        torch.manual_seed(seed_of(torch.initial_seed() % 2**63, process=part.first))
+        yield
+
+
 def seed_of(seed: int, *, epoch: int = 0, step: int = 0, process: int = 0) -> int:
-    """A seed for the order of an epoch, or for all that is random in a step, on one of several processes.
+    """A seed for the order of an epoch, or for all that is random in a step.
+
+    ``process`` gives further seeds, for what each part of a step has to draw for itself.
 
     Raises:
         ValueError: for something else than whole numbers of at least 0.

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from .batches import Batch
 from .checkpoint import Progress, checkpoints, step_of
 from .processes import over_processes, own_part
-from .randomness import seed_of
+from .randomness import Part, seed_of
 from .run_folder import RunSettings
 from .schedules import rate_share
-from .training import Training, save
+from .training import Training, gather, save
 
 
 def train_epoch(training: Training, epoch: int, done: Progress, bar: tqdm, save_every: int = 0) -> dict:
@@ -36,30 +35,31 @@ def train_epoch(training: Training, epoch: int, done: Progress, bar: tqdm, save_
         values.append(train_step(training, step, batches))
         bar.update()
         if save_every and (step + 1) % save_every == 0 and step + 1 < last:
-            losses = over_processes(values, accelerator)
-            check_finite(losses, training, epoch)
+            losses = checked(values, training, epoch)
             save(training, Progress(done.lines, step + 1, losses.tolist(), time.perf_counter() - started))
-    losses = over_processes(values, accelerator)
-    check_finite(losses, training, epoch)
+    losses = checked(values, training, epoch)
     return epoch_line(losses, settings, epoch, time.perf_counter() - started)
 
 
-def batches_of(training: Training, epoch: int, done: int) -> Iterator[Batch]:
-    """The batches of this process in an epoch of which so many steps are done, ``accumulate`` of them a step."""
+def batches_of(training: Training, epoch: int, done: int) -> Iterator[tuple[Part, Batch]]:
+    """The batches of this process in an epoch of which so many steps are done, ``accumulate`` of them a step.
+
+    With each comes which images of its step these are: what is drawn for an image follows from its place in the step.
+    """
     settings = training.settings
     draw = torch.Generator().manual_seed(seed_of(settings.seed, epoch=epoch))
     order = torch.randperm(settings.num_images, generator=draw)
     steps = torch.arange(settings.num_images).split(settings.batch_size)[done : settings.steps_per_epoch]
     places = [own_part(part, training.accelerator) for step in steps for part in step.chunk(settings.accumulate)]
-    return training.source.epoch(order, places, settings.seed, epoch)
+    parts = [Part(int(own[0]) % settings.batch_size, settings.batch_size) for own in places]
+    return zip(parts, training.source.epoch(order, places, settings.seed, epoch), strict=True)
 
 
-def train_step(training: Training, step: int, batches: Iterator[Batch]) -> Tensor:
+def train_step(training: Training, step: int, batches: Iterator[tuple[Part, Batch]]) -> Tensor:
     """Change the weights once; the loss, on this process."""
     settings, accelerator = training.settings, training.accelerator
     set_rates(training.optimizers, settings, step)
-    torch.manual_seed(seed_of(settings.seed, step=step, process=accelerator.process_index))
-    value = backward(training.step_loss, batches, accelerator, settings.accumulate)
+    value = backward(training, step, batches)
     if settings.clip_grad:
         accelerator.clip_grad_norm_(training.step_loss.parameters(), settings.clip_grad)
     for optimizer in training.optimizers:
@@ -78,20 +78,35 @@ def set_rates(optimizers: Sequence[torch.optim.Optimizer], settings: RunSettings
             group["lr"] = group["initial_lr"] * share
 
 
-def backward(step_loss: nn.Module, batches: Iterator[Batch], accelerator: Accelerator, parts: int) -> Tensor:
-    """Add the gradient of a step's mean loss to that of the weights; the loss.
+def backward(training: Training, step: int, batches: Iterator[tuple[Part, Batch]]) -> Tensor:
+    """Add the gradient of a step's mean loss to that of the weights; the loss, on this process.
 
-    A step is the next ``parts`` batches, of one size. Several need less memory than their images in one batch, and give
-    the same loss and gradient up to rounding.
+    A step is the next ``accumulate`` batches, of one size. Each is drawn for as a part of the whole step: several need
+    less memory than their images in one batch, and give the same loss and gradient up to rounding.
     """
-    values = []
+    settings, accelerator, step_loss = training.settings, training.accelerator, training.step_loss
+    parts, values = settings.accumulate, []
     for number in range(1, parts + 1):
+        part, batch = next(batches)
+        torch.manual_seed(seed_of(settings.seed, step=step))
         # processes exchange their gradients with the last part
         with nullcontext() if number == parts else accelerator.no_sync(step_loss):
-            value = step_loss(next(batches), accelerator.device)
+            value = step_loss(batch, part, accelerator.device)
             accelerator.backward(value if parts == 1 else value / parts)
         values.append(value.detach())
     return torch.stack(values).mean() if parts > 1 else values[0]
+
+
+def checked(values: list[Tensor], training: Training, epoch: int) -> Tensor:
+    """The mean over the processes of each step's loss so far, (steps,) float32; the model gets its weights of now.
+
+    Raises:
+        FloatingPointError: if a loss or a weight is not finite.
+    """
+    losses = over_processes(values, training.accelerator)
+    gather(training)
+    check_finite(losses, training, epoch)
+    return losses
 
 
 def check_finite(losses: Tensor, training: Training, epoch: int) -> None:

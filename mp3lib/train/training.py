@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list, send_to_device
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..model.saving import SavedModel
 from .batches import Batch, Source
 from .checkpoint import Progress, keep_own_weights, save_checkpoint
-from .optimizers import make_optimizers
+from .optimizers import make_optimizers, moving_average
+from .processes import is_sharded
+from .randomness import Part
 from .run_folder import RunSettings
 
-Loss = Callable[[nn.Module, Batch, torch.device], Tensor]
+Loss = Callable[[nn.Module, Batch, Part, torch.device], Tensor]
 
 
 @dataclass
@@ -42,17 +46,27 @@ class Training:
 
 def prepared(
     model: SavedModel,
-    average: AveragedModel | None,
     loss: Loss,
     source: Source,
     settings: RunSettings,
     accelerator: Accelerator,
     folder: Path | None,
 ) -> Training:
-    """Everything that a training works with, on its device."""
-    optimizers = make_optimizers(model, settings)
-    keep_own_weights(accelerator, model, average)
-    step_loss, *optimizers = accelerator.prepare(StepLoss(model, loss, settings.precision), *optimizers)
+    """Everything that a training works with, on its device.
+
+    With FSDP a copy of the model is trained, whose weights are spread over the processes, and ``gather`` brings them
+    back. Weights of it that the training does not use are not trained: FSDP would miss them in its checkpoints.
+    """
+    average = moving_average(model, settings.ema, accelerator.device) if settings.ema else None
+    trained = model
+    if is_sharded(accelerator):
+        trained = deepcopy(model)
+        if settings.task == "pretrain":
+            trained.vit.linear_head.requires_grad_(False)
+    optimizers = make_optimizers(trained, settings)
+    if not is_sharded(accelerator):
+        keep_own_weights(accelerator, model, average)
+    step_loss, *optimizers = accelerator.prepare(StepLoss(trained, loss, settings.precision), *optimizers)
     return Training(model, average, step_loss.train(), optimizers, source, settings, accelerator, folder)
 
 
@@ -68,17 +82,38 @@ class StepLoss(nn.Module):
         self.loss = loss
         self.precision = precision
 
-    def forward(self, batch: Batch, device: torch.device) -> Tensor:
+    def forward(self, batch: Batch, part: Part, device: torch.device) -> Tensor:
         def model(*args, **kwargs) -> Tensor:
             with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 return self.model(*args, **kwargs).float()
 
         with torch.autocast(device.type, enabled=False):  # whatever a caller has switched on
-            return self.loss(model, batch, device)
+            return self.loss(model, batch, part, device)
 
 
 def save(training: Training, done: Progress) -> None:
     """Write a checkpoint, where there is a run folder."""
     if training.folder is not None:
-        config = training.model.config
-        save_checkpoint(training.folder, training.accelerator, done, training.settings, config, training.run_id)
+        settings, model = training.settings, training.model
+        save_checkpoint(training.folder, training.accelerator, done, settings, model, training.run_id)
+
+
+def gather(training: Training) -> None:
+    """With FSDP, give the model the weights that are spread over the processes; else nothing has to be done."""
+    if is_sharded(training.accelerator):
+        weights = training.accelerator.get_state_dict(training.step_loss)  # all of them on the main process alone
+        weights = {name.removeprefix("model."): weight.cpu() for name, weight in weights.items()}
+        training.model.load_state_dict(broadcast_object_list([weights])[0])
+
+
+def send_state(training: Training) -> None:
+    """Give every process the weights, the average and the optimizers' state of the main process."""
+    accelerator = training.accelerator
+    if accelerator.num_processes == 1:
+        return
+    for module in filter(None, (training.model, training.average)):
+        weights = {name: weight.to(accelerator.device) for name, weight in module.state_dict().items()}
+        module.load_state_dict(broadcast(weights))
+    for optimizer in training.optimizers:
+        state = send_to_device(optimizer.state_dict(), "cpu") if accelerator.is_main_process else None
+        optimizer.load_state_dict(broadcast_object_list([state])[0])

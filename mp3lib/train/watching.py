@@ -69,7 +69,7 @@ def trackers(accelerator: Accelerator, log: Sequence[str], folder: Path | None) 
 
     What trackers write to disk is in ``folder/log``. A resumed run goes on under the same name and id.
     """
-    if not log:
+    if not log or not accelerator.is_main_process:
         yield
         return
     run = read_run(folder)
