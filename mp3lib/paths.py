@@ -68,6 +68,21 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def with_usual_mode(file: Path) -> None:
+    """Give a file the permissions that new files of this user have, by the umask; safetensors lets the user alone read.
+
+    What this user cannot change, and systems without such permissions, are left as they are.
+    """
+    beside = file.with_name(f".{os.getpid()}.mode")
+    try:
+        beside.touch()
+        file.chmod(beside.stat().st_mode & 0o777)
+    except OSError:
+        pass
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def folder_for_weights(path: str | os.PathLike) -> Path:
     """The absolute path of a folder that weights are written to or read from. It need not exist.
 

@@ -188,9 +188,10 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
             "x": tokens, "dim": 8, "depth": 1, "heads": 1, "dim_head": 4, "mlp_dim": 8, "dropout": 0.0}),
         "attention_rollout": (patched_rollout, lambda: {
             "attn": attn, "context": torch.tensor([0, 1]), "frozen": False}),
-        "load_model": (model.load_model, lambda: {"folder": saved}),
-        "load_mp3": (model.load_mp3, lambda: {"folder": saved}),
-        "load_vit": (model.load_vit, lambda: {"folder": saved}),
+        "find_weights": (model.find_weights, lambda: {"weights": saved, "subfolder": None}),
+        "load_model": (model.load_model, lambda: {"weights": saved}),
+        "load_mp3": (model.load_mp3, lambda: {"weights": saved}),
+        "load_vit": (model.load_vit, lambda: {"weights": saved}),
         "load_shipped": (model.load_shipped, lambda: {"name": "pupil-4x4"}),
         "posemb_sincos_2d": (model.posemb_sincos_2d, lambda: {
             "patches": draw(1, 2, 2, 8), "temperature": 10000, "dtype": None}),
@@ -268,7 +269,8 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
 OTHER = {
     "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
     "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "fingerprint", "read_picture",
-    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "PRESETS", "preset_of", "from_timm", "from_vit_pytorch",
+    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "PRESETS", "preset_of", "model_card", "from_timm",
+    "from_vit_pytorch",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def add(commands) -> None:
         formatter_class=Help,
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
-    test.add_argument("--weights", type=named, required=True, metavar="DIR", help=WEIGHTS)
+    test.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
     test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument(
         "--no-pos-emb",

@@ -16,7 +16,9 @@ def add(commands) -> None:
         formatter_class=Help,
         help="train a ViT, pretrained or not, on labels",
     )
-    fine.add_argument("--weights", type=named, required=True, metavar="DIR|none", help=f"{WEIGHTS}; none: from scratch")
+    fine.add_argument(
+        "--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO|none", help=f"{WEIGHTS}; none: from scratch"
+    )
     fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     fine.add_argument(
         "--layer-decay",

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from ..data import Images
 from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
-from ..model import MP3, ViT
-from ..paths import expanded
+from ..model import MP3, ViT, find_weights
 from ..train import read_run
 
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
     pos_emb = not args.no_pos_emb
-    folder = expanded(args.weights)
+    folder = find_weights(args.weights)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
     if (run / "run.json").exists():  # it says whether position embeddings were used in training
         pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)

@@ -38,7 +38,7 @@ SHAPE = {  # of a new ViT: letter, help
     "heads": ("H", "attention heads, 64 features each"),
     "mlp_dim": ("M", "hidden features of the feed-forward"),
 }
-WEIGHTS = "folder with config.json and model.safetensors"
+WEIGHTS = "run folder, name of shipped weights, or user/repo of the Hugging Face Hub"
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -174,6 +174,7 @@ def run_options() -> argparse.ArgumentParser:
         metavar="TRACKER",
         help="also send the log there: tensorboard, wandb, mlflow, … (see Accelerate)",
     )
+    run.add_argument("--license", type=named, metavar="NAME", help="of the weights, for the model card: mit, cc0-1.0 …")
     run.add_argument(
         "--resume",
         action="store_true",

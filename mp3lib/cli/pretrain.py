@@ -30,7 +30,7 @@ def add(commands) -> None:
     pre.add_argument(
         "--start",
         type=named,
-        metavar="DIR",
+        metavar="DIR|NAME|USER/REPO",
         help="begin with these weights, pretrained on any size; they give the model's shape",
     )
     pre.add_argument(

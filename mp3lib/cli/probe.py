@@ -15,7 +15,7 @@ def add(commands) -> None:
         formatter_class=Help,
         help="k-NN and linear top-1 accuracy of frozen features",
     )
-    probe.add_argument("--weights", type=named, required=True, metavar="DIR", help=WEIGHTS)
+    probe.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
     probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")

@@ -90,6 +90,7 @@ def training_arguments(args: argparse.Namespace, images, vit) -> dict:
         "resume",
     )
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
+    about |= {"license": args.license} if args.license else {}
     options = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
     given = {name: getattr(args, name) for name in ("batch_size", "optimizer", "precision")}
     options |= {name: value for name, value in given.items() if value is not None}

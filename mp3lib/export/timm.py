@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..arguments import truth
 from ..model import MP3, ViT, posemb_sincos_2d
-from ..paths import expanded
+from ..paths import expanded, with_usual_mode
 from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
     try:
         beside.mkdir(parents=True)
         save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, beside / FILES[0])
+        with_usual_mode(beside / FILES[0])
         (beside / FILES[1]).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         with random_state_kept():
             again = library.create_model(f"local-dir:{beside}", pretrained=True)

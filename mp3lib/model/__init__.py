@@ -1,17 +1,19 @@
 """The network, a file a subject: position embeddings (``posemb``), attention and the transformer (``attention``),
 attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``), masked position prediction (``mp3``),
-saved models (``saving``, ``loading``), named shapes (``presets``), and the weights that come with the library
-(``shipped``).
+saved models (``saving``, ``loading``), where weights are (``names``, ``shipped``), model cards
+(``card``), and named shapes (``presets``).
 """
 
 from .attention import Attention, Block, FeedForward, Transformer
 from .attention_maps import attention_rollout, record_attention
+from .card import model_card
 from .loading import load_model, load_mp3, load_vit, use_classes, with_image_size
 from .mp3 import MP3, Prediction, sample_context
+from .names import find_weights, shipped_names
 from .posemb import posemb_sincos_2d
 from .presets import PRESETS, patch_size_for, preset, preset_lr, preset_of
 from .saving import save_model
-from .shipped import load_shipped, pupil_of, puzzler_of, shipped_names
+from .shipped import load_shipped, pupil_of, puzzler_of
 from .vit import Features, ViT
 
 __all__ = [
@@ -25,10 +27,12 @@ __all__ = [
     "Transformer",
     "ViT",
     "attention_rollout",
+    "find_weights",
     "load_model",
     "load_mp3",
     "load_shipped",
     "load_vit",
+    "model_card",
     "patch_size_for",
     "posemb_sincos_2d",
     "preset",

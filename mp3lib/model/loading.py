@@ -10,20 +10,24 @@ import torch
 import torch.nn.functional as F
 
 from ..arguments import shown
-from ..paths import expanded
 from .mp3 import MP3
+from .names import find_weights
 from .saving import read_json
 from .vit import ViT, check_weights
 
 
-def load_model(folder: str | Path) -> MP3 | ViT:
-    """The model in a folder that one was saved to: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
+def load_model(weights: str | Path) -> MP3 | ViT:
+    """A saved model: an ``MP3`` from a pretraining, a ``ViT`` from a fine-tuning.
+
+    Args:
+        weights: a folder, such as a run folder or a checkpoint in it; the name of weights that come with the library;
+            or ``"user/repo"`` on the Hugging Face Hub. See ``find_weights``.
 
     Raises:
         FileNotFoundError: if there is no ``config.json``; for an unfinished run its newest checkpoint is named.
         ValueError: if a file is damaged, or holds a model that cannot be.
     """
-    folder = expanded(folder)
+    folder = find_weights(weights)
     config = folder / "config.json"
     if not config.is_file():
         if begun := sorted(folder.glob("checkpoint-" + "[0-9]" * 8)):
@@ -33,16 +37,15 @@ def load_model(folder: str | Path) -> MP3 | ViT:
     return kind.from_pretrained(folder)
 
 
-def load_mp3(folder: str | Path) -> MP3:
-    """The ``MP3`` in a folder such as the run folder of a pretraining.
+def load_mp3(weights: str | Path) -> MP3:
+    """The ``MP3`` in the run folder of a pretraining, or another place that ``load_model`` takes.
 
     Raises:
-        FileNotFoundError: if there is no ``config.json``.
-        ValueError: if it is that of a ViT.
+        FileNotFoundError, ValueError: as ``load_model``; ValueError if it is a ViT.
     """
-    model = load_model(folder)
+    model = load_model(weights)
     if isinstance(model, ViT):
-        raise ValueError(f"{folder} holds a ViT without a position classifier: give the folder of a pretraining")
+        raise ValueError(f"{weights} holds a ViT without a position classifier: give the folder of a pretraining")
     return model
 
 
@@ -88,13 +91,13 @@ def with_image_size(
     return new
 
 
-def load_vit(folder: str | Path) -> ViT:
-    """The ViT in a folder that a ``ViT`` or an ``MP3`` was saved to, such as a run folder.
+def load_vit(weights: str | Path) -> ViT:
+    """The ViT, also that in an ``MP3``, in a run folder or another place that ``load_model`` takes.
 
     Raises:
-        FileNotFoundError: if there is no ``config.json``.
+        FileNotFoundError, ValueError: as ``load_model``.
     """
-    model = load_model(folder)
+    model = load_model(weights)
     return model if isinstance(model, ViT) else model.vit
 
 

@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_model as write_weights
 
+from .. import __version__
 from ..arguments import shown
-from ..paths import expanded, folder_for_weights
+from ..paths import folder_for_weights, with_usual_mode
+from .card import model_card
+from .names import find_weights
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
+HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
 
 # PyTorch and safetensors have errors of their own for a full disk.
@@ -49,7 +54,10 @@ class SavedModel(PyTorchModelHubMixin):
         return config
 
     def save_pretrained(self, save_directory: str | Path, *, config: dict | None = None, **options):
-        """Write ``config.json``, ``model.safetensors`` and a model card; ``options`` are those of the hub mixin.
+        """Write ``config.json``, ``model.safetensors`` and a model card, ``README.md``, where there is none yet.
+
+        The file of weights also names the library, the class and the configuration, in its metadata. ``options`` are
+        those of the hub mixin.
 
         Raises:
             ValueError: for weights without values (on the meta device), and for a place where no folder can be made.
@@ -59,29 +67,38 @@ class SavedModel(PyTorchModelHubMixin):
         save_directory = folder_for_weights(save_directory)
         return super().save_pretrained(save_directory, config=config or self.config, **options)
 
+    def _save_pretrained(self, save_directory: Path) -> None:
+        # The mixin's place for writing the weights of a subclass.
+        file = save_directory / "model.safetensors"
+        about = {"format": "pt", "library": f"mp3lib {__version__}", "model": type(self).__name__}
+        write_weights(self, str(file), about | {"config": json.dumps(self.config)})
+        with_usual_mode(file)
+
+    def generate_model_card(self, **about: Any) -> ModelCard:
+        """The model card that ``save_pretrained`` writes; ``about`` are the further arguments of ``model_card``."""
+        return ModelCard(model_card(self, **about), ignore_metadata_errors=True)
+
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, subfolder: str | None = None, **options):
-        """Load what ``save_pretrained`` wrote: from a folder, or from a repository on the Hugging Face Hub.
+        """Load what ``save_pretrained`` wrote: from a folder, by name, or from a repository on the Hugging Face Hub.
 
         Args:
-            pretrained_model_name_or_path: a folder (``~`` is expanded), or the name of a repository.
-            subfolder: a folder below that, for folders on disk.
+            pretrained_model_name_or_path: a folder (``~`` is expanded), the name of weights that come with the
+                library, or ``"user/repo"``; see ``find_weights``.
+            subfolder: a folder below that.
             options: those of the hub mixin, such as ``revision`` and ``token``.
 
         Raises:
+            FileNotFoundError: for a name that nothing has, and for a repository that could not be had.
             ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
                 no floating-point numbers, or that are not finite.
         """
         if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
             raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")
-        folder = expanded(pretrained_model_name_or_path)
-        if folder.is_dir():
-            folder = folder / subfolder if subfolder else folder
-            check_saved(cls, folder_for_weights(folder))
-            return super().from_pretrained(str(folder), **options)
-        if subfolder:
-            raise ValueError(f"subfolder={subfolder!r} needs a folder on disk, and {folder} is none")
-        return super().from_pretrained(str(pretrained_model_name_or_path), **options)
+        hub = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
+        folder = folder_for_weights(find_weights(pretrained_model_name_or_path, subfolder, **hub))
+        check_saved(cls, folder)
+        return super().from_pretrained(str(folder), **options)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options):

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .loading import load_model
 from .mp3 import MP3
+from .names import FOLDER, shipped_names
 from .vit import ViT
 
 PUZZLERS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
 PUPILS = {"scenes": "student-scenes"}
-FOLDER = Path(__file__).resolve().parents[1] / "weights"
-
-
-def shipped_names() -> list[str]:
-    """The names that ``load_shipped`` knows; each is a folder with weights, configuration, log and settings."""
-    return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
 
 
 def puzzler_of(name: str) -> str:

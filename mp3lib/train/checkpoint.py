@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..model.saving import WRITE_ERRORS, SavedModel
+from ..paths import with_usual_mode
 from .best import best_line, measure_of
 from .processes import is_sharded, on_main
 from .run_folder import (
@@ -92,6 +93,8 @@ def save_checkpoint(
             save_file({name: t.contiguous() for name, t in model.state_dict().items()}, beside / "model.safetensors")
         else:
             accelerator.save_state(str(beside))
+        for file in beside.glob("*.safetensors"):
+            with_usual_mode(file)
         write_metrics(beside / "metrics.jsonl", lines)
         within = switched_on(losses=progress.losses, seconds=progress.losses and round(progress.seconds, 2))
         write_json(beside / "progress.json", {"step": step} | within)

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 from tqdm.auto import tqdm
 
+from ..model.card import model_card, write_card
 from ..model.saving import SavedModel, save_model
 from ..paths import expanded
 from .batches import Source
@@ -19,7 +20,7 @@ from .hardware import keep_memory
 from .opening import begin, locked
 from .processes import check_divided, check_sharding, new_accelerator, on_main
 from .randomness import random_state_restored
-from .run_folder import RunSettings
+from .run_folder import RunSettings, read_run
 from .steps import train_epoch
 from .training import Loss, Training, prepared, save
 from .watching import as_numbers, in_words, trackers
@@ -113,6 +114,7 @@ def finish(training: Training, lines: list[dict]) -> None:
         def write() -> None:
             check_own(folder, training.run_id)
             save_model(folder, model)
+            write_card(folder, model_card(model, read_run(folder), lines, folder.name))
 
         on_main(write, accelerator)
 

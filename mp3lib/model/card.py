@@ -1,0 +1,150 @@
+"""The model card of saved weights: what they are, what they were trained on and how, and how to load them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..paths import written_beside
+
+MARK = "<!-- made by mp3lib from run.json and made again with it; remove this line to keep your own text -->"
+PAPER = "[arXiv 2207.07611](https://arxiv.org/abs/2207.07611)"
+TAGS = ("mp3lib", "masked-position-prediction", "vision-transformer")
+
+
+def model_card(
+    model: Any, run: dict[str, Any] | None = None, lines: Sequence[dict] = (), name: str | None = None
+) -> str:
+    """The card of a model, in Markdown with the fields that the Hugging Face Hub reads on top.
+
+    Args:
+        model: an ``MP3`` or a ``ViT``.
+        run: what its ``run.json`` holds, if it comes from a run. Of its own entries, ``license`` becomes a field.
+        lines: the log of the run, an epoch each.
+        name: for the title; default: what kind of model it is.
+    """
+    run, config = run or {}, model.config
+    shape = config.get("vit", config)
+    pretrained = "vit" in config
+    parts = [
+        "\n".join(["---", *fields(run, pretrained), "---", MARK]),
+        f"# {name or 'A Vision Transformer' + ('' if pretrained else ' with a classification head')}",
+        what_it_is(model, shape, pretrained),
+        "\n".join(["## Load it", "", "```python", *snippet(shape, pretrained, run), "```"]),
+    ]
+    if run:
+        parts.append("## Images\n\n" + table(images_of(run, shape)))
+        parts.append("## Recipe\n\n" + table(recipe_of(run)))
+    if lines:
+        parts.append(
+            f"## Figures\n\nAfter epoch {lines[-1].get('epoch')}, on the test images:\n\n" + figures(run, lines)
+        )
+    parts.append("## License\n\n" + license_of(run))
+    return "\n\n".join(parts) + "\n"
+
+
+def fields(run: dict, pretrained: bool) -> list[str]:
+    """The lines of YAML; a string in JSON is one in YAML."""
+    lines = ["library_name: mp3lib"]
+    lines.append(f"pipeline_tag: {'image-feature-extraction' if pretrained else 'image-classification'}")
+    if run.get("license"):
+        lines.append(f"license: {json.dumps(run['license'])}")
+    return [*lines, "tags:", *(f"- {tag}" for tag in TAGS)]
+
+
+def what_it_is(model: Any, shape: dict, pretrained: bool) -> str:
+    weights = sum(p.numel() for p in model.parameters())
+    words = f"A Vision Transformer of mp3lib with {weights:,} weights"
+    if pretrained:
+        words += f", pretrained by masked position prediction (MP3, {PAPER}): every patch predicts where it belongs"
+    words += (
+        f". Images of {sides(shape['image_size'])} pixels in {shape['channels']} channels, patches of "
+        f"{sides(shape['patch_size'])}, {shape['dim']} features, {shape['depth']} layers of {shape['heads']} heads."
+    )
+    if not pretrained:
+        words += f" It tells {shape['num_classes']} classes apart"
+        words += f": {', '.join(shape['classes'])}." if shape.get("classes") else "."
+    return words
+
+
+def sides(size: int | Sequence[int]) -> str:
+    height, width = (size, size) if isinstance(size, int) else size
+    return f"{height} x {width}"
+
+
+def snippet(shape: dict, pretrained: bool, run: dict) -> list[str]:
+    """At most ten lines that load the model and use it."""
+    size = shape["image_size"] if isinstance(shape["image_size"], int) else tuple(shape["image_size"])
+    no_positions = not pretrained and run.get("settings", {}).get("pos_emb") is False
+    lines = [
+        "from mp3lib.data import load_images, to_float",
+        "from mp3lib.model import load_model",
+        "",
+        'model = load_model("path/to/this/folder")  # or its user/repo on the Hugging Face Hub',
+        f'images = load_images("path/to/pictures", size={size}).test.images[:8]  # uint8 (8, c, H, W)',
+    ]
+    if pretrained:
+        return lines + [
+            "positions = model.predict(to_float(images)).logits.argmax(-1)  # (8, patches)",
+            "features = model.vit.features(to_float(images)).pooled  # (8, features)",
+        ]
+    option = ", pos_emb=False" if no_positions else ""
+    return [*lines, f"labels = model(to_float(images){option}).argmax(-1)  # (8,)"]
+
+
+def images_of(run: dict, shape: dict) -> dict[str, Any]:
+    settings = run.get("settings", {})
+    return {
+        "name": run.get("data"),
+        "from": run.get("source"),
+        "training images": settings.get("num_images"),
+        "fingerprint of the pixels": run.get("fingerprint") or settings.get("data"),
+        "classes": ", ".join(run["classes"]) if run.get("classes") else None,
+        "license of the images": "not known to mp3lib: see where they are from",
+    }
+
+
+def recipe_of(run: dict) -> dict[str, Any]:
+    settings = {name: value for name, value in run.get("settings", {}).items() if name not in ("model", "data")}
+    beginning = {"begun with": run.get("start") or run.get("weights")}
+    versions = run.get("versions") or {}
+    return beginning | settings | {name: versions.get(name) for name in ("torch", "python", "cpu", "system")}
+
+
+def figures(run: dict, lines: Sequence[dict]) -> str:
+    last, rows = lines[-1], {}
+    for name, value in last.items():
+        if isinstance(value, dict):
+            rows |= {f"{name}, mask ratio {ratio}": f"{figure:.4f}" for ratio, figure in value.items()}
+        elif name == "loss" or name.startswith("test_") or name.endswith("_top1"):
+            rows[name if name != "loss" else "loss in training"] = f"{value:.4f}"
+    rows["seconds of training"] = round(sum(line.get("seconds", 0) for line in lines))
+    best = run.get("best")
+    if best:
+        rows["weights"] = f"those of epoch {best['epoch']}, the best on the test images"
+    return table(rows)
+
+
+def table(rows: dict[str, Any]) -> str:
+    """Two columns; what is None is left out."""
+    cells = [(name, str(value).replace("|", "\\|")) for name, value in rows.items() if value is not None]
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {' '.join(value.split())} |" for name, value in cells)])
+
+
+def license_of(run: dict) -> str:
+    if run.get("license"):
+        return f"The weights: {run['license']}. The code of mp3lib: MIT."
+    return (
+        "Of the weights: not chosen yet. Write `license: …` into the fields on top of this file, or train with "
+        "`--license`, before you publish them. The code of mp3lib is under the MIT license."
+    )
+
+
+def write_card(folder: Path, text: str) -> None:
+    """Write ``README.md``, unless there is one that somebody keeps: without the line that says it is made by mp3lib."""
+    file = folder / "README.md"
+    if not file.exists() or MARK in file.read_text(encoding="utf-8", errors="replace"):
+        with written_beside(file) as beside:
+            beside.write_text(text, encoding="utf-8")
