@@ -21,7 +21,7 @@ def shipped_names() -> list[str]:
     return sorted(config.parent.name for config in FOLDER.glob("*/config.json"))
 
 
-def find_weights(weights: str | Path, subfolder: str | None = None, **hub: Any) -> Path:
+def find_weights(weights: str | Path, subfolder: str | None = None, **options: Any) -> Path:
     """The folder of weights, which need not hold a model yet to be looked into.
 
     Args:
@@ -29,14 +29,16 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **hub: Any) 
             ``shipped_names``); or a repository on the Hugging Face Hub, ``"user/repo"``, whose files are downloaded
             into Hugging Face's cache, or taken from there. A folder is looked for first.
         subfolder: a folder below that.
-        hub: for a repository: ``revision``, ``token``, ``cache_dir``, ``force_download`` and ``local_files_only`` of
-            ``huggingface_hub.snapshot_download``.
+        options: for a repository, those of ``huggingface_hub.snapshot_download``: ``revision``, ``token``,
+            ``cache_dir``, ``force_download`` and ``local_files_only``.
 
     Raises:
         FileNotFoundError: for a name that nothing has, with those that there are; for a repository that could not be
             had, with the reason.
-        ValueError: as ``expanded``, and for a name that a folder here has as well.
+        ValueError: as ``expanded``, for a name that a folder here has as well, and for a subfolder that is no string.
     """
+    if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
+        raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")
     folder = expanded(weights)
     text = os.fsdecode(weights)
     named = isinstance(weights, str) and text in shipped_names()
@@ -49,7 +51,7 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **hub: Any) 
         folder = FOLDER / text
     elif isinstance(weights, str) and not folder.exists():
         if REPOSITORY.fullmatch(text) and not folder.parent.exists():
-            folder = from_hub(text, subfolder, **hub)
+            folder = from_hub(text, subfolder, **options)
         elif text == Path(text).name and text not in (".", ".."):
             raise FileNotFoundError(unknown(text))
     return folder / subfolder if subfolder else folder
@@ -59,7 +61,7 @@ def from_hub(name: str, subfolder: str | None, **options: Any) -> Path:
     """The local copy of a repository's model, in Hugging Face's cache."""
     from huggingface_hub import snapshot_download
 
-    above = f"{subfolder.strip('/')}/" if subfolder else ""
+    above = f"{os.fspath(subfolder).strip('/')}/" if subfolder else ""
     try:
         return Path(snapshot_download(name, allow_patterns=[above + file for file in FILES], **options))
     except Exception as error:  # of the network, the Hub, its cache: each library has errors of its own

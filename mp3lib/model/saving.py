@@ -93,8 +93,6 @@ class SavedModel(PyTorchModelHubMixin):
             ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
                 no floating-point numbers, or that are not finite.
         """
-        if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
-            raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")
         hub = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
         folder = folder_for_weights(find_weights(pretrained_model_name_or_path, subfolder, **hub))
         check_saved(cls, folder)
