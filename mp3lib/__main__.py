@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from .cli import COMMANDS, parser
 
@@ -28,9 +28,9 @@ def main(argv: list[str] | None = None) -> int:
             from .train.run_folder import check_output
 
             check_output(args.out)
-        with notes_as_lines():
+        with main_process_prints(), notes_as_lines():
             figures = COMMANDS[args.command](args)
-        if getattr(args, "json", False):
+        if getattr(args, "json", False) and not process_named():
             print(json.dumps(figures))
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -43,12 +43,29 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # the one place where an error becomes a line
         if args.debug:
             raise
-        print(in_a_line(error), file=sys.stderr)
+        if not getattr(error, "of_main", False):  # else the main process prints it
+            print(process_named() + in_a_line(error), file=sys.stderr)
         return 1
     finally:
         if before is not None:  # a caller in the same process keeps its own handler
             signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def process_named() -> str:
+    """How a process that is not the main one of several begins its errors: ``process 1: ``."""
+    rank = os.environ.get("RANK", "0")
+    return "" if rank == "0" else f"process {rank}: "
+
+
+@contextmanager
+def main_process_prints() -> Iterator[None]:
+    """Of several processes, let the main one alone print what is no error."""
+    if not process_named():
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 @contextmanager
@@ -64,7 +81,8 @@ def notes_as_lines() -> Iterator[None]:
 
         def line(message, category, *where, **more) -> None:
             if issubclass(category, Note):
-                print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+                if not process_named():
+                    print(f"note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
             else:
                 show(message, category, *where, **more)
 

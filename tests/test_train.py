@@ -846,6 +846,7 @@ def test_two_processes_train_together(tmp_path):
         launched = [sys.executable, "-m", *command.split(), "-m", "mp3lib", *run.split()]
         done = subprocess.run(launched, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout.count("model: ") == 1 == done.stdout.count(f"{tmp_path / 'run'}: epoch 2")  # the main one's
     lines = read_metrics(tmp_path / "run")
     assert [line["step"] for line in lines] == [8, 16] and 0 < lines[-1]["test_accuracy"]["0.75"] < 1
     newest = checkpoints(tmp_path / "run")[0]

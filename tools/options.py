@@ -168,7 +168,8 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "MP3": (MP3, lambda: {"vit": vit(), "masking_ratio": 0.5, "context": "frozen"}),
         "MP3.forward": (
             lambda **a: mp3()(**a),
-            lambda: {"images": floats, "query_fraction": 1.0, "mask_ratio": 0.5, "generator": None},
+            lambda: {"images": floats, "query_fraction": 1.0, "mask_ratio": 0.5, "generator": None,
+                     "drawn": None},
         ),
         "MP3.predict": (
             lambda **a: mp3().predict(**a),
@@ -239,12 +240,16 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "read_run": (lambda folder: len(train.read_run(folder)), lambda: {"folder": room / "run"}),
         "resolve_precision": (train.resolve_precision, lambda: {"precision": "auto"}),
         "seed_of": (train.seed_of, lambda: {"seed": 0, "epoch": 0, "step": 0, "process": 0}),
+        "step_costs": (lambda **a: train.step_costs(**a).flops, lambda: {
+            "model": mp3(), "batch_size": 4, "query_fraction": 0.5, "mask_ratio": 0.5, "optimizer": "muon",
+            "checkpoint_activations": False}),
         "warmup_cosine": (train.warmup_cosine, lambda: {"step": 0, "total": 4, "steps_per_epoch": 2}),
         "to_float": (data.to_float, lambda: {"images": images()}),
         "random_resized_crop": (data.random_resized_crop, lambda: {
-            "images": images(), "area": (0.6, 1.0), "flip": True, "generator": None}),
+            "images": images(), "area": (0.6, 1.0), "flip": True, "generator": None, "part": None}),
         "strong_augment": (data.strong_augment, lambda: {
-            "images": images(), "strength": 0.5, "erase": 0.5, "area": (0.6, 1.0), "flip": True, "generator": None}),
+            "images": images(), "strength": 0.5, "erase": 0.5, "area": (0.6, 1.0), "flip": True, "generator": None,
+            "part": None}),
         "load_images": (lambda **a: len(data.load_images(**a).train), lambda: {
             "name_or_path": room / "pictures", "size": 8}),
         "to_vit_pytorch": (export.to_vit_pytorch, lambda: {"model": vit()}),

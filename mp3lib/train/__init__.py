@@ -3,9 +3,11 @@
 Its steps are in ``steps``, what it works with in ``training``, seeds in ``randomness``, what concerns several processes
 in ``processes``. Optimizers are in ``optimizers``, learning rates over a run in ``schedules``, compiled blocks in
 ``blocks``, checkpoints and resuming in ``checkpoint``, the best epoch in ``best``, the files of a run in
-``run_folder``, printed lines and trackers in ``watching``, and the choice of bf16 or float32 in ``hardware``.
+``run_folder``, printed lines and trackers in ``watching``, what a step costs in ``costs``, and the choice
+of bf16 or float32 in ``hardware``.
 """
 
+from .costs import step_costs
 from .finetuning import finetune
 from .hardware import keep_memory, resolve_precision
 from .optimizers import make_optimizers
@@ -24,5 +26,6 @@ __all__ = [
     "read_run",
     "resolve_precision",
     "seed_of",
+    "step_costs",
     "warmup_cosine",
 ]
