@@ -40,9 +40,10 @@ check: ## lint and the fast tests, in about two minutes
 train: setup data ## train what the tables show; goes on where it was stopped (hours; python -m studies train --list)
 	$(python) -m studies train $(STUDIES)
 
-bench: setup data ## measure training speed beside vit_pytorch.mp3, and how fast the sliders are; on a quiet machine
+bench: setup data ## measure training speed beside vit_pytorch.mp3, how fast the sliders are, and the page that runs the network; on a quiet machine
 	$(python) benchmarks/throughput.py $(BENCH_ARGS)
 	$(python) benchmarks/widgets.py
+	$(python) benchmarks/live.py --out results/benchmarks/live.json
 
 format: setup ## write every file in the format that lint asks for
 	@$(python) -m ruff format .

@@ -125,6 +125,8 @@ class LabPage:
         self.page.goto(self.address)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(f"() => {CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'")
+        # the kernel has told its language, which JupyterLab notes in the notebook
+        self.page.wait_for_function(f"() => {CURRENT}.content.model?.getMetadata('language_info')?.version")
         self.page.evaluate(
             "() => { if (!window.jupyterapp.shell.leftCollapsed)"
             " window.jupyterapp.commands.execute('application:toggle-left-area') }"
@@ -159,9 +161,19 @@ class LabPage:
     def is_unsaved(self) -> bool:
         return self.page.evaluate(f"() => {CURRENT}.context.model.dirty")
 
-    def notes(self) -> list[str]:
-        """The notes of the plugin about outputs without a kernel."""
-        return self.page.locator(".mp3-note:visible").all_inner_texts()
+    def note(self) -> str:
+        """The note of the plugin about an output without a kernel, once it is there. More than one is an error."""
+        return self.page.locator(".mp3-note:visible").inner_text()
+
+    def has_no_note(self) -> bool:
+        """Wait until no note is shown."""
+        self.page.wait_for_function("() => ![...document.querySelectorAll('.mp3-note')].some(e => e.checkVisibility())")
+        return True
+
+    def texts(self, selector: str, count: int) -> list[str]:
+        """The texts of what fits the selector, as soon as there are that many."""
+        self.page.wait_for_function(f"() => document.querySelectorAll({selector!r}).length >= {count}")
+        return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
 
     def outputs(self) -> list[dict]:
         """All outputs, from the notebook's model: the page has no selector that finds errors."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 
-from mp3lib import load_images
+import torch
+
+from mp3lib.data.scenes import make_scenes
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {
@@ -13,6 +16,12 @@ NETWORKS = {
     "pupil": ("pupil", "pupil-4x4"),
     "flagship": ("8 x 8", "flagship-8x8"),
 }
+
+
+@functools.cache
+def scenes() -> torch.Tensor:
+    """Drawn pictures, uint8 (50, 3, 32, 32)."""
+    return torch.from_numpy(make_scenes(10, 50)[1][0])
 
 
 def live_tool():
@@ -25,8 +34,7 @@ def live_tool():
 
 def write_drawn(folder: Path, count: int = 3) -> None:
     """The page as the site has it, but with drawn pictures and a puzzler for these."""
-    images = load_images("scenes").test.images[:count]
-    live_tool().write_page(folder, images, [f"scene {i}" for i in range(count)], NETWORKS, "Drawn.")
+    live_tool().write_page(folder, scenes()[:count], [f"scene {i}" for i in range(count)], NETWORKS, "Drawn.")
 
 
 class Board:
@@ -35,7 +43,7 @@ class Board:
     def __init__(self, browser, address: str, before: str = "", **options):
         self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}} | options)
         self.page, self.wrong, self.loaded = self.context.new_page(), [], []
-        self.page.set_default_timeout(120_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("console", lambda message: self.wrong.append(message.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         if before:

@@ -4,7 +4,7 @@ The page in a browser: test_live_page.py. The widget in JupyterLab: test_live_la
 """
 
 import base64
-import functools
+import importlib.util
 import json
 import re
 import shutil
@@ -15,11 +15,12 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import torch
+from live_page import scenes
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
 from static_server import served
 
-from mp3lib import MP3, ViT, load_images, load_shipped
+from mp3lib import MP3, ViT, load_shipped
 from mp3lib.board import kernel_answer, patch_board, script
 from mp3lib.model import attention_rollout
 
@@ -46,12 +47,6 @@ def javascript(request):
         return json.loads(done.stdout)
 
     return run
-
-
-@functools.cache
-def scenes() -> torch.Tensor:
-    """Drawn pictures, uint8 (50, 3, 32, 32)."""
-    return load_images("scenes").test.images[:50]
 
 
 def base64_of(values) -> str:
@@ -340,3 +335,16 @@ def test_the_kernel_answers_with_the_model_as_it_is():
     assert sent[-1][0].keys() == {"view", "question", "error"} and "k > 0" in sent[-1][0]["error"]
     with pytest.raises(ValueError, match="k > 0"):
         kernel_answer(mp3, image[0], [False] * 12)
+
+
+def test_the_table_of_the_benchmark_is_the_stored_one(tmp_path):
+    spec = importlib.util.spec_from_file_location("live_benchmark", ROOT / "benchmarks" / "live.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    result = json.loads(bench.RESULT.read_text(encoding="utf-8"))
+    assert f"{bench.BEGIN}\n{bench.report(result)}\n{bench.END}" in bench.PAGE.read_text(encoding="utf-8")
+    assert bench.percentiles([5, 1, 2, 3, 4]) == {"median": 3, "p95": 5}
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n", encoding="utf-8")
+    bench.write_table(page, result)
+    assert page.read_text(encoding="utf-8") == (f"before\n{bench.BEGIN}\n{bench.report(result)}\n{bench.END}\nafter\n")

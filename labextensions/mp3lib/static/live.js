@@ -4,6 +4,7 @@
 // 2. Controls on the page are marked when their kernel restarts or stops.
 // 3. Notebooks that use mp3lib have prose in lines of at most about 90 characters.
 // 4. A notebook is marked as unsaved only if its cells or its kernel differ from what is saved.
+// 5. Screen readers hear the label of every slider, number, list and button of a live figure.
 // 5. In a dark theme figures are dark; pictures in them stay as they are (dark.css, beside this file).
 (() => {
   const DARK = new URL("dark.css", document.currentScript.src).href
@@ -17,7 +18,7 @@
       color: var(--jp-content-font-color1); font: var(--jp-content-font-size1) / 1.5 var(--jp-content-font-family);
     }
     .mp3-stored img { display: block; max-width: 100%; height: auto; }
-    .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker { opacity: 0.4; }
+    .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker, .mp3-dead .live { opacity: 0.4; }
     .mp3-dead .jupyter-widgets-disconnected::before { content: none; } /* the note says more than these signs */
     .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details):not(:has(img)) { max-width: 43em; }
   `
@@ -50,9 +51,29 @@
     for (const widget of renderer.widgets) widget.node.inert = true // neither mouse nor keyboard reaches it
   }
 
+  // ipywidgets puts a label beside a control. Here the control also gets it as its name, as soon as it is on the page.
+  function nameControls(node) {
+    const name = () => {
+      for (const row of node.querySelectorAll(".widget-inline-hbox")) {
+        const label = row.querySelector(".widget-label")?.textContent.trim()
+        if (!label) continue
+        for (const control of row.querySelectorAll("[role=slider], .widget-readout, select, input"))
+          if (!control.hasAttribute("aria-label")) control.setAttribute("aria-label", label)
+        row.querySelector(".widget-readout")?.setAttribute("role", "textbox") // it can be typed into
+        const slider = row.querySelector("[role=slider]"), shown = row.querySelector(".widget-readout")?.textContent
+        if (slider && shown && slider.getAttribute("aria-valuetext") !== shown) slider.setAttribute("aria-valuetext", shown)
+      }
+      for (const button of node.querySelectorAll(".widget-play button"))
+        if (!button.hasAttribute("aria-label")) button.setAttribute("aria-label", button.title || button.className)
+    }
+    new MutationObserver(name).observe(node, { childList: true, subtree: true, characterData: true })
+    name()
+  }
+
   // `renderer` shows outputs of ipywidgets. `alive`: the renderers of a notebook whose widgets have a kernel.
   function improve(renderer, alive) {
     const render = renderer.renderModel.bind(renderer)
+    nameControls(renderer.node)
     renderer.renderModel = async (model) => {
       renderer.removeClass("mp3-dead")
       const done = render(model)
@@ -73,7 +94,7 @@
     const render = renderer.renderModel.bind(renderer)
     renderer.renderModel = async (model) => {
       await render(model)
-      const isLive = String(model.data["text/plain"] ?? "").startsWith("[live figure:")
+      const isLive = /^\[(live figure|patch picker|patch board):/.test(String(model.data["text/plain"] ?? ""))
       if (isLive && !renderer.node.querySelector(".mp3-note")) renderer.node.prepend(noteOf(STORED))
     }
   }
