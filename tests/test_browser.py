@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from lab_page import FAILED, LabPage, hatched_cells, lab_server
+from lab_page import CURRENT, FAILED, LabPage, hatched_cells, lab_server
 from PIL import Image, ImageDraw
 
 from mp3lib import plots
@@ -321,6 +321,34 @@ def test_a_kernel_that_is_kept_stays_live_when_the_page_is_loaded_again(small):
     small.open()
     small.page.locator(".mp3-live").wait_for()
     assert small.has_no_note() and follows(small.live(0).show(), 2)
+
+
+def test_a_notebook_closed_during_a_training_says_what_to_run_again(browser, server, tmp_path):
+    """While the cell still runs, after it has ended, and no longer when it is run again."""
+    go = tmp_path / "go"
+    training = f"from pathlib import Path\nimport time\nwhile not Path({str(go)!r}).exists():\n    time.sleep(0.05)"
+    path = notebook_of(tmp_path / "closed.ipynb", "import mp3lib", training, "'later'")
+    book = nbformat.read(path, as_version=4)
+    for count, cell in enumerate(book.cells, 1):  # as published: every cell has been run
+        cell.execution_count = count
+    nbformat.write(book, path)
+    lab = LabPage(browser, server, path)
+    assert lab.has_no_note()
+    lab.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    lab.page.wait_for_function(f"() => [...{CURRENT}.content.model.cells][0].executionCount === 1")
+    lab.page.wait_for_function(f"() => {CURRENT}.content.widgets[1].promptNode.textContent.includes('*')")
+    lab.save()
+    lab.page.goto(lab.address)  # closed, and opened again
+    note = lab.note()
+    assert "is still running" in note and "run that cell again" in note
+    go.touch()
+    lab.page.get_by_text("The end of this cell was not seen").wait_for()
+    assert lab.page.locator(".jp-Cell:has(.mp3-note)").inner_text().count("time.sleep") == 1
+    lab.open()
+    assert "Run this cell again." in lab.note()
+    lab.run_all()
+    assert lab.has_no_note() and lab.outside == []
+    lab.close()
 
 
 def test_the_published_notebook_says_that_its_pictures_have_controls(browser, server, tmp_path):

@@ -5,6 +5,7 @@
 // 3. Notebooks that use mp3lib have prose in lines of at most about 90 characters.
 // 4. A notebook is marked as unsaved only if its cells or its kernel differ from what is saved.
 // 5. Screen readers hear the label of every slider, number, list and button of a live figure.
+// 6. A notebook that was closed while a cell ran says what to run again.
 // 5. In a dark theme figures are dark; pictures in them stay as they are (dark.css, beside this file).
 (() => {
   const DARK = new URL("dark.css", document.currentScript.src).href
@@ -12,6 +13,10 @@
   const STORED = "This is the stored picture. To use its controls, run the cells above, then run this cell again."
   const UNKNOWN = "This output belongs to a kernel that has stopped. Run the cells above, then run this cell again."
   const DEAD = "The kernel of these controls has stopped. Run the cells above, then run this cell again."
+  const BUSY =
+    "A cell that was started before this notebook was opened is still running. What it shows will not appear here: " +
+    "wait until the kernel is idle, then run that cell again. The kernel's variables are kept."
+  const UNFINISHED = "The end of this cell was not seen, because the notebook was closed. Run this cell again."
   const STYLE = `
     .mp3-note {
       margin: 0.4em 0; padding: 0.3em 0.8em; border-left: 4px solid #D55E00; width: fit-content;
@@ -109,7 +114,34 @@
     compare()
   }
 
-  function follow(panel) {
+  // Outputs that a kernel makes while no page is open are lost, and the cell is stored without a number.
+  async function tellUnfinished({ content, sessionContext }, kernels) {
+    const cells = content.widgets.filter(({ model }) => model.type === "code" && model.sharedModel.getSource().trim())
+    const open = cells.find(({ model }) => model.executionCount === null)
+    const someRan = cells.some(({ model }) => model.executionCount !== null)
+    await sessionContext.ready
+    const { kernel } = sessionContext.session ?? {}
+    // a kernel that has just started tells about itself at once; one that runs a cell does so afterwards
+    await Promise.race([kernel?.info, new Promise((resolve) => setTimeout(resolve, 1500))])
+    await kernels.refreshRunning()
+    const before = [...kernels.running()].find(({ id }) => id === kernel?.id)
+    const runsHere = () => cells.some(({ promptNode }) => promptNode?.textContent.includes("*"))
+    const isBusy = before?.execution_state === "busy" && kernel.status !== "idle"
+    if (runsHere() || !(isBusy || (open && someRan))) return
+    const cell = open ?? content.widgets[0], note = noteOf(isBusy ? BUSY : UNFINISHED)
+    cell.node.prepend(note)
+    const change = (_, { name }) => { if (name === "executionCount" || name === "executionState") done() }
+    const idle = (_, status) => { if (status === "idle") open && someRan ? (note.textContent = UNFINISHED) : done() }
+    const done = () => {
+      note.remove()
+      cell.model.stateChanged.disconnect(change)
+      sessionContext.statusChanged.disconnect(idle)
+    }
+    cell.model.stateChanged.connect(change)
+    if (isBusy) sessionContext.statusChanged.connect(idle)
+  }
+
+  function follow(panel, kernels) {
     const alive = new Set()
     const registry = panel.content.rendermime, create = registry.createRenderer.bind(registry)
     registry.createRenderer = (type, options) => {
@@ -131,7 +163,9 @@
       const sources = [...model.cells].map((cell) => cell.sharedModel.getSource())
       const uses = sources.some((source) => source.includes("mp3lib"))
       panel.toggleClass("mp3-reading", uses)
-      if (uses) ignoreVersions(panel.context, model)
+      if (!uses) return
+      ignoreVersions(panel.context, model)
+      tellUnfinished(panel, kernels)
     })
   }
 
@@ -145,8 +179,9 @@
       const activate = (app, tracker) => {
         document.head.append(Object.assign(document.createElement("style"), { textContent: STYLE }))
         document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: DARK }))
-        tracker.forEach(follow)
-        tracker.widgetAdded.connect((_, panel) => follow(panel))
+        const { kernels } = app.serviceManager
+        tracker.forEach((panel) => follow(panel, kernels))
+        tracker.widgetAdded.connect((_, panel) => follow(panel, kernels))
       }
       const plugin = { id: "mp3lib:live", autoStart: true, requires: [INotebookTracker], activate }
       return () => ({ __esModule: true, default: plugin }) // without __esModule JupyterLab shows an empty page
