@@ -47,7 +47,11 @@ def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[st
         "pictures": pictures,
     }
     page = (LIVE / "page.html").read_text(encoding="utf-8")
-    page = page.replace("/* STYLE */", (LIVE / "live.css").read_text(encoding="utf-8")).replace("<!-- NOTE -->", note)
+    page = (
+        page.replace("FIRST", next(iter(networks)))
+        .replace("/* STYLE */", (LIVE / "live.css").read_text(encoding="utf-8"))
+        .replace("<!-- NOTE -->", note)
+    )
     code = f"{script(*MODULES)}\nstartPage({json.dumps(start)});\n".replace("</", "<\\/")
     page = page.replace("/* SCRIPT */", f'"use strict";\n{code}')
     folder.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
   }
 
   // --- questions and answers ----------------------------------------------------------------------------------------
-  let question = 0, asking = null;
+  let question = 0, asking = null, loading = null; // promises, while there is something to wait for
 
   /** An answer with what follows from it. */
   function complete({ logits, attention }, seen, ms) {
@@ -136,7 +136,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
   /** Resolves when nothing is awaited any more. */
   async function settled() {
     await ready;
-    while (asking) await asking;
+    while (loading ?? asking) await (loading ?? asking);
   }
 
   // --- changes ------------------------------------------------------------------------------------------------------
@@ -175,7 +175,11 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
   async function show(part) {
     const before = state.network;
     Object.assign(state, { message: "" }, part);
-    if ((!app.network || state.network !== before) && !(await bring(part, before))) return;
+    if (!app.network || state.network !== before) {
+      const brought = (loading = bring(part, before)), isThere = await brought;
+      if (loading === brought) loading = null;
+      if (!isThere) return;
+    }
     if (part.seen) state.ratio = state.seen.filter((seen) => !seen).length / n();
     else if (part.ratio !== undefined) state.seen = seenAt(state.ratio, state.ranks);
     if (part.order) restart(part.order);

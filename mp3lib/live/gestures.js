@@ -43,8 +43,8 @@ export function listen(board, app) {
   board.addEventListener("pointercancel", drop);
 
   board.addEventListener("focusin", (event) => {
-    const p = Number(event.target.dataset?.place);
-    if (state.mode === "look" && !state.pinned && p !== state.pick && !dragged) app.show({ pick: p, focus: p });
+    const p = Number(event.target.dataset.place), pick = state.mode === "look" && !state.pinned ? p : state.pick;
+    if (!dragged && (p !== state.focus || pick !== state.pick)) app.show({ pick, focus: p, message: state.message });
   });
   board.addEventListener("keydown", (event) => {
     const columns = app.network.grid[1], x = state.focus % columns, last = app.network.n - 1;

@@ -34,7 +34,9 @@ function weightsFromScript(name) {
 /** The weights as they are stored, which is a quarter less to load; from a folder, those of the script. */
 async function weightsOf(name) {
   if (location.protocol === "file:") return weightsFromScript(name);
-  const response = await fetch(`live-${name}.safetensors`);
+  const early = window.firstWeights?.[name]; // asked for by page.html, before the rest of it was loaded
+  delete window.firstWeights;
+  const response = await (early ?? fetch(`live-${name}.safetensors`));
   if (!response.ok) throw new Error(`live-${name}.safetensors is missing beside this page`);
   return response.arrayBuffer();
 }
@@ -43,7 +45,7 @@ async function weightsOf(name) {
 export async function startPage({ networks, pictures }) {
   if (window.tooOld) return; // page.html has said so
   const withAlpha = (rgb) => Uint8ClampedArray.from({ length: (rgb.length / 3) * 4 }, (_, i) => (i % 4 === 3 ? 255 : rgb[(i >> 2) * 3 + (i % 4)]));
-  const load = async ({ name, config }) => startNetwork(config, await weightsOf(name));
+  const load = ({ name, config }) => startNetwork(config, weightsOf(name));
   const live = createLive(document.getElementById("live"), {
     networks: networks.map((network) => ({ ...network, load: () => load(network) })),
     pictures: pictures.map(({ name, rgb }) => ({ name, pixels: withAlpha(bytesOf(rgb)) })),

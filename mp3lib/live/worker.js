@@ -49,16 +49,17 @@ function startWorker() {
 
 /** A network that answers without making the page wait.
  *
- * config: what config.json holds; weights: a safetensors file as an ArrayBuffer.
+ * config: what config.json holds; weights: a safetensors file as an ArrayBuffer, or a promise of it.
  * Resolves to { ...shapeOf(config), config, inWorker, predict, stop }, where predict(pixels, seen) resolves to what
  * `MP3.predict` returns.
  */
 export async function startNetwork(config, weights) {
-  const worker = await startWorker(), network = { ...shapeOf(config), config, inWorker: worker !== null };
+  const [worker, file] = await Promise.all([startWorker(), weights]);
+  const network = { ...shapeOf(config), config, inWorker: worker !== null };
   if (worker) {
-    await worker.ask({ config, weights });
+    await worker.ask({ config, weights: file });
     return { ...network, predict: (pixels, seen) => worker.ask({ pixels, seen }), stop: worker.stop };
   }
-  const mp3 = new MP3(config, readSafetensors(weights));
+  const mp3 = new MP3(config, readSafetensors(file));
   return { ...network, predict: async (pixels, seen) => mp3.predict(pixels, seen), stop: () => {} };
 }
