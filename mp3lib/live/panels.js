@@ -19,7 +19,7 @@ function arrangement(app, words) {
   frame.style.setProperty("--columns", grid[1]);
   frame.style.setProperty("--shape", `${imageSize[1]} / ${imageSize[0]}`);
   back.forEach((patch, p) => frame.append(element("span", { class: patch === p ? "" : "wrong" })));
-  return element("figure", {}, frame, element("figcaption", {}, words));
+  return element("figure", {}, frame, element("figcaption", {}, words, app.answer.right < n ? " Orange frames: wrong." : ""));
 }
 
 /** Where the page and the kernel both answer: how far they agree. */
@@ -35,7 +35,7 @@ function comparison(app) {
 
 function jigsaw(app) {
   const { state } = app, count = element("p", { class: "live-count" });
-  const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Compare with the network");
+  const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Stop and compare with the network");
   const controls = element("div", {},
     element("p", {}, "Drag a patch onto another one to swap them. Or tap the one, then the other. Keyboard: arrow keys, and space to hold and to swap."),
     count,
@@ -94,10 +94,10 @@ function look(app) {
           (best === pick ? "This is right." : `It belongs at ${app.place(pick)}.`)),
         element("div", { class: "live-pair" },
           element("figure", {}, mapOf(shares, grid, { cell: fine ? 14 : 28, outline: pick,
-            words: `Predicted positions: ${percent(shares[best])} at ${app.place(best)}` }), element("figcaption", {}, "Predicted positions")),
+            words: `Predicted positions: ${percent(shares[best])} at ${app.place(best)}` }), element("figcaption", {}, "Predicted positions, also in blue on the board")),
           element("figure", {}, mapOf(row(answer.rollout), grid, { cell: fine ? 14 : 28, hidden, outline: pick,
             words: "All layers together, attention rollout" }), element("figcaption", {}, "Attention, all layers (rollout)"))),
-        element("p", {}, count ? `What it attends to, by layer and head (${count} hidden patches are hatched):` : "What it attends to, by layer and head:"),
+        element("p", {}, count ? `What it attends to, by layer and head (dark: much; hatched: ${count} hidden patches):` : "What it attends to, by layer and head (dark: much):"),
         table,
         ...comparison(app),
       ];
@@ -121,7 +121,7 @@ function hide(app) {
     },
     results() {
       const { n } = app.network, { right } = app.answer;
-      return [arrangement(app, `The network puts ${right} of ${n} patches in the right place (${percent(right / n)}).`), ...comparison(app)];
+      return [arrangement(app, `The network puts ${right} of ${n} patches in the right place (${percent(right / n)}). By chance it would be 1.`), ...comparison(app)];
     },
   };
 }
