@@ -1,8 +1,8 @@
 """What a shipped model uses: its position accuracy on test images that lack a cue.
 
-It is measured on the first 2,000 test images of CIFAR-10. The cues are those of mp3lib/data/cues.py, and "boxes": from
-every image its own box of 60 % of its area, enlarged to the whole, as random crops in training do. A pattern that is
-fixed to pixels is then at another place in each image.
+It is measured on the first 2,000 test images of the data that it was trained on. The cues are those of
+mp3lib/data/cues.py, and "boxes": from every image its own box of 60 % of its area, enlarged to the whole, as random
+crops in training do. A pattern that is fixed to pixels is then at another place in each image.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from mp3lib import MP3, load_images, load_shipped
 from mp3lib.data import random_resized_crop
 from mp3lib.data.cues import jpeg
 from mp3lib.evaluate import position_accuracy
+from mp3lib.model.shipped import FOLDER
+from mp3lib.train import read_run
 from mp3lib.train.run_folder import versions, write_json
 
 from .plan import of_uint8, transforms
@@ -35,7 +37,7 @@ def main(name: str) -> None:
     mp3 = load_shipped(name)
     if not isinstance(mp3, MP3):
         raise ValueError(f"{name} predicts classes, not positions")
-    images = load_images("cifar10", size=mp3.vit.image_size)
+    images = load_images(read_run(FOLDER / name)["data"], size=mp3.vit.image_size)
     shown, remove = images.test.images[:IMAGES], transforms(mp3.vit.patch_size)
     changes = {"as they are": lambda x: x} | {cue: of_uint8(remove[cue]) for cue in REMOVED}
     changes |= {"boxes": boxes, "jpeg": jpeg, "jpeg-moved": partial(jpeg, shift=4)}

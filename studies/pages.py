@@ -68,7 +68,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         tables.paper,
     ),
     "Frozen features": (
-        "Probes do not change the weights. The controls are the same network with random weights, and no network.",
+        "Probes do not change the weights. The controls are the same network with random weights, and no network. On "
+        "CIFAR-10; `puzzler-scenes` and `pupil-scenes` on scenes.",
         tables.probes,
     ),
     "Length of pretraining": (

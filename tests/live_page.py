@@ -12,7 +12,7 @@ from mp3lib.data.scenes import make_scenes
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {
-    "puzzler": ("puzzler", "student-scenes"),
+    "puzzler": ("puzzler", "puzzler-scenes"),
     "pupil": ("pupil", "pupil-4x4"),
     "flagship": ("8 x 8", "flagship-8x8"),
 }

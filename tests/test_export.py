@@ -74,13 +74,10 @@ def test_an_mp3_gives_the_same_loss_there_and_back(shape):
     assert back.config == ours.config == ours.config | {"context": "frozen"}
 
 
-def test_shipped_weights_can_be_taken_along():
-    """The model of scenes has an updated context, so its ViT alone; the others were made without the norm."""
-    mp3 = load_shipped("student-scenes")
-    theirs = to_vit_pytorch(mp3.vit)
-    images = pictures(mp3.vit)
-    with torch.no_grad():
-        torch.testing.assert_close(theirs(images), mp3.vit(images), rtol=1e-5, atol=1e-5)
+def test_shipped_weights_cannot_be_taken_along():
+    """They have no LayerNorm on pixels, which vit_pytorch always has."""
+    with pytest.raises(ValueError, match="patch_norm"):
+        to_vit_pytorch(load_shipped("pupil-scenes").vit)
 
 
 @pytest.mark.parametrize("context", [None, "frozen"])

@@ -88,7 +88,7 @@ ANSWER = """
     "kind, context, count",
     [
         ("puzzler-4x4", "updated", 50), ("pupil-4x4", "updated", 50), ("pupil-4x4", "frozen", 5),
-        ("student-scenes", "updated", 5), ("flagship-8x8", "updated", 3), ("own", "updated", 10), ("own", "frozen", 10),
+        ("pupil-scenes", "updated", 5), ("flagship-8x8", "updated", 3), ("own", "updated", 10), ("own", "frozen", 10),
     ],
 )  # fmt: skip
 def test_the_page_and_pytorch_give_the_same_answer(javascript, kind, context, count):
@@ -269,7 +269,7 @@ def test_the_widget_refuses_what_does_not_fit():
 
 def test_the_widget_reads_what_the_page_sends():
     """Jupyter hands over binary values as buffers."""
-    board = patch_board(load_shipped("student-scenes"), torch.zeros(1, 3, 32, 32, dtype=torch.uint8), mode="hide")
+    board = patch_board(load_shipped("puzzler-scenes"), torch.zeros(1, 3, 32, 32, dtype=torch.uint8), mode="hide")
     logits = np.arange(256, dtype=np.float32)
     board.set_state({"seen": [False] * 15 + [True], "answer": memoryview(logits.tobytes())})
     assert board.context == [15]
@@ -279,7 +279,7 @@ def test_the_widget_reads_what_the_page_sends():
 def test_what_is_stored_of_the_widget():
     """The same text and picture each time."""
     images = scenes()[:3]
-    boards = [patch_board(load_shipped("student-scenes"), images) for _ in range(2)]
+    boards = [patch_board(load_shipped("puzzler-scenes"), images) for _ in range(2)]
     stored = [board._repr_mimebundle_() for board in boards]
     for data, metadata in stored:
         assert data["text/plain"] == "[patch board: 3 pictures]" and "4 x 4 patches" in metadata["image/png"]["alt"]

@@ -42,7 +42,7 @@ def test_a_name_gives_the_shape_that_it_is_known_for(name):
 
 
 def test_the_small_shapes_are_those_of_the_shipped_weights():
-    assert preset_of(load_shipped("puzzler-4x4").vit) == preset_of(load_shipped("student-scenes").vit) == "student"
+    assert preset_of(load_shipped("puzzler-4x4").vit) == preset_of(load_shipped("puzzler-scenes").vit) == "student"
     assert preset_of(load_shipped("flagship-8x8").vit) == preset_of(load_shipped("classifier-8x8")) == "flagship"
     assert load_shipped("flagship-8x8").vit.grid == ViT(num_classes=2, **preset("flagship")).grid
     assert MODELS == tuple(PRESETS)

@@ -50,9 +50,10 @@ def test_there_is_a_student_for_all_images(images):
     assert load_shipped(pupil_of(images)).vit.grid == (4, 4)
 
 
-def test_the_figures_of_the_student_of_scenes_are_its_own():
+@pytest.mark.parametrize("name", ["puzzler-scenes", "pupil-scenes"])
+def test_the_figures_of_the_students_of_scenes_are_their_own(name):
     test = data.load_images("scenes").test.images[:500]
-    figures = json.loads((EVALUATIONS / "student-scenes.json").read_text(encoding="utf-8"))["positions"]
-    measured = position_accuracy(load_shipped("student-scenes"), test, (0.75, 0.0))
+    figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))["positions"]
+    measured = position_accuracy(load_shipped(name), test, (0.75, 0.0))
     for ratio in (0.75, 0.0):  # 8,000 patches, not all independent
         assert abs(measured[ratio]["accuracy"] - figures[str(ratio)]["accuracy"]) < 0.03

@@ -7,8 +7,8 @@ from .mp3 import MP3
 from .names import FOLDER, shipped_names
 from .vit import ViT
 
-PUZZLERS = {"scenes": "student-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
-PUPILS = {"scenes": "student-scenes"}
+PUZZLERS = {"scenes": "puzzler-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10
+PUPILS = {"scenes": "pupil-scenes"}
 
 
 def puzzler_of(name: str) -> str:
