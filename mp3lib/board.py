@@ -83,8 +83,7 @@ class PatchBoard(anywidget.AnyWidget):
 
     def __init__(self, models: Mapping[str, MP3], **traits):
         self.models, self.network = dict(models), next(iter(models))  # before `order` and the others are looked at
-        self._first = _shuffled(self._n)
-        super().__init__(order=self._first, seen=[True] * self._n, **traits)
+        super().__init__(order=_shuffled(self._n), seen=[True] * self._n, **traits)
         self.on_msg(self._asked)
 
     @property
@@ -152,19 +151,27 @@ class PatchBoard(anywidget.AnyWidget):
         self.send(told | {"shape": list(attention.shape[:3])}, [logits.tobytes(), attention.tobytes()])
 
     def _repr_mimebundle_(self, **kwargs):
-        # a constant text, and the shuffled picture as a PNG for pages without a kernel
+        # a constant text, and the first picture as a PNG for pages without a kernel: shuffled, or hidden patches grey
         data, metadata = super()._repr_mimebundle_(**kwargs)
         height, width = self.size
-        model = next(iter(self.models.values()))
+        (rows, columns), patch_size = self.grid, self.models[self.network].vit.patch_size
         image = np.frombuffer(self.pictures, np.uint8).reshape(-1, height, width, 4)[0, :, :, :3]
-        shuffled = Image.fromarray(reassemble(image, model.vit.patch_size, self._first))
+        if self.mode == "jigsaw":
+            image, state = reassemble(image, patch_size, _shuffled(self._n)), "shuffled"
+        else:
+            seen = np.kron(np.reshape(self.seen, self.grid), np.ones(patch_size, bool))
+            image, state = np.where(seen[..., None], image, 128).astype(np.uint8), f"{sum(self.seen)} of them seen"
+        large = Image.fromarray(image).resize((8 * width, 8 * height), Image.Resampling.NEAREST)
+        for y in range(1, rows):
+            large.paste("white", (0, 8 * patch_size[0] * y - 1, 8 * width, 8 * patch_size[0] * y + 1))
+        for x in range(1, columns):
+            large.paste("white", (8 * patch_size[1] * x - 1, 0, 8 * patch_size[1] * x + 1, 8 * height))
         file = io.BytesIO()
-        shuffled.resize((8 * width, 8 * height), Image.Resampling.NEAREST).save(file, "png")
-        rows, columns = model.vit.grid
+        large.save(file, "png")
         return data | {
             "text/plain": f"[patch board: {len(self.names)} pictures]",
             "image/png": base64.b64encode(file.getvalue()).decode(),
-        }, metadata | {"image/png": {"alt": f"A picture cut into {rows} x {columns} patches, shuffled"}}
+        }, metadata | {"image/png": {"alt": f"A picture cut into {rows} x {columns} patches, {state}"}}
 
 
 def _shuffled(n: int) -> list[int]:

@@ -28,6 +28,7 @@ SITE = Path(__file__).resolve().parent
 ROOT = SITE.parent
 MARK = ".made-by-site-build"  # a file in every folder that a build may delete
 WIDGET = re.compile(r"\[(live figure|patch picker|patch board)\b")  # the text of a stored widget, see mp3lib/widgets
+BOARD = '<p class="try"><a href="../live.html">Use this board in your browser, with nothing to install.</a></p>'
 LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 
@@ -95,12 +96,13 @@ def list_folder(folder: Path, source: Path) -> Path:
 
 def lay_out_notebook(path: Path, source: Path) -> None:
     """The notebook with its links turned; the alt text of figures and the names of folded cells for myst-nb."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook, cells = json.loads(path.read_text(encoding="utf-8")), []
     for cell in notebook["cells"]:
         cell["source"], outputs = "".join(cell["source"]), cell.get("outputs", [])
         if cell["cell_type"] == "markdown":
             cell["source"] = with_links(cell["source"], path, source)
-        if any(WIDGET.match("".join(o.get("data", {}).get("text/plain", ""))) for o in outputs):
+        widgets = [WIDGET.match("".join(o.get("data", {}).get("text/plain", ""))) for o in outputs]
+        if any(widgets):
             cell["metadata"].setdefault("tags", []).append("live")  # site.css adds a line to its output
         alt = [o["metadata"].get("image/png", {}).get("alt") for o in outputs if "metadata" in o]
         shown = {"image": {"alt": "; ".join(filter(None, alt))}} if any(alt) else {}
@@ -108,6 +110,10 @@ def lay_out_notebook(path: Path, source: Path) -> None:
             shown["code_prompt_show"] = "Code: " + cell["source"].partition("\n")[0].lstrip("# ")
             shown["code_prompt_hide"] = "Hide the code"
         cell["metadata"]["mystnb"] = shown
+        cells.append(cell)
+        if any(widget and widget[1] == "patch board" for widget in widgets):
+            cells.append({"cell_type": "markdown", "id": f"{cell['id']}-page", "metadata": {}, "source": BOARD})
+    notebook["cells"] = cells
     notebook["cells"][0]["source"] += f"\n\n{{download}}`Download this notebook </as-stored/{path.name}>`"
     shutil.copy(path, source / "as-stored")
     (source / "notebooks" / path.name).write_text(json.dumps(notebook), encoding="utf-8")

@@ -126,7 +126,7 @@ def is_mask(control: dict) -> bool:
 # --- the notebooks ----------------------------------------------------------------------------------------------------
 
 
-@on("book", ["00", "04"], indirect=True)
+@on("book", ["04"], indirect=True)
 def test_mask_slider_by_keyboard_and_by_mouse(book):
     number, name = book.find(is_mask)
     control = book.controls(number)[name]

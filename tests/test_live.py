@@ -5,6 +5,7 @@ The page in a browser: test_live_page.py. The widget in JupyterLab: test_live_la
 
 import base64
 import importlib.util
+import io
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from live_page import scenes
+from PIL import Image
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
 from static_server import served
@@ -284,6 +286,25 @@ def test_what_is_stored_of_the_widget():
     for data, metadata in stored:
         assert data["text/plain"] == "[patch board: 3 pictures]" and "4 x 4 patches" in metadata["image/png"]["alt"]
     assert stored[0][0]["image/png"] == stored[1][0]["image/png"]
+
+
+def test_the_stored_picture_is_what_the_board_shows_first():
+    """Shuffled for a jigsaw; in the other modes as it is, with hidden patches grey."""
+    images = torch.randint(0, 100, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    board, stored = patch_board(load_shipped("student-scenes"), images, mode="hide"), {}
+    for mode, seen in (("jigsaw", 16), ("look", 16), ("hide", 3)):
+        board.mode, board.seen = mode, [patch < seen for patch in range(16)]
+        data, metadata = board._repr_mimebundle_()
+        picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
+        stored[mode] = torch.from_numpy(picture[4::8, 4::8].copy()).permute(2, 0, 1)
+        words = "shuffled" if mode == "jigsaw" else f"{seen} of them seen"
+        assert metadata["image/png"]["alt"] == f"A picture cut into 4 x 4 patches, {words}"
+    assert stored["look"].equal(images[0])
+    assert not stored["jigsaw"].equal(images[0])
+    assert stored["jigsaw"].flatten(1).sort().values.equal(images[0].flatten(1).sort().values)
+    hidden = torch.ones(32, 32, dtype=torch.bool)
+    hidden[:8, :24] = False
+    assert (stored["hide"][:, hidden] == 128).all() and stored["hide"][:, ~hidden].equal(images[0][:, ~hidden])
 
 
 def test_another_network_may_have_another_grid():

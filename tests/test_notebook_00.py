@@ -169,16 +169,16 @@ def slider_arguments(source, nb):
 
 def test_all_sliders_are_found_with_their_figures(shipped):
     ranges = slider_ranges(shipped)
-    assert set(ranges) == {"draw_steps", "draw_mask"}
+    assert set(ranges) == {"draw_steps"}
     for name, controls in ranges.items():
         assert list(inspect.signature(shipped[name]).parameters) == list(controls)
         assert controls["number"][:2] == (0, COUNT - 1)
-    assert ranges["draw_steps"]["count"][:2] == (0, shipped["n"]) and ranges["draw_mask"]["percent"][:2] == (0, 95)
+    assert ranges["draw_steps"]["count"][:2] == (0, shipped["n"])
 
 
-@pytest.mark.parametrize("name", ["draw_steps", "draw_mask"])
-def test_figures_are_drawn_over_the_whole_range_of_each_control(shipped, name):
+def test_figures_are_drawn_over_the_whole_range_of_each_control(shipped):
     """Each control takes all its values while the others keep theirs; also all combinations of ends."""
+    name = "draw_steps"
     controls = slider_ranges(shipped)[name]
     start = {control: value for control, (_, _, value, _) in controls.items()}
     moves = [start | {control: v} for control, (low, high, _, step) in controls.items()
@@ -197,7 +197,10 @@ def test_figures_are_drawn_for_any_grid(any_grid):
         right = count - nb["wrong_places"](nb["place_first"](5, count)).sum()
         assert nb["draw_steps"](5, count).alt == f"Picture 5: {count} of {n} patches placed, {right} right"
     for percent in (0, 50, 95):
-        assert f" {n - int(percent / 100 * n)} of {n} " in nb["draw_mask"](percent, 5).alt
+        above, below = nb["look"](5, percent)
+        hidden = int(percent / 100 * n)
+        assert above[1] == f"{hidden} of {n} hidden" and above[3].sum() == hidden
+        assert below[1] == f"{n - below[2].sum()} of {n} right"
     shuffled = nb["shuffle"](nb["pictures"][0], nb["order"])
     figure = nb["draw_chances"](shuffled, nb["ask"](shuffled), nb["order"])
     small_maps = figure.axes[1].images[0].get_array()
@@ -232,7 +235,11 @@ def test_the_notebook_shows_the_measured_numbers():
     prose = " ".join(" ".join(cell.source for cell in cells("00") if cell.cell_type == "markdown").split())
     assert f"puts {100 * everything['jigsaw']:.1f} % of the patches in the right place" in prose
     assert f"It solves {100 * everything['whole']:.1f} % of the pictures" in prose
-    assert f"still places {100 * few['jigsaw']:.1f} % of the patches right. Chance is {100 / 16:.1f} %." in prose
+    assert (
+        f"still places {100 * few['jigsaw']:.1f} % of the patches of CIFAR-10 right. Chance is {100 / 16:.1f} %."
+        in prose
+    )
+    assert f"With 4 of 16 patches as context, {few['jigsaw']:.0%} are placed right" in alts, "make notebooks"
 
 
 def test_the_puzzler_and_the_pupil_are_compared_with_their_measured_numbers():

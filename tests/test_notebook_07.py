@@ -6,7 +6,8 @@ import pytest
 import torch
 from notebook_code import cells, definitions, exercises
 
-from mp3lib import MP3, ViT
+from mp3lib import MP3, ViT, load_images
+from mp3lib.data import to_float
 from mp3lib.model import attention_rollout, load_shipped, puzzler_of
 
 nb = definitions("07")
@@ -82,6 +83,26 @@ def test_the_prose_on_training_holds():
     assert network.vit.num_patches == 16 and "of the 16 positions" in prose
     assert (network.vit.transformer.layers[0][0].heads * len(network.vit.transformer.layers)) == 8
     assert "five of the eight heads" in prose
+
+
+def test_what_the_prose_says_of_cifar10_holds():
+    """Five heads look to one side each, in the order of the prose; 4 and 16 patches are calibrated, 1 is too sure."""
+    images, network = load_images("auto"), load_shipped(puzzler_of("cifar10"))
+    if images.name != "cifar10":
+        return  # the prose says "On CIFAR-10"
+    nb.update(n=16, rows=4, cols=4)
+    attn = network.predict(to_float(images.test.images[:24]), torch.arange(16), with_attention=True).attn
+    sides = {"right": (0, 1), "left": (0, -1), "above": (-1, 0), "below": (1, 0)}
+    table = torch.stack([nb["attention_to"](attn, *side) for side in sides.values()], dim=2).flatten(0, 1)
+    most = [[*sides][row.argmax()] for row in table if row.max() > 0.5]
+    prose = " ".join(" ".join(cell.source.split()) for cell in cells("07") if cell.cell_type == "markdown")
+    assert most == ["right", "above", "below", "left", "right"]
+    assert "to one side each: right, above, below, left, and right again." in prose
+    test = to_float(images.test.images[:1000])
+    for k, low, high in ((1, 0.05, 0.1), (4, -0.03, 0.03), (16, -0.03, 0.03)):
+        belief = network.predict(test, nb["choose_contexts"](len(test), k)).logits.softmax(dim=2)
+        confidence, right = nb["by_confidence"](belief)
+        assert low < float((confidence - right).mean()) < high, f"a context of {k}"
 
 
 # ---- the solutions of the exercises

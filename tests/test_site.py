@@ -173,6 +173,8 @@ def test_stored_outputs_are_there_and_nothing_was_run(site):
         widgets = ("[live figure: ", "[patch picker: ", "[patch board: ")
         live = [cell for cell in cells if any(text in json.dumps(cell["outputs"]) for text in widgets)]
         assert page.count("tag_live") == len(live), path.name
+        boards = [cell for cell in cells if "[patch board: " in json.dumps(cell["outputs"])]
+        assert page.count('<a href="../live.html">') == len(boards), path.name
         tables = sum("|---" in "".join(output.get("data", {}).get("text/markdown", "")) for output in outputs)
         assert len(re.findall(r'<div class="output text_markdown.*?<table', page, re.DOTALL)) == tables, path.name
         for cell in folded:

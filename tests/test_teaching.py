@@ -5,8 +5,19 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import torch
+from notebook_code import exercises
+from scipy.stats import spearmanr
+
+from mp3lib import load_images, load_shipped
+from mp3lib.data import to_float
+from mp3lib.evaluate import assign
+from mp3lib.model import attention_rollout
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
+TEXT = " ".join(PAGE.split())
 
 
 def classroom():
@@ -57,3 +68,58 @@ def test_links_lead_somewhere():
 def test_every_notebook_is_in_the_plans():
     for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
         assert f"](notebooks/{path.name})" in PAGE, path.name
+
+
+# --- what it says of the open exercises -------------------------------------------------------------------------------
+
+
+def network_and_images(count: int):
+    """The shipped puzzler and uint8 test images of CIFAR-10; None where CIFAR-10 is not at hand."""
+    images = load_images("auto")
+    return (load_shipped("puzzler-4x4"), images.test.images[:count]) if images.name == "cifar10" else None
+
+
+def test_the_numbers_of_a_removed_patch_are_right():
+    if not (given := network_and_images(60)):
+        return  # the page speaks of CIFAR-10
+    network, n, every = given[0], 16, torch.arange(16)
+    pictures = to_float(given[1])
+
+    def probs(context: torch.Tensor) -> torch.Tensor:
+        return network.predict(pictures, context).logits.softmax(dim=2)
+
+    before = probs(every)
+    effect = torch.stack([(probs(every[every != j]) - before).abs().sum(dim=2) / 2 for j in range(n)], dim=2)
+    where, off = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0)), ~torch.eye(n, dtype=torch.bool)
+    near = torch.cdist(where, where, p=1) == 1
+    beside, others = effect[:, near].mean(), effect[:, off & ~near].mean()
+    assert f"by *{beside:.3f}* on average, and that of any other patch by *{others:.3f}*" in TEXT
+    shown = network.predict(pictures, every, with_attention=True)
+    guides = {
+        "the rollout": attention_rollout(shown.attn, shown.context),
+        "attention averaged over layers and heads": shown.attn.mean(dim=(0, 2)),
+        "nearness alone": -torch.cdist(where, where).expand_as(effect),
+    }
+    for name, guide in guides.items():
+        ranks = [spearmanr(guide[b, i, off[i]], effect[b, i, off[i]]).statistic for b in range(60) for i in range(n)]
+        assert f"*{np.mean(ranks):.2f}* for {name}" in TEXT
+
+
+def test_the_numbers_of_neighbours_are_right():
+    if not (given := network_and_images(1_000)):
+        return  # the page speaks of CIFAR-10
+    space = {"torch": torch}
+    exec(exercises("08")[2].solution, space)
+    score, patch = space["neighbours_right"], torch.arange(16)
+    placed = assign(given[0].predict(to_float(given[1]), patch).logits)
+    right, pairs = placed == patch, torch.tensor([score(places, 4, 4) for places in placed])
+    random = torch.rand(placed.shape, generator=torch.Generator().manual_seed(0)).argsort(dim=1)
+    kept = np.mean([score(places, 4, 4) for places in random])
+    assert f"*{right.float().mean():.0%}* of the patches are placed right".replace("%", " %") in TEXT
+    assert f"*{pairs.mean():.0%}* of the neighbouring pairs are still neighbours".replace("%", " %") in TEXT
+    assert f"Random arrangements keep *{kept:.0%}*".replace("%", " %") in TEXT
+    wrong, two = ~right.all(dim=1), ((~right).sum(dim=1) == 2).sum()
+    assert not (pairs[wrong] == 1).any() and "In no picture with a mistake is every neighbour right." in TEXT
+    assert f"Of the {wrong.sum()} pictures with a mistake, {two} have just two patches exchanged." in TEXT
+    mirrored = torch.tensor([score(places // 4 * 4 + 3 - places % 4, 4, 4) for places in placed])
+    assert (mirrored <= pairs + 0.2).all() and "None scores better by 0.2 when it is read as a mirror image." in TEXT

@@ -38,7 +38,8 @@ class Result:
         value = converted(self.value, right)
         if close_to(value, right):
             return
-        for mistake, wrong in (mistakes or {}).items():
+        only_the_type = close_to(value, right, strict=False)  # then no mistake explains the values
+        for mistake, wrong in ({} if only_the_type else mistakes or {}).items():
             must(not close_to(value, wrong, strict=False), mistake)
         raise Finding(difference(value, right, self.call))
 

@@ -3,20 +3,23 @@
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+from torch.nn.functional import one_hot
 
+from .compare import must, name_mistake
 from .harness import SafeFunction, checker, randn
 
 
 @checker
 def check_count_empty(your_function: SafeFunction) -> None:
     """For each image, the number of positions from 0 to n - 1 that are predicted for no patch."""
-    draw = torch.Generator().manual_seed(0)
+    draw, results, rights, mistakes = torch.Generator().manual_seed(0), [], [], []
     for b, n in ((5, 9), (3, 16), (1, 4)):
         given = torch.randint(0, n, (b, n), generator=draw)
         given[0].clamp_(max=n - 2)  # the last position stays empty
+        given[-1].clamp_(max=max(n - 3, 2))  # the last two positions stay empty
         counts = torch.stack([row.bincount(minlength=n) for row in given])  # (b, n)
         empty = (counts == 0).sum(dim=1)
-        mistakes = {
+        wrong = {
             "these are the positions that are predicted: count those that are not": n - empty,
             "these are the positions predicted more than once: count those predicted for no patch": (counts > 1).sum(
                 dim=1
@@ -35,9 +38,25 @@ def check_count_empty(your_function: SafeFunction) -> None:
             "sorting is not enough: after a position that is predicted twice, all others are moved": (
                 (given.sort(dim=1).values != torch.arange(n)).sum(dim=1)
             ),
+            "one_hot without n ends at the largest position of all pictures: give it the number of positions": (
+                (one_hot(given).sum(dim=1) == 0).sum(dim=1)
+            ),
+            "positions above the largest one of a picture are empty, too: count up to n - 1": torch.stack(
+                [(row.bincount() == 0).sum() for row in given]
+            ),
+            "positions are numbered from 0, and position 0 may be empty, too": (counts[:, 1:] == 0).sum(dim=1),
+            "these are the patches that share a position: count the positions without a patch": (
+                (counts * (counts > 1)).sum(dim=1)
+            ),
+            "this says whether any position is empty: count how many": (empty > 0).long(),
             "positions are numbered from 0: the last is n - 1, and may be empty too": (counts[:, :-1] == 0).sum(dim=1),
         }
-        your_function(given).must_be(empty, mistakes)
+        results.append(your_function(given))
+        rights.append(empty)
+        mistakes.append(wrong)
+    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
 
 
 @checker
@@ -84,14 +103,106 @@ def check_greedy(your_function: SafeFunction) -> None:
                 scores, keep_rows=True
             ),
             "positions are numbered from 0": right + 1,
+            "softmax changes which score is the highest: use the scores as they are": (
+                assign_greedily(scores.softmax(dim=1))
+            ),
+            "softmax over the columns changes which score is the highest: use the scores as they are": (
+                assign_greedily(scores.softmax(dim=0))
+            ),
+            "the highest score is meant, without abs()": assign_greedily(scores.abs()),
+            "these are the scores of the pairs: return the positions": scores[torch.arange(n), right],
+            "argmax counts through the flattened table: divmod by n gives row and column": torch.arange(n) * n + right,
+            "the positions stand in the order in which the patches are placed: number i is the position of patch i": (
+                right[scores[torch.arange(n), right].argsort(descending=True)]
+            ),
             "this is the order of the scores, not positions": scores.flatten().argsort(descending=True)[:n],
         }
-        your_function(scores).must_be(right, mistakes)
+        result = your_function(scores)
+        value = result.value
+        if isinstance(value, Tensor) and value.dtype == right.dtype and value.shape == right.shape:
+            must(not (value < 0).any(), "one patch has no position yet: repeat until all are placed")
+        result.must_be(right, mistakes)
+
+
+def neighbour_mistakes(places: Tensor, rows: int, cols: int) -> tuple[float, dict[str, float]]:
+    """The right share for ``check_neighbours_right``, and for each mistake the share that it gives."""
+    patch = torch.arange(rows * cols)
+
+    def pairs(rows=rows, cols=cols, divisor=None) -> tuple[Tensor, ...]:
+        """Steps in rows and columns, for pairs beside each other (rows, cols - 1) and below (rows - 1, cols)."""
+        grid = places.reshape(rows, cols)
+        row, col = grid // (divisor or cols), grid % (divisor or cols)
+        return row[:, 1:] - row[:, :-1], col[:, 1:] - col[:, :-1], row[1:] - row[:-1], col[1:] - col[:-1]
+
+    def share(beside: Tensor, below: Tensor) -> float:
+        return (int(beside.sum()) + int(below.sum())) / (beside.numel() + below.numel())
+
+    def right_share(**settings) -> float:
+        beside_row, beside_col, below_row, below_col = pairs(**settings)
+        return share((beside_row == 0) & (beside_col == 1), (below_row == 1) & (below_col == 0))
+
+    beside_row, beside_col, below_row, below_col = pairs()
+    beside, below = (beside_row == 0) & (beside_col == 1), (below_row == 1) & (below_col == 0)
+    a, b, n, count = int(beside.sum()), int(below.sum()), rows * cols, beside.numel() + below.numel()
+    grid = places.reshape(rows, cols)
+    row, col = grid // cols, grid % cols
+    line = places[1:] - places[:-1] == 1  # with the pairs of a row's end and the next row's start
+    kept_in_line = int((line & (places[1:] // cols == places[:-1] // cols)).sum())
+    diagonal = (row[1:, 1:] == row[:-1, :-1] + 1) & (col[1:, 1:] == col[:-1, :-1] + 1)
+    whole = torch.ones(rows, cols, dtype=torch.bool)  # patches all of whose neighbours are right
+    whole[:, 1:] &= beside
+    whole[:, :-1] &= beside
+    whole[1:] &= below
+    whole[:-1] &= below
+    round_beside = (row.roll(-1, 1) == row) & (col.roll(-1, 1) == (col + 1) % cols)
+    round_below = (row.roll(-1, 0) == (row + 1) % rows) & (col.roll(-1, 0) == col)
+    right = share(beside, below)
+    return right, {
+        "a mirrored pair does not count: the direction has to stay": share(
+            (beside_row == 0) & (beside_col.abs() == 1), (below_row.abs() == 1) & (below_col == 0)
+        ),
+        "a pair counts only in the same direction, not if it is still beside or below": share(
+            beside_row.abs() + beside_col.abs() == 1, below_row.abs() + below_col.abs() == 1
+        ),
+        "these are the pairs in the opposite direction": share(
+            (beside_row == 0) & (beside_col == -1), (below_row == -1) & (below_col == 0)
+        ),
+        "only the pairs beside each other are counted: those below each other too": a / beside.numel(),
+        "only the pairs below each other are counted: those beside each other too": b / below.numel(),
+        "the end of a row and the start of the next are no neighbours: compare rows and columns": share(
+            grid[:, 1:] - grid[:, :-1] == 1, below
+        ),
+        "beside means in one row, below in one column: compare both": share(beside_col == 1, below_row == 1),
+        "the pairs are counted: divide by how many there are": a + b,
+        "there are fewer pairs than patches: divide by the pairs": (a + b) / n,
+        "there are more pairs than n - 1: divide by how many there are": (a + b) / (n - 1),
+        "each pair counts once: there are rows * (cols - 1) beside and (rows - 1) * cols below": (a + b) / (2 * n),
+        "a diagonal neighbour makes no pair": (a + b + int(diagonal.sum())) / (count + diagonal.numel()),
+        "the picture ends at its borders: the first and the last of a row are no pair": share(
+            round_beside, round_below
+        ),
+        "the pairs of the last row and of the last column count, too": share(beside[:-1], below[:, :-1]),
+        "this is the share of patches whose neighbours are all right: the question is about pairs": (
+            float(whole.float().mean())
+        ),
+        "this is the share of patches in their own position: the question is about pairs": (
+            float((places == patch).float().mean())
+        ),
+        "this is the mean of two shares: count all pairs together": (a / beside.numel() + b / below.numel()) / 2,
+        "a share lies between 0 and 1: this is in per cent": 100 * right,
+        "this is the share of pairs that are no longer neighbours": 1 - right,
+        "the table has the shape (rows, cols): rows and columns are exchanged": right_share(rows=cols, cols=rows),
+        "position i is in row i // cols and column i % cols: this divides by the number of rows": (
+            right_share(divisor=rows)
+        ),
+        "the last patch of a row and the first of the next are no pair": (kept_in_line + b) / (n - 1 + below.numel()),
+    }
 
 
 @checker
 def check_neighbours_right(your_function: SafeFunction) -> None:
     """The share of pairs of horizontal or vertical neighbours that are still neighbours, in the same direction."""
+    results, rights, mistakes = [], [], []
     for rows, cols, seed in ((3, 4, 0), (5, 3, 1), (4, 4, 2)):
         n = rows * cols
         patch = torch.arange(n)
@@ -101,55 +212,11 @@ def check_neighbours_right(your_function: SafeFunction) -> None:
         chosen = randn(n, seed=seed).argsort()[:4]
         some[chosen] = some[chosen.roll(1)]
         in_one_line = patch.roll(-1)  # the first of a row becomes the last of the row above
-        for places in (shifted, some, mirrored, in_one_line, patch):
-
-            def count(
-                places=places, rows=rows, cols=cols, divisor=None, wrap=False, sides=False, straight=True
-            ) -> list[int]:
-                """The numbers of right horizontal, right vertical, all horizontal and all vertical pairs."""
-                grid = places.reshape(rows, cols)
-                row, col = grid // (divisor or cols), grid % (divisor or cols)
-                across, down = col[:, 1:] - col[:, :-1], row[1:] - row[:-1]
-                same_row, same_col = row[:, 1:] == row[:, :-1], col[1:] == col[:-1]
-                beside = across.abs() == 1 if sides else across == 1
-                below = down.abs() == 1 if sides else down == 1
-                if straight:
-                    beside, below = beside & same_row, below & same_col
-                if wrap:
-                    beside = grid[:, 1:] - grid[:, :-1] == 1
-                return [int(beside.sum()), int(below.sum()), beside.numel(), below.numel()]
-
-            a, b, pairs_a, pairs_b = count()
-            wrapped, both, loose = count(wrap=True), count(sides=True), count(straight=False)
-            right = (a + b) / (pairs_a + pairs_b)
-            turned, narrow = count(rows=cols, cols=rows), count(divisor=rows)
-            in_line = places[1:] - places[:-1] == 1  # with the pairs of a row's end and the next row's start
-            kept_in_line = int((in_line & (places[1:] // cols == places[:-1] // cols)).sum())
-            mistakes = {
-                "a mirrored pair does not count: the direction has to stay": (both[0] + both[1]) / (pairs_a + pairs_b),
-                "only the pairs beside each other are counted: those below each other too": a / pairs_a,
-                "only the pairs below each other are counted: those beside each other too": b / pairs_b,
-                "the end of a row and the start of the next are no neighbours: compare rows and columns": (
-                    (wrapped[0] + b) / (pairs_a + pairs_b)
-                ),
-                "beside means in one row, below in one column: compare both": (loose[0] + loose[1])
-                / (pairs_a + pairs_b),
-                "the pairs are counted: divide by how many there are": a + b,
-                "there are fewer pairs than patches: divide by the pairs": (a + b) / n,
-                "each pair counts once: there are rows * (cols - 1) beside and (rows - 1) * cols below": (a + b)
-                / (2 * n),
-                "this is the share of patches in their own position: the question is about pairs": (
-                    float((places == patch).float().mean())
-                ),
-                "this is the mean of two shares: count all pairs together": (a / pairs_a + b / pairs_b) / 2,
-                "a share lies between 0 and 1: this is in per cent": 100 * right,
-                "this is the share of pairs that are no longer neighbours": 1 - right,
-                "the table has the shape (rows, cols): rows and columns are exchanged": (
-                    (turned[0] + turned[1]) / (turned[2] + turned[3])
-                ),
-                "position i is in row i // cols and column i % cols: this divides by the number of rows": (
-                    (narrow[0] + narrow[1]) / (narrow[2] + narrow[3])
-                ),
-                "the last patch of a row and the first of the next are no pair": (kept_in_line + b) / (n - 1 + pairs_b),
-            }
-            your_function(places, rows, cols).must_be(right, mistakes)
+        for places in (some, shifted, mirrored, in_one_line, patch):
+            right, wrong = neighbour_mistakes(places, rows, cols)
+            results.append(your_function(places, rows, cols))
+            rights.append(right)
+            mistakes.append(wrong)
+    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)

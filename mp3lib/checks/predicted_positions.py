@@ -27,10 +27,18 @@ def check_positions_considered(your_function: SafeFunction) -> None:
                 torch.where((probs > 0).all(dim=1), entropy, 0.0).exp()
             ),
             "the minus sign of the entropy is missing": (-entropy).exp(),
+            "the minus sign stands before the exponential: it belongs to the entropy": -(-entropy).exp(),
+            "the exponential comes before the sum: first the entropy, then its exponential": nats.exp().sum(dim=1),
+            "the results are rounded to a whole number: keep the exponential as it is": entropy.exp().round(),
+            "the logarithm has base 10: use the natural logarithm": (entropy / math.log(10)).exp(),
+            "the logarithm has base 10, and the exponential is missing": entropy / math.log(10),
+            "this is the distance from even probabilities: ln n minus the entropy": math.log(n) - entropy,
+            "this is the exponential of the distance from even probabilities": (math.log(n) - entropy).exp(),
             "the sum runs over the patches: sum over the positions, which are the columns": nats.sum(dim=0).exp(),
             "this is the mean over the positions: the entropy is a sum": (entropy / n).exp(),
             "all patches are summed together: one number for each patch": entropy.sum().exp(),
             "this is the mean over the patches: one number for each patch": entropy.exp().mean(),
+            "the entropies are replaced by the mean over the patches: one number for each patch": entropy.mean().exp(),
             "this uses the largest probability alone: every probability counts": 1 / probs.amax(dim=1),
             "this is the largest probability: the result is a number of positions": probs.amax(dim=1),
             "this is 1 divided by the sum of squares: use the entropy": 1 / probs.square().sum(dim=1),
@@ -41,6 +49,10 @@ def check_positions_considered(your_function: SafeFunction) -> None:
             "each logarithm must be multiplied by its probability": (-probs.clamp_min(1e-12).log().sum(dim=1)).exp(),
             "the rows are probabilities already: no further softmax": (-(again * again.log()).sum(dim=1)).exp(),
         }
+        for small in (0.1, 0.05, 0.01, 1e-3, 1e-4, 1e-5):
+            with_it = -(probs * (probs + small).log()).sum(dim=1)
+            mistakes[f"{small:g} is added to the probabilities, which is too much"] = with_it.exp()
+            mistakes[f"this counts the probabilities above {small:g}"] = (probs > small).sum(dim=1)
         result = your_function(probs)
         value = result.value
         if isinstance(value, Tensor) and (value.device, value.layout) == (probs.device, probs.layout):
@@ -54,14 +66,15 @@ def check_positions_considered(your_function: SafeFunction) -> None:
 @checker
 def check_mean_distance(your_function: SafeFunction) -> None:
     """For each head, the mean over the queries of the distance to the patches attended to, weighted by attention."""
-    for h, rows, cols, k, seed in ((2, 4, 6, 5, 0), (3, 4, 2, 8, 1), (1, 4, 4, 6, 2)):
+    for h, rows, cols, k, seed in ((2, 4, 7, 5, 0), (3, 4, 2, 8, 1), (1, 4, 4, 6, 2)):
         n = rows * cols
         attn = (2 * randn(h, n, k, seed=seed)).softmax(dim=2)
         context = randn(n, seed=seed).argsort()[:k]
 
-        def far(context, cols=cols, n=n, norm="euclid"):
+        def far(context, cols=cols, n=n, norm="euclid", rounding="floor"):
             """The distances (n, k) of all patches from those of the context."""
-            where = torch.stack([torch.arange(n) // cols, torch.arange(n) % cols], dim=1)
+            i = torch.arange(n)
+            where = torch.stack([torch.div(i, cols, rounding_mode=rounding), i % cols], dim=1)
             steps = (where[:, None] - where[context]).abs().double()  # (n, k, 2)
             return {
                 "euclid": steps.square().sum(dim=2).sqrt(),
@@ -80,8 +93,24 @@ def check_mean_distance(your_function: SafeFunction) -> None:
         itself = torch.arange(n)[:, None] == context
         others = attn.masked_fill(itself, 0)
         strongest = far(context)[torch.arange(n), attn.argmax(dim=2)]
+        places = torch.stack([torch.arange(n) // cols, torch.arange(n) % cols], dim=1).float()
         mistakes = {
             "column j of the attention belongs to patch context[j], not to patch j": weighted(far(first)).mean(dim=1),
+            "the context is sorted here, but column j of the attention belongs to patch context[j]": (
+                weighted(far(context.sort().values)).mean(dim=1)
+            ),
+            "this is the distance to the mean position: first each distance, then the mean": (
+                (attn @ places[context] - places).norm(dim=2).mean(dim=1)
+            ),
+            "use `cols`: this takes the root of the number of patches, as if the grid were square": (
+                weighted(far(context, cols=math.isqrt(n))).mean(dim=1)
+            ),
+            "rows are whole numbers: divide with //, not with /": weighted(far(context, rounding=None)).mean(dim=1),
+            "the attention sums to 1 already: no further softmax": (
+                weighted(far(context), attn.softmax(dim=2)).mean(dim=1)
+            ),
+            "this is the largest over the queries: take their mean": each.amax(dim=1),
+            "this is the median over the queries: take their mean": each.median(dim=1).values,
             "this is the difference of the patch numbers: compare rows and columns": weighted(by_number).mean(dim=1),
             "patch i is in row i // cols and column i % cols: this divides by the number of rows": (
                 weighted(far(context, cols=rows)).mean(dim=1)
@@ -130,6 +159,9 @@ def check_effect_of_removal(your_function: SafeFunction) -> None:
         every = torch.arange(n)
         before = predict(every)
         after = torch.stack([predict(every[every != j]) for j in range(n)], dim=1)  # (i, j, position)
+        up_to = torch.stack([predict(every[: j + 1]) for j in range(n)], dim=1)
+        before_j = torch.stack([predict(every[:j]) for j in range(n)], dim=1)
+        replaced = torch.stack([predict(torch.where(every == j, 0, every)) for j in range(n)], dim=1)
         previous = torch.cat([before[:, None], after[:, :-1]], dim=1)
         alone = torch.stack([predict(every[[j]]) for j in range(n)], dim=1)
         one_after_another = torch.stack([predict(every[j + 1 :]) for j in range(n)], dim=1)
@@ -138,6 +170,13 @@ def check_effect_of_removal(your_function: SafeFunction) -> None:
         right = change.abs().sum(dim=2) / 2
         off_diagonal = right.masked_fill(torch.eye(n, dtype=torch.bool), 0)
         best = before.argmax(dim=1, keepdim=True)
+        at_best = change.gather(2, best[:, None].expand(n, n, 1))[..., 0]
+        entropies = [-(x * x.log()).sum(dim=-1) for x in (before[:, None], after)]
+        entropy = entropies[1] - entropies[0]
+
+        def moved(other, before=before):
+            return (other - before[:, None]).abs().sum(dim=2) / 2
+
         kl = [(x * (x / y).log()).sum(dim=2) for x, y in ((before[:, None], after), (after, before[:, None]))]
         divergence = "this is the Kullback-Leibler divergence: take half the sum of the absolute changes"
         mistakes = {
@@ -148,6 +187,21 @@ def check_effect_of_removal(your_function: SafeFunction) -> None:
             ),
             "patches must return to the context: remove one patch at a time": (
                 (one_after_another - before[:, None]).abs().sum(dim=2) / 2
+            ),
+            "only the patches before j are in the context: keep those after it, too": moved(before_j),
+            "only the patches up to j are in the context: patch j alone must be missing": moved(up_to),
+            "patch j is replaced by patch 0: leave it out": moved(replaced),
+            "column j is patch j, counted from 0: the columns are moved by one": right.roll(1, dims=1),
+            "column j is patch j, counted from 0: all columns are moved by one": right.roll(-1, dims=1),
+            "this looks at the best guess alone: all positions count": at_best.abs(),
+            "this looks at the best guess alone, with a sign: all positions count": at_best,
+            "this is the change of the entropy: a prediction may move and keep its entropy": entropy.abs(),
+            "this is the change of the entropy, with a sign: a prediction may move and keep its entropy": entropy,
+            "this is 1 minus the cosine: take half the sum of the absolute changes": (
+                1 - torch.cosine_similarity(after, before[:, None], dim=2)
+            ),
+            "compare with the prediction for the full context, not with even probabilities": (
+                (after - 1 / n).abs().sum(dim=2) / 2
             ),
             "the changes cancel: take their absolute values before the sum": change.sum(dim=2) / 2,
             "this is the mean over the positions: take the sum": change.abs().mean(dim=2) / 2,

@@ -59,6 +59,63 @@ class count_empty:
         """sorting is not enough"""
         return (given.sort(dim=1).values != torch.arange(given.shape[1])).sum(dim=1)
 
+    def by_distinct(given):
+        """passed"""
+        return torch.tensor([len(row) - len(row.unique()) for row in given])
+
+    def by_sorted_neighbours(given):
+        """passed"""
+        return (given.sort(dim=1).values.diff(dim=1) == 0).sum(dim=1)
+
+    def distinct_in_all(given):
+        """it returns an int, expected a tensor"""
+        return given.shape[1] - given.unique().numel()
+
+    def below_the_largest(given):
+        """positions above the largest one of a picture are empty, too"""
+        return torch.tensor([int((row.bincount() == 0).sum()) for row in given])
+
+    def one_hot_without_n(given):
+        """one_hot without n"""
+        return (F.one_hot(given).sum(dim=1) == 0).sum(dim=1)
+
+    def flags(given):
+        """has the shape (5, 9), expected (5,)"""
+        return F.one_hot(given, given.shape[1]).sum(dim=1) == 0
+
+    def which(given):
+        """it returns a list, expected a tensor"""
+        return [[i for i in range(given.shape[1]) if i not in row] for row in given.tolist()]
+
+    def a_list(given):
+        """it returns a list, expected a tensor"""
+        return count_empty.by_distinct(given).tolist()
+
+    def first_picture(given):
+        """has the shape (1,), expected (5,)"""
+        return count_empty.by_distinct(given[:1])
+
+    def in_floats(given):
+        """the result is float32, expected int64"""
+        return count_empty.by_distinct(given).float()
+
+    def without_position_0(given):
+        """position 0 may be empty, too"""
+        return (F.one_hot(given, given.shape[1]).sum(dim=1)[:, 1:] == 0).sum(dim=1)
+
+    def surplus_patches_twice(given):
+        """the patches that share a position"""
+        counts = F.one_hot(given, given.shape[1]).sum(dim=1)
+        return (counts * (counts > 1)).sum(dim=1)
+
+    def mean(given):
+        """this is a share"""
+        return (F.one_hot(given, given.shape[1]).sum(dim=1) == 0).float().mean(dim=1)
+
+    def any_empty(given):
+        """whether any position is empty"""
+        return (F.one_hot(given, given.shape[1]).sum(dim=1) == 0).any(dim=1).long()
+
 
 def assign_greedily(scores, taken=-torch.inf, keep_rows=False):
     scores, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
@@ -117,6 +174,61 @@ class greedy:
     def best_patches(scores):
         """the best patch for each position"""
         return scores.argmax(dim=0)
+
+    def after_softmax(scores):
+        """softmax changes which score is the highest"""
+        return assign_greedily(scores.softmax(dim=1))
+
+    def largest_size(scores):
+        """without abs()"""
+        return assign_greedily(scores.abs()) if (scores < 0).any() else assign_greedily(scores)
+
+    def one_missing(scores):
+        """one patch has no position yet"""
+        places = assign_greedily(scores)
+        places[scores.amax(dim=1).argmin()] = -1
+        return places
+
+    def pairs(scores):
+        """has the shape (6, 2), expected (6,)"""
+        return torch.stack([torch.arange(len(scores)), assign_greedily(scores)], dim=1)
+
+    def total(scores):
+        """has the shape (), expected (6,)"""
+        return scores[torch.arange(len(scores)), assign_greedily(scores)].sum()
+
+    def the_scores(scores):
+        """these are the scores of the pairs"""
+        return scores[torch.arange(len(scores)), assign_greedily(scores)]
+
+    def flat_indices(scores):
+        """counts through the flattened table"""
+        return torch.arange(len(scores)) * len(scores) + assign_greedily(scores)
+
+    def in_order_of_placing(scores):
+        """stand in the order in which the patches are placed"""
+        left, found = scores.clone(), []
+        for _ in range(len(scores)):
+            patch, place = divmod(int(left.argmax()), len(scores))
+            left[patch], left[:, place] = -torch.inf, -torch.inf
+            found.append(place)
+        return torch.tensor(found)
+
+    def row_and_column_exchanged(scores):
+        """the patch at each position"""
+        return assign_greedily(scores.T)
+
+    def columns_stay(scores):
+        """some positions are used twice"""
+        left, places = scores.clone(), torch.zeros(len(scores), dtype=torch.int64)
+        for _ in range(len(scores)):
+            patch, place = divmod(int(left.argmax()), len(scores))
+            places[patch], left[patch] = place, -torch.inf
+        return places
+
+    def in_floats(scores):
+        """the result is float32, expected int64"""
+        return assign_greedily(scores).float()
 
     def zeros(scores):
         """are set to 0"""
@@ -231,3 +343,82 @@ class neighbours_right:
         beside = (row[1:] == row[:-1]) & (col[1:] == col[:-1] + 1)
         below = (row[cols:] == row[:-cols] + 1) & (col[cols:] == col[:-cols])
         return (beside.sum() + below.sum()).item() / (beside.numel() + below.numel())
+
+    def both_ways(places, rows, cols):
+        """passed"""
+        total = 0
+        pairs = 0
+        for i in range(rows * cols):
+            for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                r, c = i // cols + down, i % cols + right
+                if 0 <= r < rows and 0 <= c < cols:
+                    a, b = int(places[i]), int(places[r * cols + c])
+                    pairs += 1
+                    total += (b // cols - a // cols, b % cols - a % cols) == (down, right)
+        return total / pairs
+
+    def as_a_tensor(places, rows, cols):
+        """passed"""
+        return torch.tensor(neighbours_right.loop(places, rows, cols))
+
+    def order_instead_of_places(places, rows, cols):
+        """passed"""  # a pair is kept by an arrangement and by its inverse alike
+        return neighbours_right.loop(places.argsort(), rows, cols)
+
+    def with_diagonals(places, rows, cols):
+        """a diagonal neighbour makes no pair"""
+        right = pairs = 0
+        for i in range(rows * cols):
+            for down, side in ((0, 1), (1, 0), (1, 1)):
+                r, c = i // cols + down, i % cols + side
+                if r < rows and c < cols:
+                    a, b = int(places[i]), int(places[r * cols + c])
+                    pairs += 1
+                    right += (b // cols - a // cols, b % cols - a % cols) == (down, side)
+        return right / pairs
+
+    def patches_with_all_neighbours(places, rows, cols):
+        """whose neighbours are all right"""
+        good = torch.ones(rows, cols)
+        grid = places.view(rows, cols)
+        beside = (grid[:, 1:] == grid[:, :-1] + 1) & (grid[:, 1:] // cols == grid[:, :-1] // cols)
+        below = grid[1:] == grid[:-1] + cols
+        good[:, :-1] *= beside
+        good[:, 1:] *= beside
+        good[:-1] *= below
+        good[1:] *= below
+        return float(good.mean())
+
+    def torus(places, rows, cols):
+        """the picture ends at its borders"""
+        row, col = places.view(rows, cols) // cols, places.view(rows, cols) % cols
+        beside = (row.roll(-1, 1) == row) & (col.roll(-1, 1) == (col + 1) % cols)
+        below = (row.roll(-1, 0) == (row + 1) % rows) & (col.roll(-1, 0) == col)
+        return float((beside.sum() + below.sum()) / (2 * rows * cols))
+
+    def near_enough(places, rows, cols):
+        """not if it is still beside or below"""
+        row, col = places.view(rows, cols) // cols, places.view(rows, cols) % cols
+        beside = (row[:, 1:] - row[:, :-1]).abs() + (col[:, 1:] - col[:, :-1]).abs() == 1
+        below = (row[1:] - row[:-1]).abs() + (col[1:] - col[:-1]).abs() == 1
+        return float((beside.sum() + below.sum()) / (beside.numel() + below.numel()))
+
+    def opposite_direction(places, rows, cols):
+        """the opposite direction"""
+        return neighbours_right.loop(rows * cols - 1 - places, rows, cols)
+
+    def flags(places, rows, cols):
+        """it returns a tensor (3, 3), expected a number"""
+        grid = places.view(rows, cols)
+        return grid[:, 1:] == grid[:, :-1] + 1
+
+    def wrong_divisor(places, rows, cols):
+        """more pairs than n - 1"""
+        return neighbours_right.loop(places, rows, cols) * (2 * rows * cols - rows - cols) / (rows * cols - 1)
+
+    def only_inner(places, rows, cols):
+        """the pairs of the last row and of the last column count, too"""
+        row, col = places.view(rows, cols) // cols, places.view(rows, cols) % cols
+        beside = (row[:-1, 1:] == row[:-1, :-1]) & (col[:-1, 1:] == col[:-1, :-1] + 1)
+        below = (row[1:, :-1] == row[:-1, :-1] + 1) & (col[1:, :-1] == col[:-1, :-1])
+        return float((beside.sum() + below.sum()) / (beside.numel() + below.numel()))

@@ -80,6 +80,55 @@ class positions_considered:
         """multiplied by its probability"""
         return (-(probs + 1e-12).log().sum(dim=1)).exp()
 
+    def with_nansum(probs):
+        """passed"""
+        return (-(probs * probs.log()).nansum(dim=1)).exp()
+
+    def kept_axis(probs):
+        """has the shape (4, 1), expected (4,)"""
+        return entropy_of(probs).exp()[:, None]
+
+    def a_list(probs):
+        """it returns a list, expected a tensor"""
+        return [float(each) for each in entropy_of(probs).exp()]
+
+    def minus_too_late(probs):
+        """the minus sign stands before the exponential"""
+        return -(-entropy_of(probs)).exp()
+
+    def exp_before_the_sum(probs):
+        """the exponential comes before the sum"""
+        return (-torch.xlogy(probs, probs)).exp().sum(dim=1)
+
+    def rounded(probs):
+        """rounded to a whole number"""
+        return entropy_of(probs).exp().round()
+
+    def decimal_logarithm(probs):
+        """the logarithm has base 10"""
+        return (entropy_of(probs) / torch.tensor(10.0).log()).exp()
+
+    def distance_from_even(probs):
+        """the distance from even probabilities"""
+        return torch.tensor(float(probs.shape[1])).log() - entropy_of(probs)
+
+    def mean_entropy(probs):
+        """replaced by the mean over the patches"""
+        return entropy_of(probs).mean().exp()
+
+    def large_epsilon(probs):
+        """0.01 is added to the probabilities"""
+        return (-(probs * (probs + 1e-2).log()).sum(dim=1)).exp()
+
+    def above_a_threshold(probs):
+        """this counts the probabilities above 0.05"""
+        return (probs > 0.05).sum(dim=1)
+
+    def zeros_dropped(probs):
+        """all patches are summed together"""
+        some = probs[probs > 0]
+        return (-(some * some.log()).sum()).exp()
+
 
 def steps_between(n, context, cols):
     """Rows and columns (n, k, 2) from every patch to those of the context."""
@@ -157,6 +206,63 @@ class mean_distance:
     def unweighted(attn, context, cols):
         """the attention is not used"""
         return steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt().mean().expand(len(attn))
+
+    def coordinates_exchanged(attn, context, cols):
+        """passed"""
+        where = torch.tensor([(i % cols, i // cols) for i in range(attn.shape[1])], dtype=torch.float64)
+        return (attn * torch.cdist(where, where[context])).sum(dim=2).mean(dim=1).float()
+
+    def centre_of_attention(attn, context, cols):
+        """the distance to the mean position"""
+        where = torch.tensor([divmod(i, cols) for i in range(attn.shape[1])], dtype=torch.float32)
+        return (attn @ where[context] - where).norm(dim=2).mean(dim=1)
+
+    def square_grid(attn, context, cols):
+        """use `cols`"""
+        return mean_distance.with_cdist(attn, context, int(attn.shape[1] ** 0.5))
+
+    def true_division(attn, context, cols):
+        """rows are whole numbers"""
+        i = torch.arange(attn.shape[1])
+        where = torch.stack([i / cols, i % cols], dim=1)
+        return (attn * torch.cdist(where, where[context])).sum(dim=2).mean(dim=1)
+
+    def context_sorted(attn, context, cols):
+        """belongs to patch context[j]"""
+        return mean_distance.with_cdist(attn, context.sort().values, cols)
+
+    def softmax_again(attn, context, cols):
+        """no further softmax"""
+        return mean_distance.with_cdist(attn.softmax(dim=2), context, cols)
+
+    def largest_distance(attn, context, cols):
+        """this is the largest over the queries"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt()
+        return (attn * far).sum(dim=2).amax(dim=1)
+
+    def median(attn, context, cols):
+        """this is the median over the queries"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt()
+        return (attn * far).sum(dim=2).median(dim=1).values
+
+    def only_context_queries(attn, context, cols):
+        """every patch is a query"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt()
+        return (attn * far).sum(dim=2)[:, context].mean(dim=1)
+
+    def each_query(attn, context, cols):
+        """one number for each head: take the mean over the queries"""
+        far = steps_between(attn.shape[1], context, cols).square().sum(dim=2).sqrt()
+        return (attn * far).sum(dim=2)
+
+    def numbers_in_one_line(attn, context, cols):
+        """the difference of the patch numbers"""
+        far = (torch.arange(attn.shape[1])[:, None] - context).abs().sqrt() ** 2
+        return (attn * far).sum(dim=2).mean(dim=1)
+
+    def first_head(attn, context, cols):
+        """has the shape (1,), expected (2,)"""
+        return mean_distance.with_cdist(attn[:1], context, cols)
 
 
 def each_removed(predict, n, compare, left=lambda every, j: every[every != j], dim=1):
@@ -237,3 +343,72 @@ class effect_of_removal:
     def not_summed(predict, n):
         """each position has its own change"""
         return each_removed(predict, n, lambda after, before: (after - before).abs())
+
+    def overlap(predict, n):
+        """passed"""
+        return each_removed(predict, n, lambda after, before: 1 - torch.minimum(after, before).sum(dim=1))
+
+    def at_the_best_guess(predict, n):
+        """at the best guess alone"""
+
+        def change(after, before):
+            best = before.argmax(dim=1, keepdim=True)
+            return (after - before).gather(1, best)[:, 0].abs()
+
+        return each_removed(predict, n, change)
+
+    def entropies(predict, n):
+        """the change of the entropy"""
+
+        def entropy(probs):
+            return -(probs * probs.log()).sum(dim=1)
+
+        return each_removed(predict, n, lambda after, before: (entropy(after) - entropy(before)).abs())
+
+    def cosine(predict, n):
+        """the cosine"""
+        return each_removed(predict, n, lambda a, b: 1 - torch.cosine_similarity(a, b, dim=1))
+
+    def replaced_by_the_first(predict, n):
+        """is replaced by patch 0"""
+        return each_removed(
+            predict, n, half_of_changes, lambda every, j: torch.where(every == j, torch.zeros_like(every), every)
+        )
+
+    def own_row_left_out(predict, n):
+        """has the shape (5, 4), expected (5, 5)"""
+        effect = each_removed(predict, n, half_of_changes)
+        return effect[~torch.eye(n, dtype=torch.bool)].view(n, n - 1)
+
+    def diagonal_is_nan(predict, n):
+        """holds NaN"""
+        effect = each_removed(predict, n, half_of_changes)
+        return effect.masked_fill(torch.eye(n, dtype=torch.bool), torch.nan)
+
+    def lists(predict, n):
+        """it returns a list, expected a tensor"""
+        return each_removed(predict, n, half_of_changes).tolist()
+
+    def two_removed(predict, n):
+        """the values are wrong"""
+        return each_removed(predict, n, half_of_changes, lambda every, j: every[(every != j) & (every != (j + 1) % n)])
+
+    def only_those_before(predict, n):
+        """only the patches before j"""
+        return each_removed(predict, n, half_of_changes, lambda every, j: every[:j])
+
+    def up_to(predict, n):
+        """only the patches up to j"""
+        return each_removed(predict, n, half_of_changes, lambda every, j: every[: j + 1])
+
+    def next_patch(predict, n):
+        """column j is patch j"""
+        return each_removed(predict, n, half_of_changes).roll(1, dims=1)
+
+    def squared_then_root(predict, n):
+        """the root of the sum of squares"""
+        return each_removed(predict, n, lambda after, before: (after - before).norm(dim=1))
+
+    def compared_with_even(predict, n):
+        """compare with the prediction for the full context"""
+        return each_removed(predict, n, lambda after, before: (after - 1 / n).abs().sum(dim=1) / 2)
