@@ -291,7 +291,7 @@ def test_what_is_stored_of_the_widget():
 def test_the_stored_picture_is_what_the_board_shows_first():
     """Shuffled for a jigsaw; in the other modes as it is, with hidden patches grey."""
     images = torch.randint(0, 100, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    board, stored = patch_board(load_shipped("student-scenes"), images, mode="hide"), {}
+    board, stored = patch_board(load_shipped("puzzler-scenes"), images, mode="hide"), {}
     for mode, seen in (("jigsaw", 16), ("look", 16), ("hide", 3)):
         board.mode, board.seen = mode, [patch < seen for patch in range(16)]
         data, metadata = board._repr_mimebundle_()

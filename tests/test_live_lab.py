@@ -12,7 +12,7 @@ from mp3lib import load_shipped
 from mp3lib.board import patch_board
 from mp3lib.data.scenes import make_scenes
 images = torch.from_numpy(make_scenes(10, 3)[1][0])
-puzzler, pupil = load_shipped("student-scenes"), load_shipped("pupil-4x4")
+puzzler, pupil = load_shipped("puzzler-scenes"), load_shipped("pupil-4x4")
 board = patch_board({"the puzzler": puzzler, "the pupil": pupil}, images, mode="hide")
 board""",
     "board.seen = [True] * 4 + [False] * 12\nboard.picture = 1",

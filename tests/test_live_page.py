@@ -60,7 +60,7 @@ def test_the_first_answer(folder, server, open_page, where):
     names = [url.rpartition("/")[2] for url in board.loaded if not url.startswith(("data:", "blob:"))]
     assert names == ["live.html", "live-puzzler.js" if where == "folder" else "live-puzzler.safetensors"]
     assert sum((folder / name).stat().st_size for name in names) < (2.5e6 if where == "folder" else 1.8e6)
-    expected = load_shipped("student-scenes").predict(scene(0), torch.arange(16)).logits[0]
+    expected = load_shipped("puzzler-scenes").predict(scene(0), torch.arange(16)).logits[0]
     torch.testing.assert_close(torch.tensor(board.logits()).view(16, 16), expected, atol=1e-4, rtol=1e-4)
     assert board.page.evaluate("() => window.live.network().inWorker")
     assert board.wrong == []
@@ -69,7 +69,7 @@ def test_the_first_answer(folder, server, open_page, where):
 def test_the_network_runs_in_the_page_where_no_worker_starts(server, open_page):
     board = open_page(f"{server}live.html", before="window.Worker = class { constructor() { throw new Error() } }")
     assert not board.wait().page.evaluate("() => window.live.network().inWorker")
-    expected = load_shipped("student-scenes").predict(scene(0), torch.arange(16)).logits[0]
+    expected = load_shipped("puzzler-scenes").predict(scene(0), torch.arange(16)).logits[0]
     torch.testing.assert_close(torch.tensor(board.logits()).view(16, 16), expected, atol=1e-4, rtol=1e-4)
 
 
@@ -136,7 +136,7 @@ def test_hide_patches_by_hand_and_by_the_slider(server, open_page):
     assert counts == sorted(set(counts)) and all(hidden == shown for hidden, shown, _ in told)
     assert all(f"{hidden} of 16 patches are hidden" in words for hidden, _, words in told)
     context = torch.tensor([patch for patch, seen in enumerate(board.state("seen")) if seen])
-    expected = load_shipped("student-scenes").predict(scene(0), context).logits[0]
+    expected = load_shipped("puzzler-scenes").predict(scene(0), context).logits[0]
     torch.testing.assert_close(torch.tensor(board.logits()).view(16, 16), expected, atol=1e-4, rtol=1e-4)
 
     slider.focus()
