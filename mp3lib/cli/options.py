@@ -67,6 +67,16 @@ def image_options() -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="side, or height and width (default: that of the weights or of --model, else 32)",
     )
+    where = common.add_mutually_exclusive_group()
+    where.add_argument(
+        "--stream",
+        action="store_true",
+        help="leave pictures on disk, and let workers read them when they are needed (default: as memory allows)",
+    )
+    where.add_argument("--in-memory", action="store_true", help="read all pictures into memory at the start")
+    common.add_argument(
+        "--workers", type=count, metavar="N", help="processes that read a streamed set (default: one a core, at most 8)"
+    )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     return common
 

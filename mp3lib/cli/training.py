@@ -18,7 +18,9 @@ def images_of(args: argparse.Namespace, vit=None):
     size = args.size or list(vit.image_size if vit else [usual])
     if len(size) > 2:
         raise ValueError(f"--size takes one number or two, got {size}")
-    return load_images(args.data, size=size[0] if len(set(size)) == 1 else tuple(size))
+    size = size[0] if len(set(size)) == 1 else tuple(size)
+    stream = True if args.stream else False if args.in_memory else None
+    return load_images(args.data, size, stream=stream, workers=args.workers)
 
 
 def new_vit(args: argparse.Namespace, images):

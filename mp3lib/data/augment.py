@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ..arguments import as_range, check_generator, share, shown, whole
 from ..luma import LUMA
+from .crops import ASPECT
 from .tensors import as_float_batch
-
-ASPECT = (3 / 4, 4 / 3)  # range of a crop's width over height, relative to that of the image
 
 
 def check_area(area: Any, name: str = "area") -> tuple[float, float]:

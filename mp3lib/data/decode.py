@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..arguments import as_pair, shown
+from .crops import Crop
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
 LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
@@ -66,12 +68,43 @@ def looks_like_picture(beginning: bytes) -> bool:
     return beginning.startswith(MAGIC) or beginning[4:8] == b"ftyp"
 
 
-def decode(data: bytes, size: tuple[int, int]) -> Picture:
+class Header(NamedTuple):
+    """What is known of a picture before it is decoded."""
+
+    deep: bool  # whether it has values of more than 8 bits
+    jpeg: bool  # whether it is a JPEG of the size that is wanted, whose compression grid stays in place
+
+
+def header(data: bytes | str, size: tuple[int, int]) -> Header:
+    """Read the header of a picture, which is wanted at ``size`` (height, width). Raises as ``decode``.
+
+    Args:
+        data: the content of a file, or its path.
+        size: in pixels.
+    """
+    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=formats()) as picture:
+        check_pixels(picture, size, 4)
+        return Header(is_deep(picture), picture.size == size[::-1] and picture.format in ("JPEG", "MPO"))
+
+
+def is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def check_pixels(picture: Image.Image, size: tuple[int, int], times: float) -> None:
+    """Let a big JPEG decode at a smaller scale, still so many ``times`` the ``size``; refuse too many pixels."""
+    picture.draft("RGB", (math.ceil(times * size[1]), math.ceil(times * size[0])))
+    largest = LARGEST_DEEP if is_deep(picture) else LARGEST
+    if picture.width * picture.height > largest:
+        raise TooLarge(picture.width, picture.height, largest)
+
+
+def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture:
     """Decode a picture, upright, cropped about the centre and resized to ``size`` (height, width).
 
-    Grey, palette and CMYK become RGB, and what is transparent becomes white. Values of more than 8 bits come unscaled,
-    as ``Picture.deep``; see ``scaled``. Of an animation the first frame is taken, and the camera's orientation (EXIF)
-    is followed.
+    With ``crop`` that box of the whole picture is taken. Grey, palette and CMYK become RGB, and what is transparent
+    becomes white. Values of more than 8 bits come unscaled, as ``Picture.deep``; see ``scaled``. Of an animation the
+    first frame is taken, and the camera's orientation (EXIF) is followed.
 
     Raises:
         TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
@@ -80,40 +113,47 @@ def decode(data: bytes, size: tuple[int, int]) -> Picture:
     height, width = size
     with Image.open(io.BytesIO(data), formats=formats()) as picture:
         form = picture.format
-        picture.draft("RGB", (4 * width, 4 * height))  # lets big JPEGs decode at a smaller scale
-        deep = picture.mode in ("I", "F") or picture.mode.startswith("I;16")
-        largest = LARGEST_DEEP if deep else LARGEST
-        if picture.width * picture.height > largest:
-            raise TooLarge(picture.width, picture.height, largest)
+        check_pixels(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
         if picture.width * picture.height <= ONE_AT_A_TIME:
-            return _decoded(picture, form, size, deep)
+            return fitted(picture, form, size, crop)
         with _alone:
-            return _decoded(picture, form, size, deep)
+            return fitted(picture, form, size, crop)
 
 
-def _decoded(picture: Image.Image, form: str | None, size: tuple[int, int], deep: bool) -> Picture:
+def draft_times(picture: tuple[int, int], size: tuple[int, int], crop: Crop) -> float:
+    """How many times ``size`` a picture of this width and height must have, so that its crop has twice ``size``."""
+    times = 2.0
+    for width, height in (picture, picture[::-1]):  # upright or on its side
+        left, top, right, bottom = crop.box(width, height, size)
+        times = max(times, 2 * width / (right - left), 2 * height / (bottom - top))
+    return times
+
+
+def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: Crop | None) -> Picture:
+    """The pixels of an opened picture, as ``decode`` says; ``form`` is the format of its file."""
     height, width = size
+    deep = is_deep(picture)
     picture = ImageOps.exif_transpose(picture)
-    in_place = picture.size == (width, height)
+    in_place = crop is None and picture.size == (width, height)
     if deep:
         values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         if not in_place:
             low, high = values.min(), values.max()
-            values = np.asarray(fit_picture(Image.fromarray(values), size)).clip(low, high)
+            values = np.asarray(fit_picture(Image.fromarray(values), size, crop)).clip(low, high)
         return Picture(None, values)
     see_through = picture.has_transparency_data
     picture = picture.convert("RGBA" if see_through else "RGB")
     if not in_place:
-        picture = fit_picture(picture, size)
+        picture = fit_picture(picture, size, crop)
     if see_through:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"))
 
 
-def try_decode(data: bytes, size: tuple[int, int]) -> Picture | Exception:
+def try_decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture | Exception:
     """What ``decode`` returns, or the exception that it raises."""
     try:
-        return decode(data, size)
+        return decode(data, size, crop)
     except Exception as error:  # Pillow raises many kinds; the caller names the file
         return error
 
@@ -126,8 +166,12 @@ def without_warnings() -> Iterator[None]:
         yield
 
 
-def fit_picture(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Cropped about the centre and resized to (height, width) pixels."""
+def fit_picture(picture: Image.Image, size: tuple[int, int], crop: Crop | None = None) -> Image.Image:
+    """Cropped about the centre, or as ``crop`` says, and resized to (height, width) pixels."""
+    if crop is not None:
+        box = crop.box(picture.width, picture.height, size)
+        picture = picture.resize(size[::-1], Image.Resampling.BICUBIC, box)
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if crop.mirrored else picture
     return ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
 
 

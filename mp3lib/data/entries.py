@@ -27,6 +27,7 @@ class Entry(NamedTuple):
     read: Callable[[], bytes]
     begin: Callable[[], bytes]  # its first 16 bytes
     path: Path | None = None  # on disk; None in an archive
+    inside: tuple[Path, int] | None = None  # the archive without compression, and the byte where it begins there
 
 
 class Files(NamedTuple):

@@ -22,6 +22,7 @@ from .files import files_of
 from .parquet import from_parquet, is_parquet, rows_of, split_of_file
 from .pictures import from_pictures, is_picture
 from .unread import ACCEPTED, other_forms
+from .wanted import USUAL, Wanted
 
 DAMAGE = (  # what the readers of archives raise where one is damaged
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
@@ -29,11 +30,11 @@ DAMAGE = (  # what the readers of archives raise where one is damaged
 )  # fmt: skip
 
 
-def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
+def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
     """Read the images at ``path``, in whichever of the accepted forms they are.
 
-    Pictures in files of their own are cropped about the centre and resized to ``size`` (height, width); sets of a
-    fixed size ignore it.
+    Pictures in files of their own are cropped about the centre and resized to the size that is wanted; sets of a fixed
+    size ignore it.
 
     Raises:
         ValueError: with the path, what was found and the accepted forms, where there are no images that can be used;
@@ -43,11 +44,11 @@ def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
         raise ValueError(f"there is nothing at {path}. Accepted: {ACCEPTED}")
     try:
         if path.is_file() and is_parquet(path):
-            return from_parquet([path], path, size)
+            return from_parquet([path], path, wanted)
         if path.is_file() and decode.looks_like_picture(read_bytes(path, 16)):
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
         with files_of(path) as (entries, notes):
-            arrays = from_entries(entries, path, size)
+            arrays = from_entries(entries, path, wanted)
     except DAMAGE as error:
         told = other_forms([path.name]) if path.is_file() else ""
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -56,7 +57,7 @@ def read(path: Path, size: tuple[int, int] = (32, 32)) -> Arrays:
     return arrays
 
 
-def from_entries(entries: Sequence[Entry], path: Path, size: tuple[int, int]) -> Arrays:
+def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     """Choose the form by what is complete, and read it."""
     batches, sprites = complete(entries, BATCHES), complete(entries, SPRITES)
     if len(batches) == len(BATCHES):
@@ -69,7 +70,7 @@ def from_entries(entries: Sequence[Entry], path: Path, size: tuple[int, int]) ->
         files = [entry.path for entry in parquets]
         named = any(split_of_file(entry.name) for entry in parquets)
         if len(pictures) < 2 or (named and rows_of(files) > 10 * len(pictures)):
-            arrays = from_parquet(files, path, size)
+            arrays = from_parquet(files, path, wanted)
             arrays.notes += (f"left out {len(pictures)} picture(s) beside the parquet files",) if pictures else ()
             return arrays
     others = [e for e in pictures if PurePosixPath(e.name).name not in sprites]
@@ -77,7 +78,7 @@ def from_entries(entries: Sequence[Entry], path: Path, size: tuple[int, int]) ->
         wanted = BATCHES if partial is batches else SPRITES
         missing = ", ".join(sorted(name.removesuffix(".png") for name in wanted - {*partial}))
         raise ValueError(f"{path} is not complete: {missing} missing")
-    arrays = from_pictures(pictures, entries, path, size)
+    arrays = from_pictures(pictures, entries, path, wanted)
     if parquets:
         arrays.notes += (f"left out {len(parquets)} parquet file(s), as {parquets[0].name}",)
     return arrays

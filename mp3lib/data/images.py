@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .streaming import Stream
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """``images`` (N, 3, H, W) uint8 and ``labels`` (N,) int64, on the CPU."""
+    """``images`` (N, c, H, W) uint8, in memory or streamed, and ``labels`` (N,) int64, on the CPU."""
 
-    images: Tensor
+    images: Tensor | Stream
     labels: Tensor
 
     def __len__(self) -> int:

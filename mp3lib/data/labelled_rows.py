@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import Arrays, checked, pixels_of, set_name, split
+from .arrays import Arrangement, Arrays, checked, every_tenth, set_name
 from .cifar10 import CIFAR10_CLASSES
 from .class_names import joined
+from .picture_reading import Decoded
 from .sentences import listed
 from .split_names import TEST
 
 
-def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, ...], cifar10: bool = False) -> Arrays:
-    """Splits, classes and labels of the rows of parquet files: (picture, label, split)."""
+def from_rows(
+    rows: list, read: Decoded, names: tuple[str, ...], path: Path, notes: tuple[str, ...], cifar10: bool = False
+) -> Arrays:
+    """Splits, classes and labels of the rows of parquet files: (number of its picture, label, split)."""
     if fractions := [label for _, label, _ in rows if isinstance(label, float)]:
         rows = [(picture, "", which) for picture, _, which in rows]
         notes += (f"the labels are fractions, as {fractions[0]:g}, and no classes: all pictures count as one class",)
@@ -54,10 +57,11 @@ def from_rows(rows: list, names: tuple[str, ...], path: Path, notes: tuple[str, 
     if in_test is not None and (new := {*labels[in_test].tolist()} - {*labels[~in_test].tolist()}):
         untrained = listed(classes[number] for number in new)
         notes += (f"no training picture has the class {untrained} of the test pictures",)
-    images, more = pixels_of([picture for picture, _, _ in kept])
-    arrays = checked(split(images, labels, classes, in_test, any(picture.jpeg for picture, _, _ in kept)), path)
-    arrays.notes = notes + more
-    return arrays
+    if in_test is None:
+        in_test = every_tenth(labels, len(classes))
+    order = np.array([number for number, _, _ in kept], dtype=np.int64)
+    parts = order[~in_test], labels[~in_test], order[in_test], labels[in_test]
+    return checked(read.arrays(Arrangement(*parts, classes, notes)), path)
 
 
 def numbered(

@@ -18,18 +18,21 @@ from pathlib import Path
 import numpy as np
 import PIL
 import torch
+from torch import Tensor
 
-from ..arguments import shown
+from ..arguments import shown, truth, whole
 from ..paths import expanded
 from . import cache, decode, download, formats, scenes
-from .arrays import Arrays, check_memory, set_name
+from .arrays import Arrays, set_name
 from .cifar10 import CIFAR10_CLASSES
 from .entries import readable
 from .fingerprints import CIFAR10_FINGERPRINT, digest, fingerprint
 from .images import Images, Split
 from .jpeg_grid import jpeg_grid
 from .notes import Note
+from .streaming import Stream
 from .unread import ACCEPTED
+from .wanted import Wanted
 
 _JPEG = (
     "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
@@ -43,7 +46,13 @@ class DataUnavailable(RuntimeError):
     """CIFAR-10 is neither here nor to be had; the message lists what was tried and what to do."""
 
 
-def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int, int] = 32) -> Images:
+def load_images(
+    name_or_path: str | os.PathLike = "auto",
+    size: int | tuple[int, int] = 32,
+    *,
+    stream: bool | None = None,
+    workers: int | None = None,
+) -> Images:
     """Load images and print one line, beginning with ``data:``, that says which and from where.
 
     ``name_or_path`` is
@@ -58,11 +67,16 @@ def load_images(name_or_path: str | os.PathLike = "auto", size: int | tuple[int,
 
     Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and
     resized.
+    ``stream=True`` leaves pictures on disk, ``stream=False`` takes them into memory. Otherwise a set is streamed if it
+    would take more than half of the free memory, which is found out before any is taken. ``split.images`` is then a
+    ``Stream``: worker processes (``workers``; default: one a core, at most 8) read the pictures when they are needed,
+    and training crops them at random from the whole picture. Folders and tars without compression can be streamed.
+
     Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. What looks like
     CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in place, come with a warning.
-    Raises ``ValueError`` for a path without images.
+    Raises ``ValueError`` for a path without images, and for images that do not fit into memory and cannot be streamed.
     """
-    return _load(name_or_path, size, retry=False)
+    return _load(name_or_path, size, False, stream, workers)
 
 
 def fetch_cifar10() -> Images:
@@ -70,8 +84,13 @@ def fetch_cifar10() -> Images:
     return _load("cifar10", 32, retry=True)
 
 
-def _load(name_or_path, size, retry: bool) -> Images:
+def _load(name_or_path, size, retry: bool, stream: bool | None = None, workers: int | None = None) -> Images:
     height, width = decode.as_size(size)
+    if stream is not None:
+        truth("stream", stream)
+    if workers is not None:
+        whole("workers", workers, 0, 1024)
+    wanted = Wanted((height, width), stream, workers)
     if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):
         raise ValueError(f"images are named by auto, cifar10, scenes or a path, got {shown(name_or_path)}")
     place = name_or_path
@@ -86,9 +105,9 @@ def _load(name_or_path, size, retry: bool) -> Images:
             path = expanded(place)
         except ValueError as error:
             raise ValueError(f"MP3_DATA is {place!r}: {error}" if place is not name_or_path else str(error)) from None
-        images, where = _from_path(path, (height, width))
+        images, where = _from_path(path, wanted)
     if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
-        images, where = _resized(images, (height, width)), f"{where}, resized to {height} x {width} pixels"
+        images, where = _resized(images, wanted), f"{where}, resized to {height} x {width} pixels"
     title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
     known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
     classes = "" if images.name in ("cifar10", "scenes") else f" in {_classes_in_words(images.classes)}"
@@ -143,13 +162,18 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
     )
 
 
-def _resized(images: Images, size: tuple[int, int]) -> Images:
-    check_memory(len(images.train) + len(images.test), size, Path(images.name))
-    train, test = (
-        Split(torch.stack([decode.fit_pixels(image, size) for image in split.images]), split.labels)
-        for split in (images.train, images.test)
-    )
+def _resized(images: Images, wanted: Wanted) -> Images:
+    wanted.streams(len(images.train) + len(images.test), Path(images.name), possible=False)
+    train, test = (Split(_fitted(split.images, wanted.size), split.labels) for split in (images.train, images.test))
     return replace(images, train=train, test=test, fingerprint=fingerprint(train, test))
+
+
+def _fitted(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (N, 3, H, W) at another size, one after the other."""
+    resized = torch.empty((len(images), images.shape[1], *size), dtype=torch.uint8)
+    for row, image in zip(resized, images, strict=True):
+        row.copy_(decode.fit_pixels(image, size))
+    return resized
 
 
 def _download(link: download.Link) -> Images:
@@ -160,7 +184,7 @@ def _download(link: download.Link) -> Images:
     return images
 
 
-def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
+def _from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
     path = path.absolute()  # not resolved: a link into the Hub's cache has the name that counts
     shown_path = readable(os.fspath(path))
     try:
@@ -171,27 +195,47 @@ def _from_path(path: Path, size: tuple[int, int]) -> tuple[Images, str]:
     except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a folder that is closed
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{shown(shown_path)} cannot be opened ({reason}). Accepted: {ACCEPTED}") from None
-    key = cache.state(path, size, READER, decode.formats(), PIL.__version__)
-    place = hashlib.sha256(os.fsencode(path) + repr(size).encode()).hexdigest()[:12]
+    key = cache.state(path, wanted.size, READER, decode.formats(), PIL.__version__)
+    place = hashlib.sha256(os.fsencode(path) + repr(wanted.size).encode()).hexdigest()[:12]
     file = cache.folder() / f"images-{place}.safetensors"
-    images = _from_cache(file, key)
+    images = _from_cache(file, key) if not wanted.stream else "not asked for"
     if not isinstance(images, Images):
-        arrays = formats.read(path, size)
+        arrays = formats.read(path, wanted)
         like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
         name = "cifar10" if like_cifar10 else set_name(path)
         images = _to_images(arrays, shown_path, name)
-        if images.train.images.nbytes < CACHE_LIMIT:
+        if isinstance(images.train.images, Tensor) and images.train.images.nbytes < CACHE_LIMIT:
             _to_cache(images, file, key)
     for note in images.notes:
         warnings.warn(f"{shown_path}: {note}", Note, stacklevel=4)
-    return images, f"from {cache.short(path)}"
+    return images, f"from {cache.short(path)}, {_place_in_words(images)}"
+
+
+def _place_in_words(images: Images) -> str:
+    """Where the pixels are, and what they take."""
+    takes = sum(split.images.shape.numel() for split in (images.train, images.test))
+    size = f"{takes / 1e9:,.1f} GB" if takes >= 1e9 else f"{takes / 1e6:,.1f} MB"
+    stream = images.train.images
+    if isinstance(stream, Stream):
+        workers = f"{stream.workers} worker{'s' * (stream.workers != 1)}" if stream.workers else "the process itself"
+        return f"streamed by {workers} ({size} if they were in memory)"
+    return f"in memory ({size})"
 
 
 def _to_images(arrays: Arrays, source: str, name: str) -> Images:
-    train = Split(torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels))
-    test = Split(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
-    digits = fingerprint(train, test)
+    train, test = (
+        Split(images if isinstance(images, Stream) else torch.from_numpy(images), torch.from_numpy(labels))
+        for images, labels in (
+            (arrays.train_images, arrays.train_labels),
+            (arrays.test_images, arrays.test_labels),
+        )
+    )
     notes = tuple(arrays.notes)
+    if isinstance(train.images, Stream):
+        if arrays.jpeg:
+            notes += (_JPEG,)
+        return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes)
+    digits = fingerprint(train, test)
     if digits != CIFAR10_FINGERPRINT and name != "scenes":
         notes += repeated(train, test, arrays.classes)
     if digits != CIFAR10_FINGERPRINT and name != "scenes":

@@ -10,10 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from . import decode, split_names
-from .arrays import Arrays, check_memory
+from .arrays import Arrays
 from .entries import check_ratio, read_bytes
 from .labelled_rows import from_rows
+from .picture_reading import Decoded, threads
+from .rows import Rows
 from .sentences import listed
+from .wanted import Wanted
 
 PICTURES = ("img", "image", "picture", "pixels")  # names of the column of pictures, the first one that is there
 LABELS = (  # names of a column of labels; the first two count whatever others are there
@@ -62,12 +65,14 @@ def unreadable(file: Path, error: Exception) -> str:
     return f"{file} cannot be read as parquet ({' '.join(str(error).split())[:150]})"
 
 
-def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Arrays:
+def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     """The pictures and labels of parquet files; their folders and names say the split."""
-    check_memory(rows_of(files), size, path)
+    wanted.streams(rows_of(files), path, possible=False)
     insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
     check_one_set([*insides.values()], path)
-    rows: list[tuple[decode.Picture, object, str | None]] = []  # picture, label, split
+    rows: list[tuple[int, object, str | None]] = []  # number of the picture, label, split
+    pictures = Rows(rows_of(files), wanted)
+    read = 0  # rows so far
     left_out: list[tuple[str, str]] = []
     opened_files = {file: opened_parquet(file) for file in files}
     described = {file: columns(opened, file) for file, opened in opened_files.items()}
@@ -86,22 +91,24 @@ def from_parquet(files: Sequence[Path], path: Path, size: tuple[int, int]) -> Ar
                 labels = [plain_label(label) for label in labels]
                 if about.names and not names:
                     labels = [about.names[n] if isinstance(n, int) and 0 <= n < len(about.names) else n for n in labels]
-                for value, label in zip(table[about.picture], labels, strict=True):
-                    picture = decoded_value(value, size)
-                    if label is None and not isinstance(picture, str):
-                        picture = "no label"
-                    if isinstance(picture, str):
-                        left_out.append((f"{inside} row {number}", picture))
-                    else:
-                        rows.append((picture, label, which))
-                    number += 1
+                with decode.without_warnings(), threads() as pool:
+                    found = pool.map(lambda value: decoded_value(value, wanted.size), table[about.picture])
+                    for picture, label in zip(found, labels, strict=True):
+                        if label is None and not isinstance(picture, str):
+                            picture = "no label"
+                        if isinstance(picture, str):
+                            left_out.append((f"{inside} row {number}", picture))
+                        else:
+                            pictures.put(read, picture)
+                            rows.append((read, label, which))
+                        number, read = number + 1, read + 1
         except Exception as error:  # pyarrow's errors have several bases
             raise ValueError(unreadable(file, error)) from None
     notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, names, path, notes, cifar10)
+    return from_rows(rows, Decoded(pictures, []), names, path, notes, cifar10)
 
 
 def rows_at_once(opened, file: Path) -> int:
@@ -248,6 +255,5 @@ def decoded_value(value: object, size: tuple[int, int]) -> decode.Picture | str:
         return f"only the path {path}, no picture" if path else "no picture"
     if not isinstance(data, bytes):
         return f"{type(data).__name__} instead of the bytes of a picture"
-    with decode.without_warnings():
-        result = decode.try_decode(data, size)
+    result = decode.try_decode(data, size)
     return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result

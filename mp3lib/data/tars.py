@@ -77,7 +77,7 @@ def files_of_tar(path: Path) -> Iterator[Files]:
     with opener(path, "rb") as file:
         headers = Headers(file, path)
         with from_first(headers) as archive:
-            yield files_in(path, archive, headers)
+            yield files_in(path, archive, headers, plain=opener is open)
             rest = 0
             while more := len(file.read(1 << 20)):
                 rest += more
@@ -101,7 +101,7 @@ def next_member(archive: tarfile.TarFile, headers: Headers) -> tarfile.TarInfo |
         raise tarfile.ReadError(f"a damaged header: {error}") from None
 
 
-def files_in(path: Path, archive: tarfile.TarFile, headers: Headers) -> Files:
+def files_in(path: Path, archive: tarfile.TarFile, headers: Headers, plain: bool = False) -> Files:
     members: dict[str, tarfile.TarInfo] = {}  # by name: of several with the same name, the last one
     unpacked = 0
     left_out: Counter[str] = Counter()
@@ -139,6 +139,7 @@ def files_in(path: Path, archive: tarfile.TarFile, headers: Headers) -> Files:
                         target.size,
                         lambda target=target: archive.extractfile(target).read(),
                         lambda target=target: archive.extractfile(target).read(16),
+                        inside=(path, target.offset_data) if plain else None,
                     )
                 )
     return files_and_notes(last_of_each(entries, left_out), left_out)

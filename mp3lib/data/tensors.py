@@ -1,12 +1,16 @@
 """Images and labels as people hold them, as tensors of the dtype, shape and range that the library works on."""
 
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..arguments import check_dense, shown
+from .streaming import Stream, as_stream
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -22,21 +26,29 @@ def to_float(images: Tensor) -> Tensor:
     return images.to(torch.float32).div_(127.5).sub_(1)
 
 
-def as_images(images: Any, name: str = "images", channels: int | None = None) -> Tensor:
+def as_images(
+    images: Any, name: str = "images", channels: int | None = None, size: tuple[int, int] | None = None
+) -> Tensor | Stream:
     """Images as people hold them, as a uint8 tensor (N, c, H, W): a PyTorch tensor, or a NumPy array.
 
+    A ``Stream`` stays one, and a map-style data set of pictures becomes one.
+
     Args:
-        images: uint8 (N, c, H, W), at least one.
+        images: uint8 (N, c, H, W), at least one; or such a data set.
         name: of the argument, for the error.
         channels: the c that is expected; default: any.
+        size: (height, width) to which the pictures of a data set are cropped and resized.
 
     Raises:
         ValueError: for anything else. Images whose channels come last are recognised, and the error says so.
     """
     if isinstance(images, np.ndarray) and images.dtype == np.uint8:
-        images = torch.from_numpy(
-            images if images.flags.writeable and min(images.strides, default=0) >= 0 else images.copy()
-        )
+        images = tensor_of(images)
+    if is_data_set(images):
+        images = as_stream(images, size, channels, name)
+        if channels is not None and images.channels != channels:
+            raise ValueError(f"{name} must have {channels} channels, got {tuple(images.shape)}")
+        return images
     accepted = f"{name} must be a torch tensor or NumPy array of uint8 (N, c, H, W)"
     if not isinstance(images, Tensor):
         held = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else shown(images)
@@ -52,6 +64,27 @@ def as_images(images: Any, name: str = "images", channels: int | None = None) ->
     if channels is not None and given != channels:
         raise ValueError(f"{name} must have {channels} channels (N, {channels}, H, W), got {tuple(images.shape)}")
     return images
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """The same numbers as a tensor, without a copy: an array on disk (``np.memmap``) stays there."""
+    if min(array.strides, default=0) < 0:
+        array = array.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of arrays that cannot be written to: nothing here writes
+        return torch.from_numpy(array)
+
+
+def is_data_set(images: Any) -> bool:
+    """Whether this is a ``Stream``, or a data set of pictures with a length and elements by number."""
+    if isinstance(images, (Tensor, np.ndarray, str, bytes, list, tuple, dict)):
+        return False
+    return isinstance(images, (Stream, Dataset)) or hasattr(images, "cast_column")
+
+
+def picked(images: Tensor | Stream, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Batches of images, uint8 (b, c, H, W), by their numbers, int64 (b,)."""
+    return images.read(batches) if isinstance(images, Stream) else (images[chosen] for chosen in batches)
 
 
 def as_labels(labels: Any, number: int, name: str = "labels") -> Tensor:

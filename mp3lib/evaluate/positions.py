@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
-from ..data.tensors import as_images, to_float
+from ..data.tensors import as_images, picked, to_float
 from ..model.mp3 import MP3
 from ..model.vit import check_weights
 from .jigsaw import assign
@@ -30,7 +30,7 @@ def position_accuracy(
 
     Args:
         mp3: the model; evaluated in eval mode, its own mode is restored.
-        images: uint8 (N, c, H, W), a tensor or a NumPy array.
+        images: uint8 (N, c, H, W), a tensor or a NumPy array; or a data set of pictures, which is streamed.
         mask_ratios: fractions hidden, each 0 <= ratio < 1.
         jigsaw: also solve each image's jigsaw, which takes longer.
         batch_size: images at a time; the result does not depend on it.
@@ -47,7 +47,7 @@ def position_accuracy(
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
-    images = as_images(images, channels=mp3.vit.channels)
+    images = as_images(images, channels=mp3.vit.channels, size=mp3.vit.image_size)
     batch_size, seed = whole("batch_size", batch_size), seed_number(seed)
     if not isinstance(mask_ratios, Iterable) or isinstance(mask_ratios, str):
         raise ValueError(f"mask_ratios must be several numbers, such as (0.75,), got {shown(mask_ratios)}")
@@ -143,8 +143,8 @@ def patch_only_floor(
         steps = epochs * -(-len(train_images) // step_images)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(epochs):
-            for chosen in torch.randperm(len(train_images)).split(step_images):
-                x, labels = patches(train_images[chosen])
+            for batch in picked(train_images, torch.randperm(len(train_images)).split(step_images)):
+                x, labels = patches(batch)
                 F.cross_entropy(net(x), labels).backward()
                 optimizer.step()
                 optimizer.zero_grad()

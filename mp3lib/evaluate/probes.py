@@ -28,7 +28,7 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
             finite.
     """
     check_vit(vit)
-    images = as_images(images, channels=vit.channels)
+    images = as_images(images, channels=vit.channels, size=vit.image_size)
     labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
     if labels.max() >= vit.num_classes:
         raise ValueError(f"labels must be 0 to {vit.num_classes - 1}, the classes of the model, got {labels.max()}")
@@ -54,7 +54,8 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
         ValueError: for images of another form, and for weights that are not finite.
     """
     check_vit(vit)
-    images, batch_size = as_images(images, channels=vit.channels), whole("batch_size", batch_size)
+    images = as_images(images, channels=vit.channels, size=vit.image_size)
+    batch_size = whole("batch_size", batch_size)
     check_weights(vit)
     was_training, weight = vit.training, next(vit.parameters())
     vit.eval()

@@ -1,4 +1,4 @@
-"""Where the batches of a training come from: ``InMemory``, images and labels as tensors."""
+"""Where the batches of a training come from: ``InMemory``, tensors; ``Streamed``, files that workers read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..data.streaming import Asked, Augmented, Stream, warn_of
 
 
 class Batch(NamedTuple):
@@ -46,3 +49,49 @@ class InMemory:
         for own in places:
             chosen = order[own]
             yield Batch(self.images[chosen], None if self.labels is None else self.labels[chosen], cropped=False)
+
+
+class Streamed:
+    """Images of a ``Stream``, and labels, int64 (N,). Its workers crop them at random from the whole pictures.
+
+    The workers start with the first epoch and end with this object. What is drawn for an image follows from the seed,
+    the epoch and the image's place in its order, so it is the same for any number of workers.
+    """
+
+    def __init__(self, images: Stream, labels: Tensor | None, crop_area: tuple[float, float], flip: bool):
+        self.images, self.labels, self.crop_area, self.flip = images, labels, crop_area, flip
+        self.order = Order()
+        self.loader: DataLoader | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def epoch(self, order: Tensor, places: Sequence[Tensor], seed: int, epoch: int) -> Iterator[Batch]:
+        if not places:
+            return
+        self.order.set(order, places, Augmented(seed, epoch, self.crop_area, self.flip))
+        if self.loader is None:
+            largest = max(map(len, places))
+            self.loader = self.images.loader(self.order, largest, self.images.workers, persistent=True)
+        for read in self.loader:
+            warn_of(read.notes)
+            yield Batch(read.pixels, None if self.labels is None else self.labels[read.indices], cropped=True)
+
+
+class Order:
+    """What the workers are asked for in an epoch, a batch after the other. It changes from epoch to epoch."""
+
+    def set(self, order: Tensor, places: Sequence[Tensor], augmented: Augmented) -> None:
+        self.order, self.places, self.augmented = order, places, augmented
+
+    def __iter__(self) -> Iterator[list[Asked]]:
+        for own in self.places:
+            indices = self.order[own].tolist()
+            yield [Asked(i, place, self.augmented) for i, place in zip(indices, own.tolist(), strict=True)]
+
+
+def source_of(
+    images: Tensor | Stream, labels: Tensor | None, crop_area: tuple[float, float], flip: bool
+) -> InMemory | Streamed:
+    """The source for images in either form; ``crop_area`` and ``flip`` are what its workers do."""
+    return Streamed(images, labels, crop_area, flip) if isinstance(images, Stream) else InMemory(images, labels)

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from ..arguments import below_one, share, shown, truth, whole
 from ..data.augment import check_area, strong_augment
-from ..data.tensors import as_images, as_labels
+from ..data.streaming import Stream
+from ..data.tensors import as_images, as_labels, picked
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
-from .batches import Batch, InMemory
+from .batches import Batch, source_of
 from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit
@@ -75,7 +76,7 @@ def finetune(
     Args:
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1; PyTorch tensors or NumPy arrays, and labels
-            may be a list. There have to be two classes or more.
+            may be a list. There have to be two classes or more. Images may be streamed, as in ``pretrain``.
         pos_emb: add position embeddings to the tokens, which pretraining did not have.
         epochs, batch_size, lr, weight_decay, optimizer, crop_area, flip, ema, schedule, warmup, accumulate, clip_grad,
             compile, checkpoint_activations, precision, seed, eval_every, keep, patience, out, resume, save_every, log,
@@ -139,7 +140,9 @@ def finetune(
             "label_smoothing": label_smoothing,
             "data": about.get("fingerprint"),
         }
-        | switched_on(augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip),
+        | switched_on(
+            augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip, streamed=isinstance(images, Stream)
+        ),
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
     mixed = mixup_or_cutmix(vit.num_classes) if mix else None
@@ -157,12 +160,13 @@ def finetune(
         return {f"{eval_name}_top1": share}
 
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
-        vit.embed(strong_augment(images[:1].to(next(vit.parameters()).device), area=crop_area))
+        first = next(picked(images, [torch.tensor([0])])).to(next(vit.parameters()).device)
+        vit.embed(strong_augment(first, area=crop_area))
     with stochastic_depth(vit, drop_path):
         return fit(
             vit,
             loss,
-            InMemory(images, labels),
+            source_of(images, labels, crop_area, flip),
             settings,
             evaluate=evaluate if eval_images is not None else None,
             eval_every=eval_every,
@@ -218,7 +222,7 @@ def mixup_or_cutmix(num_classes: int) -> nn.Module:
 
 def labelled(images: Tensor, labels: Tensor | None, vit: ViT, which: str = "") -> tuple[Tensor, Tensor]:
     """Images and labels as tensors; ``ValueError`` unless ``vit`` can be trained or tested on them."""
-    images, classes = as_images(images, f"{which}images", vit.channels), vit.num_classes
+    images, classes = as_images(images, f"{which}images", vit.channels, vit.image_size), vit.num_classes
     if labels is None:
         raise ValueError(f"{which}images need {which}labels, int64 ({len(images)},), got None")
     labels = as_labels(labels, len(images), f"{which}labels")

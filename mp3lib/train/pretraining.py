@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from ..arguments import as_range, mask_share, number, shown, truth, whole
 from ..data.augment import check_area, random_resized_crop
 from ..data.cues import changed_by
-from ..data.tensors import as_images, to_float
+from ..data.streaming import Stream
+from ..data.tensors import as_images, picked, to_float
 from ..evaluate.positions import position_accuracy
 from ..model.mp3 import MP3, sample_context
-from .batches import Batch, InMemory
+from .batches import Batch, source_of
 from .checking import check_call, check_kept
 from .hardware import resolve_precision
 from .loop import fit
@@ -71,7 +72,9 @@ def pretrain(
 
     Args:
         mp3: the model, with its mask ratio and kind of context.
-        images: uint8 (N, c, H, W), a PyTorch tensor or a NumPy array.
+        images: uint8 (N, c, H, W), a PyTorch tensor or a NumPy array; or pictures that are read when they are needed,
+            the ``Stream`` of ``load_images(…, stream=True).train.images`` or any map-style data set of pictures. Those
+            are cropped at random from the whole picture, in other processes.
         epochs: passes over the images; an incomplete last batch is left out.
         batch_size: images a step, over all processes together.
         lr: highest learning rate: warm-up in the first tenth of the steps (at most one epoch), then a cosine to 0.
@@ -134,9 +137,9 @@ def pretrain(
     about = check_call(mp3, out, resume, about, progress, on_epoch)
     log, save_every = check_trackers(log, out), whole("save_every", save_every, 0)
     checkpoint_activations = truth("checkpoint_activations", checkpoint_activations)
-    images = as_images(images, channels=mp3.vit.channels)
+    images = as_images(images, "images", mp3.vit.channels, mp3.vit.image_size)
     if eval_images is not None:
-        eval_images = as_images(eval_images, "eval_images", mp3.vit.channels)
+        eval_images = as_images(eval_images, "eval_images", mp3.vit.channels, mp3.vit.image_size)
     query_fraction = number("query_fraction", query_fraction, "be above 0 and at most 1", lambda f: 0 < f <= 1)
     if mask_ratios is not None:
         words = "(lowest, highest), at least 0 and below 1"
@@ -182,7 +185,7 @@ def pretrain(
             "context": mp3.context,
             "data": about.get("fingerprint"),
         }
-        | switched_on(unflipped=not flip, mask_ratios=mask_ratios),
+        | switched_on(unflipped=not flip, mask_ratios=mask_ratios, streamed=isinstance(images, Stream)),
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
 
@@ -205,13 +208,14 @@ def pretrain(
         return {f"test_{name}": {str(r): s[name] for r, s in scores.items()} for name in ("accuracy", "loss")}
 
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
-        mp3.embed(prepared(Batch(images[:1], None, False), Part(0, 1), next(mp3.parameters()).device))
+        first = Batch(next(picked(images, [torch.tensor([0])])), None, False)
+        mp3.embed(prepared(first, Part(0, 1), next(mp3.parameters()).device))
         if eval_images is not None:
             position_accuracy(mp3, eval_images[:1], eval_ratios)
     return fit(
         mp3,
         loss,
-        InMemory(images),
+        source_of(images, None, crop_area, flip),
         settings,
         evaluate=evaluate if eval_images is not None else None,
         eval_every=eval_every,
