@@ -42,7 +42,9 @@ from .plots import reassemble
 
 LIVE = Path(__file__).parent / "live"
 # the files of the board, each after those that it imports
-BOARD = ("mp3.js", "solve.js", "worker.js", "drawing.js", "panels.js", "cells.js", "gestures.js", "board.js")
+BOARD = (
+    "mp3.js", "solve.js", "worker.js", "drawing.js", "questions.js", "panels.js", "cells.js", "gestures.js", "board.js",
+)  # fmt: skip
 
 
 def script(*modules: str) -> str:

@@ -222,7 +222,7 @@ def test_patches_are_swapped_by_mouse_finger_and_keyboard(server, open_page):
             board.cell(other).click()
             board.cell(place).click()
     assert "You: 16 of 16" in board.words() and board.status() == "Solved."
-    assert page.get_by_role("button", name="Stop and compare with the network").is_disabled()
+    assert page.get_by_role("button", name="Compare with the network").is_disabled()
     page.get_by_role("button", name="Shuffle again").click()
     assert board.state("moves") == 0 and board.state("order") != list(range(16))
     before = board.state("picture")
@@ -251,7 +251,7 @@ def test_the_clock(server, open_page, motion):
     page.clock.run_for(4100)
     assert count.inner_text() == ("1 swap, 4 s" if motion == "no-preference" else "1 swap, 0 s")
     own = sum(patch == place for place, patch in enumerate(board.state("order")))
-    page.get_by_role("button", name="Stop and compare with the network").click()
+    page.get_by_role("button", name="Compare with the network").click()
     page.locator(".live-score").wait_for()
     words = page.locator(".live-panel").inner_text()
     right = page.evaluate("() => window.live.answer().right")

@@ -9,11 +9,11 @@
 // It returns { state, show, settled, remove, ... }: `show(part)` changes the state and resolves when the answer is drawn.
 
 import { drawCells, makeCells } from "./cells.js";
-import { element, pictureOf, readPicture, toFloat } from "./drawing.js";
+import { element, pictureOf, readPicture } from "./drawing.js";
 import { listen } from "./gestures.js";
-import { softmax } from "./mp3.js";
 import { MODES, PANELS, percent } from "./panels.js";
-import { argmax, assign, rollout, seenAt, shuffled } from "./solve.js";
+import { questions } from "./questions.js";
+import { seenAt, shuffled } from "./solve.js";
 
 const ANSWERS = { page: "this page", kernel: "the kernel", both: "both, compared" };
 
@@ -86,60 +86,21 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     for (const [mode, { controls }] of Object.entries(panels)) controls.hidden = mode !== state.mode;
     panels[state.mode].update();
     if (app.answer) results.replaceChildren(...panels[state.mode].results());
-    panel.setAttribute("aria-busy", asking !== null);
+    panel.setAttribute("aria-busy", asking() !== null);
     status.textContent = state.message;
-    changed(state, asking ? null : app.answer);
+    changed(state, asking() ? null : app.answer);
   }
 
-  // --- questions and answers ----------------------------------------------------------------------------------------
-  let question = 0, asking = null, loading = null; // promises, while there is something to wait for
-
-  /** An answer with what follows from it. */
-  function complete({ logits, attention }, seen, ms) {
-    const shares = softmax(logits, n()), places = assign(logits, n());
-    return {
-      logits, attention, seen, ms, shares, places, best: argmax(logits, n()),
-      right: places.filter((p, patch) => p === patch).length,
-      sure: places.reduce((sum, p, patch) => sum + shares[patch * n() + p] / n(), 0),
-      rollout: rollout(attention, n(), app.network.config.context === "frozen"),
-    };
-  }
-
-  /** Ask for the state as it is. While an answer is awaited, only the newest of the questions that follow is asked. */
-  function ask() {
-    question++;
-    asking ??= (async () => {
-      for (let asked = 0; asked !== question; ) {
-        asked = question;
-        const { network } = app, picture = app.picture(), { mode, answers } = state, began = performance.now();
-        const same = () => [app.network, app.picture(), state.mode, state.answers].every((x, i) => x === [network, picture, mode, answers][i]);
-        const seen = mode === "jigsaw" ? new Array(n()).fill(true) : [...state.seen], by = kernel ? answers : "page";
-        const timed = async (answer) => [await answer, performance.now() - began];
-        try {
-          const [page, other] = await Promise.all([
-            by !== "kernel" && timed(network.predict(toFloat(picture.pixels), seen)),
-            by !== "page" && timed(kernel(state.network, picture.pixels, seen)),
-          ]);
-          if (asked === question) asking = null;
-          else if (!same()) continue; // it answers what nobody sees any more
-          const answered = [page, other].filter(Boolean).map(([answer, ms]) => complete(answer, seen, ms));
-          [app.answer, app.other = null] = answered;
-        } catch (error) {
-          if (asked === question) [asking, state.message] = [null, `There is no answer: ${error.message}`];
-        }
-        draw();
-      }
-    })();
-    return asking;
-  }
+  // --- changes ------------------------------------------------------------------------------------------------------
+  const { ask, asking } = questions(app, kernel, draw);
+  let loading = null; // a promise, while a network is loaded
 
   /** Resolves when nothing is awaited any more. */
   async function settled() {
     await ready;
-    while (loading ?? asking) await (loading ?? asking);
+    while (loading ?? asking()) await (loading ?? asking());
   }
 
-  // --- changes ------------------------------------------------------------------------------------------------------
   function restart(order) {
     Object.assign(state, { order, moves: 0, began: null, ended: null, revealed: false, hint: null, held: null });
   }

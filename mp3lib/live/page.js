@@ -6,7 +6,7 @@ import { startNetwork } from "./worker.js";
 const TOUR = [
   ["A shuffled picture", "A picture is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.",
     { network: 0, mode: "jigsaw" }],
-  ["No positions", "The network gets the same patches, and nobody tells it where a patch was. Press “Stop and compare with the network” to see where it puts them.",
+  ["No positions", "The network gets the same patches, and nobody tells it where a patch was. Press “Compare with the network” to see where it puts them.",
     { network: 0, mode: "jigsaw" }],
   ["Who may be looked at", "Every patch attends to other patches, and so compares itself with them. Point at a patch, or tap it: the small maps show what it attends to, layer by layer.",
     { network: 0, mode: "look", ratio: 0, pick: 6 }],

@@ -35,9 +35,9 @@ function comparison(app) {
 
 function jigsaw(app) {
   const { state } = app, count = element("p", { class: "live-count" });
-  const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Stop and compare with the network");
+  const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Compare with the network");
   const controls = element("div", {},
-    element("p", {}, "Drag a patch onto another one to swap them. Or tap the one, then the other. Keyboard: arrow keys, and space to hold and to swap."),
+    element("p", {}, "Drag a patch onto another one to swap them. Or tap the one, then the other. Keyboard: arrow keys, and space to hold and to swap. Comparing ends the game."),
     count,
     element("div", { class: "live-buttons" }, hint, compare,
       element("button", { click: () => app.show({ order: app.shuffled() }) }, "Shuffle again"),
