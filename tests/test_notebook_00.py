@@ -253,7 +253,8 @@ def test_the_puzzler_and_the_pupil_are_compared_with_their_measured_numbers():
     }
     prose = " ".join(" ".join(cell.source for cell in cells("00") if cell.cell_type == "markdown").split())
     assert (
-        f"The puzzler solves {100 * whole['puzzler']:.1f} % of the pictures, the pupil {100 * whole['pupil']:.1f} %."
+        f"On CIFAR-10, the puzzler solves {100 * whole['puzzler']:.1f} % of the pictures, "
+        f"and the pupil {100 * whole['pupil']:.1f} %."
     ) in prose
     assert (
         f"A linear probe names {100 * linear['pupil']:.1f} % of the test pictures right with the pupil's features, "
