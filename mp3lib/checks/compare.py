@@ -38,9 +38,10 @@ class Result:
         value = converted(self.value, right)
         if close_to(value, right):
             return
-        only_the_type = close_to(value, right, strict=False)  # then no mistake explains the values
-        for mistake, wrong in ({} if only_the_type else mistakes or {}).items():
-            must(not close_to(value, wrong, strict=False), mistake)
+        only_the_type = close_to(value, right, strict=False)
+        if not only_the_type and not holds_nan(value):  # otherwise no mistake on the list explains the value
+            for mistake, wrong in (mistakes or {}).items():
+                must(not close_to(value, wrong, strict=False), mistake)
         raise Finding(difference(value, right, self.call))
 
     def tensor(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
@@ -105,6 +106,13 @@ def as_float(number: numbers.Real) -> float:
 def finite(value) -> bool:
     """Whether a tensor or number contains neither NaN nor infinity."""
     return bool(torch.as_tensor(value if isinstance(value, Tensor) else as_float(value)).isfinite().all())
+
+
+def holds_nan(value) -> bool:
+    """Whether a tensor, a number, or one of a tuple of these, is or contains NaN."""
+    if isinstance(value, tuple):
+        return any(map(holds_nan, value))
+    return bool(torch.as_tensor(value if isinstance(value, Tensor) else as_float(value)).isnan().any())
 
 
 def close_to(value, right, strict: bool = True) -> bool:
