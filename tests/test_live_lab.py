@@ -1,8 +1,11 @@
 """The board as a widget in JupyterLab: what is done on it is read by Python, and the kernel's answer is the page's."""
 
+import io
+
 import nbformat
 import pytest
 from lab_page import CURRENT, LabPage, lab_server
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +24,8 @@ expected = model.predict(board.image[None].float() / 127.5 - 1, torch.tensor(boa
 print(board.network, board.context, board.picture, "equal", np.abs(board.logits - expected).max() < 1e-4)""",
     'board.mode, board.pick = "look", 6',
     "with torch.no_grad():\n    pupil.mlp_head[1].weight.mul_(0.5)",
+    "print(board.picture, board.image.float().mean((1, 2)).int().tolist())",
+    "board.picture = 99",
 ]
 
 
@@ -108,6 +113,16 @@ def test_the_board_in_jupyterlab(lab):
     page.locator(".live-results figure").first.wait_for()
     assert run(lab, 2).endswith("equal True\n")
 
+    # a picture of the reader's own; one that is not there is refused
+    red = io.BytesIO()
+    Image.new("RGB", (50, 80), "red").save(red, "png")
+    file = {"name": "red.png", "mimeType": "image/png", "buffer": red.getvalue()}
+    page.get_by_label("Your own picture").set_input_files(file)
+    page.get_by_text("Your picture goes to the kernel of this notebook, and nowhere else.").wait_for()
+    assert run(lab, 5) == "3 [255, 0, 0]\n"
+    run(lab, 6)
+    assert any(run(lab, 5) == "3 [255, 0, 0]\n" for _ in range(20)), "the page sets the picture back"
+
     # a mode and a pick set in Python
     run(lab, 3)
     page.locator(".live-board [data-place='6'].picked").wait_for()
@@ -125,4 +140,4 @@ def test_the_board_in_jupyterlab(lab):
     lab.shut_down_kernel()
     lab.open()
     assert "stored picture" in lab.note()
-    assert "4 x 4 patches, shuffled" in page.locator(".mp3-stored img").get_attribute("alt")
+    assert "4 x 4 patches, 16 of them seen" in page.locator(".mp3-stored img").get_attribute("alt")

@@ -134,8 +134,9 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
 
   /** Change part of the state, and draw what follows from it. Resolves when the answer is drawn. */
   async function show(part) {
-    const before = state.network;
+    const before = state.network, { picture } = state;
     Object.assign(state, { message: "" }, part);
+    if (!app.picture()) state.picture = all()[picture] ? picture : 0; // there is no such picture
     if (!app.network || state.network !== before) {
       const brought = (loading = bring(part, before)), isThere = await brought;
       if (loading === brought) loading = null;
@@ -197,7 +198,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     try {
       const pixels = await readPicture(file.files[0], app.network.imageSize);
       own.push({ name: own.length ? `your picture ${own.length + 1}` : "your picture", pixels });
-      const message = "Your picture stays in this page" + (state.answers === "page" ? "." : ", and the kernel sees it.");
+      const message = kernel ? "Your picture goes to the kernel of this notebook, and nowhere else." : "Your picture stays in this page.";
       await show({ picture: all().length - 1, message });
     } catch (error) {
       show({ message: error.message });

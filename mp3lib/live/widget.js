@@ -54,7 +54,9 @@ export function render({ model, el }) {
     },
   });
   const follow = () => {
-    if (sending) return;
+    if (!sending) queueMicrotask(show); // after all changes that came together, and so that a value can be set back
+  };
+  const show = () => {
     const other = TRAITS.filter((name) => !same(live.state[name], model.get(name)));
     if (other.length) live.show(part(other));
   };
