@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..model.vit import ViT
-from .compare import must
+from .compare import must, name_mistake
 from .harness import SafeFunction, checker, randn, seeded
 
 
 @checker
 def check_equal_epochs(your_function: SafeFunction) -> None:
     """The number of whole epochs from scratch that process as many images as pretraining and fine-tuning together."""
+    results, rights, mistakes = [], [], []
     for labelled, epochs, unlabelled, pretraining_epochs in (
         (300, 5, 1000, 8),
         (5000, 15, 50_000, 10),
@@ -21,7 +22,23 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
     ):
         pretraining = unlabelled * pretraining_epochs
         passes = labelled * epochs + pretraining
-        mistakes = {
+        mistakes.append({
+            "both numbers of epochs are multiplied: count images": epochs * pretraining_epochs,
+            "each number of epochs belongs to its own images: labelled * epochs + unlabelled * pretraining_epochs": (
+                (labelled + unlabelled) * (epochs + pretraining_epochs) // labelled
+            ),
+            "this is how often the images of fine-tuning fit into those of pretraining": (
+                pretraining // (labelled * epochs)
+            ),
+            "divide by the number of images in one epoch, not by those of all epochs of fine-tuning": (
+                passes // (labelled * epochs)
+            ),
+            "pretraining takes pretraining_epochs, not epochs": (labelled + unlabelled) * epochs // labelled,
+            "an epoch of pretraining has all unlabelled images: do not subtract the labelled": (
+                (labelled * epochs + (unlabelled - labelled) * pretraining_epochs) // labelled
+            ),
+            "round down, not to the nearest whole number": round(passes / labelled),
+            "this is one epoch too many": passes // labelled + 1,
             "round down: one epoch more would cost more than pretraining and fine-tuning": -(-passes // labelled),
             "the images of pretraining are not counted": epochs,
             "the images of fine-tuning are not counted": pretraining // labelled,
@@ -39,8 +56,12 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
             "this is the number of images: divide by those of one epoch": passes,
             "this is one epoch too few": passes // labelled - 1,
             "these are epochs, not whole: round down": passes / labelled,
-        }
-        your_function(labelled, epochs, unlabelled, pretraining_epochs).must_be(passes // labelled, mistakes)
+        })  # fmt: skip
+        rights.append(passes // labelled)
+        results.append(your_function(labelled, epochs, unlabelled, pretraining_epochs))
+    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
 
 
 @checker
@@ -60,10 +81,31 @@ def check_nearest_mean(your_function: SafeFunction) -> None:
 
     cosine = queries @ F.normalize(means(unit), dim=1).T
     first_seen = torch.tensor([2, 0, 3, 1])
+    votes = labels[(queries @ unit.T).topk(5, dim=1).indices]
+
+    def standard(features: Tensor) -> Tensor:
+        return F.normalize((features - train.mean(dim=0)) / train.std(dim=0), dim=1)
+
     sums = torch.stack([unit[labels == label].sum(dim=0) for label in range(classes)])
     mistakes = {
         "it returns the cosines: answer with the class of the largest": cosine,
         "it answers with the class of the smallest cosine": cosine.argmin(dim=1),
+        "classes are numbered from 0": cosine.argmax(dim=1) + 1,
+        "the classes are numbered backwards: class c is label c": classes - 1 - cosine.argmax(dim=1),
+        "each mean is scaled to length 1, so use dim=1": ((queries @ F.normalize(means(unit), dim=0).T).argmax(dim=1)),
+        "this mean is over all classes: take one for each class": torch.zeros(len(test), dtype=torch.int64),
+        "the features are scaled to length 1, not to mean 0 and standard deviation 1": (
+            (standard(test) @ F.normalize(means(standard(train)), dim=1).T).argmax(dim=1)
+        ),
+        "length is the root of the sum of squares, not the sum of absolute values": (
+            (F.normalize(test, p=1, dim=1) @ F.normalize(means(F.normalize(train, p=1, dim=1)), p=1, dim=1).T).argmax(
+                dim=1
+            )
+        ),
+        "these are sums of absolute differences: take the largest cosine": (
+            torch.cdist(queries, F.normalize(means(unit), dim=1), p=1).argmin(dim=1)
+        ),
+        "the nearest images vote here: compare with the mean of each class": votes.mode(dim=1).values,
         "argmax runs over the test images, not over the classes: use dim=1": cosine.argmax(dim=0),
         "cosines have a sign: do not take the absolute value": cosine.abs().argmax(dim=1),
         "the answer is a class, not one-hot": F.one_hot(cosine.argmax(dim=1), classes),
@@ -121,7 +163,18 @@ def check_freeze_below(your_function: SafeFunction) -> None:
             for half in (0, 1)
         ]
         body = embedding | set(vit.transformer.parameters())
+        layer_number = set(vit.transformer.layers[layers].parameters()) if layers < depth else set()
+        of_a_copy = not frozen and result.value == everything - sum(p.numel() for p in right)
         mistakes = {
+            "a copy is frozen: freeze the ViT that is given": layers > 0 and of_a_copy,
+            "only layer number `layers` is frozen: freeze those below it": layers > 0
+            and frozen in (layer_number, layer_number | embedding),
+            "these are the first parameters, not the lowest layers: a layer has several": layers > 0
+            and frozen == set(list(vit.parameters())[:layers]),
+            "only the vectors are frozen: weight matrices are parameters too": frozen
+            == {p for p in right if p.ndim == 1},
+            "only a part of the patch embedding is frozen: it is `vit.to_patch_embedding`": layers > 0
+            and right - embedding < frozen < right,
             "nothing is frozen: set requires_grad of each parameter, with requires_grad_(False)": not frozen,
             "with 0 layers nothing is frozen, the patch embedding neither": not layers and frozen == embedding,
             "the patch embedding is not frozen: it comes before the lowest layer": frozen == right - embedding,
@@ -157,5 +210,7 @@ def check_freeze_below(your_function: SafeFunction) -> None:
             / everything,
             "tensors are counted, not the numbers in them: numel()": sum(p.requires_grad for p in vit.parameters()),
             "all parameters are counted, the frozen ones too": everything,
+            "this is a number of layers: how many numbers still train?": depth - layers,
+            "these are millions: return the number itself": left / 1e6,
         }
         result.must_be(left, counts)

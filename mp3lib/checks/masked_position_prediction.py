@@ -1,17 +1,34 @@
 """Exercises of notebook 04: paint a patch, soft labels, and a context that is updated in some layers only."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from ..model.attention import Transformer
-from .compare import Finding
+from .compare import Finding, name_mistake
 from .harness import SafeFunction, checker, randn, seeded
+
+
+def judge(results: list, rights: list, mistakes: list[dict]) -> None:
+    """End the check with the mistake that explains the results of all calls, else with the first wrong result."""
+    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
+
+
+def filled_axes(images: Tensor, top: int, left: int, p: int) -> Tensor:
+    """The images, painted as if axis 1 were the rows and axis 2 the columns."""
+    copy = images.clone()
+    copy[:, top : top + p, left : left + p] = 0.25
+    return copy
 
 
 @checker
 def check_paint(your_function: SafeFunction) -> None:
     """Sets one patch, counted row by row from 0, to one value in every image and channel; all other pixels stay."""
-    for rows, cols, p, patch in ((3, 4, 4, 6), (3, 2, 8, 3), (4, 4, 2, 7)):
+    results, rights, mistakes = [], [], []
+    for rows, cols, p, patch in ((6, 5, 3, 16), (3, 2, 8, 3), (4, 4, 2, 7)):
         images = randn(2, 3, rows * p, cols * p)
 
         def painted(row: int, col: int, b=slice(None), c=slice(None), scale: int = p, p=p, images=images) -> Tensor:
@@ -27,7 +44,7 @@ def check_paint(your_function: SafeFunction) -> None:
         row, col = divmod(patch, cols)
         top, left, every = row * p, col * p, slice(None)
         inside = filled(slice(top, top + p), slice(left, left + p), torch.zeros_like(images)) > 0
-        mistakes = {
+        mistakes.append({
             "x and y are swapped: images are (b, c, H, W), rows before columns": painted(col, row),
             "a row holds as many patches as there are columns: divide by these": painted(patch // rows, patch % rows),
             "patches are counted row by row, not down the columns": painted(patch % rows, patch // rows),
@@ -35,20 +52,41 @@ def check_paint(your_function: SafeFunction) -> None:
             "only the first image is painted": painted(row, col, b=0),
             "patches are counted from 0, not from 1": painted(*divmod(patch - 1, cols)),
             "rows and columns of patches are not pixels: times p": painted(row, col, scale=1),
+            "patches are counted from 0: this is the next patch": painted(*divmod(patch + 1, cols)),
+            "patches are counted from the top left, not from the bottom right": painted(
+                *divmod(rows * cols - 1 - patch, cols)
+            ),
+            "a row holds W // p patches, not p: divide by W // p": painted(*divmod(patch, p)),
+            "a row holds W // p patches: W counts pixels": painted(*divmod(patch, cols * p)),
             "a row holds W // p patches, not always 4": painted(*divmod(patch, 4)),
+            "a row of patches is not a row of pixels: row times p": filled(
+                slice(row, row + p), slice(left, left + p)
+            ),
+            "a column of patches is not a column of pixels: column times p": filled(
+                slice(top, top + p), slice(col, col + p)
+            ),
+            "patch 0 is painted, whatever patch is": painted(0, 0),
             "nothing is painted: rows are axis 2, and a slice has p pixels, row * p : (row + 1) * p": images,
             "the whole band of rows is painted: choose the columns too": filled(slice(top, top + p), every),
             "the whole band of columns is painted: choose the rows too": filled(every, slice(left, left + p)),
             "only one pixel is painted, not p x p pixels": filled(slice(top, top + 1), slice(left, left + 1)),
+            "a slice ends at (row + 1) * p, not at row + p": (
+                filled(slice(top, row + p), slice(left, col + p))
+            ),
             "the patch is one pixel too large: a slice ends before its last number": (
                 filled(slice(top, top + p + 1), slice(left, left + p + 1))
             ),
             "the patch is one pixel too small: a slice ends before its last number": (
                 filled(slice(top, top + p - 1), slice(left, left + p - 1))
             ),
+            "all pixels from the patch on are painted: a slice needs its end, (row + 1) * p": (
+                filled(slice(top, None), slice(left, None))
+            ),
+            "the other pixels are not those of the image: start from images.clone()": torch.where(inside, 0.25, 0.0),
             "all pixels up to the patch are painted: a slice needs its start, row * p": (
                 filled(slice(top + p), slice(left + p))
             ),
+            "axis 1 holds the channels: rows are axis 2, so begin with [:, :,": filled_axes(images, top, left, p),
             "the value is added to the pixels: set them to it": images + 0.25 * inside,
             "the pixels are multiplied by the value: set them to it": torch.where(inside, 0.25 * images, images),
             "the condition is inverted: paint the patch, and leave the other pixels": torch.where(inside, images, 0.25),
@@ -56,13 +94,16 @@ def check_paint(your_function: SafeFunction) -> None:
             "the patch is black, whatever value is: set it to value": torch.where(inside, -1.0, images),
             "the patch is white, whatever value is: set it to value": torch.where(inside, 1.0, images),
             "the patch is 0, whatever value is: set it to value": torch.where(inside, 0.0, images),
-        }
-        your_function(images, patch, p, 0.25).must_be(painted(row, col), mistakes)
+        })  # fmt: skip
+        rights.append(painted(row, col))
+        results.append(your_function(images, patch, p, 0.25))
+    judge(results, rights, mistakes)
 
 
 @checker
 def check_soft_labels(your_function: SafeFunction) -> None:
     """Soft labels: row i decreases with the squared distance from position i, and sums to 1."""
+    results, rights, mistakes = [], [], []
     for rows, cols, sigma in ((4, 8, 1.3), (3, 2, 0.7), (5, 4, 2.0)):
         place = torch.arange(rows * cols)
 
@@ -76,8 +117,29 @@ def check_soft_labels(your_function: SafeFunction) -> None:
         weights = exponent.exp()
         y, x = (at[:, None] - at for at in (place // cols, place % cols))
         others = weights * (1 - torch.eye(rows * cols))
-        mistakes = {
+        shares_of_image = (
+            -distance2(place // cols / (rows - shorter), place % cols / (cols - shorter)) / sigma**2
+            for shorter in (0, 1)
+        )
+        mistakes.append({
             "the rows do not sum to 1: divide each by its sum": weights,
+            "divide each row by its own sum, not by the number of positions": weights / (rows * cols),
+            "divide each row by its own sum, not by the factor of a normal density": weights / (sigma * math.pi**0.5),
+            "divide by sigma squared without a factor of 2, and each row by its own sum": (
+                (exponent / 2).exp() / (sigma * (2 * math.pi) ** 0.5)
+            ),
+            "these are the exponents: take exp, and divide each row by its sum": exponent,
+            "these are squared distances: the weights are exp of minus distance squared over sigma squared": (
+                distance2(place // cols, place % cols)
+            ),
+            "the distance is squared twice": shares(-(distance2(place // cols, place % cols) ** 2) / sigma**2),
+            "distances count patches, not parts of the image: do not divide by rows and cols": shares(
+                next(shares_of_image)
+            ),
+            "distances count patches, not parts of the image: do not scale them to 1": shares(next(shares_of_image)),
+            "1 / (1 + distance) is another curve: take exp of minus distance squared over sigma squared": (
+                1 / (1 - exponent) / (1 / (1 - exponent)).sum(dim=1, keepdim=True)
+            ),
             "the columns sum to 1, not the rows: sum over dim=1 with keepdim=True": weights / weights.sum(dim=0),
             "the whole table sums to 1: divide each row by its own sum": weights / weights.sum(),
             "positions are counted row by row, not down the columns": (
@@ -111,8 +173,10 @@ def check_soft_labels(your_function: SafeFunction) -> None:
             "these are logarithms: the weights are exp of the exponent": exponent.log_softmax(dim=1),
             "exp is missing": exponent / exponent.sum(dim=1, keepdim=True),
             "exp is taken twice: softmax takes the exponent itself": shares(weights),
-        }
-        your_function(rows, cols, sigma).must_be(shares(exponent), mistakes)
+        })  # fmt: skip
+        rights.append(shares(exponent))
+        results.append(your_function(rows, cols, sigma))
+    judge(results, rights, mistakes)
 
 
 @checker
@@ -123,10 +187,12 @@ def check_run_layers(your_function: SafeFunction) -> None:
 
     def run(
         context_of,
+        layers=layers,
         with_attention: bool = True,
         with_feed_forward: bool = True,
         residual: int = 1,
         step=None,
+        between=lambda i: False,
     ) -> Tensor:
         """The output of the layers, where ``context_of(i, tokens, old_context)`` is the context of layer i."""
         now, context = x, x[:, :k]
@@ -136,6 +202,7 @@ def check_run_layers(your_function: SafeFunction) -> None:
                 now = step(now, attention, feed_forward, context)
                 continue
             now = attention(now, context=context) + residual * now if with_attention else now
+            context = now[:, :k] if between(i) else context
             now = feed_forward(now) + residual * now if with_feed_forward else now
         return now
 
@@ -160,7 +227,7 @@ def check_run_layers(your_function: SafeFunction) -> None:
                 "the context is renewed every (every + 1) layers": by(lambda i, every: i % (every + 1) == 0),
                 "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
                 "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
-                "the context is taken after the layer: take it before layers 0, every, 2 * every": (
+                "the context is renewed one layer late, or taken after the layer: before layers 0, every, 2 * every": (
                     run(lambda i, now, old, every=every: now[:, :k] if i % every == 1 % every and i else old)
                 ),
                 "the context is taken after layers every, 2 * every: take it before them": (
@@ -184,6 +251,42 @@ def check_run_layers(your_function: SafeFunction) -> None:
                 "the context has k + 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k + 1]),
                 "the context has k - 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k - 1]),
                 "the attention does not get the context: attention(x, context=context)": run(lambda i, now, old: now),
+                "the result is returned after the first layer: return after the loop": run(renewed, layers[:1]),
+                "layers between the renewals are left out: only the context waits, each layer runs": (
+                    run(lambda i, now, old: now[:, :k], layers[::every])
+                ),
+                "the context is renewed in the middle of a layer, after its attention: take it before the layer": (
+                    run(lambda i, now, old: old, between=lambda i, every=every: i % every == 0)
+                ),
+                "the context is renewed `every` times in all, not every `every` layers": (
+                    by(lambda i, every: i % (len(layers) // every) == 0)
+                ),
+                "x is added twice to the attention": run(
+                    renewed, step=lambda now, a, f, c: f(two := a(now, context=c) + 2 * now) + two
+                ),
+                "the input of the first layer is added in every layer: add the x before this layer": run(
+                    renewed, step=lambda now, a, f, c: f(one := a(now, context=c) + x) + one
+                ),
+                "the context tokens give no queries: every token of x goes through the layer": run(
+                    renewed,
+                    step=lambda now, a, f, c: torch.cat(
+                        (now[:, :k], f(one := a(now[:, k:], context=c) + now[:, k:]) + one), dim=1
+                    ),
+                ),
+                "the context in x must change too: only what the layers attend to waits": run(
+                    renewed,
+                    step=lambda now, a, f, c: f(one := torch.cat((c, (a(now, context=c) + now)[:, k:]), dim=1)) + one,
+                ),
+                "the new context is added to the old one: replace it": (
+                    run(
+                        lambda i, now, old, every=every: (
+                            torch.cat((old, now[:, :k]), dim=1)[:, 0 if i else k :] if i % every == 0 else old
+                        )
+                    )
+                ),
+                "each image has a context of its own: x[:, :k], not that of the first image": (
+                    by(lambda i, every: i % every == 0, lambda now: now[:1, :k].expand(len(now), -1, -1))
+                ),
                 "the tokens are not added to the attention: + x is missing": run(
                     renewed, step=lambda now, a, f, c: f(a(now, context=c)) + a(now, context=c)
                 ),

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compare import Finding, Result, must
+from .compare import Finding, Result, must, name_mistake
 from .harness import SafeFunction, checker
 
 
@@ -30,9 +30,20 @@ def read_from(your_function: SafeFunction, *args) -> Result:
     try:
         return your_function(*args)
     except Finding as finding:
+        must(
+            "KeyError (-1)" not in str(finding),
+            f"`line` is the dictionary of one epoch, not the list of all; {finding}",
+        )
         must("KeyError" not in str(finding), f"the keys are strings: '0.0', '0.75'; {finding}")
         must("not subscriptable" not in str(finding), f"the accuracies are in line['test_accuracy']; {finding}")
         raise
+
+
+def judge(results: list[Result], rights: list[float], mistakes: list[dict[str, float]]) -> None:
+    """End the check with the mistake that explains the results of all calls, else with the first wrong result."""
+    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
 
 
 @checker
@@ -40,10 +51,25 @@ def check_growth(your_function: SafeFunction) -> None:
     """The quotient of the accuracy at mask ratio 0 and that at mask ratio 0.75."""
     shrinking = logged([12.0], [0.25])  # the accuracy may fall, too
     shrinking[0]["test_accuracy"] |= {"0.5": 0.22, "0.0": 0.19}
+    results, rights, mistakes = [], [], []
     for line in logged([10.0, 11.0, 9.0], [0.15, 0.21, 0.3]) + shrinking:
         accuracy, loss = line["test_accuracy"], line["test_loss"]
         hidden, visible = accuracy["0.75"], accuracy["0.0"]
-        mistakes = {
+        mistakes.append({
+            "this is the growth in percentage points: the factor is a quotient": 100 * (visible - hidden),
+            "nothing to subtract: divide the accuracies themselves, not their distance from chance": (
+                (visible - 1 / 16) / (hidden - 1 / 16)
+            ),
+            "divide by the accuracy at ratio 0.75, not by the mean": visible / (sum(accuracy.values()) / len(accuracy)),
+            "the numerator is an accuracy and the denominator a loss: take both from test_accuracy": (
+                visible / loss["0.75"]
+            ),
+            "the difference is divided by the mask ratio: the factor is a quotient of accuracies": (
+                (visible - hidden) / 0.75
+            ),
+            "the factor is rounded to a whole number: return it as it is": round(visible / hidden),
+            "the factor is rounded to three decimals: return it as it is": round(visible / hidden, 3),
+            "this is the difference, without its sign: the factor is a quotient": abs(visible - hidden),
             "the largest by the smallest: the accuracy may also fall, so take the keys '0.0' and '0.75'": (
                 max(accuracy.values()) / min(accuracy.values())
             ),
@@ -68,8 +94,10 @@ def check_growth(your_function: SafeFunction) -> None:
             "this is the accuracy at ratio 0: divide it by that at ratio 0.75": visible,
             "this is the accuracy at ratio 0.75: divide that at ratio 0 by it": hidden,
             "divide by the accuracy at ratio 0.75": (visible - hidden) / visible,
-        }
-        read_from(your_function, line).must_be(visible / hidden, mistakes)
+        })  # fmt: skip
+        rights.append(visible / hidden)
+        results.append(read_from(your_function, line))
+    judge(results, rights, mistakes)
 
 
 def between(seconds: float, ends: list[float], accuracies: list[float]) -> float:
@@ -80,14 +108,23 @@ def between(seconds: float, ends: list[float], accuracies: list[float]) -> float
 @checker
 def check_accuracy_after(your_function: SafeFunction) -> None:
     """The accuracy at mask ratio 0.75 after the last epoch that ended within the given seconds."""
-    history = logged([10.0, 12.0, 8.0, 11.0, 50.0, 6.0, 60.0], [0.12, 0.31, 0.2, 0.25, 0.27, 0.33, 0.4])
+    history = logged([10.0, 12.0, 8.0, 11.0, 50.0, 6.0, 60.0], [0.1217, 0.3142, 0.2061, 0.2538, 0.2749, 0.3327, 0.4013])
     accuracies = [line["test_accuracy"]["0.75"] for line in history]
     ends = [10.0, 22.0, 30.0, 41.0, 91.0, 97.0, 157.0]
-    for seconds in (45.0, 88.0, 41.0, 10.0, 199.0):
+    mean = ends[-1] / len(ends)
+    results, rights, mistakes = [], [], []
+    for seconds in (45.0, 88.0, 41.0, 12.0, 199.0):
         done = sum(end <= seconds for end in ends)
         within_one = [a for a, line in zip(accuracies, history, strict=True) if line["seconds"] <= seconds]
         other, other_loss = history[done - 1]["test_accuracy"], history[done - 1]["test_loss"]
-        mistakes = {
+        by_length = {length: accuracies[max(0, min(int(seconds // length), len(ends)) - 1)] for length in (10.0, mean)}
+        mistakes.append({
+            "epochs do not all take as long as the first: add up the seconds of each": by_length[10.0],
+            "epochs do not all take as long as their mean: add up the seconds of each": by_length[mean],
+            "this is the gain since the first epoch: what accuracy was reached?": accuracies[done - 1] - accuracies[0],
+            "this is the accuracy a second: leave out the division": accuracies[done - 1] / ends[done - 1],
+            "the accuracy is rounded to one decimal: return it as it is": round(accuracies[done - 1], 1),
+            "the accuracy is rounded to two decimals: return it as it is": round(accuracies[done - 1], 2),
             "this is the next epoch, which had not ended: the sum of all seconds up to there is too large": (
                 accuracies[min(done, len(ends) - 1)]
             ),
@@ -112,8 +149,10 @@ def check_accuracy_after(your_function: SafeFunction) -> None:
                 min(zip((abs(end - seconds) for end in ends), accuracies, strict=True))[1]
             ),
             "this lies between two epochs: take the last that has ended": between(seconds, ends, accuracies),
-        }
-        read_from(your_function, history, seconds).must_be(accuracies[done - 1], mistakes)
+        })  # fmt: skip
+        rights.append(accuracies[done - 1])
+        results.append(read_from(your_function, history, seconds))
+    judge(results, rights, mistakes)
 
 
 def cut_from(pixels: Tensor, crops: Tensor, pad: int, mode: str = "constant") -> bool:
@@ -121,6 +160,13 @@ def cut_from(pixels: Tensor, crops: Tensor, pad: int, mode: str = "constant") ->
     framed = F.pad(pixels, (pad, pad, pad, pad), mode=mode, value=-1.0 if mode == "constant" else None)
     windows = framed.unfold(2, crops.shape[2], 1).unfold(3, crops.shape[3], 1)
     return bool(((windows - crops[:, :, None, None]).abs().amax(dim=(1, 4, 5)) < 1e-4).flatten(1).any(dim=1).all())
+
+
+def cut_from_any(pixels: Tensor, crop: Tensor, pad: int) -> bool:
+    """Whether a crop is a window of any of the images in a black frame of ``pad`` pixels."""
+    framed = F.pad(pixels, (pad, pad, pad, pad), value=-1)
+    windows = framed.unfold(2, crop.shape[1], 1).unfold(3, crop.shape[2], 1)
+    return bool(((windows - crop[None, :, None, None]).abs().amax(dim=(1, 4, 5)) < 1e-4).any())
 
 
 @checker
@@ -166,6 +212,10 @@ def check_padded_crop(your_function: SafeFunction) -> None:
         "the border is mirrored or repeated, not black: fill the frame with -1": any(
             cut_from(pixels, first, pad, mode) for mode in ("reflect", "replicate", "circular")
         ),
+        "the pixels are scaled twice: to_float alone brings them to [-1, 1]": places(pixels / 255, -1) is not None,
+        "the images are in another order: crop number i is cut from image i": all(
+            cut_from_any(pixels, crop, pad) for crop in first[:8]
+        ),
         "the frame has another grey: black is -1": float(first.min()) > -1 and float(first.min()) < -0.4,
         "values below 0 are cut off: the pixels lie in [-1, 1]": float(first.min()) == 0,
     }
@@ -178,7 +228,7 @@ def check_padded_crop(your_function: SafeFunction) -> None:
     must(
         (found == 2).any(dim=0).all(), "the last place is never drawn: randint leaves its upper end out, so 2 * pad + 1"
     )
-    must((found == 0).any(dim=0).all(), "the first place is never drawn: begin at 0")
+    must((found == 0).any(dim=0).all(), "the first place is never drawn: begin at 0, and pad all four sides")
     must(len(drawn) == 9, "some places never occur: draw row and column apart, each from 0 to 2 * pad")
     must(torch.equal(first, draw(0)), "the same seed gives other crops: draw from the generator alone")
     must(not torch.equal(first, draw(1)), "another seed gives the same crops: draw from the generator")

@@ -64,6 +64,63 @@ class growth:
         """changes its argument `line` in place"""
         return line["test_accuracy"].pop("0.0") / line["test_accuracy"]["0.75"]
 
+    def string(line):
+        """it returns a str, expected a number"""
+        return f"{line['test_accuracy']['0.0'] / line['test_accuracy']['0.75']:.2f}"
+
+    def mean_over(line):
+        """divide by the accuracy at ratio 0.75, not by the mean"""
+        return line["test_accuracy"]["0.0"] / (sum(line["test_accuracy"].values()) / 3)
+
+    def squared(line):
+        """it returns 2.454 instead of 1.567"""
+        return (line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"]) ** 2
+
+    def both(line):
+        """it returns a tuple, expected a number"""
+        return (line["test_accuracy"]["0.0"], line["test_accuracy"]["0.75"])
+
+    def chance(line):
+        """nothing to subtract"""
+        return (line["test_accuracy"]["0.0"] - 1 / 16) / (line["test_accuracy"]["0.75"] - 1 / 16)
+
+    def mixed(line):
+        """the numerator is an accuracy and the denominator a loss"""
+        return line["test_accuracy"]["0.0"] / line["test_loss"]["0.75"]
+
+    def diff_percent(line):
+        """this is the growth in percentage points: the factor is a quotient"""
+        return 100 * (line["test_accuracy"]["0.0"] - line["test_accuracy"]["0.75"])
+
+    def three_decimals(line):
+        """the factor is rounded to three decimals: return it as it is"""
+        return round(line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"], 3)
+
+    def whole(line):
+        """the factor is rounded to a whole number: return it as it is"""
+        return round(line["test_accuracy"]["0.0"] / line["test_accuracy"]["0.75"])
+
+    def as_list(line):
+        """`line` is the dictionary of one epoch, not the list of all"""
+        return line[-1]["test_accuracy"]["0.0"] / line[-1]["test_accuracy"]["0.75"]
+
+    def per_step(line):
+        """the difference is divided by the mask ratio"""
+        return (line["test_accuracy"]["0.0"] - line["test_accuracy"]["0.75"]) / 0.75
+
+    def first_by_last(line):
+        """the fraction is upside down"""
+        v = list(line["test_accuracy"].values())
+        return v[0] / v[-1]
+
+    def absolute(line):
+        """this is the difference, without its sign: the factor is a quotient"""
+        return abs(line["test_accuracy"]["0.0"] - line["test_accuracy"]["0.75"])
+
+
+def accuracy_of(line):
+    return line["test_accuracy"]["0.75"]
+
 
 class accuracy_after:
     def by_cumulative_sum(history, seconds):
@@ -125,12 +182,12 @@ class accuracy_after:
         return history[0]["test_accuracy"]["0.75"]
 
     def condition_inverted(history, seconds):
-        """take epochs that have ended"""
+        """it raises IndexError"""
         ends = torch.tensor([line["seconds"] for line in history]).cumsum(0).tolist()
         return [line["test_accuracy"]["0.75"] for line, end in zip(history, ends, strict=True) if end >= seconds][-1]
 
     def nearest(history, seconds):
-        """had not ended"""
+        """nearest to the time"""
         ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
         return history[int((ends - seconds).abs().argmin())]["test_accuracy"]["0.75"]
 
@@ -155,6 +212,140 @@ class accuracy_after:
         ends = torch.tensor([line["seconds"] for line in history]).cumsum(0)
         return float(ends[ends <= seconds][-1])
 
+    def as_total(history, seconds):
+        """`seconds` counts one epoch, not all since the start: add them up"""
+        return accuracy_of([line for line in history if line["seconds"] <= seconds][-1])
+
+    def returns_inside(history, seconds):
+        """this is the first epoch"""
+        spent = 0
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                return accuracy_of(line)
+
+    def whole_line(history, seconds):
+        """it returns a dict, expected a number"""
+        spent = 0
+        found = None
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found = line
+        return found
+
+    def all_ratios(history, seconds):
+        """it returns a dict, expected a number"""
+        spent = 0
+        found = None
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found = line["test_accuracy"]
+        return found
+
+    def by_first_length(history, seconds):
+        """epochs do not all take as long as the first"""
+        return accuracy_of(history[min(int(seconds // history[0]["seconds"]), len(history)) - 1])
+
+    def by_mean_length(history, seconds):
+        """epochs do not all take as long as their mean"""
+        mean = sum(line["seconds"] for line in history) / len(history)
+        return accuracy_of(history[max(0, min(int(seconds // mean), len(history)) - 1)])
+
+    def checks_before_adding(history, seconds):
+        """this is the next epoch, which had not ended"""
+        spent = 0
+        found = None
+        for line in history:
+            if spent <= seconds:
+                found = accuracy_of(line)
+            spent += line["seconds"]
+        return found
+
+    def never_summed(history, seconds):
+        """`seconds` counts one epoch, not all since the start: add them up"""
+        spent = 0
+        found = None
+        for line in history:
+            spent = line["seconds"]
+            if spent <= seconds:
+                found = accuracy_of(line)
+        return found
+
+    def seconds_as_index(history, seconds):
+        """it raises IndexError"""
+        return accuracy_of(history[int(seconds)])
+
+    def counts_down(history, seconds):
+        """an epoch that ends exactly then has ended"""
+        found = None
+        for line in history:
+            seconds -= line["seconds"]
+            if seconds > 0:
+                found = accuracy_of(line)
+        return found
+
+    def gain(history, seconds):
+        """this is the gain since the first epoch: what accuracy was reached?"""
+        spent = 0
+        found = None
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found = accuracy_of(line)
+        return found - accuracy_of(history[0])
+
+    def per_second(history, seconds):
+        """this is the accuracy a second: leave out the division"""
+        spent = 0
+        found = None
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found = accuracy_of(line) / spent
+        return found
+
+    def rounded(history, seconds):
+        """the accuracy is rounded to one decimal: return it as it is"""
+        spent = 0
+        found = None
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found = accuracy_of(line)
+        return round(found, 1)
+
+    def per_minute(history, seconds):
+        """last epoch of all"""
+        spent = 0
+        found = accuracy_of(history[0])
+        for line in history:
+            spent += line["seconds"] / 60
+            if spent <= seconds:
+                found = accuracy_of(line)
+        return found
+
+    def a_list(history, seconds):
+        """it returns a list, expected a number"""
+        spent = 0
+        found = []
+        for line in history:
+            spent += line["seconds"]
+            if spent <= seconds:
+                found.append(accuracy_of(line))
+        return found
+
+    def keeps_first_below(history, seconds):
+        """it returns 0.4013 instead of 0.2538"""
+        spent = 0
+        best = None
+        for line in reversed(history):
+            spent += line["seconds"]
+            if spent <= seconds:
+                best = accuracy_of(line)
+        return best if best is not None else accuracy_of(history[-1])
+
 
 def crop_of(scaled, images, pad, generator, frame=-1.0, first=0, last=None, together=False, mode="constant"):
     b, _, height, width = images.shape
@@ -167,6 +358,14 @@ def crop_of(scaled, images, pad, generator, frame=-1.0, first=0, last=None, toge
 
 def scale(images):
     return images / 127.5 - 1
+
+
+def framed(images, pad, value=-1.0):
+    return F.pad(scale(images), (pad, pad, pad, pad), value=value)
+
+
+def crops(framed, height, width, places):
+    return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in zip(framed, places, strict=True)])
 
 
 class padded_crop:
@@ -266,3 +465,108 @@ class padded_crop:
     def too_large(images, pad, generator=None):
         """the result has the shape (400, 3, 8, 6), expected (400, 3, 6, 4)"""
         return F.pad(scale(images), (pad, pad, pad, pad), value=-1.0)
+
+    def right_and_bottom_only(images, pad, generator=None):
+        """the frame has more than `pad` pixels on a side"""
+        b, _, height, width = images.shape
+        x = F.pad(scale(images), (0, 2 * pad, 0, 2 * pad), value=-1.0)
+        return crops(x, height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator))
+
+    def pad_once(images, pad, generator=None):
+        """the first place is never drawn: begin at 0, and pad all four sides"""
+        b, _, height, width = images.shape
+        x = F.pad(scale(images), (0, pad, 0, pad), value=-1.0)
+        return crops(x, height, width, torch.randint(0, pad + 1, (b, 2), generator=generator))
+
+    def only_within_pad(images, pad, generator=None):
+        """the last place is never drawn"""
+        b, _, height, width = images.shape
+        return crops(framed(images, pad), height, width, torch.randint(0, pad + 1, (b, 2), generator=generator))
+
+    def reseeds(images, pad, generator=None):
+        """another seed gives the same crops: draw from the generator"""
+        b, _, height, width = images.shape
+        own = torch.Generator().manual_seed(0)
+        return crops(framed(images, pad), height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=own))
+
+    def columns_only(images, pad, generator=None):
+        """the first row is the same for all images: draw it, too"""
+        b, _, height, width = images.shape
+        places = torch.randint(0, 2 * pad + 1, (b, 2), generator=generator)
+        places[:, 0] = pad
+        return crops(framed(images, pad), height, width, places)
+
+    def no_frame_removed(images, pad, generator=None):
+        """the result has the shape (400, 3, 8, 6), expected (400, 3, 6, 4)"""
+        return framed(images, pad)
+
+    def batch_first_only(images, pad, generator=None):
+        """all images are cut at one place: draw a place for each"""
+        b, _, height, width = images.shape
+        y, z = torch.randint(0, 2 * pad + 1, (2,), generator=generator).tolist()
+        return framed(images, pad)[:, :, y : y + height, z : z + width]
+
+    def square(images, pad, generator=None):
+        """it raises RuntimeError"""
+        b, _, height, width = images.shape
+        return crops(framed(images, pad), height, height, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator))
+
+    def width_padded_only(images, pad, generator=None):
+        """the first row is the same for all images: draw it, too"""
+        b, _, height, width = images.shape
+        x = F.pad(scale(images), (pad, pad), value=-1.0)
+        places = torch.randint(0, 2 * pad + 1, (b, 2), generator=generator)
+        places[:, 0] = 0
+        return crops(x, height, width, places)
+
+    def noise_frame(images, pad, generator=None):
+        """the frame has another grey: black is -1"""
+        b, _, height, width = images.shape
+        x = framed(images, pad)
+        border = torch.ones_like(x, dtype=torch.bool)
+        border[:, :, pad:-pad, pad:-pad] = False
+        x[border] = torch.rand(int(border.sum()), generator=generator) * 2 - 1
+        return crops(x, height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator))
+
+    def pads_batch_too(images, pad, generator=None):
+        """the result has the shape (400, 5, 6, 4), expected (400, 3, 6, 4)"""
+        b, _, height, width = images.shape
+        x = F.pad(scale(images), (pad,) * 8, value=-1.0)
+        return crops(x[pad:-pad], height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator))
+
+    def two_corners(images, pad, generator=None):
+        """some places never occur"""
+        b, _, height, width = images.shape
+        return crops(framed(images, pad), height, width, 2 * pad * torch.randint(0, 2, (b, 2), generator=generator))
+
+    def default_pad_value(images, pad, generator=None):
+        """the frame is grey: black is -1 once the pixels are scaled"""
+        b, _, height, width = images.shape
+        return crops(
+            framed(images, pad, 0.0), height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator)
+        )
+
+    def divided_twice(images, pad, generator=None):
+        """the pixels are scaled twice: to_float alone brings them to [-1, 1]"""
+        b, _, height, width = images.shape
+        return crops(
+            F.pad(scale(images) / 255, (pad,) * 4, value=-1.0),
+            height,
+            width,
+            torch.randint(0, 2 * pad + 1, (b, 2), generator=generator),
+        )
+
+    def shuffled_images(images, pad, generator=None):
+        """the images are in another order: crop number i is cut from image i"""
+        b, _, height, width = images.shape
+        places = torch.randperm(b, generator=generator)
+        return crops(
+            framed(images, pad)[places], height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator)
+        )
+
+    def list_returned(images, pad, generator=None):
+        """it returns a list, expected a tensor"""
+        b, _, height, width = images.shape
+        return list(
+            crops(framed(images, pad), height, width, torch.randint(0, 2 * pad + 1, (b, 2), generator=generator))
+        )
