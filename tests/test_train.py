@@ -94,16 +94,15 @@ def test_the_loss_falls():
     assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
 
 
-def test_mask_ratios_are_drawn_for_every_step(tmp_path, uninterrupted):
-    drawn = []
+def test_mask_ratios_are_drawn_for_every_step(tmp_path, uninterrupted, monkeypatch):
+    drawn, draw = [], pretraining.sample_context
 
-    class Watched(MP3):
-        def forward(self, images, **options):
-            drawn.append(options.get("mask_ratio"))
-            return super().forward(images, **options)
+    def watched(batch, num_patches, mask_ratio, **options):
+        drawn.append(mask_ratio)
+        return draw(batch, num_patches, mask_ratio, **options)
 
+    monkeypatch.setattr(pretraining, "sample_context", watched)
     mp3 = model()
-    mp3.__class__ = Watched
     pretrain(mp3, IMAGES, **QUICK, mask_ratios=(0.25, 0.75), out=tmp_path)
     assert len(set(drawn)) == 9 and all(0.25 <= ratio <= 0.75 for ratio in drawn)
     assert max(drawn) - min(drawn) > 0.2 and not same(weights(mp3), uninterrupted)
@@ -434,9 +433,9 @@ def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
     assert machines(run) == [run["versions"]]
     shutil.rmtree(checkpoints(tmp_path)[0])
     moved = run["versions"] | {"cpu": "another"}
-    monkeypatch.setattr("mp3lib.train.checkpoint.versions", lambda: moved)
+    monkeypatch.setattr("mp3lib.train.opening.versions", lambda: moved)
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
-    monkeypatch.setattr("mp3lib.train.checkpoint.versions", lambda: moved | {"torch": "newer"})
+    monkeypatch.setattr("mp3lib.train.opening.versions", lambda: moved | {"torch": "newer"})
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)  # nothing is left to do there
     assert read_run(tmp_path) == run | {"resumed": [{"step": 6, "versions": moved}]}
     assert machines(read_run(tmp_path)) == [run["versions"], moved]
