@@ -62,7 +62,8 @@ def test_modes(mode, form):
         image = ImageCms.profileToProfile(
             image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
         )
-    near(corners(read_picture(saved(image, form), 32)), [RED, GREEN, BLUE, WHITE], 60)
+    options = {"compression": "tiff_lzw"} if mode == "YCbCr" else {}  # before Pillow 13 it needs one
+    near(corners(read_picture(saved(image, form, **options), 32)), [RED, GREEN, BLUE, WHITE], 60)
 
 
 @pytest.mark.parametrize("size", [32, (24, 48), (1, 1), (300, 200)])

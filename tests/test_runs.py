@@ -13,7 +13,7 @@ from PIL import Image
 
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
-from mp3lib.train import finetune, pretrain, read_metrics
+from mp3lib.train import finetune, pretrain, read_metrics, read_run
 
 IMAGES = torch.randint(0, 256, (24, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 SHAPE = dict(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=8)
@@ -108,6 +108,29 @@ def test_running_stopped_empty_and_damaged_folders(runs, capsys):
         strict=True,
     ):
         assert words in part and f"left out: {part}" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "words"),
+    [
+        ("metrics.jsonl", {"loss": "x"}, "line 1 is damaged: loss is no figure, but 'x'"),
+        ("metrics.jsonl", {"seconds": [1]}, "line 1 is damaged: seconds is no figure, but .1."),
+        ("metrics.jsonl", {"test_top1": {"a": 1}}, "line 1 is damaged: test_top1 is no figure"),
+        ("metrics.jsonl", {"test_accuracy": {"0.5": None}}, "line 1 is damaged: test_accuracy is no figure"),
+        ("metrics.jsonl", {"lr": 1e400}, "line 1 is not JSON"),
+        ("run.json", {"patience": "3"}, "run.json is damaged: patience is no number, but '3'"),
+        ("run.json", {"lr": float("nan")}, "run.json is damaged: it is not JSON .NaN is not a finite number"),
+    ],
+)
+def test_figures_that_are_none_are_damage(file, change, words, runs):
+    path = runs / "two" / file
+    first, *more = path.read_text().splitlines() if file == "metrics.jsonl" else [path.read_text()]
+    content = json.loads(first)
+    (content["settings"] if file == "run.json" else content).update(change)
+    path.write_text("\n".join([json.dumps(content), *more]) + "\n")
+    with pytest.raises(ValueError, match=words):
+        read_metrics(runs / "two") if file == "metrics.jsonl" else read_run(runs / "two")
+    assert main(["runs", str(runs / "two")]) == 1
 
 
 def test_what_cannot_be_compared_is_said(runs, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """Damage small inputs at random and see that each is read right or refused in a sentence: python tools/fuzz.py
 
-    python tools/fuzz.py [--cases 37950] [--seed 0] [--kills 20]    all kinds; results/fuzz.json and a table
+    python tools/fuzz.py [--cases 38950] [--seed 0] [--kills 20]    all kinds; results/fuzz.json and a table
     python tools/fuzz.py --only zip pickles --cases 1000            some kinds
     python tools/fuzz.py --only zip --cases 3000 --store            one kind; its line in results/fuzz.json is replaced
     python tools/fuzz.py --only zip --case 17                       one case, in this process, with its traceback
@@ -41,6 +41,7 @@ import torch
 from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
+from mp3lib.cli import parser, runs
 from mp3lib.data import Images, cache, decode, read_picture
 from mp3lib.data.arrays import set_name
 from mp3lib.data.cifar_pickle import read_batch
@@ -280,6 +281,8 @@ def case_folder(draw: random.Random, room: Path) -> None:
     if draw.random() < 0.1:
         again = loaded(top, room, 8)
         expect(again.fingerprint == images.fingerprint and again.classes == images.classes, "the cache differs")
+    if draw.random() < 0.3:
+        same_streamed(images, top, room)
     for split in (images.train, images.test):
         for picture, label in zip(split.images, split.labels.tolist(), strict=True):
             red = int(picture[0, 0, 0])
@@ -288,6 +291,20 @@ def case_folder(draw: random.Random, room: Path) -> None:
             known = {readable(word) for word in words[red]}
             known |= {set_name(top)}
             expect(images.classes[label] in known, f"class {images.classes[label]!r} of a picture in {sorted(known)}")
+
+
+def same_streamed(images: Images, path: Path, room: Path) -> None:
+    """A streamed folder has the pictures, labels and classes that it has in memory, but for broken pictures."""
+    streamed = loaded(path, room, 8, stream=True, workers=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parts = [torch.cat([*split.images.split(7)]) for split in (streamed.train, streamed.test) if len(split)]
+    if not caught:
+        both = [split for split in (images.train, images.test) if len(split)]
+        labels = [split.labels for split in (streamed.train, streamed.test) if len(split)]
+        same = all(torch.equal(a, b.images) for a, b in zip(parts, both, strict=True))
+        same &= all(torch.equal(a, b.labels) for a, b in zip(labels, both, strict=True))
+        expect(same and streamed.classes == images.classes, "streamed it is another set")
 
 
 def is_link(path: Path) -> bool:
@@ -310,17 +327,17 @@ def linked(draw: random.Random, file: bytes, folders: Sequence[bytes]) -> None:
             os.link(draw.choice([entry.path for entry in os.scandir(draw.choice(folders))] or [b"nowhere"]), file)
 
 
-def loaded(path: Path, room: Path, size: int = 32) -> Images:
+def loaded(path: Path, room: Path, size: int = 32, **options: object) -> Images:
     """Load a path with a cache of its own; what comes is a data set, and warnings are its notes."""
     os.environ["MP3_CACHE"] = str(room / "cache")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        images = load_images(path, size)
+        images = load_images(path, size, **options)
     for warning in caught:
         note = str(warning.message)
         expect(warning.category is Note and note.startswith(f"{path}: "), f"{warning.category.__name__}: {note}")
     for split in (images.train, images.test):
-        expect(split.images.dtype == torch.uint8 and split.images.ndim == 4, "not uint8 images")
+        expect(split.images.dtype == torch.uint8 and len(split.images.shape) == 4, "not uint8 images")
         expect(split.images.shape[1] == 3, f"images {tuple(split.images.shape)}")
         expect(split.labels.dtype == torch.int64 and len(split.labels) == len(split.images), "labels do not fit")
         in_range = not len(split) or (split.labels.min() >= 0 and split.labels.max() < len(images.classes))
@@ -813,7 +830,8 @@ def odd_json(draw: random.Random, value: object) -> object:
     return draw.choice(ODD)
 
 
-def case_run(draw: random.Random, room: Path) -> None:
+def damaged_run(draw: random.Random, room: Path) -> Path:
+    """A run folder with damage in one of its files of text."""
     out, files = room / "run", run_files()
     for name, content in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -827,7 +845,18 @@ def case_run(draw: random.Random, room: Path) -> None:
     else:
         lines = [json.dumps(odd_json(draw, json.loads(line))) for line in text.splitlines()]
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    train_tiny(out, 2, resume=True)
+    return out
+
+
+def case_run(draw: random.Random, room: Path) -> None:
+    train_tiny(damaged_run(draw, room), 2, resume=True)
+
+
+def case_compared(draw: random.Random, room: Path) -> None:
+    out = damaged_run(draw, room)
+    plot = ["--plot", str(room / "x.svg")] if draw.random() < 0.05 else []
+    figures = runs.run(parser().parse_args(["runs", str(out), "--csv", str(room / "x.csv"), *plot]))
+    expect(len(figures["runs"]) == 1 and json.dumps(figures, allow_nan=False), "a run that is not there")
 
 
 KINDS = {
@@ -845,6 +874,7 @@ KINDS = {
     "config.json": Kind(1500, case_config),
     "model.safetensors": Kind(800, case_weights),
     "run folders": Kind(150, case_run),
+    "run folders, compared": Kind(1000, case_compared),
     "configurations": Kind(2500, case_configuration, configuration=True),
 }
 ALL = sum(kind.share for kind in KINDS.values())

@@ -56,6 +56,8 @@ class Rows:
 def scale_of(deep: Iterable[np.ndarray], number: int) -> tuple[float, float, tuple[str, ...]]:
     """Which values of pictures of more than 8 bits become black and white, and a note on that."""
     ends = [(float(values.min()), float(values.max())) for values in deep]
+    if not ends:  # all of them are broken
+        return 0.0, 65535.0, ()
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     black, white = decode.value_range(low, high)
     notes: tuple[str, ...] = ()

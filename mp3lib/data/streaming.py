@@ -124,11 +124,15 @@ class Stream:
 
     def read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
         """Batches of images, uint8 (b, c, h, w), by their numbers, int64 (b,)."""
+        return (pixels for pixels, _ in self.read_numbered(batches))
+
+    def read_numbered(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same, each with the numbers of the images that it holds: of a broken one, of that in its place."""
         asked = ([Asked(i) for i in batch.tolist()] for batch in batches)
         workers = self.workers if len(batches) > 1 else 0
         for read in self.loader(asked, max(map(len, batches)), workers):
             warn_of(read.notes)
-            yield read.pixels
+            yield read.pixels, read.indices
 
     def loader(
         self, asked: Iterable[Sequence[Asked]], batch_size: int, workers: int, persistent: bool = False

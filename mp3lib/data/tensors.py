@@ -87,6 +87,17 @@ def picked(images: Tensor | Stream, batches: Sequence[Tensor]) -> Iterator[Tenso
     return images.read(batches) if isinstance(images, Stream) else (images[chosen] for chosen in batches)
 
 
+def numbered(images: Tensor | Stream, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The images in order, uint8 (b, c, H, W) at a time, with their numbers, int64 (b,).
+
+    In place of a broken picture of a stream there is a later one, with its own number.
+    """
+    batches = torch.arange(len(images)).split(batch_size)
+    if isinstance(images, Stream):
+        return images.read_numbered(batches)
+    return zip(images.split(batch_size), batches, strict=True)
+
+
 def as_labels(labels: Any, number: int, name: str = "labels") -> Tensor:
     """Labels as people hold them, as an int64 tensor (N,): a tensor, a NumPy array, or a list of whole numbers.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
-from ..data.tensors import as_images, as_labels, to_float
+from ..data.tensors import as_images, as_labels, numbered, to_float
 from ..model.vit import ViT, check_weights
 
 MOST_CLASSES = 1_000_000
@@ -37,10 +37,10 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
     vit.eval()
     right = 0
     try:
-        for batch, target in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for batch, numbers in numbered(images, batch_size):
             logits = vit(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb)
             check_output(logits)
-            right += (logits.argmax(dim=1).cpu() == target).sum().item()
+            right += (logits.argmax(dim=1).cpu() == labels[numbers]).sum().item()
     finally:
         vit.train(was_training)
     return right / len(images)
@@ -51,7 +51,8 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
     """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode.
 
     Raises:
-        ValueError: for images of another form, and for weights that are not finite.
+        ValueError: for images of another form, for weights that are not finite, and for a stream with a picture that
+            cannot be read.
     """
     check_vit(vit)
     images = as_images(images, channels=vit.channels, size=vit.image_size)
@@ -61,7 +62,14 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
     vit.eval()
     parts = []
     try:
-        for batch in images.split(batch_size):
+        done = 0
+        for batch, numbers in numbered(images, batch_size):
+            if not torch.equal(numbers, torch.arange(done, done + len(batch))):
+                raise ValueError(
+                    "a picture cannot be read, so the features would not fit the labels: remove it (the note names "
+                    "it), or load the images into memory (stream=False)"
+                )
+            done += len(batch)
             pooled = vit.features(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb).pooled
             check_output(pooled)
             parts.append(pooled.float().cpu())

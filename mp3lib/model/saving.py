@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -168,10 +169,21 @@ def does_not_fit(folder: str | Path, reason: str) -> str:
     )
 
 
+def parse_json(text: str) -> Any:
+    """What a text of JSON says; ``ValueError`` for anything else, and for NaN and Infinity, which JSON lacks."""
+
+    def finite(digits: str) -> float:
+        if not math.isfinite(value := float(digits)):
+            raise ValueError(f"{digits[:20]} is not a finite number")
+        return value
+
+    return json.loads(text, parse_constant=finite, parse_float=finite)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
     if not isinstance(content, dict):

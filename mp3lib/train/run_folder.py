@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from .. import arguments
 from ..arguments import shown, whole
-from ..model.saving import read_json
+from ..model.saving import parse_json, read_json
 from ..paths import expanded, written_beside
 
 WORDS = {  # settings that are one of a few words
@@ -132,6 +132,8 @@ class RunSettings:
         ]
 
 
+PLAIN = ("epoch", "step", "loss", "lr", "seconds")  # entries of an epoch that are one number
+NUMBERS = {f.name for f in fields(RunSettings) if f.type in ("int", "float")}
 USUAL = {f.name: f.default for f in fields(RunSettings) if f.default is not MISSING}
 
 
@@ -187,7 +189,7 @@ def read_metrics(folder: str | Path) -> list[dict]:
 
     Raises:
         FileNotFoundError: if the folder holds no run.
-        ValueError: if a line is not JSON, naming file and line.
+        ValueError: if a line is not JSON, or its entries are no figures, naming file and line.
     """
     path = expanded(folder) / "metrics.jsonl"
     if not path.exists():
@@ -196,7 +198,20 @@ def read_metrics(folder: str | Path) -> list[dict]:
     for number, line in enumerate(lines, start=1):
         if not isinstance(line, dict) or line.get("epoch") != number or not isinstance(line.get("step"), int):
             raise ValueError(f"{path}, line {number} is not that of epoch {number}: {json.dumps(line)[:80]}")
+        for name, value in line.items():
+            if not is_figure(name, value):
+                raise ValueError(f"{path}, line {number} is damaged: {name} is no figure, but {shown(value)}")
     return lines
+
+
+def is_figure(name: str, value: Any) -> bool:
+    """Whether an entry of an epoch is a number, or where its name allows it a list, or a dict by mask ratio."""
+    several = list if name == "losses" else () if name in PLAIN or name.endswith("_top1") else dict
+    values = [value]
+    if isinstance(value, several):
+        values = list(value.values()) if isinstance(value, dict) else value
+    kinds = {type(v) for v in values}
+    return bool(values) and kinds <= {int, float} and all(abs(v) < 1e300 for v in values)
 
 
 def read_jsonl(path: Path) -> list[dict]:
@@ -204,7 +219,7 @@ def read_jsonl(path: Path) -> list[dict]:
     lines = []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         try:
-            lines.append(json.loads(line))
+            lines.append(parse_json(line))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number} is not JSON: {line[:80]!r}") from error
     return lines
@@ -223,6 +238,9 @@ def read_run(folder: str | Path) -> dict:
     run = read_json(path)
     if not isinstance(run.get("settings"), dict):
         raise ValueError(f"{path} is damaged: it has no settings")
+    for name, value in (USUAL | run["settings"]).items():
+        if name in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ValueError(f"{path} is damaged: {name} is no number, but {shown(value)}")
     return run
 
 
