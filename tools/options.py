@@ -256,6 +256,12 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "save_vit_pytorch": (export.save_vit_pytorch, lambda: {"model": vit(), "file": room / "vit.pt"}),
         "to_timm": (export.to_timm, lambda: {"vit": vit(), "pos_emb": True}),
         "save_timm": (export.save_timm, lambda: {"vit": vit(), "folder": room / "timm", "pos_emb": True}),
+        "to_torch_export": (lambda **a: len(export.to_torch_export(**a).graph.nodes) > 0, lambda: {
+            "model": vit(), "pos_emb": True, "num_context": None, "attention": False}),
+        "save_torch_export": (export.save_torch_export, lambda: {
+            "model": mp3(), "file": room / "vit.pt2", "pos_emb": True, "num_context": 2, "attention": False}),
+        "save_onnx": (export.save_onnx, lambda: {
+            "model": vit(), "file": room / "vit.onnx", "pos_emb": True, "num_context": None, "attention": True}),
         "cues.transformed": (cues.transformed, lambda: {
             "images": images(), "transform": torch.neg, "batch_size": 5}),
         "cues.gap": (cues.gap, lambda: {"images": floats, "patch_size": 4, "width": 1}),
@@ -387,6 +393,7 @@ def bases(room: Path) -> dict[str, list[str]]:
         "finetune": ["--data", pictures, "--out", out, "--weights", "none", *SMALL],
         "runs": [str(room / "trained")],
         "probe": ["--data", pictures, "--weights", str(room / "mp3")],
+        "export": ["--weights", str(room / "mp3"), "--to", "timm", "--out", out],
         "evaluate": ["--data", pictures, "--weights", str(room / "mp3"), "--floor-epochs", "1"],
     }
 
@@ -535,7 +542,7 @@ def run_command(command: str, room: Path, pairs: int, each: int | None, seed: in
 
 # --- the whole --------------------------------------------------------------------------------------------------------
 
-COMMANDS = ("data", "pretrain", "finetune", "runs", "probe", "evaluate", "misuse")
+COMMANDS = ("data", "pretrain", "finetune", "runs", "probe", "evaluate", "export", "misuse")
 
 
 @contextlib.contextmanager

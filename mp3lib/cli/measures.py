@@ -9,17 +9,13 @@ from torch import Tensor
 
 from ..data import Images
 from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
-from ..model import MP3, ViT, find_weights
-from ..train import read_run
+from ..model import MP3, ViT
+from .training import trained_with_positions
 
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
-    pos_emb = not args.no_pos_emb
-    folder = find_weights(args.weights)
-    run = folder.parent if folder.name.startswith("checkpoint-") else folder
-    if (run / "run.json").exists():  # it says whether position embeddings were used in training
-        pos_emb = pos_emb and read_run(run)["settings"].get("pos_emb", True)
+    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
     test, by_class = images.test, {}
     labels = labels_for(vit, images, args.weights)
     for label, name in enumerate(images.classes):

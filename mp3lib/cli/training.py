@@ -42,6 +42,16 @@ def new_vit(args: argparse.Namespace, images):
     )
 
 
+def trained_with_positions(weights: str) -> bool:
+    """Whether weights were trained with position embeddings, where a ``run.json`` says so; else True."""
+    from ..model import find_weights
+    from ..train import read_run
+
+    folder = find_weights(weights)
+    run = folder.parent if folder.name.startswith("checkpoint-") else folder
+    return not (run / "run.json").exists() or read_run(run)["settings"].get("pos_emb", True) is not False
+
+
 def model_line(vit, shape: str | None, lr: float | None) -> str:
     """What is trained, in a line: name, number of weights, grid, and the learning rate where it goes with the name."""
     (height, width), (rows, columns) = vit.patch_size, vit.grid

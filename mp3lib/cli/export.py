@@ -1,0 +1,73 @@
+"""``python -m mp3lib export``."""
+
+from __future__ import annotations
+
+import argparse
+
+from .options import WEIGHTS, Help, figures_options, named, path, whole
+from .training import trained_with_positions
+
+KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
+
+
+def add(commands) -> None:
+    export = commands.add_parser(
+        "export",
+        parents=[figures_options()],
+        formatter_class=Help,
+        help="weights in the format of another library",
+        description="Every result is compared with the original before it is kept. What cannot be exact is refused "
+        "with the reason.",
+    )
+    export.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
+    export.add_argument(
+        "--to",
+        choices=KINDS,
+        required=True,
+        help="vit_pytorch: a file .pt; timm: a folder that timm loads; onnx: a file .onnx; torch-export: a file .pt2",
+    )
+    export.add_argument("--out", type=path, required=True, metavar="PATH", help="file or folder to write")
+    export.add_argument(
+        "--vit", action="store_true", help="of a pretrained model the ViT alone, without the position classifier"
+    )
+    export.add_argument(
+        "--no-pos-emb",
+        action="store_true",
+        help="leave the position embeddings out (a run folder trained without them does so by itself)",
+    )
+    export.add_argument(
+        "--context", type=whole, metavar="K", help="of a pretrained model, number of patches seen (onnx, torch-export)"
+    )
+    export.add_argument(
+        "--attention", action="store_true", help="attention weights as a further output (onnx, torch-export)"
+    )
+
+
+def run(args: argparse.Namespace) -> dict:
+    from .. import export
+    from ..model import MP3, load_model
+
+    program = args.to in ("onnx", "torch-export")
+    if not program and (args.context or args.attention):
+        what = "--context" if args.context else "--attention"
+        raise ValueError(f"{what} is for onnx and torch-export; {args.to} has the whole model")
+    model = load_model(args.weights)
+    if isinstance(model, MP3) and (args.vit or args.to == "timm"):
+        model = model.vit
+        print("the ViT alone; its classification head is not trained")
+    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
+    if args.to == "vit_pytorch":
+        if not pos_emb and not isinstance(model, MP3):
+            raise ValueError(
+                "the ViT of vit_pytorch.mp3 always adds position embeddings, and this one is used without: "
+                "choose timm, onnx or torch-export"
+            )
+        difference = export.save_vit_pytorch(model, args.out)
+    elif args.to == "timm":
+        difference = export.save_timm(model, args.out, pos_emb=pos_emb)
+    else:
+        save = export.save_onnx if args.to == "onnx" else export.save_torch_export
+        options = {"pos_emb": pos_emb, "num_context": args.context, "attention": args.attention}
+        difference = save(model, args.out, **options)
+    print(f"{args.out}: written, read again and compared; the outputs differ by at most {difference:.1e}")
+    return {"out": str(args.out), "to": args.to, "difference": difference}

@@ -1,0 +1,175 @@
+"""ONNX and torch.export: the same outputs without this library, for batches of any size."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import onnxruntime
+import pytest
+import torch
+
+from mp3lib import MP3, ViT, record_attention
+from mp3lib.__main__ import main
+from mp3lib.export import save_onnx, save_torch_export, to_torch_export
+from mp3lib.model import use_classes
+
+SHAPE = dict(num_classes=3, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=2, mlp_dim=24, dim_head=8)
+
+
+def vit(**more) -> ViT:
+    torch.manual_seed(0)
+    return ViT(**SHAPE | more)
+
+
+def images(batch: int) -> torch.Tensor:
+    return torch.rand(batch, 3, 8, 12, generator=torch.Generator().manual_seed(batch)) * 2 - 1
+
+
+def contexts(batch: int, k: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(batch)
+    return torch.stack([torch.randperm(6, generator=draw)[:k] for _ in range(batch)])
+
+
+def session(file) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Every kind of file, made once: of a classifier with attention, and of predictions from three patches."""
+    folder = tmp_path_factory.mktemp("programs")
+    classifier, mp3 = vit(classes=["cat", "dog", "fish"]), MP3(vit(), 0.5, "updated")
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    for kind, save in (("onnx", save_onnx), ("pt2", save_torch_export)):
+        assert save(classifier, folder / f"vit.{kind}", pos_emb=False, attention=True) < 1e-5
+        assert save(mp3, folder / f"mp3.{kind}", num_context=3) < 1e-5
+    assert torch.equal(torch.rand(3), expected), "the caller's random state is as it was"
+    assert sorted(f.name for f in folder.iterdir()) == ["mp3.onnx", "mp3.pt2", "vit.onnx", "vit.pt2"]
+    return folder
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_classifier_runs_anywhere(files, batch):
+    model, x = vit().eval(), images(batch)
+    with torch.no_grad(), record_attention(model) as layers:
+        expected = (model(x, pos_emb=False), model.features(x, pos_emb=False).pooled)
+    expected += (torch.stack(layers[:1]),)
+    run = session(files / "vit.onnx")
+    assert [each.name for each in run.get_outputs()] == ["logits", "features", "attention"]
+    assert run.get_inputs()[0].shape == ["batch", 3, 8, 12]
+    found = run.run(None, {"images": x.numpy()})
+    program = torch.export.load(files / "vit.pt2").module()(x)
+    for one, other, third in zip(expected, found, program, strict=True):
+        torch.testing.assert_close(torch.from_numpy(other), one, rtol=0, atol=1e-5)
+        torch.testing.assert_close(third, one, rtol=0, atol=1e-5)
+    about = run.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == ["cat", "dog", "fish"] and "127.5" in about["images"]
+    assert json.loads(about["config"]) == vit(classes=["cat", "dog", "fish"]).config
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_predicted_positions_for_a_given_context(files, batch):
+    model, x, context = MP3(vit(), 0.5, "updated").eval(), images(batch), contexts(batch, 3)
+    expected = model.predict(x, context)
+    run = session(files / "mp3.onnx")
+    assert run.get_inputs()[1].shape[1] == 3
+    found = run.run(["logits", "loss"], {"images": x.numpy(), "context": context.numpy()})
+    program = torch.export.load(files / "mp3.pt2").module()(x, context)
+    for name, other, third in zip(("logits", "loss"), found, program, strict=True):
+        torch.testing.assert_close(torch.from_numpy(other), getattr(expected, name), rtol=0, atol=1e-5)
+        torch.testing.assert_close(third, getattr(expected, name), rtol=0, atol=1e-5)
+
+
+def test_the_files_need_no_mp3lib(files):
+    code = "import sys, torch; torch.export.load(sys.argv[1]).module()(torch.zeros(2, 3, 8, 12))"
+    code += "; import onnxruntime; onnxruntime.InferenceSession(sys.argv[2]); assert 'mp3lib' not in sys.modules"
+    command = [sys.executable, "-I", "-c", code, files / "vit.pt2", files / "vit.onnx"]
+    subprocess.run(list(map(str, command)), check=True)
+
+
+def test_the_context_has_the_length_of_the_masking_ratio():
+    program = to_torch_export(MP3(vit(), 0.5), attention=True).module()
+    found = program(images(2), contexts(2, 3))
+    assert [tuple(each.shape) for each in found] == [(2, 6, 6), (2, 6), (1, 2, 2, 6, 3)]
+    with pytest.raises(Exception, match="context"):
+        program(images(2), contexts(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda to: save_onnx(vit(), to / "x.bin"), "must end in .onnx, got x.bin"),
+        (lambda to: save_torch_export(vit(), to / "x.pt"), "must end in .pt2, got x.pt"),
+        (lambda to: save_onnx(torch.nn.Linear(2, 2), to / "x.onnx"), "must be an mp3lib MP3 or ViT"),
+        (lambda to: save_onnx(vit(), to / "x.onnx", num_context=2), "num_context=2 is for an MP3"),
+        (lambda to: save_onnx(MP3(vit(), 0.5), to / "x.onnx", num_context=7), "must be a whole number, 1 to 6, got 7"),
+        (lambda to: save_torch_export(vit(depth=0), to / "x.pt2", attention=True), "needs layers"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(call, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        call(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_one_file_cannot_hold_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("mp3lib.export.programs.MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="an ONNX file holds at most 2: use torch-export"):
+        save_onnx(vit(), tmp_path / "x.onnx")
+
+
+def test_a_program_that_differs_is_refused(monkeypatch, tmp_path):
+    from mp3lib.export import programs
+
+    class Other(programs.Program):
+        def of_images(self, images):
+            logits, pooled = super().of_images(images)
+            return logits + (1e-3 if torch.compiler.is_exporting() else 0), pooled
+
+    monkeypatch.setattr(programs, "Program", Other)
+    with pytest.raises(ValueError, match="gives another output: it differs by 0.001"):
+        save_torch_export(vit(), tmp_path / "x.pt2")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_it_says_what_to_install(package, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match="pip install onnx onnxscript onnxruntime"):
+        save_onnx(vit(), tmp_path / "x.onnx")
+
+
+def test_the_command_line_exports(tmp_path, capsys):
+    MP3(vit(patch_norm=False), 0.5, "updated").save_pretrained(tmp_path / "mp3")
+    use_classes(vit(), ["a", "b"]).save_pretrained(tmp_path / "vit")
+    (tmp_path / "vit" / "run.json").write_text(json.dumps({"settings": {"pos_emb": False}}))
+
+    def exported(weights: str, kind: str, out: str, *more: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        command = ["export", "--weights", str(tmp_path / weights), "--to", kind, "--out", str(tmp_path / out), *more]
+        return main([*command, "--json"]), *capsys.readouterr()
+
+    code, out, _ = exported("mp3", "timm", "timm")
+    assert code == 0 and "the ViT alone" in out and (tmp_path / "timm" / "config.json").exists()
+    code, out, _ = exported("vit", "torch-export", "v.pt2")
+    assert code == 0 and json.loads(out.splitlines()[-1])["difference"] < 1e-5
+    with torch.no_grad():
+        found = torch.export.load(tmp_path / "v.pt2").module()(images(2))[0]
+        torch.testing.assert_close(found, use_classes(vit(), 2).eval()(images(2), pos_emb=False), rtol=1, atol=10)
+        expected = ViT.from_pretrained(tmp_path / "vit")(images(2), pos_emb=False)  # as run.json says
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    for arguments, words in (
+        (("vit", "vit_pytorch", "v.pt"), "always adds position embeddings, and this one is used without"),
+        (("mp3", "vit_pytorch", "v.pt", "--vit"), "patch_norm=False"),
+        (("vit", "timm", "t", "--attention"), "--attention is for onnx and torch-export"),
+        (("vit", "onnx", "x"), "must end in .onnx"),
+        (("nothing", "onnx", "x.onnx"), "holds no config.json"),
+    ):
+        code, _, told = exported(*arguments)
+        assert code == 1 and words in told and told.count("\n") == 1
