@@ -393,6 +393,7 @@ def bases(room: Path) -> dict[str, list[str]]:
         "finetune": ["--data", pictures, "--out", out, "--weights", "none", *SMALL],
         "runs": [str(room / "trained")],
         "probe": ["--data", pictures, "--weights", str(room / "mp3")],
+        "embed": ["--data", pictures, "--weights", str(room / "mp3"), "--out", f"{out}.npz"],
         "export": ["--weights", str(room / "mp3"), "--to", "timm", "--out", out],
         "evaluate": ["--data", pictures, "--weights", str(room / "mp3"), "--floor-epochs", "1"],
     }
@@ -542,7 +543,7 @@ def run_command(command: str, room: Path, pairs: int, each: int | None, seed: in
 
 # --- the whole --------------------------------------------------------------------------------------------------------
 
-COMMANDS = ("data", "pretrain", "finetune", "runs", "probe", "evaluate", "export", "misuse")
+COMMANDS = ("data", "pretrain", "finetune", "runs", "probe", "evaluate", "embed", "export", "misuse")
 
 
 @contextlib.contextmanager

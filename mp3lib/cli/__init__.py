@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import data, evaluate, export, finetune, pretrain, probe, runs
+from . import data, embed, evaluate, export, finetune, pretrain, probe, runs
 from .options import RECIPES
 
 FILES = {
@@ -18,6 +18,7 @@ FILES = {
     "runs": runs,
     "probe": probe,
     "evaluate": evaluate,
+    "embed": embed,
     "export": export,
 }
 COMMANDS = {name: file.run for name, file in FILES.items()}

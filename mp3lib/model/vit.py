@@ -18,6 +18,7 @@ from .attention import (
     attention_parameters,
     check_like,
     check_size,
+    check_tokens,
     feed_forward_parameters,
 )
 from .posemb import posemb_sincos_2d
@@ -154,10 +155,68 @@ class ViT(nn.Module, SavedModel):
         tokens = rearrange(x, "b h w d -> b (h w) d")
         return tokens + posemb_sincos_2d(x) if pos_emb else tokens
 
-    def features(self, images: Tensor, pos_emb: bool = True) -> Features:
-        """Features of float images (b, c, H, W) after the last layer; see ``Features``."""
-        tokens = self.transformer(self.embed(images, pos_emb))
-        return Features(tokens.mean(dim=1), tokens)
+    def features(
+        self, images: Tensor, pos_emb: bool = True, layers: Sequence[int] | None = None
+    ) -> Features | tuple[Features, ...]:
+        """Features of float images (b, c, H, W) after the last layer, or after several layers.
+
+        Args:
+            images: as ``embed`` takes them.
+            pos_emb: whether position embeddings are added.
+            layers: after how many layers, each from 0 (the tokens that the first layer gets) to the depth; -1 is the
+                depth, -2 one layer before. Default: after the last one.
+
+        Returns:
+            ``Features``; with ``layers`` one for each of them, in their order.
+
+        Raises:
+            ValueError: as ``embed``, and for layers that there are not.
+        """
+        depth = len(self.transformer.layers)
+        wanted = [depth] if layers is None else layer_numbers(layers, depth)
+        tokens = self.embed(images, pos_emb)
+        if layers is None:
+            tokens = self.transformer(tokens)
+            return Features(tokens.mean(dim=1), tokens)
+        found = {0: tokens}
+        for number, block in enumerate(self.transformer.layers[: max(wanted, default=0)], start=1):
+            found[number] = block(found[number - 1])
+        return tuple(Features(found[number].mean(dim=1), found[number]) for number in wanted)
+
+    @property
+    def num_features(self) -> int:
+        """The number of features of a token, by timm's name."""
+        return self.dim
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Tokens (b, n, d) after the last layer, with position embeddings, by timm's name."""
+        return self.features(images).tokens
+
+    def forward_head(self, tokens: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits (b, num_classes) of the tokens (b, n, d) that ``forward_features`` gives, by timm's name.
+
+        With ``pre_logits`` it is what the last linear layer gets: (b, d), the mean over the patches, normalised.
+        """
+        check_tokens(tokens, self.linear_head[0], "tokens")
+        pooled = self.to_latent(tokens.mean(dim=1))
+        return self.linear_head[0](pooled) if pre_logits else self.linear_head(pooled)
+
+    def reset_classifier(self, num_classes: int, classes: Sequence[str] | None = None) -> None:
+        """Replace the head by a fresh one, in place, by timm's name. ``use_classes`` gives a new ViT instead.
+
+        Args:
+            num_classes: number of classes.
+            classes: their names, if they are known.
+
+        Raises:
+            ValueError: for a number that is not positive, and names that are not as many.
+        """
+        num_classes = whole("num_classes", num_classes)
+        check_names(classes, num_classes)
+        weight, training = self.linear_head[1].weight, self.linear_head.training
+        head = nn.Sequential(nn.LayerNorm(self.dim), nn.Linear(self.dim, num_classes))
+        self.linear_head = head.to(weight).train(training)
+        self.classes = None if classes is None else tuple(classes)
 
     def forward(self, images: Tensor, pos_emb: bool = True) -> Tensor:
         """Logits (b, num_classes) of float images (b, c, H, W).
@@ -190,6 +249,14 @@ class ViT(nn.Module, SavedModel):
         in_a_step = self.training and torch.is_grad_enabled() and images.device.type != "cpu"
         if not in_a_step and not is_finite(images):
             raise ValueError(f"images must be finite, got {not_finite(images)}")
+
+
+def layer_numbers(layers: Sequence[int], depth: int) -> list[int]:
+    """After how many layers, each from 0 to ``depth``; ``ValueError`` for something else."""
+    if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
+        raise ValueError(f"layers must be numbers of layers, such as [3, -1], got {shown(layers)}")
+    numbers = [whole("layers", layer, -depth - 1, depth) for layer in layers]
+    return [layer + depth + 1 if layer < 0 else layer for layer in numbers]
 
 
 def check_weights(model: nn.Module) -> None:

@@ -1,0 +1,132 @@
+"""``python -m mp3lib embed``: features of images as arrays, for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from .options import WEIGHTS, Help, image_options, named, path, whole
+from .training import images_of, trained_with_positions
+
+
+def add(commands) -> None:
+    embed = commands.add_parser(
+        "embed",
+        parents=[image_options()],
+        formatter_class=Help,
+        help="features of images, as arrays of NumPy",
+        description="Writes arrays with a row an image: pooled (N, d) and labels (N,), names (N,) and split (N,), and "
+        "classes (C,), the names of the labels. NumPy reads them: numpy.load(FILE)['pooled'].",
+    )
+    embed.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
+    embed.add_argument("--out", type=path, required=True, metavar="FILE", help="file to write; .npz")
+    embed.add_argument("--tokens", action="store_true", help="also the features of every patch, tokens (N, n, d)")
+    embed.add_argument(
+        "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
+    )
+    embed.add_argument("--batch-size", type=whole, default=64, metavar="B", help="images at a time")
+    embed.add_argument(
+        "--no-pos-emb",
+        action="store_true",
+        help="leave the position embeddings out (a run folder trained without them does so by itself)",
+    )
+
+
+def run(args: argparse.Namespace) -> dict:
+    import numpy as np
+    import torch
+
+    from ..data import to_float
+    from ..model import load_vit
+    from ..paths import check_target, written_beside
+
+    target, vit = check_target(args.out, ".npz"), load_vit(args.weights)
+    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
+    images = with_names(args, vit)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    vit.to(device)
+    pooled, labels, names, splits = [], [], [], []
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent) as tokens, torch.no_grad():
+        for split, part, limit in (("train", images.train, args.limit), ("test", images.test, None)):
+            for pixels, indices, named_as in batches(part.images[:limit], split, args.batch_size, folder_of(args)):
+                (found,) = vit.features(to_float(pixels.to(device)), pos_emb, layers=[args.layer])
+                pooled.append(found.pooled.cpu().numpy())
+                labels.append(part.labels[indices].numpy())
+                names += named_as
+                splits += [split] * len(named_as)
+                if args.tokens:
+                    tokens.write(found.tokens.cpu().numpy().tobytes())
+        arrays = {
+            "pooled": np.concatenate(pooled),
+            "labels": np.concatenate(labels),
+            "names": np.array(names),
+            "split": np.array(splits),
+            "classes": np.array(images.classes),
+        }
+        shape = (len(names), vit.num_patches, vit.dim) if args.tokens else None
+        with written_beside(target) as beside:
+            write_npz(beside, arrays, tokens, shape)
+    print(f"{args.out}: {len(names):,} images, {vit.dim} features each")
+    return {"out": str(args.out), "images": len(names), "features": vit.dim, "fingerprint": images.fingerprint}
+
+
+def with_names(args: argparse.Namespace, vit):
+    """The images, streamed where that is possible: then each picture has the name of its file."""
+    if not args.in_memory and not args.stream and args.data not in ("auto", "cifar10", "scenes"):
+        try:
+            return images_of(argparse.Namespace(**vars(args) | {"stream": True}), vit)
+        except ValueError:  # this kind of set cannot be streamed
+            pass
+    return images_of(args, vit)
+
+
+def folder_of(args: argparse.Namespace) -> Path | None:
+    from ..paths import expanded
+
+    return None if args.data in ("auto", "cifar10", "scenes") else expanded(args.data)
+
+
+def batches(images, split: str, size: int, folder: Path | None) -> Iterator[tuple]:
+    """Pixels uint8 (b, c, h, w), the numbers of the images, and their names; a broken picture is left out."""
+    import torch
+
+    from ..data.streaming import Asked, Stream, name_of, warn_of
+
+    parts = torch.arange(len(images)).split(size)
+    if not isinstance(images, Stream):
+        for part in parts:
+            yield images[part], part, [f"{split}/{index}" for index in part.tolist()]
+        return
+    asked = [[Asked(index) for index in part.tolist()] for part in parts]
+    for part, read in zip(parts, images.loader(asked, size, images.workers if len(parts) > 1 else 0), strict=True):
+        warn_of(note.replace("; the next image takes its place", "") for note in read.notes)
+        own = read.indices == part
+        files = [name_of(images.contents, int(images.chosen[index])) for index in part[own].tolist()]
+        yield read.pixels[own], part[own], [below(folder, file) for file in files]
+
+
+def below(folder: Path | None, file: str) -> str:
+    """A file's name relative to the folder of the images."""
+    above = f"{folder}{os.sep}"
+    return file.removeprefix(above) if folder is not None else file
+
+
+def write_npz(file: Path, arrays: dict, tokens: IO[bytes], shape: tuple[int, int, int] | None) -> None:
+    """Arrays in the format of ``numpy.savez``. The tokens, float32 of this shape, are copied, not read into memory."""
+    import numpy as np
+
+    np.savez(file, **arrays)
+    if shape is None:
+        return
+    tokens.seek(0)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with zipfile.ZipFile(file, "a") as archive, archive.open("tokens.npy", "w", force_zip64=True) as entry:
+        np.lib.format.write_array_header_1_0(entry, header)
+        shutil.copyfileobj(tokens, entry)

@@ -1,0 +1,151 @@
+"""Features: of several layers, by timm's names, and as arrays in a file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mp3lib import MP3, ViT, load_images
+from mp3lib.__main__ import main
+from mp3lib.data import to_float
+from mp3lib.evaluate import frozen_features
+from mp3lib.export import to_timm
+from mp3lib.model import load_vit
+
+SHAPE = dict(num_classes=3, image_size=(8, 12), patch_size=4, dim=16, depth=3, heads=2, mlp_dim=24, dim_head=8)
+
+
+def vit(**more) -> ViT:
+    torch.manual_seed(0)
+    return ViT(**SHAPE | more).eval()
+
+
+IMAGES = torch.rand(4, 3, 8, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def test_features_of_several_layers():
+    model, whole = vit(), vit().features(IMAGES)
+    first, last, same, before = model.features(IMAGES, layers=[0, 3, -1, -2])
+    assert torch.equal(first.tokens, model.embed(IMAGES, pos_emb=True))
+    assert torch.equal(last.tokens, whole.tokens) and torch.equal(same.pooled, whole.pooled)
+    tokens = first.tokens
+    for block in model.transformer.layers[:2]:
+        tokens = block(tokens)
+    assert torch.equal(before.tokens, tokens) and torch.equal(before.pooled, tokens.mean(1))
+    (plain,) = model.features(IMAGES, pos_emb=False, layers=[-4])
+    assert torch.equal(plain.tokens, model.embed(IMAGES))
+    for layers in ([4], [-5], [], "1", 2, [1.0], [True]):
+        with pytest.raises(ValueError, match="layers must be"):
+            model.features(IMAGES, layers=layers)
+    (only,) = vit(depth=0).features(IMAGES, layers=[-1])
+    assert torch.equal(only.tokens, vit(depth=0).embed(IMAGES, pos_emb=True))
+
+
+def test_the_names_of_timm_give_what_timm_gives():
+    model = vit()
+    other = to_timm(model)
+    with torch.no_grad():
+        tokens = model.forward_features(IMAGES)
+        torch.testing.assert_close(tokens, other.forward_features(IMAGES), rtol=0, atol=1e-5)
+        for pre_logits in (True, False):
+            ours, theirs = (m.forward_head(tokens, pre_logits=pre_logits) for m in (model, other))
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+        assert torch.equal(model.forward_head(tokens), model(IMAGES))
+    assert model.num_features == other.num_features == 16
+    with pytest.raises(ValueError, match=r"tokens must have the shape \(b, n, 16\)"):
+        model.forward_head(torch.zeros(2, 16))
+
+
+def test_the_classifier_is_replaced_in_place(tmp_path):
+    model = vit(classes=["a", "b", "c"]).double().train()
+    body = model.transformer.layers[0][0].to_q.weight
+    model.reset_classifier(5)
+    assert model.num_classes == 5 and model.classes is None and model.transformer.layers[0][0].to_q.weight is body
+    head = model.linear_head[1]
+    assert head.weight.dtype == torch.float64 and model.linear_head.training
+    model.float().reset_classifier(2, ["x", "y"])
+    model.save_pretrained(tmp_path)
+    assert load_vit(tmp_path).classes == ("x", "y") and load_vit(tmp_path)(IMAGES).shape == (4, 2)
+    for number, names in ((0, None), (-1, None), (2, ["one"]), (2, ["one", "one"])):
+        with pytest.raises(ValueError):
+            model.reset_classifier(number, names)
+    assert model.num_classes == 2
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    lot = np.random.default_rng(0)
+    for split, number in (("train", 7), ("test", 3)):
+        for name in ("cat", "dog"):
+            for i in range(number):
+                (folder := tmp_path / "mine" / split / name).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(lot.integers(0, 256, (8, 12, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    MP3(vit(), 0.5).save_pretrained(tmp_path / "mp3")
+    return tmp_path
+
+
+def embedded(room, *more: str) -> dict[str, np.ndarray]:
+    weights = ["--weights", str(room / "mp3"), "--data", str(room / "mine"), "--batch-size", "4", "--workers", "0"]
+    assert main(["embed", *weights, "--out", str(room / "f.npz"), *more]) == 0
+    with np.load(room / "f.npz") as file:
+        return dict(file)
+
+
+def test_features_of_a_folder_as_arrays(pictures, capsys):
+    found = embedded(pictures, "--tokens", "--json")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["images"] == 20
+    assert list(found) == ["pooled", "labels", "names", "split", "classes", "tokens"]
+    assert found["pooled"].dtype == found["tokens"].dtype == np.float32
+    model, images = load_vit(pictures / "mp3"), load_images(pictures / "mine", (8, 12), stream=False)
+    for split, part in (("train", images.train), ("test", images.test)):
+        rows = found["split"] == split
+        assert rows.sum() == len(part)
+        expected = frozen_features(model, part.images)
+        by_image = {tuple(np.round(row, 4)) for row in found["pooled"][rows]}
+        assert by_image == {tuple(np.round(row, 4)) for row in expected.numpy()}
+    # each row belongs to the picture of its name
+    for name, label, pooled, tokens in zip(
+        found["names"], found["labels"], found["pooled"], found["tokens"], strict=True
+    ):
+        pixels = torch.from_numpy(np.asarray(Image.open(pictures / "mine" / name)).copy()).permute(2, 0, 1)[None]
+        expected = model.features(to_float(pixels))
+        np.testing.assert_allclose(pooled, expected.pooled[0].detach(), atol=1e-5)
+        np.testing.assert_allclose(tokens, expected.tokens[0].detach(), atol=1e-5)
+        assert found["classes"][label] == name.split("/")[1]
+
+
+def test_a_broken_picture_has_no_row(pictures):
+    broken = pictures / "mine" / "train" / "cat" / "3.png"
+    whole = embedded(pictures)
+    broken.write_bytes(broken.read_bytes()[:60])
+    found = embedded(pictures)
+    kept = whole["names"] != "train/cat/3.png"
+    assert list(found["names"]) == list(whole["names"][kept])
+    np.testing.assert_allclose(found["pooled"], whole["pooled"][kept], atol=1e-6)
+    assert list(found["labels"]) == list(whole["labels"][kept])
+
+
+def test_images_in_memory_are_numbered_and_options_hold(pictures):
+    whole, found = embedded(pictures), embedded(pictures, "--in-memory", "--limit", "5", "--layer", "0", "--no-pos-emb")
+    assert list(found["names"][:6]) == ["train/0", "train/1", "train/2", "train/3", "train/4", "test/0"]
+    assert "tokens" not in found and found["pooled"].shape == (11, 16)
+    images = load_images(pictures / "mine", (8, 12), stream=False).train.images[:5]
+    (expected,) = load_vit(pictures / "mp3").features(to_float(images), pos_emb=False, layers=[0])
+    np.testing.assert_allclose(found["pooled"][:5], expected.pooled.detach(), atol=1e-5)
+    assert whole["pooled"].shape == (20, 16)
+
+
+def test_what_cannot_be_written_is_said_first(pictures, capsys):
+    command = ["embed", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine"), "--out"]
+    for arguments, words in (
+        ([str(pictures / "f.txt")], "must end in .npz, got f.txt"),
+        ([str(pictures / "f.npz"), "--layer", "9"], "layers must be a whole number, -4 to 3, got 9"),
+    ):
+        assert main([*command, *arguments]) == 1
+        assert words in capsys.readouterr().err
+    assert not list(pictures.glob("f.*"))
