@@ -224,12 +224,18 @@ def patch_board(
 ) -> PatchBoard:
     """A board to solve the jigsaw on, to pick patches, and to hide them; the network in the page answers at once.
 
-    mp3: the model, or a mapping from what to call each model to the model; the reader switches between them. Weights
-        are sent to the page, in half precision if that changes none of them.
-    images: (m, 3, H, W) uint8, of the models' size; names: what each of them shows.
-    mode: "jigsaw", "look" or "hide", which the reader can change; words: what to call a single model.
-    answers: who answers first, "page", "kernel" (the model as it is when it is asked) or "both", which compares them.
-    Raises ValueError for anything that is no MP3, and for images that do not fit it.
+    Args:
+        mp3: the model, or a mapping from what to call each model to the model; the reader switches between them.
+            Weights are sent to the page, in half precision if that changes none of them.
+        images: (m, 3, H, W) uint8, of the models' size.
+        names: what each of the images shows.
+        mode: "jigsaw", "look" or "hide", which the reader can change.
+        words: what to call a single model.
+        answers: who answers first, "page", "kernel" (the model as it is when it is asked) or "both", which compares
+            them.
+
+    Raises:
+        ValueError: for anything that is no MP3, and for images that do not fit it.
     """
     models = dict(mp3) if isinstance(mp3, Mapping) else {words: mp3}
     if not models:

@@ -62,7 +62,8 @@ def converted(lines: list[str]) -> list[str]:
 
 def setup(app) -> dict:
     def process(app, what, name, obj, options, lines) -> None:
-        lines[:] = converted(lines)
+        foreign = what == "data" and " ".join(lines).split() == (type(obj).__doc__ or "").split()
+        lines[:] = [] if foreign else converted(lines)  # a dict would be shown with the docstring of dict
 
     def skip(app, what, name, obj, skip, options) -> bool | None:
         """What a class has from elsewhere is not ours to explain."""
