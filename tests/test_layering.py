@@ -22,7 +22,7 @@ ALLOWED = {
     "train": {"arguments", "model", "data", "evaluate", "paths"},
     "export": {"arguments", "model", "paths"},
     "widgets": {"plots"},
-    "board": {"model", "plots"},
+    "board": {"data", "model", "plots"},
     "checks": {"model"},
     "results": set(),
     "budgets": set(),
