@@ -674,14 +674,14 @@ def test_sizes_have_caches_of_their_own(tmp_path):
 
 
 def test_a_newer_reader_decodes_again(tmp_path, monkeypatch):
-    from mp3lib.data import formats, load
+    from mp3lib.data import formats, from_paths
 
     fill(tmp_path / "set", 4)
     load_images(tmp_path / "set")
     reads = []
     monkeypatch.setattr(formats, "read", lambda *args, read=formats.read: reads.append(1) or read(*args))
     load_images(tmp_path / "set")
-    monkeypatch.setattr(load, "READER", load.READER + 1)
+    monkeypatch.setattr(from_paths, "READER", from_paths.READER + 1)
     load_images(tmp_path / "set")
     assert len(reads) == 1
 

@@ -251,7 +251,8 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
             "images": images(), "strength": 0.5, "erase": 0.5, "area": (0.6, 1.0), "flip": True, "generator": None,
             "part": None}),
         "load_images": (lambda **a: len(data.load_images(**a).train), lambda: {
-            "name_or_path": room / "pictures", "size": 8, "stream": None, "workers": 0}),
+            "name_or_path": room / "pictures", "size": 8, "stream": None, "workers": 0, "unlabelled": False}),
+        "pack_images": (data.pack_images, lambda: {"path": room / "pictures", "size": 8, "out": room / "pack"}),
         "to_vit_pytorch": (export.to_vit_pytorch, lambda: {"model": vit()}),
         "save_vit_pytorch": (export.save_vit_pytorch, lambda: {"model": vit(), "file": room / "vit.pt"}),
         "to_timm": (export.to_timm, lambda: {"vit": vit(), "pos_emb": True}),
@@ -281,7 +282,7 @@ OTHER = {
     "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
     "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "fingerprint", "read_picture",
     "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "PRESETS", "preset_of", "model_card", "from_timm",
-    "from_vit_pytorch",
+    "from_vit_pytorch", "packed_size",
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> dict:
         raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
     ratio = sum(ratios) / len(ratios) if ratios else None  # of two, the mean becomes the model's own ratio
     start = load_mp3(args.start) if args.start else None
-    images = images_of(args, start and start.vit)
+    images = images_of(args, start and start.vit, unlabelled=True)
     if start:
         check_shape(args, start.vit)
         mp3 = with_image_size(start, tuple(images.train.images.shape[2:]), ratio, args.context)

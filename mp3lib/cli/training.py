@@ -9,18 +9,25 @@ from .options import SHAPE, option
 DEFAULT = "student"  # the shape of a new model
 
 
-def images_of(args: argparse.Namespace, vit=None):
+def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
     """The images, of ``--size``; without it of the size of given weights, of ``--model``, or else 32."""
-    from ..data import load_images
+    from ..data import load_images, packed_size
     from ..model import PRESETS
 
-    usual = PRESETS[getattr(args, "model", None) or DEFAULT].image_size
-    size = args.size or list(vit.image_size if vit else [usual])
+    model = getattr(args, "model", None)
+    size = size_of(args) or (vit.image_size if vit else None)
+    if size is None and (model or packed_size(args.data) is None):
+        size = PRESETS[model or DEFAULT].image_size
+    stream = True if args.stream else False if args.in_memory else None
+    return load_images(args.data, size, stream=stream, workers=args.workers, unlabelled=unlabelled)
+
+
+def size_of(args: argparse.Namespace) -> int | tuple[int, ...] | None:
+    """What ``--size`` says."""
+    size = args.size or []
     if len(size) > 2:
         raise ValueError(f"--size takes one number or two, got {size}")
-    size = size[0] if len(set(size)) == 1 else tuple(size)
-    stream = True if args.stream else False if args.in_memory else None
-    return load_images(args.data, size, stream=stream, workers=args.workers)
+    return (size[0] if len({*size}) == 1 else tuple(size)) if size else None
 
 
 def new_vit(args: argparse.Namespace, images):

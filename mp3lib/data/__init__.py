@@ -13,8 +13,10 @@ from .augment import random_resized_crop, strong_augment
 from .cifar10 import CIFAR10_CLASSES
 from .decode import read_picture
 from .fingerprints import CIFAR10_FINGERPRINT, fingerprint
+from .from_paths import pack_images
 from .images import Images, Split
 from .load import DataUnavailable, cache_status, clear_cache, fetch_cifar10, load_images
+from .pack import packed_size
 from .tensors import to_float
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "fetch_cifar10",
     "fingerprint",
     "load_images",
+    "pack_images",
+    "packed_size",
     "random_resized_crop",
     "read_picture",
     "strong_augment",

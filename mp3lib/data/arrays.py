@@ -60,11 +60,11 @@ def every_tenth(labels: np.ndarray, number: int) -> np.ndarray:
 
 
 def checked(arrays: Arrays, path: Path) -> Arrays:
-    """The same arrays, if there is a label for each image, and a class for each label."""
+    """The same arrays, if there is a label for each image, and a class for each label (-1: none)."""
     for images, labels in ((arrays.train_images, arrays.train_labels), (arrays.test_images, arrays.test_labels)):
         if len(images) != len(labels) or not len(images):
             raise ValueError(f"{path}: {len(images)} images but {len(labels)} labels")
-        if labels.min() < 0 or labels.max() >= len(arrays.classes):
+        if labels.min() < -1 or labels.max() >= len(arrays.classes):
             raise ValueError(f"{path}: labels from {labels.min()} to {labels.max()} for {len(arrays.classes)} classes")
     return arrays
 

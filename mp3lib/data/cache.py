@@ -19,6 +19,7 @@ import psutil
 from torch import Tensor
 
 from ..paths import expanded
+from .tensor_files import write_tensors
 
 FAILURE_SECONDS = 3600  # so long a failed download is not tried again: five notebooks offline need not each wait
 _PART = "mp3lib-part-"  # the beginning of the name of anything half done; then the process, the machine, a random end
@@ -167,8 +168,6 @@ def write(file: Path, key: str, tensors: dict[str, Tensor], about: dict[str, str
     Returns what went wrong, if anything did: a full or read-only disk costs the cache, not the images. A file that
     holds tensors of somebody else is never replaced.
     """
-    from safetensors.torch import save_file
-
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     about = about | {"key": key}
     if read(file) == "not written by mp3lib":
@@ -177,10 +176,10 @@ def write(file: Path, key: str, tensors: dict[str, Tensor], about: dict[str, str
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=part_name(), dir=file.parent))
-        save_file(tensors, part / "x", about | {"checksum": _checksum(tensors, about)})
+        write_tensors(part / "x", tensors, about | {"checksum": _checksum(tensors, about)})
         (part / "x").chmod(0o644)
         os.replace(part / "x", file)
-    except Exception as error:  # the writer of safetensors has errors of its own
+    except (OSError, ValueError) as error:
         return f"not kept in {short(file.parent)} ({type(error).__name__}: {error})"
     finally:
         if part is not None:

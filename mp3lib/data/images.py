@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .streaming import Stream
@@ -11,13 +12,27 @@ from .streaming import Stream
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """``images`` (N, c, H, W) uint8, in memory or streamed, and ``labels`` (N,) int64, on the CPU."""
+    """``images`` (N, c, H, W) uint8, in memory or streamed, and ``labels`` (N,) int64, on the CPU.
+
+    A label of -1 says that an image has none.
+    """
 
     images: Tensor | Stream
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def is_whole(self, classes: int) -> bool:
+        """Whether these are images and labels as they should be, with a class or -1 for each image."""
+        images, labels = self.images, self.labels
+        return (
+            images.dtype == torch.uint8
+            and images.ndim == 4
+            and labels.dtype == torch.int64
+            and labels.shape == images.shape[:1]
+            and (not len(labels) or (int(labels.min()) >= -1 and int(labels.max()) < classes))
+        )
 
     def __repr__(self) -> str:
         return f"Split(images={tuple(self.images.shape)} uint8, labels={tuple(self.labels.shape)} int64)"

@@ -15,14 +15,26 @@ from .split_names import TEST
 
 
 def from_rows(
-    rows: list, read: Decoded, names: tuple[str, ...], path: Path, notes: tuple[str, ...], cifar10: bool = False
+    rows: list,
+    read: Decoded,
+    names: tuple[str, ...],
+    path: Path,
+    notes: tuple[str, ...],
+    cifar10: bool = False,
+    keep_unlabelled: bool = False,
 ) -> Arrays:
-    """Splits, classes and labels of the rows of parquet files: (number of its picture, label, split)."""
+    """Splits, classes and labels of the rows of parquet files: (number of its picture, label, split).
+
+    A label of -1 says that there is none. With ``keep_unlabelled`` such rows come last in the training set, and those
+    of the split ``unlabelled`` as well.
+    """
     if fractions := [label for _, label, _ in rows if isinstance(label, float)]:
         rows = [(picture, "", which) for picture, _, which in rows]
         notes += (f"the labels are fractions, as {fractions[0]:g}, and no classes: all pictures count as one class",)
     if all(label == -1 for _, label, _ in rows):
         rows = [(picture, "", which) for picture, _, which in rows]  # nothing is labelled
+    if all(which == "unlabelled" for _, _, which in rows):
+        rows = [(picture, label, None) for picture, label, _ in rows]  # there is nothing else
     splits = {which for _, _, which in rows}
     tests = [word for word in TEST if word in splits]
     labelled = [word for word in tests if any(label != -1 for _, label, which in rows if which == word)]
@@ -35,6 +47,11 @@ def from_rows(
             f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
         )
     wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
+    bare = [row for row in rows if row[2] == "unlabelled" or row[1] == -1] if keep_unlabelled else []
+    if bare:
+        chosen = {number for number, _, _ in bare}
+        rows = [row for row in rows if row[0] not in chosen]
+        notes += (f"{len(bare):,} picture(s) without labels are there for pretraining",)
     other = [row for row in rows if row[2] not in wanted]
     unlabelled = [row for row in rows if row[2] in wanted and row[1] == -1]
     kept = [row for row in rows if row[2] in wanted and row[1] != -1]
@@ -60,7 +77,9 @@ def from_rows(
     if in_test is None:
         in_test = every_tenth(labels, len(classes))
     order = np.array([number for number, _, _ in kept], dtype=np.int64)
-    parts = order[~in_test], labels[~in_test], order[in_test], labels[in_test]
+    train = np.concatenate([order[~in_test], np.array([number for number, _, _ in bare], dtype=np.int64)])
+    train_labels = np.concatenate([labels[~in_test], np.full(len(bare), -1)])
+    parts = train, train_labels, order[in_test], labels[in_test]
     return checked(read.arrays(Arrangement(*parts, classes, notes)), path)
 
 

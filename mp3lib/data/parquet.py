@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -80,35 +80,40 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     named = {about.names for about in described.values()}
     names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
     cifar10 = all(about.picture == "img" for about in described.values())
-    for file, opened in opened_files.items():
-        inside, about = insides[file], described[file]
-        which = split_of_file(inside)
-        number = 0
-        try:
-            for batch in opened.iter_batches(rows_at_once(opened, file), columns=[*filter(None, about[:2])]):
-                table = batch.to_pydict()
-                labels = table[about.label] if about.label else [None if some_labels else ""] * batch.num_rows
-                labels = [plain_label(label) for label in labels]
+    with decode.without_warnings(), threads() as pool:
+        for file, opened in opened_files.items():
+            inside, about = insides[file], described[file]
+            which = split_of_file(inside)
+            number = 0
+            for values, labels in cells_of(opened, file, about, some_labels):
                 if about.names and not names:
                     labels = [about.names[n] if isinstance(n, int) and 0 <= n < len(about.names) else n for n in labels]
-                with decode.without_warnings(), threads() as pool:
-                    found = pool.map(lambda value: decoded_value(value, wanted.size), table[about.picture])
-                    for picture, label in zip(found, labels, strict=True):
-                        if label is None and not isinstance(picture, str):
-                            picture = "no label"
-                        if isinstance(picture, str):
-                            left_out.append((f"{inside} row {number}", picture))
-                        else:
-                            pictures.put(read, picture)
-                            rows.append((read, label, which))
-                        number, read = number + 1, read + 1
-        except Exception as error:  # pyarrow's errors have several bases
-            raise ValueError(unreadable(file, error)) from None
+                found = pool.map(lambda value: decoded_value(value, wanted.size), values)
+                for picture, label in zip(found, labels, strict=True):
+                    if label is None and not isinstance(picture, str):
+                        picture, label = (picture, -1) if wanted.unlabelled else ("no label", None)
+                    if isinstance(picture, str):
+                        left_out.append((f"{inside} row {number}", picture))
+                    else:
+                        pictures.put(read, picture)
+                        rows.append((read, label, which))
+                    number, read = number + 1, read + 1
     notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, Decoded(pictures, []), names, path, notes, cifar10)
+    return from_rows(rows, Decoded(pictures, []), names, path, notes, cifar10, wanted.unlabelled)
+
+
+def cells_of(opened, file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:
+    """The pictures and the labels of some rows at a time. Where other files have labels, a row of this one has none."""
+    try:
+        for batch in opened.iter_batches(rows_at_once(opened, file), columns=[*filter(None, about[:2])]):
+            table = batch.to_pydict()
+            labels = table[about.label] if about.label else [None if some_labels else ""] * batch.num_rows
+            yield table[about.picture], [plain_label(label) for label in labels]
+    except Exception as error:  # pyarrow's errors have several bases
+        raise ValueError(unreadable(file, error)) from None
 
 
 def rows_at_once(opened, file: Path) -> int:

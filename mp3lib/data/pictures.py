@@ -14,6 +14,7 @@ from .arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name
 from .contents import on_disk
 from .entries import Entry
 from .picture_reading import decoded, streamed
+from .unlabelled import arrange_all
 from .unread import found, labels_beside
 from .wanted import Wanted
 
@@ -55,7 +56,7 @@ def from_pictures(pictures: Sequence[Entry], entries: Sequence[Entry], path: Pat
         raise ValueError(f"{path} holds {len(good)} readable pictures, at least 2 are needed. {found(entries, notes)}")
     names = {number: paths.get(pictures[number].name, pictures[number].name) for number in good}
     try:
-        sorted_in = arrangement(names, path)
+        sorted_in = arrangement(names, path, wanted.unlabelled)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     arrays = read.arrays(sorted_in)
@@ -73,14 +74,15 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     return left_out_note(packed, "archive") + left_out_note(odd, "other file")
 
 
-def arrangement(names: Mapping[int, str], path: Path) -> Arrangement:
-    """Sort pictures into splits and classes by the folders in their names.
+def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) -> Arrangement:
+    """Sort pictures into splits and classes by the folders in their names; those without a label come last.
 
     Raises:
         ValueError: where that is not possible; see ``layout.arrange``.
     """
     numbers = sorted(names, key=names.__getitem__)
-    places, has_split, notes = layout.arrange([names[number] for number in numbers], set_name(path))
+    paths, root = [names[number] for number in numbers], set_name(path)
+    (places, has_split, notes), bare = arrange_all(paths, root) if unlabelled else (layout.arrange(paths, root), [])
     kept = [(number, place) for number, place in zip(numbers, places, strict=True) if place]
     if len(kept) < 2:
         raise ValueError(f"{len(kept)} pictures are left, at least 2 are needed ({'; '.join(notes)})")
@@ -90,7 +92,9 @@ def arrangement(names: Mapping[int, str], path: Path) -> Arrangement:
     rows = np.array([number for number, _ in kept], dtype=np.int64)
     in_test = np.array([place.test for _, place in kept]) if has_split else every_tenth(labels, len(classes))
     mixed = np.random.default_rng(0).permutation((~in_test).sum())  # so that the first few hold all classes
-    train, train_labels = rows[~in_test][mixed], labels[~in_test][mixed]
+    more = np.array([numbers[i] for i in bare], dtype=np.int64)
+    train = np.concatenate([rows[~in_test][mixed], more])
+    train_labels = np.concatenate([labels[~in_test][mixed], np.full(len(more), -1)])
     return Arrangement(train, train_labels, rows[in_test], labels[in_test], classes, notes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from . import decode
+from .tensor_files import BEGINNING
 from .wanted import Wanted
 
 
@@ -16,15 +17,14 @@ class Rows:
     Args:
         number: of rows, at most.
         wanted: the size, the channels and the file.
-        offset: bytes of the file before the pixels.
     """
 
-    def __init__(self, number: int, wanted: Wanted, offset: int = 0):
+    def __init__(self, number: int, wanted: Wanted):
         shape = (number, wanted.channels, *wanted.size)
         if wanted.file is None:
             self.images = np.empty(shape, dtype=np.uint8)
         else:
-            self.images = np.memmap(wanted.file, np.uint8, "r+" if wanted.file.exists() else "w+", offset, shape)
+            self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
         self.deep: dict[int, np.ndarray] = {}
         self.jpeg = np.zeros(number, dtype=bool)
 

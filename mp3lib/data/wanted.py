@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +39,16 @@ class Wanted(NamedTuple):
             possible: whether the form that they are in can be streamed.
 
         Raises:
-            ValueError: where they are to be streamed and cannot be, and where they do not fit into memory.
+            ValueError: where they are to be streamed and cannot be, and where they do not fit into memory or on
+                the disk.
         """
         needed, free = PEAK * self.pixels(number), free_memory() / processes_here()
         if self.file is not None:
+            if (room := shutil.disk_usage(self.file.parent).free) < self.pixels(number):
+                raise ValueError(
+                    f"{path}: {number:,} packed pictures take {self.pixels(number) / 1e9:.1f} GB, and "
+                    f"{self.file.parent} has {room / 1e9:.1f} GB free: choose another place (--out), or a smaller size"
+                )
             return False
         if self.stream and not possible:
             raise ValueError(

@@ -1,0 +1,115 @@
+"""From what a reader returns to the images of a set: their fingerprint, what is odd about them, the cache of sets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import cache, decode
+from .arrays import Arrays, set_name
+from .cifar10 import CIFAR10_CLASSES
+from .fingerprints import CIFAR10_FINGERPRINT, digest, fingerprint
+from .images import Images, Split
+from .jpeg_grid import jpeg_grid
+from .streaming import Stream
+from .wanted import Wanted
+
+_JPEG = (
+    "these pixels look as if they went through JPEG at this size, and position prediction learns the place in its "
+    "8 x 8 compression grid instead of the picture, so results on them say nothing about lossless images"
+)
+
+
+def to_images(arrays: Arrays, source: str, name: str) -> Images:
+    train, test = (
+        Split(images if isinstance(images, Stream) else torch.from_numpy(images), torch.from_numpy(labels))
+        for images, labels in (
+            (arrays.train_images, arrays.train_labels),
+            (arrays.test_images, arrays.test_labels),
+        )
+    )
+    notes = tuple(arrays.notes)
+    if isinstance(train.images, Stream):
+        if arrays.jpeg:
+            notes += (_JPEG,)
+        return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes)
+    digits = fingerprint(train, test)
+    if digits != CIFAR10_FINGERPRINT and name != "scenes":
+        notes += repeated(train, test, arrays.classes)
+    if digits != CIFAR10_FINGERPRINT and name != "scenes":
+        if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
+            notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
+        elif name == "cifar10":
+            notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
+    return Images(train, test, arrays.classes, source, digits, name, notes)
+
+
+def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Notes where one picture in a hundred, or more, is there again, pixel by pixel: to test, or in another class."""
+    first: dict[bytes, int] = {}  # the class of each picture of the training set
+    conflicts: list[tuple[int, int]] = []
+    for picture, label in zip(np.ascontiguousarray(train.images.numpy()), train.labels.tolist(), strict=True):
+        if (known := first.setdefault(digest(picture), label)) != label and -1 not in (known, label):
+            conflicts.append((known, label))
+    again = [digest(picture) in first for picture in np.ascontiguousarray(test.images.numpy())]
+    notes: tuple[str, ...] = ()
+    if any(again) and 100 * sum(again) >= len(test):
+        which = f"all {len(test):,}" if all(again) else f"{sum(again):,} of {len(test):,}"
+        notes += (
+            f"{which} test pictures are in the training set as well, pixel by pixel: results on them say little about "
+            "pictures that were not trained on",
+        )
+    if conflicts and 100 * len(conflicts) >= len(train):
+        one, other = (classes[label] for label in min(conflicts))
+        notes += (
+            f"{len(conflicts):,} training picture(s) are there again in another class, pixel by pixel, as in {one} and "
+            f"{other}: remove one of them",
+        )
+    return notes
+
+
+def name_of(arrays: Arrays, path: Path) -> str:
+    like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
+    return "cifar10" if like_cifar10 else set_name(path)
+
+
+def resized(images: Images, wanted: Wanted) -> Images:
+    wanted.streams(len(images.train) + len(images.test), Path(images.name), possible=False)
+    train, test = (Split(fitted(split.images, wanted.size), split.labels) for split in (images.train, images.test))
+    return replace(images, train=train, test=test, fingerprint=fingerprint(train, test))
+
+
+def fitted(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (N, 3, H, W) at another size, one after the other."""
+    resized = torch.empty((len(images), images.shape[1], *size), dtype=torch.uint8)
+    for row, image in zip(resized, images, strict=True):
+        row.copy_(decode.fit_pixels(image, size))
+    return resized
+
+
+def from_cache(file: Path, key: str | None = None) -> Images | str:
+    found = cache.read(file, key)
+    if isinstance(found, str):
+        return found
+    tensors, about = found
+    try:
+        train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
+        classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
+        images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return "damaged"
+    whole = train.images.shape[1:] == test.images.shape[1:]
+    return images if whole and all(split.is_whole(len(classes)) for split in (train, test)) else "damaged"
+
+
+def to_cache(images: Images, file: Path, key: str) -> str:
+    tensors = {"train_images": images.train.images, "train_labels": images.train.labels}
+    tensors |= {"test_images": images.test.images, "test_labels": images.test.labels}
+    about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
+    about |= {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
+    return cache.write(file, key, tensors, about)

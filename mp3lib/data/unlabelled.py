@@ -1,0 +1,53 @@
+"""Pictures without labels: which they are, by their folders. Pretraining takes them as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .layout import Layout, Placed, arrange, target_folders
+from .split_names import is_neutral, is_test, is_train, is_unlabelled
+
+
+def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list[int]:
+    """Which of the pictures that have no place in a labelled set have no label, by number.
+
+    They lie in a folder such as ``unlabeled``, or in no folder but those of splits and of neutral names, as ``test/*``
+    and ``images/*``. Masks of other pictures do not count, nor do the classes of a split that is not in use.
+
+    Args:
+        paths: of the pictures, with ``/``.
+        places: what ``arrange`` found.
+    """
+    folders = [path.split("/")[:-1] for path in paths]
+    targets = target_folders(folders)
+    masks = [any(tuple(parts[:n]) in targets for n in range(len(parts) + 1)) for parts in folders]
+    while folders and folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
+        folders = [parts[1:] for parts in folders]
+
+    def is_bare(parts: Sequence[str]) -> bool:
+        return any(map(is_unlabelled, parts)) or all(is_train(n) or is_test(n) or is_neutral(n) for n in parts)
+
+    return [
+        number
+        for number, (place, parts) in enumerate(zip(places, folders, strict=True))
+        if place is None and not masks[number] and is_bare(parts)
+    ]
+
+
+def arrange_all(paths: Sequence[str], root: str) -> tuple[Layout, list[int]]:
+    """What ``arrange`` finds, and the pictures without a label, by number; its notes tell of the others only."""
+    layout = arrange(paths, root)
+    bare = without_label(paths, layout.places)
+    if not bare:
+        return layout, bare
+    left = {*bare}
+    rest = [number for number in range(len(paths)) if number not in left]
+    notes = layout.notes
+    try:
+        again = arrange([paths[number] for number in rest], root)
+        if again.places == [layout.places[number] for number in rest]:
+            notes = again.notes
+    except ValueError:  # without them the folders mean something else
+        pass
+    note = f"{len(bare):,} picture(s) without labels are there for pretraining, as {paths[bare[0]]}"
+    return layout._replace(notes=(*notes, note)), bare
