@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -108,7 +109,6 @@ def test_a_part_of_a_stream_is_a_stream_and_one_image_is_its_pixels(folder):
 
 
 def test_a_plain_tar_streams_and_a_packed_one_says_what_to_do(folder, tmp_path):
-    import tarfile
 
     for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz")):
         with tarfile.open(tmp_path / name, mode) as archive:
@@ -117,6 +117,18 @@ def test_a_plain_tar_streams_and_a_packed_one_says_what_to_do(folder, tmp_path):
     assert torch.equal(everything(stream.train.images), memory.train.images)
     with pytest.raises(ValueError, match="cannot be streamed: only folders of pictures, and tars without compression"):
         load_images(tmp_path / "a.tar.gz", SIZE, stream=True)
+
+
+def test_a_tar_that_is_changed_while_it_streams_is_not_read_on(folder, tmp_path):
+    for number, names in enumerate((("cat", "dog"), ("dog", "cat"))):
+        with tarfile.open(tmp_path / "set.tar", "w") as archive:
+            for name in names:
+                archive.add(folder / name, name)
+        os.utime(tmp_path / "set.tar", (number, number))
+        if not number:
+            images = load_images(tmp_path / "set.tar", SIZE, stream=True, workers=0)
+    with pytest.raises(ValueError, match="cannot be read: .*the archive was changed after it was loaded: load it"):
+        everything(images.train.images)
 
 
 def test_the_fingerprint_of_a_stream_follows_its_files(folder, tmp_path):

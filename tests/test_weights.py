@@ -214,3 +214,11 @@ def test_a_model_without_a_run_has_a_card_as_well(tmp_path):
     about = read_run(FOLDER / "classifier-8x8")
     card = model_card(shipped, about, read_metrics(FOLDER / "classifier-8x8"), "classifier-8x8")
     assert "# classifier-8x8" in card and about["fingerprint"] in card and "airplane" in card
+
+
+def test_a_card_takes_names_of_classes_as_text(tmp_path):
+    vit = ViT(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=8)
+    vit.classes = ("---\nlicense: other\n---", "<script>|`a` [b](c)")
+    vit.save_pretrained(tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "apart: --- license: other ---, \\<script\\>\\|\\`a\\` [b\\](c)." in text and text.count("\n---\n") == 1

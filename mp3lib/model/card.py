@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def model_card(
     pretrained = "vit" in config
     parts = [
         "\n".join(["---", *fields(run, pretrained), "---", MARK]),
-        f"# {name or 'A Vision Transformer' + ('' if pretrained else ' with a classification head')}",
+        f"# {plain(name or '') or 'A Vision Transformer' + ('' if pretrained else ' with a classification head')}",
         what_it_is(model, shape, pretrained),
         "\n".join(["## Load it", "", "```python", *snippet(shape, pretrained, run), "```"]),
     ]
@@ -65,7 +66,7 @@ def what_it_is(model: Any, shape: dict, pretrained: bool) -> str:
     )
     if not pretrained:
         words += f" It tells {shape['num_classes']} classes apart"
-        words += f": {', '.join(shape['classes'])}." if shape.get("classes") else "."
+        words += f": {', '.join(map(plain, shape['classes']))}." if shape.get("classes") else "."
     return words
 
 
@@ -129,13 +130,18 @@ def figures(run: dict, lines: Sequence[dict]) -> str:
 
 def table(rows: dict[str, Any]) -> str:
     """Two columns; what is None is left out."""
-    cells = [(name, str(value).replace("|", "\\|")) for name, value in rows.items() if value is not None]
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {' '.join(value.split())} |" for name, value in cells)])
+    cells = [(plain(name), plain(str(value))) for name, value in rows.items() if value is not None]
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells)])
+
+
+def plain(text: str) -> str:
+    """A name of somebody else's on one line, without what Markdown or HTML would take for more than text."""
+    return re.sub(r"([\\`*<>|#]|\](?=[(\[:]))", r"\\\1", " ".join(text.split()))
 
 
 def license_of(run: dict) -> str:
     if run.get("license"):
-        return f"The weights: {run['license']}. The code of mp3lib: MIT."
+        return f"The weights: {plain(str(run['license']))}. The code of mp3lib: MIT."
     return (
         "Of the weights: not chosen yet. Write `license: …` into the fields on top of this file, or train with "
         "`--license`, before you publish them. The code of mp3lib is under the MIT license."
@@ -145,6 +151,8 @@ def license_of(run: dict) -> str:
 def write_card(folder: Path, text: str) -> None:
     """Write ``README.md``, unless there is one that somebody keeps: without the line that says it is made by mp3lib."""
     file = folder / "README.md"
+    if file.exists() and not file.is_file():  # a pipe or a folder of that name
+        return
     if not file.exists() or MARK in file.read_text(encoding="utf-8", errors="replace"):
         with written_beside(file) as beside:
             beside.write_text(text, encoding="utf-8")
