@@ -225,9 +225,11 @@ def test_nan_dtype_device_and_shape_get_a_sentence(check):
         "device": lambda t: t.to("meta"),
         "sparse": lambda t: t.to_sparse() if t.ndim else t.to("meta"),
     }
-    for change in changes.values():
+    for name, change in changes.items():
         text = said(check, lambda *args, change=change: replaced(solution(*args), change))
         assert text.startswith("not yet: ")
+        # NaN gets the name of no mistake; "still running": a machine may be too busy for ten seconds
+        assert name != "nan" or re.search("nan|expected (an )?int|still running", text, re.IGNORECASE)
     text = said(check, lambda *args: replaced(solution(*args), lambda t: t.to("meta")))
     assert "on the device meta" in text
 
