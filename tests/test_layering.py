@@ -29,6 +29,7 @@ ALLOWED = {
     "luma": set(),
     "paths": set(),
     "arguments": set(),
+    "__version__": set(),  # a name of mp3lib itself
     "cli": {"data", "evaluate", "export", "model", "paths", "plots", "train"},
 }
 ALLOWED["__main__"] = set(ALLOWED)

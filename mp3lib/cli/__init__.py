@@ -29,7 +29,10 @@ __all__ = ["COMMANDS", "RECIPES", "parser"]
 def parser() -> argparse.ArgumentParser:
     """Of all commands."""
     top = argparse.ArgumentParser(
-        prog="python -m mp3lib", description="Masked position prediction for vision transformers."
+        prog="python -m mp3lib",
+        description="Masked position prediction for vision transformers: pretrain on pictures without labels, compare "
+        "runs, finetune on labels, probe and evaluate, and take features (embed) or the model (export) elsewhere.",
+        epilog="python -m mp3lib COMMAND --help tells the options of a command.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for file in FILES.values():

@@ -1,0 +1,63 @@
+"""docs/USE.md: its commands and snippets run in order, on small pictures and for one epoch."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mp3lib.__main__ import main
+
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "USE.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT.split("## Questions")[0], re.DOTALL | re.MULTILINE)
+SMALLER = {  # of the text: a minute of work instead of hours
+    "epochs=20": "epochs=1",
+    "epochs=10": "epochs=1",
+    "--epochs 20": "--epochs 1 --eval-every 0",
+    "--epochs 10": "--epochs 1 --eval-every 0",
+    "depth=4": "depth=2",
+    "--model vit-ti16": "--model vit-ti16 --size 32 --depth 1",
+}
+
+
+def as_commands(block: str) -> list[str]:
+    return [line for line in block.splitlines() if line.startswith("python -m mp3lib ")]
+
+
+def test_snippets_are_short():
+    assert len([code for kind, code in BLOCKS if kind == "python"]) >= 4
+    for kind, code in BLOCKS:
+        if kind == "python" or as_commands(code):
+            assert len(code.strip().splitlines()) <= 10, code
+
+
+@pytest.mark.slow
+def test_everything_on_the_page_runs(tmp_path, monkeypatch):
+    lot = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        for i in range(80):
+            (folder := tmp_path / "path" / "to" / "folder" / label).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(lot.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for kind, code in BLOCKS:
+        for long, short in SMALLER.items():
+            code = code.replace(long, short)
+        if kind == "python":
+            exec(compile(code, "docs/USE.md", "exec"), space)
+        for line in as_commands(code):
+            arguments = shlex.split(line)[3:]
+            if arguments[0] in ("pretrain", "finetune"):  # the snippet above has made these folders
+                arguments += ["--batch-size", "32", "--resume"] if "runs/tiny" in arguments else []
+                if "runs/tiny" not in arguments:
+                    arguments[arguments.index("--out") + 1] += "-again"
+            assert main(arguments) == 0, line
+    assert space["backbone"].num_features == space["vit"].num_features
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "cache", "classes.onnx", "features.npz", "in-timm", "path", "positions.pt2", "runs", "runs.csv", "runs.png",
+    ]  # fmt: skip
