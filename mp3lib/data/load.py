@@ -10,11 +10,13 @@ Where things are looked for, and the cache, are set by two environment variables
 
 import os
 from pathlib import Path
+from typing import Any
 
 from ..arguments import shown, truth, whole
 from ..paths import expanded
 from . import cache, decode, download, formats, scenes
 from .arrays import Arrays
+from .datasets import from_object, is_object
 from .fingerprints import CIFAR10_FINGERPRINT
 from .from_paths import from_pack, from_path
 from .images import Images
@@ -28,7 +30,7 @@ class DataUnavailable(RuntimeError):
 
 
 def load_images(
-    name_or_path: str | os.PathLike = "auto",
+    name_or_path: Any = "auto",
     size: int | tuple[int, int] | None = None,
     *,
     stream: bool | None = None,
@@ -47,7 +49,11 @@ def load_images(
       one place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
       Hugging Face parquet files;
     - a file that ``pack_images`` has made, which is opened at once: its pixels are read from the disk when they are
-      used, and processes share them.
+      used, and processes share them;
+    - a ``datasets.Dataset`` or another map-style data set, whose elements are pictures or begin with one (a Pillow
+      image, uint8 (c, H, W), the bytes of a file); its labels are ``targets``, or the label column. A dict of several
+      has them as ``train`` and ``test``;
+    - a uint8 tensor or NumPy array (N, c, H, W), memory-mapped or not, without labels: its last tenth is the test set.
 
     Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and
     resized. Default: 32, and for packed images their own.
@@ -79,6 +85,10 @@ def _load(name_or_path, size, retry: bool, stream=None, workers=None, unlabelled
     if workers is not None:
         whole("workers", workers, 0, 1024)
     wanted = Wanted((height, width), stream, workers, unlabelled)
+    if is_object(name_or_path):
+        images, where = from_object(name_or_path, wanted, size is not None)
+        print(f"data: {images.name}, {len(images.train):,} + {len(images.test):,} images, {where}", flush=True)
+        return images
     if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):
         raise ValueError(f"images are named by auto, cifar10, scenes or a path, got {shown(name_or_path)}")
     place = name_or_path
