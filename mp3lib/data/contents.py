@@ -99,7 +99,7 @@ class PictureFiles:
         self.sizes = np.array([entry.size for entry in entries], dtype=np.int64)
         # of a tar the time of its last change: after another one the offsets are those of other pictures
         changed = {path: path.stat().st_mtime_ns for path in {entry.inside[0] for entry in entries if not entry.path}}
-        self.changed = np.array([0 if e.path else changed[e.inside[0]] for e in entries], dtype=np.int64)
+        self.changed = np.array([-1 if e.path else changed[e.inside[0]] for e in entries], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -117,7 +117,7 @@ class PictureFiles:
         if size >= LARGEST_FILE:
             return f"the file has {size:,} bytes"
         with open(self.path(index), "rb") as file:
-            if self.changed[index] and os.fstat(file.fileno()).st_mtime_ns != self.changed[index]:
+            if self.changed[index] >= 0 and os.fstat(file.fileno()).st_mtime_ns != self.changed[index]:
                 return "the archive was changed after it was loaded: load it again"
             file.seek(int(self.offsets[index]))
             return file.read(size)
