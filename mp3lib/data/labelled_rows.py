@@ -26,7 +26,7 @@ def from_rows(
     """Splits, classes and labels of the rows of parquet files: (number of its picture, label, split).
 
     A label of -1 says that there is none. With ``keep_unlabelled`` such rows come last in the training set, and those
-    of the split ``unlabelled`` as well.
+    of the split ``unlabelled`` as well, but none of a test split: nobody should train on those.
     """
     if fractions := [label for _, label, _ in rows if isinstance(label, float)]:
         rows = [(picture, "", which) for picture, _, which in rows]
@@ -47,7 +47,8 @@ def from_rows(
             f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
         )
     wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
-    bare = [row for row in rows if row[2] == "unlabelled" or row[1] == -1] if keep_unlabelled else []
+    bare = [row for row in rows if row[2] == "unlabelled" or (row[1] == -1 and row[2] not in TEST)]
+    bare = bare if keep_unlabelled else []
     if bare:
         chosen = {number for number, _, _ in bare}
         rows = [row for row in rows if row[0] not in chosen]

@@ -107,6 +107,7 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
         images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
         whole = all(split.is_whole(len(classes)) for split in (train, test))
         whole = whole and train.images.shape[1:] == test.images.shape[1:]
+        whole = whole and not ((train.labels[:-1] < 0) & (train.labels[1:] >= 0)).any()  # without labels are the last
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ValueError(f"{path} is a damaged pack ({reason}): pack the images again") from None
@@ -122,7 +123,7 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
     if not wanted.unlabelled and not labelled.all():  # those without a label are the last ones
         train = Split(train.images[: int(labelled.sum())], train.labels[labelled])
         images = replace(images, train=train)
-    if about["reader"] != str(reader):
+    if about.get("reader") != str(reader):
         note = "it was packed by another version of mp3lib, which may have read some pictures otherwise: pack it again"
         images = replace(images, notes=(*images.notes, note))
     return images

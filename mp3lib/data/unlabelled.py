@@ -11,8 +11,9 @@ from .split_names import is_neutral, is_test, is_train, is_unlabelled
 def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list[int]:
     """Which of the pictures that have no place in a labelled set have no label, by number.
 
-    They lie in a folder such as ``unlabeled``, or in no folder but those of splits and of neutral names, as ``test/*``
-    and ``images/*``. Masks of other pictures do not count, nor do the classes of a split that is not in use.
+    They lie in a folder such as ``unlabeled``, or in no folder but those of training and of neutral names, as
+    ``train/*`` and ``images/*``. Masks of other pictures do not count, nor do the classes of a split that is not in
+    use, nor test pictures: nobody should train on those, with or without labels.
 
     Args:
         paths: of the pictures, with ``/``.
@@ -25,7 +26,8 @@ def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list
         folders = [parts[1:] for parts in folders]
 
     def is_bare(parts: Sequence[str]) -> bool:
-        return any(map(is_unlabelled, parts)) or all(is_train(n) or is_test(n) or is_neutral(n) for n in parts)
+        plain = all(is_train(name) or is_neutral(name) for name in parts)
+        return (plain or any(map(is_unlabelled, parts))) and not any(map(is_test, parts))
 
     return [
         number
