@@ -1,0 +1,49 @@
+"""docs/DATA.md: its snippets and commands run in order on small pictures, and its table is computed right."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mp3lib.__main__ import main
+from mp3lib.data.wanted import PEAK, Wanted
+
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "DATA.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+def test_the_table_is_computed_right():
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+) \| (\d+) \| ([\d.]+) GB \| ([\d.]+) GB \|$", TEXT, re.MULTILINE)
+    assert len(rows) == 3
+    for number, side, pixels, peak in rows:
+        takes = Wanted((int(side), int(side))).pixels(int(number.replace(",", "")))
+        assert (pixels, peak) == (f"{takes / 1e9:.1f}", f"{PEAK * takes / 1e9:.1f}")
+
+
+@pytest.mark.slow
+def test_everything_on_the_page_runs(tmp_path, monkeypatch):
+    lot = np.random.default_rng(0)
+    for folder in ("cat", "dog", "unlabeled"):
+        (place := tmp_path / "path/to/folder" / ("train" if folder != "unlabeled" else "") / folder).mkdir(parents=True)
+        for i in range(20):
+            Image.fromarray(lot.integers(0, 256, (70, 80, 3), dtype=np.uint8)).save(place / f"{i}.png")
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for kind, code in BLOCKS:
+        assert len(code.strip().splitlines()) <= 10, code
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if kind == "python":
+                exec(compile(code, "docs/DATA.md", "exec"), space)
+        for line in code.splitlines() if kind == "" else ():
+            assert main(shlex.split(line)[3:]) == 0, line
+    assert (tmp_path / "runs/packed/model.safetensors").exists() and (
+        tmp_path / "path/to/folder-64.safetensors"
+    ).exists()
