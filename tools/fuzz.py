@@ -1,6 +1,6 @@
 """Damage small inputs at random and see that each is read right or refused in a sentence: python tools/fuzz.py
 
-    python tools/fuzz.py [--cases 38950] [--seed 0] [--kills 20]    all kinds; results/fuzz.json and a table
+    python tools/fuzz.py [--cases 39950] [--seed 0] [--kills 20]    all kinds; results/fuzz.json and a table
     python tools/fuzz.py --only zip pickles --cases 1000            some kinds
     python tools/fuzz.py --only zip --cases 3000 --store            one kind; its line in results/fuzz.json is replaced
     python tools/fuzz.py --only zip --case 17                       one case, in this process, with its traceback
@@ -42,7 +42,7 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.cli import parser, runs
-from mp3lib.data import Images, cache, decode, read_picture
+from mp3lib.data import Images, cache, decode, pack_images, read_picture
 from mp3lib.data.arrays import set_name
 from mp3lib.data.cifar_pickle import read_batch
 from mp3lib.data.entries import readable
@@ -349,6 +349,45 @@ def loaded(path: Path, room: Path, size: int = 32, **options: object) -> Images:
 def expect(holds: object, otherwise: str) -> None:
     if not holds:
         raise Fault(otherwise)
+
+
+# --- packs ------------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def pack_file() -> bytes:
+    """A pack of plain pictures, each of the colour of its number."""
+    with tempfile.TemporaryDirectory(prefix="mp3lib-fuzz-") as room:
+        for number in range(20):
+            file = Path(room, "set", ("cat", "dog")[number % 2], f"{number}.png")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(plain_png((number * 8, 0, 255 - number * 8)))
+        return pack_images(Path(room, "set"), 8, Path(room, "x")).read_bytes()
+
+
+def case_pack(draw: random.Random, room: Path) -> None:
+    """Damage in the header or the labels of a pack: what is read has the labels of its pictures."""
+    data = pack_file()
+    length, labels = 8 + len(data[8:4096].rstrip()), len(data) - 20 * 8
+    about = json.loads(data[8:length])
+    way = draw.random()
+    if way < 0.3:
+        data = damaged(draw, data, 0, length)
+    elif way < 0.5:
+        data = data[:labels] + flipped_or_cut(draw, data[labels:])
+    elif way < 0.8:
+        name = draw.choice(sorted(about["__metadata__"]))
+        text = draw.choice(("", "[]", "5", '["a"]', '["a", "b", "c"]', "{}", "null", "x", "[1, 2]", "\0"))
+        about["__metadata__"] |= {name: text}
+    else:
+        about = odd_json(draw, about)
+    if way >= 0.5:
+        data = data[:8] + json.dumps(about).encode().ljust(length - 8) + data[length:]
+    (room / "x").write_bytes(data)
+    images = loaded(room / "x", room, 8)
+    for split in (images.train, images.test):
+        numbers = (split.images.flatten(1)[:, 0] // 8).tolist()
+        expect([number % 2 for number in numbers] == split.labels.tolist(), "labels of other pictures")
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------
@@ -862,6 +901,7 @@ def case_compared(draw: random.Random, room: Path) -> None:
 KINDS = {
     "pictures": Kind(10000, case_picture),
     "folders": Kind(3000, case_folder),
+    "packs": Kind(1000, case_pack),
     "zip": Kind(3000, functools.partial(case_archive, "zip")),
     "tar": Kind(1500, functools.partial(case_archive, "tar")),
     "tar.gz": Kind(1500, functools.partial(case_archive, "tar.gz")),

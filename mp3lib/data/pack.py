@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def finish(file: Path, shapes: tuple[torch.Size, torch.Size], labels: tuple[Tens
     gap = -pixels % 8
     parts = [("train_images", UINT8, shapes[0]), ("test_images", UINT8, shapes[1]), ("gap", UINT8, (gap,))]
     parts += [("train_labels", INT64, labels[0].shape), ("test_labels", INT64, labels[1].shape)]
-    about = {"form": FORM, "pillow": PIL.__version__} | about
+    about = {"form": FORM, "pillow": PIL.__version__, "labels": checksum(*labels)} | about
     with open(file, "r+b") as out:
         out.truncate(BEGINNING + pixels)  # rows of pictures that are left out lie behind
         out.seek(0, os.SEEK_END)
@@ -49,6 +50,14 @@ def finish(file: Path, shapes: tuple[torch.Size, torch.Size], labels: tuple[Tens
             out.write(some.numpy().astype("<i8").tobytes())
         out.seek(0)
         out.write(header(parts, about, BEGINNING))
+
+
+def checksum(*labels: Tensor) -> str:
+    """Of the labels, which are read whole when a pack is opened. Pixels have none: they are read when they are used."""
+    value = 0
+    for some in labels:
+        value = zlib.crc32(some.numpy().astype("<i8").tobytes(), value)
+    return f"{value:08x}"
 
 
 def is_pack(path: Path) -> bool:
@@ -106,6 +115,7 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
         classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
         images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
         whole = all(split.is_whole(len(classes)) for split in (train, test))
+        whole = whole and about["labels"] == checksum(train.labels, test.labels)
         whole = whole and train.images.shape[1:] == test.images.shape[1:]
         whole = whole and not ((train.labels[:-1] < 0) & (train.labels[1:] >= 0)).any()  # without labels are the last
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
