@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -77,6 +78,8 @@ def test_numbers_of_the_page():
         vit_b = MP3(ViT(num_classes=1000, patch_norm=False, **preset("vit-b16")), 0.75, "updated")
     costs = step_costs(vit_b, 1, optimizer="adamw")
     assert f"ViT-B has {costs.parameters / 1e6:.0f} million weights, {costs.state_bytes / 1e9:.1f} GB" in PAGE
+    result = json.loads((ROOT / "results/benchmarks/scale.json").read_text())
+    assert bench.report(result) in PAGE, "put the output of python benchmarks/scale.py --show there"
 
 
 def test_the_benchmark_measures_and_reports(monkeypatch):

@@ -12,6 +12,7 @@ from .masked_position_prediction import check_paint, check_run_layers, check_sof
 from .position_embeddings import check_most_alike, check_move, check_random_codes
 from .predicted_positions import check_effect_of_removal, check_mean_distance, check_positions_considered
 from .pretraining import check_accuracy_after, check_growth, check_padded_crop
+from .scale_up import check_epochs_that_fit, check_largest_batch, check_mean_over_images
 from .shortcuts import check_one_channel, check_ramp, check_scramble
 from .vision_transformer import check_keep_brightness, check_paired_gap, check_parameters_saved
 
@@ -20,12 +21,15 @@ __all__ = [
     "check_attention_masked",
     "check_count_empty",
     "check_effect_of_removal",
+    "check_epochs_that_fit",
     "check_equal_epochs",
     "check_freeze_below",
     "check_greedy",
     "check_growth",
     "check_keep_brightness",
+    "check_largest_batch",
     "check_mean_distance",
+    "check_mean_over_images",
     "check_most_alike",
     "check_move",
     "check_nearest_mean",

@@ -15,6 +15,7 @@ from . import (
     position_embeddings,
     predicted_positions,
     pretraining,
+    scale_up,
     shortcuts,
     vision_transformer,
 )
@@ -29,6 +30,7 @@ FILES = [
     predicted_positions,
     jigsaw,
     shortcuts,
+    scale_up,
 ]
 
 

@@ -1,0 +1,128 @@
+"""Exercises of notebook 10: epochs that fit into a time, a mean over processes, and the largest batch."""
+
+import math
+
+import torch
+
+from .compare import name_mistake
+from .harness import SafeFunction, checker
+
+EPOCHS = (  # hours, images, operations an image, operations a second
+    (10.0, 70, 3e9, 1e11),
+    (24.0, 1_281_167, 1.5e10, 1.1e14),
+    (2.5, 40_000, 2e8, 9e9),
+    (0.001, 50_000, 1e9, 1e9),  # less than one epoch
+)
+
+
+@checker
+def check_epochs_that_fit(your_function: SafeFunction) -> None:
+    """Whole epochs: the operations that the time allows, divided by those of an epoch."""
+    results = [your_function(*case) for case in EPOCHS]
+
+    def each(of) -> list:
+        return [of(*case) for case in EPOCHS]
+
+    mistakes = {
+        "round down: one epoch more would take longer than the hours": lambda h, n, f, s: math.ceil(
+            h * 3600 * s / (n * f)
+        ),
+        "an hour has 3600 seconds, not 60": lambda h, n, f, s: int(h * 60 * s / (n * f)),
+        "the hours are taken for seconds: an hour has 3600": lambda h, n, f, s: int(h * s / (n * f)),
+        "the number of images is not counted: an epoch is all images": lambda h, n, f, s: int(h * 3600 * s / f),
+        "the operations of an image are not counted": lambda h, n, f, s: int(h * 3600 * s / n),
+        "the speed is not counted": lambda h, n, f, s: int(h * 3600 / (n * f)),
+        "it is the other way round: divide the operations of the time by those of an epoch": lambda h, n, f, s: int(
+            n * f / (h * 3600 * s)
+        ),
+        "this is the number of images that fit: divide by those of an epoch": lambda h, n, f, s: int(h * 3600 * s / f),
+        "flops counts the backward pass already: do not count it again": lambda h, n, f, s: int(
+            h * 3600 * s / (3 * n * f)
+        ),
+        "round once, at the end: here the seconds of an epoch are rounded before": lambda h, n, f, s: int(
+            h * 3600 // math.ceil(n * f / s)
+        ),
+        "this is one epoch too few": lambda h, n, f, s: int(h * 3600 * s / (n * f)) - 1,
+        "no epoch fits where the time is too short: then it is 0, not 1": lambda h, n, f, s: max(
+            1, int(h * 3600 * s / (n * f))
+        ),
+        "these are epochs, not whole: round down": lambda h, n, f, s: h * 3600 * s / (n * f),
+        "this is the number of seconds of an epoch": lambda h, n, f, s: n * f / s,
+    }
+    right = each(lambda h, n, f, s: int(h * 3600 * s / (n * f)))
+    if [result.value for result in results] != right:
+        name_mistake(results, {sentence: each(of) for sentence, of in mistakes.items()})
+    for result, expected in zip(results, right, strict=True):
+        result.must_be(expected)
+
+
+@checker
+def check_mean_over_images(your_function: SafeFunction) -> None:
+    """The mean of the losses weighted by the counts; a process without images does not matter."""
+    losses, counts = torch.tensor([2.5, 1.0, 0.5, 3.0]), torch.tensor([8, 8, 7, 3])
+    weighted = losses * counts
+    mistakes = {
+        "this is the plain mean of the losses: processes with more images weigh more": losses.mean(),
+        "this is the sum of all losses over images: divide by the number of images": weighted.sum(),
+        "divide by the number of images, not by the number of processes": weighted.sum() / len(counts),
+        "these are the weighted losses of each process: add them, and divide by the number of images": weighted
+        / counts.sum(),
+        "these are the sums of each process: add them, and divide by the number of images": weighted,
+        "the weights are turned round: losses are divided by the counts": (losses / counts).sum() / (1 / counts).sum(),
+        "multiply the losses by the counts, do not divide": (losses / counts).sum(),
+        "divide by the largest count times the processes only if all have as many": weighted.sum()
+        / (counts.max() * len(counts)),
+        "this is the sum of the losses": losses.sum(),
+        "this is the loss of the main process alone": losses[0],
+        "this is the median of the losses": losses.median(),
+        "the counts are squared: weigh by the count once": (losses * counts**2).sum() / (counts**2).sum(),
+        "this is the loss of the process with the most images": losses[counts.argmax()],
+        "this is the largest loss": losses.max(),
+        "the weights are a softmax of the counts: their share of all images is meant": (
+            losses * counts.float().softmax(dim=0)
+        ).sum(),
+    }
+    your_function(losses, counts).must_be(weighted.sum() / counts.sum(), mistakes)
+    losses, counts = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([4, 0, 12])
+    sums = losses * counts
+    empty = {
+        "a process without images must not count in the mean": sums.sum() / (counts.sum() + 1),
+        "with a process without images the plain mean is taken": losses.mean(),
+    }
+    your_function(losses, counts).must_be(sums.sum() / counts.sum(), empty)
+
+
+BATCHES = ((1000, 300, 40, 4), (24_000, 7_000, 900, 8), (500, 100, 100, 3), (200, 260, 10, 2))
+
+
+@checker
+def check_largest_batch(your_function: SafeFunction) -> None:
+    """The whole number of images that fit beside the network, times the number of processes, at least 0."""
+    results = [your_function(*case) for case in BATCHES]
+
+    def each(of) -> list:
+        return [of(*case) for case in BATCHES]
+
+    mistakes = {
+        "where not even the network fits, it is 0, not a negative number": lambda m, s, i, p: p * ((m - s) // i),
+        "count the images of all GPUs, not of one": lambda m, s, i, p: max(0, (m - s) // i),
+        "the network is not counted: it takes memory on each GPU": lambda m, s, i, p: p * (m // i),
+        "each GPU has a copy of the network: here all share one": lambda m, s, i, p: max(0, (p * m - s) // i),
+        "round down on each GPU: each has a whole number of images": lambda m, s, i, p: max(0, p * (m - s) // i),
+        "round down: one image more does not fit": lambda m, s, i, p: p * max(0, -(-(m - s) // i)),
+        "each GPU has its own memory: it is not shared by all": lambda m, s, i, p: p * max(0, (m // p - s) // i),
+        "the images of one GPU are divided by the processes: multiply": lambda m, s, i, p: max(0, (m - s) // i) // p,
+        "the memory of the network is added to that of the GPU: subtract it": lambda m, s, i, p: p * ((m + s) // i),
+        "the network is counted as one more image: subtract its memory": lambda m, s, i, p: p * max(0, m // i - 1),
+        "the network is counted with every image: it is there once on each GPU": lambda m, s, i, p: p * (m // (s + i)),
+        "this is the memory that is left, not a number of images": lambda m, s, i, p: p * max(0, m - s),
+        "at least 0: an image that does not fit is not counted": lambda m, s, i, p: p * max(1, (m - s) // i),
+        "one image less than fits on each GPU": lambda m, s, i, p: p * max(0, (m - s) // i - 1),
+        "these are images, not whole: round down on each GPU": lambda m, s, i, p: p * max(0, (m - s) / i),
+        "where not even the network fits, the result is 0": lambda m, s, i, p: abs(p * ((m - s) // i)),
+    }
+    right = each(lambda m, s, i, p: p * max(0, (m - s) // i))
+    if [result.value for result in results] != right:
+        name_mistake(results, {sentence: each(of) for sentence, of in mistakes.items()})
+    for result, expected in zip(results, right, strict=True):
+        result.must_be(expected)
