@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,7 +13,8 @@ from PIL import Image
 
 from mp3lib.__main__ import main
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "USE.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT.split("## Questions")[0], re.DOTALL | re.MULTILINE)
 SMALLER = {  # of the text: a minute of work instead of hours
     "epochs=20": "epochs=1",
@@ -33,6 +35,17 @@ def test_snippets_are_short():
     for kind, code in BLOCKS:
         if kind == "python" or as_commands(code):
             assert len(code.strip().splitlines()) <= 10, code
+
+
+def test_what_int8_costs_and_saves():
+    result = json.loads((ROOT / "results/benchmarks/int8.json").read_text(encoding="utf-8"))
+    plain, whole, number = result["float32"], result["int8"], result["images"]
+    right = {kind: round(result[kind]["top1"] * number) for kind in ("float32", "int8")}
+    assert f"has {whole['bytes'] / 1e6:.1f} MB instead of {plain['bytes'] / 1e6:.1f} MB" in TEXT
+    assert f"{result['times_as_fast']:.1f} times as fast on one thread" in TEXT
+    assert (
+        f"names {right['int8']:,} of {number:,} test images" in TEXT and f"weights it is {right['float32']:,}." in TEXT
+    )
 
 
 @pytest.mark.slow
