@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from set_makers import cifar100, mnist, shards
 
 from mp3lib.__main__ import main
 from mp3lib.data.wanted import PEAK, Wanted
@@ -33,6 +34,9 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch):
         (place := tmp_path / "path/to/folder" / ("train" if folder != "unlabeled" else "") / folder).mkdir(parents=True)
         for i in range(20):
             Image.fromarray(lot.integers(0, 256, (70, 80, 3), dtype=np.uint8)).save(place / f"{i}.png")
+    mnist(tmp_path / "path/to/mnist")
+    shards(tmp_path / "path/to/shards")
+    cifar100(tmp_path / "path/to/cifar-100-python")
     monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     space: dict = {}

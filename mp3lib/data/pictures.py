@@ -19,7 +19,7 @@ from .unread import found, labels_beside
 from .wanted import Wanted
 
 NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no loss
-    ".txt .csv .tsv .json .jsonl .xml .yaml .yml .md .html .py .ipynb .ini .db .log .pdf .toml .cfg .mat .bib "
+    ".txt .cls .csv .tsv .json .jsonl .xml .yaml .yml .md .html .py .ipynb .ini .db .log .pdf .toml .cfg .mat .bib "
     ".safetensors".split()
 )
 

