@@ -1,4 +1,4 @@
-"""Small sets in forms of their own, for tests: the files of MNIST and of CIFAR-100, WebDataset's shards."""
+"""Small sets in forms of their own: the files of MNIST and CIFAR-100, shards of WebDataset, folders of arrays."""
 
 from __future__ import annotations
 
@@ -99,4 +99,21 @@ def shards(folder: Path) -> Path:
     for i in range(2):
         write_tar(folder / f"set-train-{i:06}.tar", samples(12 * i, 12))
     write_tar(folder / "set-val-000000.tar", samples(24, 12))
+    return folder
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def bands(folder: Path, channels: int = 5, kind: str = "uint16", first: bool = False, number: int = 10) -> Path:
+    """Arrays by split and class, whose first band is 100 times the class's number, plus noise in the others."""
+    for split in ("train", "test"):
+        for label, name in enumerate(("auk", "bat")):
+            (folder / split / name).mkdir(parents=True, exist_ok=True)
+            for i in range(number if split == "train" else 4):
+                values = LOT.integers(0, 256, (12, 9, channels)).astype(kind)
+                values[..., 0] = 100 * label
+                if first:
+                    values = np.ascontiguousarray(values.transpose(2, 0, 1))
+                np.save(folder / split / name / f"{i}.npy", values)
     return folder

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from set_makers import cifar100, mnist, shards
+from set_makers import bands, cifar100, mnist, shards
 
 from mp3lib.__main__ import main
 from mp3lib.data.wanted import PEAK, Wanted
@@ -35,6 +35,7 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch):
         for i in range(20):
             Image.fromarray(lot.integers(0, 256, (70, 80, 3), dtype=np.uint8)).save(place / f"{i}.png")
     mnist(tmp_path / "path/to/mnist")
+    bands(tmp_path / "path/to/bands")
     shards(tmp_path / "path/to/shards")
     cifar100(tmp_path / "path/to/cifar-100-python")
     monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))

@@ -536,7 +536,6 @@ def test_tiny_imagenet_is_read_with_its_text_of_labels(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (("x_train.npy", "y_train.npy"), "NumPy arrays, as x_train.npy"),
         (("bloodmnist.npz",), "NumPy arrays"),
         (("train_32x32.mat",), "MATLAB arrays"),
         (("camelyon.h5",), "HDF5 arrays"),

@@ -1,9 +1,11 @@
-"""Sets in forms of their own: MNIST's idx files, CIFAR-100's pickles, WebDataset's shards."""
+"""Sets in forms of their own: MNIST's idx files, CIFAR-100's pickles, WebDataset's shards, arrays."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import pickle
+import re
 import struct
 import tarfile
 import warnings
@@ -14,11 +16,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from set_makers import FINE, GREY, LABELS, cifar100, hundred, idx, mnist, png, samples, shards, write_tar
+from set_makers import FINE, GREY, LABELS, bands, cifar100, hundred, idx, mnist, png, samples, shards, write_tar
 
-from mp3lib import load_images
+from mp3lib import MP3, ViT, load_images
+from mp3lib.__main__ import main
 from mp3lib.data import pack_images
+from mp3lib.data.decode import fit_picture
+from mp3lib.data.notes import Note
 from mp3lib.data.wanted import Wanted
+from mp3lib.train import pretrain
 
 
 @pytest.fixture(autouse=True)
@@ -311,3 +317,150 @@ def test_a_few_classes_in_files_beside_a_folder_of_classes_do_not_decide(tmp_pat
             (tmp_path / "set" / name / f"{i}.png").write_bytes(png(i))
     (tmp_path / "set/auk/0.cls").write_bytes(b"7")
     assert loaded(tmp_path / "set", 8).classes == ("auk", "bat")
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def stored_as(folder: Path, split: str) -> dict[bytes, int]:
+    """The values of each array, (c, H, W) at the size of the set, with the number of its class."""
+    found = {}
+    for label, name in enumerate(("auk", "bat")):
+        for file in (folder / split / name).iterdir():
+            values = np.load(file)
+            values = values if values.shape[0] == 5 else values.transpose(2, 0, 1)
+            found[np.ascontiguousarray(values.round()).astype(np.uint8).tobytes()] = label
+    return found
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", ">u2", "float16"])
+def test_arrays_have_their_values_in_either_order_of_axes(kind, first, stream, tmp_path):
+    folder = bands(tmp_path / "set", 5, kind, first)
+    value_range = None if kind == "uint8" else (0, 255)
+    images = loaded(folder, (12, 9), channels=5, value_range=value_range, stream=stream, workers=0)
+    assert images.classes == ("auk", "bat") and not images.notes
+    for split, name in ((images.train, "train"), (images.test, "test")):
+        pixels = torch.cat([*split.images.split(8)])
+        assert pixels.shape[1:] == (5, 12, 9)
+        found = {image.numpy().tobytes(): label for image, label in zip(pixels, split.labels.tolist(), strict=True)}
+        assert found == stored_as(folder, name) and len(found) == len(split)
+
+
+def test_values_are_scaled_and_held_at_the_ends_of_their_range(tmp_path):
+    (tmp_path / "set").mkdir()
+    values = np.array([[-9.0, -1.0], [0.0, 3.0]])
+    for i in range(4):
+        np.save(tmp_path / f"set/{i}.npy", values + 0 * i)
+    images = loaded(tmp_path / "set", 2, channels=1, value_range=(-1, 1))
+    assert images.train.images[0].tolist() == [[[0, 0], [128, 255]]]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_band_is_resized_as_a_grey_picture_is(stream, tmp_path):
+    folder = bands(tmp_path / "set", 4, "uint8")
+    images = loaded(folder, (6, 7), channels=4, stream=stream, workers=0)
+    pixels = {image.numpy().tobytes() for image in torch.cat([*images.test.images.split(8)])}
+    for file in folder.glob("test/*/*.npy"):
+        grey = [Image.fromarray(band) for band in np.load(file).transpose(2, 0, 1)]
+        assert np.stack([np.asarray(fit_picture(band, (6, 7))) for band in grey]).tobytes() in pixels
+
+
+def test_arrays_pack_stream_and_train_with_their_channels(tmp_path, capsys):
+    folder = bands(tmp_path / "set", 5)
+    arrays = ["--channels", "5", "--value-range", "0", "255"]
+    assert main(["data", "pack", str(folder), "--size", "16", *arrays, "--out", str(tmp_path / "packed")]) == 0
+    packed, whole = loaded(tmp_path / "packed"), loaded(folder, 16, channels=5, value_range=(0, 255))
+    assert torch.equal(packed.train.images, whole.train.images) and packed.train.images.shape == (20, 5, 16, 16)
+    with pytest.raises(ValueError, match="holds images of 5 channel.s., scaled when they were packed"):
+        load_images(tmp_path / "packed", channels=3)
+    command = ["pretrain", "--data", str(folder), "--size", "16", *arrays, "--patch-size", "4", "--epochs", "1"]
+    shape = ["--dim", "32", "--depth", "1", "--heads", "1", "--mlp-dim", "32", "--precision", "float32"]
+    out = tmp_path / "run"
+    assert main([*command, *shape, "--stream", "--workers", "0", "--batch-size", "10", "--out", str(out)]) == 0
+    command = ["finetune", "--weights", str(out), "--data", str(folder), *arrays[2:], "--epochs", "1"]
+    assert main([*command, "--batch-size", "10", "--precision", "float32", "--out", str(tmp_path / "tuned")]) == 0
+    vit = ViT(num_classes=2, image_size=16, patch_size=4, dim=32, depth=1, heads=1, mlp_dim=32, channels=5)
+    pretrain(MP3(vit, masking_ratio=0.5, context="updated"), whole.train.images, epochs=1, batch_size=10)
+
+
+def saved(values: object, **options: object) -> bytes:
+    np.save(out := io.BytesIO(), values, **options)
+    return out.getvalue()
+
+
+RAMP = np.zeros((8, 8, 5), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (saved(RAMP)[:9], "its header is damaged"),
+        (saved(RAMP)[:-1], "which is 448 bytes, and the file has 447"),
+        (saved(RAMP) + b"x", "which is 448 bytes, and the file has 449"),
+        (saved(RAMP).replace(b"(8, 8, 5)", b"(9**9, 5)"), "its header is damaged"),
+        (saved(RAMP).replace(b"(8, 8, 5), }  ", b"(99999999, 9, 5), }"), "the file has"),
+        (saved(np.array([Canary()] * 9, dtype=object), allow_pickle=True), "it holds object"),
+        (saved(np.zeros((8, 8, 5), dtype=complex)), "it holds complex128"),
+        (saved(np.zeros((8, 8, 5), dtype=bool)), "it holds bool"),
+        (saved(np.zeros((8, 8, 4), dtype=np.uint8)), "and 5 channels are wanted"),
+        (saved(np.zeros((8, 8), dtype=np.uint8)), "and 5 channels are wanted"),
+        (saved(np.zeros((5, 8, 5), dtype=np.uint8)), "so it is open which axis has the 5 channels"),
+        (saved(np.zeros((2, 8, 8, 5), dtype=np.uint8)), "of several pictures: load_images.np.load"),
+        (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5."),
+        (saved(np.zeros((8, 8, 5), dtype=np.uint16)), "values of uint16 need value_range"),
+        (png(5), "its header is damaged|does not begin as an array"),
+    ],
+)
+def test_odd_arrays_are_left_out_with_the_reason(content, words, stream, tmp_path, capsys):
+    folder = bands(tmp_path / "set", 5, "uint8")
+    (folder / "train/auk/0.npy").write_bytes(content)
+    images = loaded(folder, 8, channels=5, stream=stream, workers=0)
+    assert len(images.train) == 19 and re.search(words, images.notes[0]) and "train/auk/0.npy" in images.notes[0]
+    assert "ran code" not in capsys.readouterr().out
+
+
+def test_values_that_are_not_finite_are_left_out_in_memory_and_replaced_in_a_stream(tmp_path):
+    folder = bands(tmp_path / "set", 5, "float32")
+    for file in folder.glob("train/auk/[012].npy"):
+        np.save(file, np.full((12, 9, 5), np.nan, dtype=np.float32))
+    images = loaded(folder, 8, channels=5, value_range=(0, 255))
+    assert len(images.train) == 17 and "left out 3 unreadable" in images.notes[0]
+    images = loaded(folder, 8, channels=5, value_range=(0, 255), stream=True, workers=0)
+    with pytest.warns(Note, match="it holds values that are not finite"):
+        assert len(torch.cat([*images.train.images.split(8)])) == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"channels": 0}, "channels must be"),
+        ({"channels": 17}, "channels must be"),
+        ({"channels": True}, "channels must be"),
+        ({"value_range": (1, 1)}, "value_range must be a pair of finite numbers, low below high"),
+        ({"value_range": (0, float("inf"))}, "value_range must be"),
+        ({"value_range": 255}, "value_range must be"),
+    ],
+)
+def test_odd_channels_and_ranges_are_refused(options, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        load_images(tmp_path, 8, **options)
+
+
+def test_channels_and_ranges_are_refused_where_there_are_no_arrays(tmp_path):
+    bands(tmp_path / "set", 3, "uint8")
+    with pytest.raises(ValueError, match="is a single array: give the folder"):
+        load_images(tmp_path / "set/train/auk/0.npy", 8)
+    for path in (mnist(tmp_path / "mnist"), "scenes"):
+        for options in ({"channels": 1}, {"value_range": (0, 1)}):
+            with pytest.raises(ValueError, match="channels and value_range are for folders of arrays"):
+                load_images(path, 8, **options)
+    pixels = torch.zeros(4, 5, 8, 8, dtype=torch.uint8)
+    assert loaded(pixels).train.images.shape[1] == loaded(pixels, channels=5).train.images.shape[1] == 5
+    with pytest.raises(ValueError, match="must have 4 channels"):
+        load_images(pixels, channels=4)
+    with pytest.raises(ValueError, match="value_range is for folders of arrays"):
+        load_images(pixels, value_range=(0, 1))

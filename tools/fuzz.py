@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import gzip
 import io
 import itertools
 import json
@@ -24,6 +25,7 @@ import os
 import pickle
 import random
 import signal
+import struct
 import sys
 import tarfile
 import tempfile
@@ -338,7 +340,7 @@ def loaded(path: Path, room: Path, size: int = 32, **options: object) -> Images:
         expect(warning.category is Note and note.startswith(f"{path}: "), f"{warning.category.__name__}: {note}")
     for split in (images.train, images.test):
         expect(split.images.dtype == torch.uint8 and len(split.images.shape) == 4, "not uint8 images")
-        expect(split.images.shape[1] == 3, f"images {tuple(split.images.shape)}")
+        expect(split.images.shape[1] == options.get("channels", 3), f"images {tuple(split.images.shape)}")
         expect(split.labels.dtype == torch.int64 and len(split.labels) == len(split.images), "labels do not fit")
         in_range = not len(split) or (split.labels.min() >= 0 and split.labels.max() < len(images.classes))
         expect(in_range, "labels that no class has")
@@ -388,6 +390,83 @@ def case_pack(draw: random.Random, room: Path) -> None:
     for split in (images.train, images.test):
         numbers = (split.images.flatten(1)[:, 0] // 8).tolist()
         expect([number % 2 for number in numbers] == split.labels.tolist(), "labels of other pictures")
+
+
+# --- idx, arrays and WebDataset ---------------------------------------------------------------------------------------
+
+
+def case_idx(draw: random.Random, room: Path) -> None:
+    """Damage in a file of a small set in MNIST's form, in its gzip, or in what was packed."""
+    ending = draw.choice(("", ".gz"))
+    spoilt = (draw.choice(("train", "t10k")), draw.choice(("images", "labels")))
+    for name, number in (("train", 12), ("t10k", 6)):
+        pixels, labels = draw.randbytes(number * 30), bytes(i % 3 for i in range(number))
+        for what, shape, values in (("images", (number, 5, 6), pixels), ("labels", (number,), labels)):
+            data = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape) + values
+            broken, inside = spoilt == (name, what), draw.random() < 0.5
+            if broken and (inside or not ending):
+                data = damaged(draw, data, 0, draw.choice((4 + 4 * len(shape), None)))
+            data = gzip.compress(data) if ending else data
+            if broken and ending and not inside:
+                data = flipped_or_cut(draw, data)
+            (room / "set").mkdir(exist_ok=True)
+            (room / f"set/{name}-{what}-idx{len(shape)}-ubyte{ending}").write_bytes(data)
+    loaded(room / "set", room, draw.choice((4, 8)))
+
+
+def case_array(draw: random.Random, room: Path) -> None:
+    """Odd and damaged ``.npy`` files among good ones, in memory and streamed."""
+    channels, value_range = draw.choice((1, 3, 5)), draw.choice((None, (0.0, 255.0), (-1.0, 1.0)))
+    for number in range(8):
+        file = room / "set" / ("cat", "dog")[number % 2] / f"{number}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shape = draw.choice(((6, 7, channels), (channels, 6, 7), (6, 7), (2, 6, 7, channels), (0, 7, channels), ()))
+        kind = draw.choice(("uint8", "uint8", "uint16", ">u2", "float32", "float16", "int64", "complex64", "object"))
+        shape, kind = ((6, 7, channels), "uint8") if number < 4 else (shape, kind)
+        out = io.BytesIO()
+        np.save(out, np.zeros(shape, dtype=kind), allow_pickle=True)
+        data = out.getvalue()
+        if number > 4 and draw.random() < 0.6:
+            data = damaged(draw, data, 0, draw.choice((128, None)))
+        file.write_bytes(data)
+    options = {"channels": channels, "value_range": value_range}
+    images = loaded(room / "set", room, 8, **options)
+    streamed = loaded(room / "set", room, 8, stream=True, workers=0, **options)
+    expect(torch.equal(images.test.labels, streamed.test.labels), "streamed labels differ")
+
+
+def case_shards(draw: random.Random, room: Path) -> None:
+    """Odd labels and pictures in the samples of shards, and damage in a shard: good samples keep their labels."""
+    spoilt = draw.randrange(4)
+    for shard in range(3):
+        (room / "set").mkdir(exist_ok=True)
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            for number in range(6):
+                label, key = number % 3, draw.choice((f"{number}", f"{number}", f"x/{number}", f"{number}.a"))
+                text = draw.choice((b"%d", b"%d", b"%d\n")) % label
+                odd = (b"", b"-1", b"cat", b"\xff", b"\0", b"1.5", b"9" * 30, b"x" * 2000, b"../..", b"a/b")
+                text = draw.choice(odd) if number > 3 and draw.random() < 0.3 else text
+                files = [(f"{key}.png", plain_png((label * 30, 0, 0))), (f"{key}.cls", text)]
+                files += [(f"{key}.json", b"{}"), (f"{key}.seg.png", plain_png((255, 0, 0)))][: draw.randrange(3)]
+                draw.shuffle(files)
+                for name, data in files:
+                    info = tarfile.TarInfo(name)
+                    info.size = len(data)
+                    archive.addfile(info, io.BytesIO(data))
+        data = out.getvalue()
+        if shard == spoilt:
+            data = damaged(draw, data)
+        name = draw.choice(("train", "train", "val", "part"))
+        (room / f"set/{name}-{shard:06}.tar").write_bytes(data)
+    options = {"stream": True, "workers": 0} if draw.random() < 0.3 else {}
+    images = loaded(room / "set", room, 8, **options)
+    if spoilt == 3:
+        for split in (images.train, images.test):
+            for picture, label in zip(split.images, split.labels.tolist(), strict=True):
+                known, red = images.classes[label], int(picture[0, 0, 0])
+                expect(known not in ("0", "1", "2") or int(known) * 30 == red, "another label")
+                expect(red != 255, "a mask among the pictures")
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------
@@ -902,6 +981,9 @@ KINDS = {
     "pictures": Kind(10000, case_picture),
     "folders": Kind(3000, case_folder),
     "packs": Kind(1000, case_pack),
+    "idx": Kind(1000, case_idx),
+    "arrays": Kind(1000, case_array),
+    "shards": Kind(1000, case_shards),
     "zip": Kind(3000, functools.partial(case_archive, "zip")),
     "tar": Kind(1500, functools.partial(case_archive, "tar")),
     "tar.gz": Kind(1500, functools.partial(case_archive, "tar.gz")),

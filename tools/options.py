@@ -251,8 +251,10 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
             "images": images(), "strength": 0.5, "erase": 0.5, "area": (0.6, 1.0), "flip": True, "generator": None,
             "part": None}),
         "load_images": (lambda **a: len(data.load_images(**a).train), lambda: {
-            "name_or_path": room / "pictures", "size": 8, "stream": None, "workers": 0, "unlabelled": False}),
-        "pack_images": (data.pack_images, lambda: {"path": room / "pictures", "size": 8, "out": room / "pack"}),
+            "name_or_path": room / "pictures", "size": 8, "stream": None, "workers": 0, "unlabelled": False,
+            "channels": 3, "value_range": None}),
+        "pack_images": (data.pack_images, lambda: {
+            "path": room / "pictures", "size": 8, "out": room / "pack", "channels": 3, "value_range": None}),
         "to_vit_pytorch": (export.to_vit_pytorch, lambda: {"model": vit()}),
         "save_vit_pytorch": (export.save_vit_pytorch, lambda: {"model": vit(), "file": room / "vit.pt"}),
         "to_timm": (export.to_timm, lambda: {"vit": vit(), "pos_emb": True}),

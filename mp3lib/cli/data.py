@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import figures_options, named, path, whole
+from .options import add_array_options, figures_options, named, path, whole
 from .training import size_of
 
 
@@ -20,6 +20,7 @@ def add(commands) -> None:
     data.add_argument(
         "--size", type=whole, nargs="+", metavar="PIXELS", help="pack: side, or height and width (default: 32)"
     )
+    add_array_options(data)
     data.add_argument(
         "--out", type=path, metavar="FILE", help="pack: the file (default: beside PATH, as photos-224.safetensors)"
     )
@@ -31,11 +32,12 @@ def run(args: argparse.Namespace) -> dict:
     if (args.path is not None) != (args.action == "pack"):
         raise ValueError("pack needs a PATH" if args.path is None else f"{args.action} takes no PATH, got {args.path}")
     if args.action == "pack":
-        file = pack_images(args.path, size_of(args) or 32, args.out)
+        more = {"channels": args.channels, "value_range": args.value_range}
+        file = pack_images(args.path, size_of(args) or 32, args.out, **more)
         print(f"{file}: {file.stat().st_size:,} bytes; give it as --data, with the same --size or without")
         return {"pack": str(file)}
-    if args.size or args.out:
-        raise ValueError(f"{args.action} takes no --size and no --out: they are for pack")
+    if args.size or args.out or args.channels or args.value_range:
+        raise ValueError(f"{args.action} takes no --size, --out, --channels and --value-range: they are for pack")
     if args.action == "fetch":
         images = fetch_cifar10()
         return {"data": images.name, "fingerprint": images.fingerprint}

@@ -67,6 +67,7 @@ def image_options() -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="side, or height and width (default: that of the weights or of --model, else 32)",
     )
+    add_array_options(common)
     where = common.add_mutually_exclusive_group()
     where.add_argument(
         "--stream",
@@ -79,6 +80,20 @@ def image_options() -> argparse.ArgumentParser:
     )
     common.add_argument("--limit", type=whole, metavar="N", help="use the first N training images only")
     return common
+
+
+def add_array_options(parser: argparse.ArgumentParser) -> None:
+    """Of commands that read arrays (``.npy``), too."""
+    parser.add_argument(
+        "--channels", type=whole, metavar="C", help="channels of arrays (.npy; default: those of the weights, else 3)"
+    )
+    parser.add_argument(
+        "--value-range",
+        type=number,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values of arrays (.npy) of uint16 or floats that become 0 and 255",
+    )
 
 
 def shape_options() -> argparse.ArgumentParser:

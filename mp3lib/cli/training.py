@@ -19,7 +19,16 @@ def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
     if size is None and (model or packed_size(args.data) is None):
         size = PRESETS[model or DEFAULT].image_size
     stream = True if args.stream else False if args.in_memory else None
-    return load_images(args.data, size, stream=stream, workers=args.workers, unlabelled=unlabelled)
+    channels = args.channels or (vit.channels if vit and vit.channels != 3 else None)
+    return load_images(
+        args.data,
+        size,
+        stream=stream,
+        workers=args.workers,
+        unlabelled=unlabelled,
+        channels=channels,
+        value_range=args.value_range,
+    )
 
 
 def size_of(args: argparse.Namespace) -> int | tuple[int, ...] | None:

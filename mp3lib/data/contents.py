@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import decode
+from . import decode, npy
 from .crops import Crop
 from .entries import LARGEST_FILE, Entry, readable
 
@@ -31,7 +31,7 @@ def pixels_of_content(
         content = contents[index]
     except OSError as error:
         return f"it cannot be opened: {error.strerror or error}"
-    picture = picture_of(content, size, crop)
+    picture = picture_of(content, size, crop, channels, value_range)
     if isinstance(picture, str):
         return picture
     pixels = picture.pixels
@@ -42,14 +42,26 @@ def pixels_of_content(
     return np.ascontiguousarray(pixels)
 
 
-def picture_of(content: Any, size: tuple[int, int], crop: Crop | None = None) -> decode.Picture | str:
-    """The decoded picture of a file's bytes, a Pillow image or an array; or why there is none, without a full stop."""
+def picture_of(
+    content: Any,
+    size: tuple[int, int],
+    crop: Crop | None = None,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+) -> decode.Picture | str:
+    """The decoded picture of a file's bytes, a Pillow image or an array; or why there is none, without a full stop.
+
+    ``channels`` and ``value_range`` are for the bytes of an array; see ``npy``.
+    """
     if isinstance(content, str):
         return content  # a reason
     if not isinstance(content, bytes):
         return pixels_in(content, size, crop)
     if reason := unusual(content):
         return reason
+    if content.startswith(npy.MAGIC):
+        pixels = npy.pixels_of(content, channels, value_range)
+        return pixels if isinstance(pixels, str) else pixels_in(pixels, size, crop)
     result = decode.try_decode(content, size, crop)
     return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result
 

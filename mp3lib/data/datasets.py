@@ -92,7 +92,8 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
         ValueError: for an object that holds no images; see ``load_images``.
     """
     if isinstance(images, (Tensor, np.ndarray)):
-        return from_tensor(as_images(images), wanted, size_given), "given as a tensor"
+        return from_tensor(as_images(images, channels=wanted.channels), wanted, size_given), "given as a tensor"
+    wanted = wanted._replace(channels=wanted.channels or 3)
     test = None
     if isinstance(images, Mapping):
         word = next((word for word in TEST if word in images), None)

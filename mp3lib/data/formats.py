@@ -22,6 +22,7 @@ from .cifar100 import from_cifar100, is_cifar100
 from .entries import Entry, read_bytes
 from .files import files_of
 from .idx import from_idx, is_idx
+from .npy import MAGIC, is_npy
 from .parquet import from_parquet, is_parquet, rows_of, split_of_file
 from .pictures import from_pictures, is_picture
 from .unread import ACCEPTED, other_forms
@@ -48,9 +49,15 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         raise ValueError(f"there is nothing at {path}. Accepted: {ACCEPTED}")
     try:
         if path.is_file() and is_parquet(path):
+            check_channels(path, wanted)
             return from_parquet([path], path, wanted)
         if path.is_file() and decode.looks_like_picture(read_bytes(path, 16)):
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
+        if path.is_file() and read_bytes(path, 6) == MAGIC:
+            raise ValueError(
+                f"{path} is a single array: give the folder that holds a file for each picture; or, where it holds "
+                'many, uint8 (N, c, H, W), call load_images(np.load(file, mmap_mode="r"))'
+            )
         if path.is_file() and is_idx(path.name):
             raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
         with files_of(path) as (entries, notes):
@@ -65,6 +72,14 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
 
 def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     """Choose the form by what is complete, and read it."""
+    pictures = [entry for entry in entries if is_picture(entry)]
+    arrays_of_numpy = [entry for entry in entries if is_npy(entry.name)]
+    if len(arrays_of_numpy) > len(pictures):
+        rest = [entry for entry in entries if not is_npy(entry.name) and not is_picture(entry)]
+        arrays = from_pictures(arrays_of_numpy, rest, path, wanted)
+        arrays.notes += (f"left out {len(pictures)} picture(s) beside the arrays (.npy)",) if pictures else ()
+        return arrays
+    check_channels(path, wanted)
     batches, sprites = complete(entries, BATCHES), complete(entries, SPRITES)
     if len(batches) == len(BATCHES):
         return from_batches(batches, path)
@@ -72,7 +87,6 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
         return from_sprites(sprites, path)
     if is_cifar100(hundred := complete(entries, CIFAR100)):
         return from_cifar100(hundred, path, wanted)
-    pictures = [entry for entry in entries if is_picture(entry)]
     if len(pictures) < 2 and (idx := [entry for entry in entries if is_idx(entry.name)]):
         arrays = from_idx(idx, path, wanted)
         arrays.notes += (f"left out {len(pictures)} picture(s) beside the idx files",) if pictures else ()
@@ -99,6 +113,15 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
     if parquets:
         arrays.notes += (f"left out {len(parquets)} parquet file(s), as {parquets[0].name}",)
     return arrays
+
+
+def check_channels(path: Path, wanted: Wanted) -> None:
+    """Refuse what is meant for arrays where there are none."""
+    if wanted.channels != 3 or wanted.value_range is not None:
+        raise ValueError(
+            f"channels and value_range are for folders of arrays (.npy), and {path} holds none, or more pictures than "
+            f"arrays: pictures have 3 channels. Got channels={wanted.channels}, value_range={wanted.value_range}"
+        )
 
 
 def complete(entries: Sequence[Entry], names: frozenset[str]) -> dict[str, Entry]:

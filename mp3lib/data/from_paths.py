@@ -26,7 +26,7 @@ from .streaming import Stream
 from .unread import ACCEPTED
 from .wanted import Wanted
 
-READER = 5  # the version of the reader: sets that an older one decoded are decoded again
+READER = 6  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
 
 
@@ -42,7 +42,9 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{shown(shown_path)} cannot be opened ({reason}). Accepted: {ACCEPTED}") from None
     key = cache.state(path, wanted._replace(stream=None, workers=None), READER, decode.formats(), PIL.__version__)
-    place = hashlib.sha256(os.fsencode(path) + repr((wanted.size, wanted.unlabelled)).encode()).hexdigest()[:12]
+    place = hashlib.sha256(
+        os.fsencode(path) + repr((wanted.size, wanted.unlabelled, wanted.channels, wanted.value_range)).encode()
+    ).hexdigest()[:12]
     file = cache.folder() / f"images-{place}.safetensors"
     images = from_cache(file, key) if not wanted.stream else "not asked for"
     if not isinstance(images, Images):
@@ -62,7 +64,14 @@ def from_pack(path: Path, wanted: Wanted) -> tuple[Images, str]:
     return images, f"packed in {cache.short(path)} ({in_words(pixels(images))} on disk, read when used)"
 
 
-def pack_images(path: str | os.PathLike, size: int | tuple[int, int], out: str | os.PathLike | None = None) -> Path:
+def pack_images(
+    path: str | os.PathLike,
+    size: int | tuple[int, int],
+    out: str | os.PathLike | None = None,
+    *,
+    channels: int | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Path:
     """Decode the images at ``path`` once, into one file that ``load_images`` opens at once.
 
     Pixels go from the pictures to the file, so the set may be larger than memory. Pictures without labels are in it as
@@ -72,6 +81,8 @@ def pack_images(path: str | os.PathLike, size: int | tuple[int, int], out: str |
         path: whatever ``load_images`` reads.
         size: side or (height, width) in pixels.
         out: the file; default: beside ``path``, named after it and the size, as ``photos-224.safetensors``.
+        channels: of arrays (``.npy``), as for ``load_images``.
+        value_range: of their values, likewise.
 
     Returns:
         the file's path.
@@ -79,7 +90,7 @@ def pack_images(path: str | os.PathLike, size: int | tuple[int, int], out: str |
     Raises:
         ValueError: as ``load_images``; where the disk has no room, and where ``out`` is something else than a pack.
     """
-    wanted = Wanted(decode.as_size(size), unlabelled=True)
+    wanted = Wanted(decode.as_size(size), unlabelled=True).of_arrays(channels, value_range)
     path = expanded(path)
     if is_pack(path):
         raise ValueError(f"{path} is a pack already")

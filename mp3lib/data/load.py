@@ -36,6 +36,8 @@ def load_images(
     stream: bool | None = None,
     workers: int | None = None,
     unlabelled: bool = False,
+    channels: int | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> Images:
     """Load images and print one line, beginning with ``data:``, that says which and from where.
 
@@ -47,8 +49,8 @@ def load_images(
     - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
     - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
       one place, of which every tenth picture then becomes the test set), the official CIFAR-10 or CIFAR-100 as
-      folder or archive, Hugging Face parquet files, the idx files of MNIST, or
-      the tars of WebDataset;
+      folder or archive, Hugging Face parquet files, the idx files of MNIST,
+      the tars of WebDataset, or a folder of arrays (``.npy``), one a picture, in the same folders as pictures;
     - a file that ``pack_images`` has made, which is opened at once: its pixels are read from the disk when they are
       used, and processes share them;
     - a ``datasets.Dataset`` or another map-style data set, whose elements are pictures or begin with one (a Pillow
@@ -67,11 +69,17 @@ def load_images(
     wants them: pictures in folders such as ``unlabeled``, beside the folders of classes, and in test sets without
     labels. Their label is -1.
 
-    Images are uint8 ``(N, 3, H, W)``, labels int64 ``(N,)``, numbered in the order of ``classes``. What looks like
-    CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in place, come with a warning.
+    ``channels``, 1 to 16, and ``value_range`` are for arrays: each ``.npy`` is (H, W, c) or (c, H, W) with 3 channels
+    unless ``channels`` says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which
+    ``value_range`` is the pair of values that become 0 and 255. Those outside become 0 and 255 as well.
+
+    Images are uint8 ``(N, c, H, W)``, c = 3 unless it is said otherwise, labels int64 ``(N,)``, numbered in the order
+    of ``classes``. What looks like CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in
+    place, come with a warning.
     Raises ``ValueError`` for a path without images, and for images that do not fit into memory and cannot be streamed.
     """
-    return _load(name_or_path, size, False, stream, workers, truth("unlabelled", unlabelled))
+    unlabelled = truth("unlabelled", unlabelled)
+    return _load(name_or_path, size, False, stream, workers, unlabelled, channels, value_range)
 
 
 def fetch_cifar10() -> Images:
@@ -79,14 +87,20 @@ def fetch_cifar10() -> Images:
     return _load("cifar10", 32, retry=True)
 
 
-def _load(name_or_path, size, retry: bool, stream=None, workers=None, unlabelled=False) -> Images:
+def _load(
+    name_or_path, size, retry: bool, stream=None, workers=None, unlabelled=False, channels=None, value_range=None
+) -> Images:
     height, width = decode.as_size(32 if size is None else size)
     if stream is not None:
         truth("stream", stream)
     if workers is not None:
         whole("workers", workers, 0, 1024)
-    wanted = Wanted((height, width), stream, workers, unlabelled)
+    wanted = Wanted((height, width), stream, workers, unlabelled).of_arrays(channels, value_range)
     if is_object(name_or_path):
+        if value_range is not None:
+            raise ValueError(f"value_range is for folders of arrays (.npy), got {shown(name_or_path)}: scale it before")
+        if channels is None:
+            wanted = wanted._replace(channels=None)
         images, where = from_object(name_or_path, wanted, size is not None)
         print(f"data: {images.name}, {len(images.train):,} + {len(images.test):,} images, {where}", flush=True)
         return images
@@ -98,6 +112,7 @@ def _load(name_or_path, size, retry: bool, stream=None, workers=None, unlabelled
     if name_or_path in ("auto", "cifar10"):
         place = os.environ.get("MP3_DATA") or name_or_path
     if place in ("auto", "cifar10", "scenes"):
+        formats.check_channels(place, wanted)
         images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
     else:
         try:
@@ -105,7 +120,7 @@ def _load(name_or_path, size, retry: bool, stream=None, workers=None, unlabelled
         except ValueError as error:
             raise ValueError(f"MP3_DATA is {place!r}: {error}" if place is not name_or_path else str(error)) from None
         if is_pack(path):
-            wanted = wanted._replace(size=None if size is None else wanted.size)
+            wanted = wanted._replace(size=None if size is None else wanted.size, channels=channels)
             images, where = from_pack(path, wanted)
             height, width = images.train.images.shape[2:]
         else:

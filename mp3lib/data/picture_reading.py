@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from . import decode
+from . import decode, npy
 from .arrays import Arrangement, Arrays
 from .contents import PictureFiles, picture_of, unusual
-from .entries import LARGEST_FILE, Entry
+from .entries import LARGEST_FILE, Entry, read_bytes
 from .rows import Rows, scale_of
 from .streaming import Stream, usual_workers
 from .wanted import Wanted
@@ -45,7 +45,7 @@ def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
     reasons: list[str | None] = []
 
     def read(row: int, content: bytes | str) -> str | None:
-        picture = picture_of(content, wanted.size)
+        picture = picture_of(content, wanted.size, None, wanted.channels, wanted.value_range)
         if isinstance(picture, str):
             return picture
         rows.put(row, picture)
@@ -71,10 +71,9 @@ class Streamed(NamedTuple):
         order = np.concatenate([to.train, to.test]).tolist()
         deep = [number for number in order if self.headers[number].deep]
         black, white, notes = scale_of(self.deep_values(deep), len(deep)) if deep else (0.0, 255.0, ())
+        values = (black, white) if deep else self.wanted.value_range
         workers = usual_workers() if self.wanted.workers is None else self.wanted.workers
-        whole = Stream(
-            PictureFiles(self.pictures), self.wanted.size, 3, workers, None, (black, white) if deep else None
-        )
+        whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, values)
         train, test = whole[torch.from_numpy(to.train)], whole[torch.from_numpy(to.test)]
         jpeg = any(self.headers[number].jpeg for number in order)
         labels = to.train_labels, to.test_labels
@@ -105,6 +104,12 @@ def streamed(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Streamed:
     def look(number: int) -> decode.Header | str:
         entry = pictures[number]
         try:
+            if npy.is_npy(entry.name):
+                beginning = read_bytes(entry.path, npy.HEADER) if entry.path else files[number]
+                if isinstance(beginning, str):
+                    return beginning
+                held = unusual(beginning) or npy.header(beginning, entry.size, wanted.channels, wanted.value_range)
+                return held if isinstance(held, str) else decode.Header(False, False)
             if entry.path is not None and 1000 < entry.size < LARGEST_FILE:
                 return decode.header(os.fspath(entry.path), wanted.size)
             data = files[number]
@@ -151,8 +156,11 @@ def content(entry: Entry) -> bytes | str:
     if entry.size >= LARGEST_FILE:
         return f"the file has {entry.size:,} bytes"
     try:
-        return entry.read()
+        data = entry.read()
     except OSError as error:
         if entry.path is None:
             raise  # the archive is damaged
         return f"it cannot be opened: {error.strerror}"
+    if npy.is_npy(entry.name) and not data.startswith(npy.MAGIC):
+        return unusual(data) or "it does not begin as an array of NumPy"
+    return data

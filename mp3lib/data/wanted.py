@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
+from ..arguments import as_range, whole
+from .npy import MOST
 from .streaming import processes_here
 
 LARGEST_SHARE = 0.8  # of the free memory: what a set may take where it is asked for, or cannot be streamed
@@ -25,6 +27,14 @@ class Wanted(NamedTuple):
     channels: int = 3
     value_range: tuple[float, float] | None = None  # of arrays: the values that become 0 and 255
     file: Path | None = None  # the pixels go there, behind a header, and not into memory
+
+    def of_arrays(self, channels: Any, value_range: Any) -> Wanted:
+        """The same for arrays of so many channels, 3 by default, whose values are these. ValueError for odd ones."""
+        if value_range is not None:
+            words = "a pair of finite numbers, low below high"
+            value_range = as_range("value_range", value_range, words, lambda low, high: low < high)
+        channels = 3 if channels is None else whole("channels", channels, 1, MOST)
+        return self._replace(channels=channels, value_range=value_range)
 
     def pixels(self, number: int) -> int:
         """Bytes that so many images take."""
