@@ -52,6 +52,7 @@ def test_pictures_are_as_asked_for(tmp_path, monkeypatch):
     assert images.train.images.float().std() > 20
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_the_benchmark_measures_and_reports(in_this_process, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "WORKERS", (0, 1))
@@ -103,15 +104,6 @@ def test_a_streamed_pretraining_keeps_to_its_limit(tmp_path, monkeypatch):
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["steps"] == 3 and told["loss_is_finite"] and 0 < told["worker_peak"] <= told["peak"] < 4e9
     assert run(0.05).returncode != 0
-
-
-def test_the_pages_say_what_was_measured():
-    result = json.loads(bench.RESULT.read_text(encoding="utf-8"))
-    page = bench.PAGE.read_text(encoding="utf-8")
-    assert f"{bench.BEGIN}\n{bench.report(result)}\n{bench.END}" in page
-    assert result["large"]["images"] == 100_000 and result["large"]["loss_is_finite"]
-    most = result["large"]["peak"] + result["large"]["workers"] * result["large"]["worker_peak"]
-    assert most < 1e9 * result["large"]["gigabytes"] == 4e9
 
 
 def test_the_table_is_written_between_its_marks(tmp_path, monkeypatch):
