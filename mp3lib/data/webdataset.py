@@ -22,7 +22,7 @@ from .parquet import check_one_set, split_of_file
 from .picture_reading import decoded, streamed
 from .pictures import is_picture, left_out_note
 from .sentences import listed
-from .tars import files_of_tar
+from .tars import files_of_tar, is_tar
 from .wanted import Wanted
 
 LABEL = ".cls"
@@ -63,6 +63,8 @@ def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | N
     Raises:
         ValueError: for a damaged or packed shard, and where the shards are those of several sets.
     """
+    if not is_tar(tars[0].path):
+        return None
     shard = read_shard(tars[0])
     if not are_samples([entry for entry in shard.entries if is_picture(entry)], shard.entries):
         return None
