@@ -124,6 +124,9 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
     pack_images(top, 8, out)
     first = out.read_bytes()
     assert pack_images(top, 4, out) == out and packed_size(out) == (4, 4) and out.read_bytes() != first
+    (tmp_path / "link").symlink_to(out)
+    assert pack_images(top, 6, tmp_path / "link") == out and packed_size(out) == (6, 6)
+    assert (tmp_path / "link").is_symlink()
     (tmp_path / "text").write_text("mine")
     with pytest.raises(ValueError, match="exists and is no pack"):
         pack_images(top, 8, tmp_path / "text")

@@ -96,6 +96,7 @@ def pack_images(
         raise ValueError(f"{path} is a pack already")
     side = f"{wanted.size[0]}" if wanted.size[0] == wanted.size[1] else f"{wanted.size[0]}x{wanted.size[1]}"
     out = path.with_name(f"{set_name(path)}-{side}.safetensors") if out is None else expanded(out)
+    out = out.resolve()  # a link stays a link
     if os.path.lexists(out) and not is_pack(out):
         raise ValueError(f"{out} exists and is no pack: choose another name, so that it is kept")
     with written_beside(out) as beside:
