@@ -118,6 +118,7 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
         (f"{TRAIN_IMAGES}.gz", idx(GREY["train"]), "is no whole file"),
         (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"])[:4] + b"\0\xff\xff\xff" * 3), "header says 16,777,215"),
     ],
+    ids=lambda value: "content" if isinstance(value, bytes) else None,
 )
 def test_damaged_idx_files_are_refused_in_a_sentence(name, content, words, tmp_path):
     folder = mnist(tmp_path / "set")

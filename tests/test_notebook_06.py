@@ -14,6 +14,7 @@ from notebook_code import cells, definitions
 from mp3lib.evaluate import knn_top1, linear_top1
 from mp3lib.model import pupil_of, puzzler_of
 from studies.claims import weigh_claims
+from studies.plan import AS_LONG
 from studies.runs import top1
 from studies.tables import PAPER
 
@@ -104,6 +105,8 @@ def fragments() -> list[str]:
         "With the same total number of epochs, training from scratch is better "
         f"({scratch_15} against {ours} %). With the same number of fine-tuning epochs, MP3 is better ({ours} against "
         f"{scratch_5} %).",
+        f"With about the same processor time, training from scratch is better ({percent(f'cost/scratch-{AS_LONG}-pos')} "
+        f"against {ours} %).",
         "the linear probe reaches {:.1f} % with the pupil, {:.1f} % with the puzzler, {:.1f} % with pixels".format(
             *linear
         ),
