@@ -99,14 +99,14 @@ def fragments() -> list[str]:
     lines = (RESULTS / "runs" / "scratch-8x8" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     from_scratch = json.loads(lines[-1])["test_top1"]
     scratch_5, scratch_15, ours = (percent(f"cost/{name}-pos") for name in ("scratch-5", "scratch-15", "mp3-10-and-5"))
+    as_long = percent(f"cost/scratch-{AS_LONG}-pos")
     five = percent("labels/mp3-5000-pos"), percent("labels/scratch-5000-pos")
     stronger = [in_points("2", f"{n} {same}") for n in ("500", "1,000")]
     return [
         "With the same total number of epochs, training from scratch is better "
         f"({scratch_15} against {ours} %). With the same number of fine-tuning epochs, MP3 is better ({ours} against "
         f"{scratch_5} %).",
-        f"With about the same processor time, training from scratch is better ({percent(f'cost/scratch-{AS_LONG}-pos')} "
-        f"against {ours} %).",
+        f"With about the same processor time, training from scratch is better ({as_long} against {ours} %).",
         "the linear probe reaches {:.1f} % with the pupil, {:.1f} % with the puzzler, {:.1f} % with pixels".format(
             *linear
         ),
