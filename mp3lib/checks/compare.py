@@ -21,7 +21,15 @@ def must(condition: bool, mistake: str, likely: Mapping[str, bool] | None = None
     Its text is the first of the ``likely`` mistakes whose value is True, otherwise ``mistake``.
     """
     if not condition:
-        raise Finding(next((name for name, made in (likely or {}).items() if made), mistake))
+        raise Finding(next((name for name, made in (likely or {}).items() if holds(made)), mistake))
+
+
+def holds(made: object) -> bool:
+    """Whether a comparison with a value of any type holds; one that has no truth, such as an empty tensor, does not."""
+    try:
+        return bool(made)
+    except (RuntimeError, ValueError, TypeError):
+        return False
 
 
 class Result:
