@@ -10,7 +10,7 @@ from vit_pytorch import mp3 as reference
 
 import mp3lib
 from mp3lib.model import pupil_of, puzzler_of
-from mp3lib.model.mp3 import take
+from mp3lib.model.context import take
 from mp3lib.results import stored
 
 nb = definitions("04")

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
 from ..data.tensors import as_images, picked, to_float
+from ..model.checking import check_weights
 from ..model.mp3 import MP3
-from ..model.vit import check_weights
 from .jigsaw import assign
 
 

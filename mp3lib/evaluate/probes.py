@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
-from ..model.vit import ViT, check_weights
+from ..model.checking import check_weights
+from ..model.vit import ViT
 
 MOST_CLASSES = 1_000_000
 

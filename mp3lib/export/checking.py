@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model import MP3, ViT
-from ..model.vit import check_weights
+from ..model.checking import check_weights
 
 TOLERANCE = 1e-5  # of outputs: absolute, or relative to the largest of them where that is above 1
 

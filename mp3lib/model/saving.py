@@ -212,3 +212,14 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
         raise OSError(f"the weights could not be written to {folder} ({error}): make room and try again") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def without_compiled_prefix(module: torch.nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Rename the weights of a model that was in ``torch.compile``, whole or in parts."""
+    for name in [name for name in state_dict if name.startswith(prefix) and COMPILED in name]:
+        state_dict[prefix + name.removeprefix(prefix).replace(COMPILED, "")] = state_dict.pop(name)
+
+
+def as_int_or_list(size: tuple[int, int]) -> int | list[int]:
+    """The side of a square, or [height, width]: how a size is written to ``config.json``."""
+    return size[0] if size[0] == size[1] else list(size)

@@ -21,8 +21,9 @@ from .attention import (
     check_tokens,
     feed_forward_parameters,
 )
+from .checking import check_names, layer_numbers
 from .posemb import posemb_sincos_2d
-from .saving import COMPILED, SavedModel
+from .saving import SavedModel, as_int_or_list, without_compiled_prefix
 
 
 class Features(NamedTuple):
@@ -249,55 +250,3 @@ class ViT(nn.Module, SavedModel):
         in_a_step = self.training and torch.is_grad_enabled() and images.device.type != "cpu"
         if not in_a_step and not is_finite(images):
             raise ValueError(f"images must be finite, got {not_finite(images)}")
-
-
-def layer_numbers(layers: Sequence[int], depth: int) -> list[int]:
-    """After how many layers, each from 0 to ``depth``; ``ValueError`` for something else."""
-    if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
-        raise ValueError(f"layers must be numbers of layers, such as [3, -1], got {shown(layers)}")
-    numbers = [whole("layers", layer, -depth - 1, depth) for layer in layers]
-    return [layer + depth + 1 if layer < 0 else layer for layer in numbers]
-
-
-def check_weights(model: nn.Module) -> None:
-    """Raise ``ValueError`` if a weight is not finite or has no value: what such a model gives means nothing.
-
-    Its output alone does not tell: attention on a CPU gives finite numbers for some weights that are not.
-    """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return
-    if name := next((name for name, p in model.named_parameters() if p.is_meta), None):
-        raise ValueError(f"the weights of the model have no values ({name} is on the meta device): load or make them")
-    sums = [p.detach().sum(dtype=torch.float32) for p in model.parameters()]  # not finite if a weight is not
-    if not sums or is_finite(torch.stack([total.to(sums[0].device) for total in sums])):
-        return
-    for name, weight in model.named_parameters():
-        if not is_finite(weight):
-            raise ValueError(
-                f"the weights of the model are not finite ({name} holds {not_finite(weight)}): the training that made "
-                "them failed"
-            )
-
-
-def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
-    """Raise ``ValueError`` unless these are as many names as there are classes, or None."""
-    if classes is None:
-        return
-    if isinstance(classes, str) or not isinstance(classes, Sequence) or any(not isinstance(c, str) for c in classes):
-        raise ValueError(f"classes must be the names of the classes, a list of strings, got {shown(classes)}")
-    if len(classes) != num_classes:
-        raise ValueError(f"classes holds {len(classes)} names for {num_classes} classes: {list(classes)[:5]}")
-    if len(set(classes)) < len(classes):
-        twice = next(name for name in classes if list(classes).count(name) > 1)
-        raise ValueError(f"classes must be different names, got {shown(twice)} more than once")
-
-
-def without_compiled_prefix(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Rename the weights of a model that was in ``torch.compile``, whole or in parts."""
-    for name in [name for name in state_dict if name.startswith(prefix) and COMPILED in name]:
-        state_dict[prefix + name.removeprefix(prefix).replace(COMPILED, "")] = state_dict.pop(name)
-
-
-def as_int_or_list(size: tuple[int, int]) -> int | list[int]:
-    """The side of a square, or [height, width]: how a size is written to ``config.json``."""
-    return size[0] if size[0] == size[1] else list(size)

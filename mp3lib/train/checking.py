@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..arguments import json_entries, shown, truth
-from ..model.vit import check_weights
+from ..model.checking import check_weights
 from ..paths import folder_for_weights
 from .run_folder import RunSettings
 

@@ -16,7 +16,8 @@ from ..data.cues import changed_by
 from ..data.streaming import Stream
 from ..data.tensors import as_images, picked, to_float
 from ..evaluate.positions import position_accuracy
-from ..model.mp3 import MP3, sample_context
+from ..model.context import sample_context
+from ..model.mp3 import MP3
 from .batches import Batch, source_of
 from .checking import check_call, check_kept
 from .hardware import resolve_precision

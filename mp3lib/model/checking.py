@@ -1,0 +1,51 @@
+"""What a model refuses: weights that mean nothing, names of classes that do not fit, layers that there are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..arguments import is_finite, not_finite, shown, whole
+
+
+def check_weights(model: nn.Module) -> None:
+    """Raise ``ValueError`` if a weight is not finite or has no value: what such a model gives means nothing.
+
+    Its output alone does not tell: attention on a CPU gives finite numbers for some weights that are not.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    if name := next((name for name, p in model.named_parameters() if p.is_meta), None):
+        raise ValueError(f"the weights of the model have no values ({name} is on the meta device): load or make them")
+    sums = [p.detach().sum(dtype=torch.float32) for p in model.parameters()]  # not finite if a weight is not
+    if not sums or is_finite(torch.stack([total.to(sums[0].device) for total in sums])):
+        return
+    for name, weight in model.named_parameters():
+        if not is_finite(weight):
+            raise ValueError(
+                f"the weights of the model are not finite ({name} holds {not_finite(weight)}): the training that made "
+                "them failed"
+            )
+
+
+def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
+    """Raise ``ValueError`` unless these are as many names as there are classes, or None."""
+    if classes is None:
+        return
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or any(not isinstance(c, str) for c in classes):
+        raise ValueError(f"classes must be the names of the classes, a list of strings, got {shown(classes)}")
+    if len(classes) != num_classes:
+        raise ValueError(f"classes holds {len(classes)} names for {num_classes} classes: {list(classes)[:5]}")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if list(classes).count(name) > 1)
+        raise ValueError(f"classes must be different names, got {shown(twice)} more than once")
+
+
+def layer_numbers(layers: Sequence[int], depth: int) -> list[int]:
+    """After how many layers, each from 0 to ``depth``; ``ValueError`` for something else."""
+    if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
+        raise ValueError(f"layers must be numbers of layers, such as [3, -1], got {shown(layers)}")
+    numbers = [whole("layers", layer, -depth - 1, depth) for layer in layers]
+    return [layer + depth + 1 if layer < 0 else layer for layer in numbers]
