@@ -78,6 +78,18 @@ def name_mistake(results: Sequence[Result], mistakes: Mapping[str, Sequence[obje
         must(not all(close_to(converted(result.value, w), w, strict=False) for result, w in pairs), mistake)
 
 
+def judge(results: Sequence[Result], rights: Sequence[object], mistakes: Mapping[str, Sequence[object]]) -> None:
+    """As ``name_mistake``; where no mistake explains all results, end the check with the first wrong one."""
+    name_mistake(results, mistakes)
+    for result, right in zip(results, rights, strict=True):
+        result.must_be(right)
+
+
+def by_sentence(mistakes: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:
+    """What ``name_mistake`` and ``judge`` take, from the results of the mistakes in each call."""
+    return {sentence: [call[sentence] for call in mistakes] for sentence in mistakes[0]}
+
+
 def converted(value, right):
     """``value`` prepared for the comparison with ``right``: tensors detached, one-element tensors as numbers.
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..model.vit import ViT
-from .compare import must, name_mistake
+from .compare import by_sentence, judge, must
 from .harness import SafeFunction, checker, randn, seeded
 
 
@@ -59,9 +59,7 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
         })  # fmt: skip
         rights.append(passes // labelled)
         results.append(your_function(labelled, epochs, unlabelled, pretraining_epochs))
-    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
+    judge(results, rights, by_sentence(mistakes))
 
 
 @checker

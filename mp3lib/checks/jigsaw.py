@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from .compare import must, name_mistake
+from .compare import by_sentence, judge, must
 from .harness import SafeFunction, checker, randn
 
 
@@ -54,9 +54,7 @@ def check_count_empty(your_function: SafeFunction) -> None:
         results.append(your_function(given))
         rights.append(empty)
         mistakes.append(wrong)
-    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
+    judge(results, rights, by_sentence(mistakes))
 
 
 @checker
@@ -218,6 +216,4 @@ def check_neighbours_right(your_function: SafeFunction) -> None:
             results.append(your_function(places, rows, cols))
             rights.append(right)
             mistakes.append(wrong)
-    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
+    judge(results, rights, by_sentence(mistakes))

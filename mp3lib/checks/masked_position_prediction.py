@@ -6,15 +6,8 @@ import torch
 from torch import Tensor
 
 from ..model.attention import Transformer
-from .compare import Finding, name_mistake
+from .compare import Finding, by_sentence, judge
 from .harness import SafeFunction, checker, randn, seeded
-
-
-def judge(results: list, rights: list, mistakes: list[dict]) -> None:
-    """End the check with the mistake that explains the results of all calls, else with the first wrong result."""
-    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
 
 
 def filled_axes(images: Tensor, top: int, left: int, p: int) -> Tensor:
@@ -97,7 +90,7 @@ def check_paint(your_function: SafeFunction) -> None:
         })  # fmt: skip
         rights.append(painted(row, col))
         results.append(your_function(images, patch, p, 0.25))
-    judge(results, rights, mistakes)
+    judge(results, rights, by_sentence(mistakes))
 
 
 @checker
@@ -176,7 +169,7 @@ def check_soft_labels(your_function: SafeFunction) -> None:
         })  # fmt: skip
         rights.append(shares(exponent))
         results.append(your_function(rows, cols, sigma))
-    judge(results, rights, mistakes)
+    judge(results, rights, by_sentence(mistakes))
 
 
 @checker

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compare import Finding, Result, must, name_mistake
+from .compare import Finding, Result, by_sentence, judge, must
 from .harness import SafeFunction, checker
 
 
@@ -37,13 +37,6 @@ def read_from(your_function: SafeFunction, *args) -> Result:
         must("KeyError" not in str(finding), f"the keys are strings: '0.0', '0.75'; {finding}")
         must("not subscriptable" not in str(finding), f"the accuracies are in line['test_accuracy']; {finding}")
         raise
-
-
-def judge(results: list[Result], rights: list[float], mistakes: list[dict[str, float]]) -> None:
-    """End the check with the mistake that explains the results of all calls, else with the first wrong result."""
-    name_mistake(results, {sentence: [wrong[sentence] for wrong in mistakes] for sentence in mistakes[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
 
 
 @checker
@@ -97,7 +90,7 @@ def check_growth(your_function: SafeFunction) -> None:
         })  # fmt: skip
         rights.append(visible / hidden)
         results.append(read_from(your_function, line))
-    judge(results, rights, mistakes)
+    judge(results, rights, by_sentence(mistakes))
 
 
 def between(seconds: float, ends: list[float], accuracies: list[float]) -> float:
@@ -152,7 +145,7 @@ def check_accuracy_after(your_function: SafeFunction) -> None:
         })  # fmt: skip
         rights.append(accuracies[done - 1])
         results.append(read_from(your_function, history, seconds))
-    judge(results, rights, mistakes)
+    judge(results, rights, by_sentence(mistakes))
 
 
 def cut_from(pixels: Tensor, crops: Tensor, pad: int, mode: str = "constant") -> bool:

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .compare import name_mistake
+from .compare import judge
 from .harness import SafeFunction, checker
 
 EPOCHS = (  # hours, images, operations an image, operations a second
@@ -50,9 +50,7 @@ def check_epochs_that_fit(your_function: SafeFunction) -> None:
         "this is the number of seconds of an epoch": lambda h, n, f, s: n * f / s,
     }
     right = each(lambda h, n, f, s: int(h * 3600 * s / (n * f)))
-    name_mistake(results, {sentence: each(of) for sentence, of in mistakes.items()})
-    for result, expected in zip(results, right, strict=True):
-        result.must_be(expected)
+    judge(results, right, {sentence: each(of) for sentence, of in mistakes.items()})
 
 
 @checker
@@ -121,6 +119,4 @@ def check_largest_batch(your_function: SafeFunction) -> None:
         "where not even the network fits, the result is 0": lambda m, s, i, p: abs(p * ((m - s) // i)),
     }
     right = each(lambda m, s, i, p: p * max(0, (m - s) // i))
-    name_mistake(results, {sentence: each(of) for sentence, of in mistakes.items()})
-    for result, expected in zip(results, right, strict=True):
-        result.must_be(expected)
+    judge(results, right, {sentence: each(of) for sentence, of in mistakes.items()})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model.vit import ViT
-from .compare import Finding, Result, article, must, name_mistake
+from .compare import Finding, Result, article, by_sentence, judge, must
 from .harness import SafeFunction, checker, randn, seeded
 
 
@@ -63,10 +63,8 @@ def check_parameters_saved(your_function: SafeFunction) -> None:
     """
     cases = ((9, 5, 3, 18), (16, 2, 1, 20), (5, 4, 4, 8))
     results = [your_function(*case) for case in cases]
-    wrong = [wrong_savings(*case) for case in cases]
-    name_mistake(results, {sentence: [savings[sentence] for savings in wrong] for sentence in wrong[0]})
-    for result, (large, small, channels, dim) in zip(results, cases, strict=True):
-        result.must_be((large**2 - small**2) * channels * (dim + 2))
+    rights = [(large**2 - small**2) * channels * (dim + 2) for large, small, channels, dim in cases]
+    judge(results, rights, by_sentence([wrong_savings(*case) for case in cases]))
 
 
 @checker
@@ -254,6 +252,4 @@ def check_paired_gap(your_function: SafeFunction) -> None:
         results.append(result)
         rights.append((float(gaps.mean()), float(gaps.std()) / math.sqrt(n)))
         wrong.append(wrong_gaps(with_positions, without))
-    name_mistake(results, {sentence: [mistakes[sentence] for mistakes in wrong] for sentence in wrong[0]})
-    for result, right in zip(results, rights, strict=True):
-        result.must_be(right)
+    judge(results, rights, by_sentence(wrong))

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 
 from ..arguments import shown
+from .checking import check_weights
 from .mp3 import MP3
 from .names import find_weights
 from .saving import read_json
-from .vit import ViT, check_weights
+from .vit import ViT
 
 
 def load_model(weights: str | Path) -> MP3 | ViT:
