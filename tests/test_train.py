@@ -484,6 +484,8 @@ def test_what_does_not_fit_is_told_before_a_run_folder_is_made(change, words, tm
         ({"about": {"x": object()}}, "about.'x'. must be a value that JSON can hold, got <object"),
         ({"about": {"x": float("nan")}}, "about.'x'. must be a value that JSON can hold, got nan"),
         ({"about": {"settings": 1}}, "about must not hold 'settings', which run.json has already"),
+        ({"about": {"best": 1}}, "about must not hold 'best', which run.json has already"),
+        ({"about": {"longer": 1}}, "about must not hold 'longer', which run.json has already"),
         ({"out": 123}, r"a path must be a string or a Path, got 123 \(int\)"),
         ({"out": b"x"}, "got b'x'"),
         ({"out": "a\0b"}, "holds a null character"),
