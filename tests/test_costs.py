@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
 from mp3lib.train import make_optimizers, step_costs
-from mp3lib.train.optimizers import orthogonalised
+from mp3lib.train.optimizers import is_for_muon, orthogonalised
 from mp3lib.train.run_folder import RunSettings
 
 BATCH = 4
@@ -78,7 +78,7 @@ def test_the_products_of_muon_are_counted():
     model = MODELS["updated"][0]()
     with FlopCounterMode(display=False) as counter:
         for name, weight in model.named_parameters():
-            if weight.ndim == 2 and "transformer.layers" in name:
+            if is_for_muon(name, weight):
                 orthogonalised(weight.detach())
     assert step_costs(model, 1).optimizer_flops == counter.get_total_flops() > 0
     assert step_costs(model, 1, optimizer="adamw").optimizer_flops == 0

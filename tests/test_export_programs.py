@@ -161,7 +161,6 @@ def test_the_command_line_exports(tmp_path, capsys):
     assert code == 0 and json.loads(out.splitlines()[-1])["difference"] < 1e-5
     with torch.no_grad():
         found = torch.export.load(tmp_path / "v.pt2").module()(images(2))[0]
-        torch.testing.assert_close(found, use_classes(vit(), 2).eval()(images(2), pos_emb=False), rtol=1, atol=10)
         expected = ViT.from_pretrained(tmp_path / "vit")(images(2), pos_emb=False)  # as run.json says
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     for arguments, words in (

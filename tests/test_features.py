@@ -140,6 +140,22 @@ def test_images_in_memory_are_numbered_and_options_hold(pictures):
     assert whole["pooled"].shape == (20, 16)
 
 
+def test_weights_that_were_trained_without_positions_are_used_without(pictures, monkeypatch):
+    with_positions, plain = embedded(pictures), embedded(pictures, "--no-pos-emb")
+    (pictures / "mp3" / "run.json").write_text(json.dumps({"settings": {"pos_emb": False}}))
+    found = embedded(pictures)["pooled"]
+    assert np.array_equal(found, plain["pooled"]) and not np.allclose(found, with_positions["pooled"])
+    used = []
+
+    def watched(vit, images, *, pos_emb):
+        used.append(pos_emb)
+        return frozen_features(vit, images, pos_emb=pos_emb)
+
+    monkeypatch.setattr("mp3lib.evaluate.frozen_features", watched)
+    assert main(["probe", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine")]) == 0
+    assert used == [False] * 4  # training and test images, of the weights and of random ones
+
+
 def test_what_cannot_be_written_is_said_first(pictures, capsys):
     command = ["embed", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine"), "--out"]
     for arguments, words in (

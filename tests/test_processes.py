@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 import together
+from accelerate.utils import DistributedType
 
-from mp3lib.train import finetune, pretrain
+from mp3lib.train import RunSettings, finetune, pretrain, read_metrics, read_run
+from mp3lib.train.checkpoint import checkpoints
+from mp3lib.train.processes import check_sharding
+from mp3lib.train.run_folder import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOSE = {"rel": 1e-5, "abs": 1e-5}  # sums of float32 numbers in another order
@@ -24,6 +30,7 @@ SHARDED = {
     "FSDP_TRANSFORMER_CLS_TO_WRAP": "Block",
     "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
 }
+FEW = {"epochs": 1, "batch_size": 8, "num_images": 8, "seed": 0}
 
 
 @cache
@@ -94,6 +101,33 @@ def test_what_does_not_go_with_spread_weights_is_refused():
         refused = seen["refused"]
         assert 'optimizer="muon" does not work with FSDP' in refused["optimizer"] and "adamw" in refused["optimizer"]
         assert "ema does not work with FSDP, got 0.5" in refused["ema"] and seen["no folder"]
+        assert "compile=True was never tried with FSDP: leave it out" in refused["compile"]
+
+
+def test_the_first_version_of_fsdp_is_refused():
+    first = SimpleNamespace(distributed_type=DistributedType.FSDP, is_fsdp2=False)
+    settings = RunSettings(task="pretrain", **FEW, lr=1e-3, weight_decay=0.0, optimizer="adamw", precision="float32")
+    with pytest.raises(ValueError, match="FSDP needs version 2 here: set fsdp_version: 2"):
+        check_sharding(settings, first)
+    first.is_fsdp2 = True
+    check_sharding(settings, first)
+
+
+def test_a_run_that_several_processes_began_with_an_older_version_is_refused(tmp_path):
+    options = together.QUICK | {"out": tmp_path, "epochs": 1}
+    pretrain(together.model(), together.IMAGES, **options)
+    run = read_run(tmp_path)
+    del run["processes"]  # version 0.1.0 did not write it
+    write_json(tmp_path / "run.json", run)
+    more = options | {"epochs": 2, "resume": True}
+    first, second = (checkpoints(tmp_path)[0] / f"random_states_{number}.pkl" for number in (0, 1))
+    assert first.exists()
+    shutil.copy(first, second)  # the random numbers of the second process
+    with pytest.raises(ValueError, match="several processes began the run in .* with an older version.*another folder"):
+        pretrain(together.model(), together.IMAGES, **more)
+    assert read_run(tmp_path) == run and len(read_metrics(tmp_path)) == 1
+    second.unlink()
+    assert len(pretrain(together.model(), together.IMAGES, **more)) == 2  # one process began this one
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,10 @@ def test_running_stopped_empty_and_damaged_folders(runs, capsys):
 @pytest.mark.parametrize(
     ("file", "change", "words"),
     [
-        ("metrics.jsonl", {"loss": "x"}, "line 1 is damaged: loss is no figure, but 'x'"),
-        ("metrics.jsonl", {"seconds": [1]}, "line 1 is damaged: seconds is no figure, but .1."),
-        ("metrics.jsonl", {"test_top1": {"a": 1}}, "line 1 is damaged: test_top1 is no figure"),
-        ("metrics.jsonl", {"test_accuracy": {"0.5": None}}, "line 1 is damaged: test_accuracy is no figure"),
+        ("metrics.jsonl", {"loss": "x"}, "line 1 is damaged: loss is not a number, but 'x'"),
+        ("metrics.jsonl", {"seconds": [1]}, "line 1 is damaged: seconds is not a number, but .1."),
+        ("metrics.jsonl", {"test_top1": {"a": 1}}, "line 1 is damaged: test_top1 is not a number"),
+        ("metrics.jsonl", {"test_accuracy": {"0.5": None}}, "line 1 is damaged: test_accuracy is not a number"),
         ("metrics.jsonl", {"lr": 1e400}, "line 1 is not JSON"),
         ("run.json", {"patience": "3"}, "run.json is damaged: patience is no number, but '3'"),
         ("run.json", {"lr": float("nan")}, "run.json is damaged: it is not JSON .NaN is not a finite number"),

@@ -94,6 +94,19 @@ def test_the_loss_falls():
     assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
 
 
+def test_the_parts_of_a_step_have_one_mask_ratio_even_if_the_transform_is_random(monkeypatch):
+    drawn, draw = [], pretraining.sample_context
+
+    def watched(batch, num_patches, mask_ratio, **options):
+        drawn.append(mask_ratio)
+        return draw(batch, num_patches, mask_ratio, **options)
+
+    monkeypatch.setattr(pretraining, "sample_context", watched)
+    random = {"mask_ratios": (0.25, 0.75), "transform": lambda x: x + torch.rand_like(x)}
+    pretrain(model(), IMAGES, **QUICK | {"epochs": 1}, **random, accumulate=2)
+    assert drawn[::2] == drawn[1::2] and len(drawn) == 6 and len(set(drawn)) == 3
+
+
 def test_mask_ratios_are_drawn_for_every_step(tmp_path, uninterrupted, monkeypatch):
     drawn, draw = [], pretraining.sample_context
 
@@ -484,6 +497,8 @@ def test_what_does_not_fit_is_told_before_a_run_folder_is_made(change, words, tm
         ({"about": {"x": object()}}, "about.'x'. must be a value that JSON can hold, got <object"),
         ({"about": {"x": float("nan")}}, "about.'x'. must be a value that JSON can hold, got nan"),
         ({"about": {"settings": 1}}, "about must not hold 'settings', which run.json has already"),
+        ({"about": {"best": 1}}, "about must not hold 'best', which run.json has already"),
+        ({"about": {"longer": 1}}, "about must not hold 'longer', which run.json has already"),
         ({"out": 123}, r"a path must be a string or a Path, got 123 \(int\)"),
         ({"out": b"x"}, "got b'x'"),
         ({"out": "a\0b"}, "holds a null character"),

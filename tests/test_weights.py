@@ -165,7 +165,7 @@ def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_p
     pretrain(mp3, IMAGES, out=tmp_path / "mp3", about=about, **QUICK)
     labels = torch.arange(16) % 2
     own = vit(classes=["cat", "dog"])
-    finetune(own, IMAGES, labels, pos_emb=False, out=tmp_path / "vit", eval_labels=labels, keep="best", **QUICK)
+    finetune(own, IMAGES, labels, pos_emb=False, out=tmp_path / "vit", eval_labels=labels, **QUICK)
     (tmp_path / "pictures").mkdir()
     for i in range(24):
         Image.fromarray(np.full((8, 8, 3), 10 * i, np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
@@ -190,16 +190,23 @@ def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_p
     card = (tmp_path / "vit" / "README.md").read_text()
     assert "license" not in yaml.safe_load(card.split("---")[1]) and "Of the weights: not chosen yet" in card
     assert "2 classes apart: cat, dog." in card and "pos_emb=False" in code_of(card)
-    assert "those of epoch 1, the best on the test images" in card
+
+
+def test_the_card_has_the_figures_of_the_weights_that_are_kept():
+    lines = [{"epoch": n, "step": n, "loss": 1 / n, "test_top1": top1} for n, top1 in ((1, 0.25), (2, 0.75), (3, 0.5))]
+    assert "After epoch 3:" in (card := model_card(vit(), {}, lines)) and "| test_top1 | 0.5000 |" in card
+    card = model_card(vit(), {"best": {"epoch": 2}}, lines)
+    assert "After epoch 2, the best of 3 on the test images:" in card
+    assert "| test_top1 | 0.7500 |" in card and "| loss in training | 0.5000 |" in card and "0.2500" not in card
 
 
 def test_a_card_that_somebody_changed_is_kept(tmp_path):
     settings = dict(schedule="constant", out=tmp_path) | QUICK
     pretrain(MP3(vit(), 0.5), IMAGES, **settings)
     card = tmp_path / "README.md"
-    assert "After epoch 1," in card.read_text()
+    assert "After epoch 1:" in card.read_text()
     pretrain(MP3(vit(), 0.5), IMAGES, **settings | {"epochs": 2, "resume": True})
-    assert "After epoch 2," in card.read_text()
+    assert "After epoch 2:" in card.read_text()
     card.write_text("mine")
     pretrain(MP3(vit(), 0.5), IMAGES, **settings | {"epochs": 3, "resume": True})
     assert card.read_text() == "mine"

@@ -86,7 +86,7 @@ def sharded(room: Path, rank: int) -> dict:
     options = QUICK | {"optimizer": "adamw", "clip_grad": 0.5, "eval_images": IMAGES[:8], "eval_ratios": [0.5]}
     refused = {
         name: said(pretrain, model(), IMAGES, **options | {name: value}, out=room / "no")
-        for name, value in {"optimizer": "muon", "ema": 0.5}.items()
+        for name, value in {"optimizer": "muon", "ema": 0.5, "compile": True}.items()
     }
     out = room / "run"
     pretrain(model(), IMAGES, **options | {"epochs": 1}, out=out)

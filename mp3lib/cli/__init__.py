@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m mp3lib",
         description="Masked position prediction for vision transformers: pretrain on pictures without labels, compare "
         "runs, finetune on labels, probe and evaluate, and take features (embed) or the model (export) elsewhere.",
-        epilog="python -m mp3lib COMMAND --help tells the options of a command.",
+        epilog="python -m mp3lib COMMAND --help shows the options of a command.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for file in FILES.values():

@@ -11,31 +11,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .options import WEIGHTS, Help, image_options, named, path, whole
-from .training import images_of, trained_with_positions
+from .options import IMAGES, Help, image_options, path, weights_options, whole
+from .training import images_of, with_positions
 
 
 def add(commands) -> None:
     embed = commands.add_parser(
         "embed",
-        parents=[image_options()],
+        parents=[image_options(), weights_options()],
         formatter_class=Help,
         help="features of images, as arrays of NumPy",
         description="Writes arrays with a row an image: pooled (N, d) and labels (N,), names (N,) and split (N,), and "
         "classes (C,), the names of the labels. NumPy reads them: numpy.load(FILE)['pooled'].",
     )
-    embed.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
     embed.add_argument("--out", type=path, required=True, metavar="FILE", help="file to write; .npz")
     embed.add_argument("--tokens", action="store_true", help="also the features of every patch, tokens (N, n, d)")
     embed.add_argument(
         "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
     )
     embed.add_argument("--batch-size", type=whole, default=64, metavar="B", help="images at a time")
-    embed.add_argument(
-        "--no-pos-emb",
-        action="store_true",
-        help="leave the position embeddings out (a run folder trained without them does so by itself)",
-    )
 
 
 def run(args: argparse.Namespace) -> dict:
@@ -47,7 +41,7 @@ def run(args: argparse.Namespace) -> dict:
     from ..paths import check_target, written_beside
 
     target, vit = check_target(args.out, ".npz"), load_vit(args.weights)
-    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
+    pos_emb = with_positions(args)
     images = with_names(args, vit)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vit.to(device)
@@ -79,7 +73,7 @@ def run(args: argparse.Namespace) -> dict:
 
 def with_names(args: argparse.Namespace, vit):
     """The images, streamed where that is possible: then each picture has the name of its file."""
-    if not args.in_memory and not args.stream and args.data not in ("auto", "cifar10", "scenes"):
+    if args.stream is None and args.data not in IMAGES:
         try:
             return images_of(argparse.Namespace(**vars(args) | {"stream": True}), vit)
         except ValueError:  # this kind of set cannot be streamed
@@ -90,7 +84,7 @@ def with_names(args: argparse.Namespace, vit):
 def folder_of(args: argparse.Namespace) -> Path | None:
     from ..paths import expanded
 
-    return None if args.data in ("auto", "cifar10", "scenes") else expanded(args.data)
+    return None if args.data in IMAGES else expanded(args.data)
 
 
 def batches(images, split: str, size: int, folder: Path | None) -> Iterator[tuple]:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from .options import RATIOS, WEIGHTS, Help, count, image_options, named, number, path, whole
+from .options import RATIOS, Help, count, image_options, number, path, weights_options, whole
 from .training import images_of
 
 
 def add(commands) -> None:
     test = commands.add_parser(
         "evaluate",
-        parents=[image_options()],
+        parents=[image_options(), weights_options()],
         formatter_class=Help,
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
-    test.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
     test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
-    test.add_argument(
-        "--no-pos-emb",
-        action="store_true",
-        help="leave the position embeddings out (a run folder trained without them does so by itself)",
-    )
     test.add_argument("--seed", type=count, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .options import WEIGHTS, Help, figures_options, named, path, whole
-from .training import trained_with_positions
+from .options import Help, figures_options, path, weights_options, whole
+from .training import with_positions
 
 KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
 
@@ -13,13 +13,12 @@ KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
 def add(commands) -> None:
     export = commands.add_parser(
         "export",
-        parents=[figures_options()],
+        parents=[figures_options(), weights_options()],
         formatter_class=Help,
         help="weights in the format of another library",
         description="Every result is compared with the original before it is kept. What cannot be exact is refused "
         "with the reason.",
     )
-    export.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
     export.add_argument(
         "--to",
         choices=KINDS,
@@ -29,11 +28,6 @@ def add(commands) -> None:
     export.add_argument("--out", type=path, required=True, metavar="PATH", help="file or folder to write")
     export.add_argument(
         "--vit", action="store_true", help="of a pretrained model the ViT alone, without the position classifier"
-    )
-    export.add_argument(
-        "--no-pos-emb",
-        action="store_true",
-        help="leave the position embeddings out (a run folder trained without them does so by itself)",
     )
     export.add_argument(
         "--context", type=whole, metavar="K", help="of a pretrained model, number of patches seen (onnx, torch-export)"
@@ -55,7 +49,7 @@ def run(args: argparse.Namespace) -> dict:
     if isinstance(model, MP3) and (args.vit or args.to == "timm"):
         model = model.vit
         print("the ViT alone; its classification head is not trained")
-    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
+    pos_emb = with_positions(args)
     if args.to == "vit_pytorch":
         if not pos_emb and not isinstance(model, MP3):
             raise ValueError(

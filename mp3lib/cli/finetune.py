@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import WEIGHTS, Help, image_options, named, number, run_options, shape_options
+from .options import PLACES, WEIGHTS, Help, image_options, named, number, run_options, shape_options
 from .training import check_shape, images_of, new_vit, training_arguments
 
 
@@ -17,7 +17,7 @@ def add(commands) -> None:
         help="train a ViT, pretrained or not, on labels",
     )
     fine.add_argument(
-        "--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO|none", help=f"{WEIGHTS}; none: from scratch"
+        "--weights", type=named, required=True, metavar=f"{PLACES}|none", help=f"{WEIGHTS}; none: from scratch"
     )
     fine.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     fine.add_argument(

@@ -10,13 +10,12 @@ from torch import Tensor
 from ..data import Images
 from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
 from ..model import MP3, ViT
-from .training import trained_with_positions
+from .training import with_positions
 
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
-    pos_emb = not args.no_pos_emb and trained_with_positions(args.weights)
-    test, by_class = images.test, {}
+    pos_emb, test, by_class = with_positions(args), images.test, {}
     labels = labels_for(vit, images, args.weights)
     for label, name in enumerate(images.classes):
         if (chosen := test.labels == label).any():

@@ -39,6 +39,8 @@ SHAPE = {  # of a new ViT: letter, help
     "mlp_dim": ("M", "hidden features of the feed-forward"),
 }
 WEIGHTS = "run folder, name of shipped weights, or user/repo of the Hugging Face Hub"
+PLACES = "DIR|NAME|USER/REPO"  # of weights
+IMAGES = ("auto", "cifar10", "scenes")  # names of images; anything else is a path
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -59,7 +61,7 @@ def figures_options() -> argparse.ArgumentParser:
 def image_options() -> argparse.ArgumentParser:
     """Of every command that reads images."""
     common = argparse.ArgumentParser(add_help=False, parents=[figures_options()])
-    common.add_argument("--data", type=named, default="auto", metavar="auto|cifar10|scenes|PATH", help="the images")
+    common.add_argument("--data", type=named, default="auto", metavar="|".join([*IMAGES, "PATH"]), help="the images")
     common.add_argument(
         "--size",
         type=whole,
@@ -72,9 +74,16 @@ def image_options() -> argparse.ArgumentParser:
     where.add_argument(
         "--stream",
         action="store_true",
+        default=None,
         help="leave pictures on disk, and let workers read them when they are needed (default: as memory allows)",
     )
-    where.add_argument("--in-memory", action="store_true", help="read all pictures into memory at the start")
+    where.add_argument(
+        "--in-memory",
+        dest="stream",
+        action="store_false",
+        default=None,
+        help="read all pictures into memory at the start",
+    )
     common.add_argument(
         "--workers", type=count, metavar="N", help="processes that read a streamed set (default: one a core, at most 8)"
     )
@@ -94,6 +103,18 @@ def add_array_options(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="values of arrays (.npy) of uint16 or floats that become 0 and 255",
     )
+
+
+def weights_options() -> argparse.ArgumentParser:
+    """Of every command that uses a trained model as it is."""
+    trained = argparse.ArgumentParser(add_help=False)
+    trained.add_argument("--weights", type=named, required=True, metavar=PLACES, help=WEIGHTS)
+    trained.add_argument(
+        "--no-pos-emb",
+        action="store_true",
+        help="leave the position embeddings out (a run folder trained without them does so by itself)",
+    )
+    return trained
 
 
 def shape_options() -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import RECIPES, Help, by_recipe, image_options, named, number, run_options, shape_options
+from .options import PLACES, RECIPES, Help, by_recipe, image_options, named, number, run_options, shape_options
 from .training import check_shape, images_of, new_vit, training_arguments
 
 
@@ -30,7 +30,7 @@ def add(commands) -> None:
     pre.add_argument(
         "--start",
         type=named,
-        metavar="DIR|NAME|USER/REPO",
+        metavar=PLACES,
         help="begin with these weights, pretrained on any size; they give the model's shape",
     )
     pre.add_argument(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from .options import WEIGHTS, Help, count, image_options, named, path
-from .training import images_of
+from .options import Help, count, image_options, path, weights_options
+from .training import images_of, with_positions
 
 
 def add(commands) -> None:
     probe = commands.add_parser(
         "probe",
-        parents=[image_options()],
+        parents=[image_options(), weights_options()],
         formatter_class=Help,
         help="k-NN and linear top-1 accuracy of frozen features",
     )
-    probe.add_argument("--weights", type=named, required=True, metavar="DIR|NAME|USER/REPO", help=WEIGHTS)
-    probe.add_argument("--no-pos-emb", action="store_true", help="leave the position embeddings out")
     probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
 
@@ -29,13 +27,13 @@ def run(args: argparse.Namespace) -> dict:
     from ..train.run_folder import versions, write_json
 
     vit = load_vit(args.weights)
-    images = images_of(args, vit)
+    images, pos_emb = images_of(args, vit), with_positions(args)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)
     control = ViT(**vit.config)
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
     for name, model in (("weights", vit), ("random init", control)):
-        x, z = (frozen_features(model, part, pos_emb=not args.no_pos_emb) for part in (train, test))
+        x, z = (frozen_features(model, part, pos_emb=pos_emb) for part in (train, test))
         knn = knn_top1(x, labels, z, images.test.labels)
         linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
         print(f"{name:>12}: k-NN {knn:.4f}, linear {linear:.4f}")

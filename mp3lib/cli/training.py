@@ -18,12 +18,11 @@ def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
     size = size_of(args) or (vit.image_size if vit else None)
     if size is None and (model or packed_size(args.data) is None):
         size = PRESETS[model or DEFAULT].image_size
-    stream = True if args.stream else False if args.in_memory else None
     channels = args.channels or (vit.channels if vit and vit.channels != 3 else None)
     return load_images(
         args.data,
         size,
-        stream=stream,
+        stream=args.stream,
         workers=args.workers,
         unlabelled=unlabelled,
         channels=channels,
@@ -58,12 +57,14 @@ def new_vit(args: argparse.Namespace, images):
     )
 
 
-def trained_with_positions(weights: str) -> bool:
-    """Whether weights were trained with position embeddings, where a ``run.json`` says so; else True."""
+def with_positions(args: argparse.Namespace) -> bool:
+    """Whether position embeddings are added: yes, unless an option or the ``run.json`` of the weights says no."""
     from ..model import find_weights
     from ..train import read_run
 
-    folder = find_weights(weights)
+    if args.no_pos_emb:
+        return False
+    folder = find_weights(args.weights)
     run = folder.parent if folder.name.startswith("checkpoint-") else folder
     return not (run / "run.json").exists() or read_run(run)["settings"].get("pos_emb", True) is not False
 

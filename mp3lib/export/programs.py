@@ -49,6 +49,12 @@ class Program(nn.Module):
         return ["images", "context"] if isinstance(self.model, MP3) else ["images"]
 
     @property
+    def shapes(self) -> dict[str, dict]:
+        """Of the inputs, for the exporters: a batch of any size."""
+        batch = torch.export.Dim("batch", min=1)
+        return {name: {0: batch} for name in self.inputs}
+
+    @property
     def outputs(self) -> list[str]:
         names = ["logits", "loss"] if isinstance(self.model, MP3) else ["logits", "features"]
         return names + ["attention"] * self.attention
@@ -98,15 +104,13 @@ def to_torch_export(
         ValueError: for another model, weights that are not finite, arguments that do not fit, and if the outputs differ
             by more than 1e-5.
     """
-    program = Program(model, pos_emb, num_context, attention)
-    return exported(program)
+    return exported(Program(model, pos_emb, num_context, attention))
 
 
 def exported(program: Program) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch", min=1)
-    shapes = {name: {0: batch} for name in program.inputs}
+    """The program of PyTorch, compared with the model."""
     with random_state_kept(), torch.no_grad():
-        result = torch.export.export(program, program.examples(2), dynamic_shapes=shapes)
+        result = torch.export.export(program, program.examples(2), dynamic_shapes=program.shapes)
     compared(program, result.module())
     return result
 
@@ -165,7 +169,6 @@ def save_onnx(
     onnx, _, runtime = needed("an ONNX file", packages)
     if (size := sum(4 * p.numel() for p in program.parameters())) > MOST_BYTES:
         raise ValueError(f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds at most 2: use torch-export")
-    batch = torch.export.Dim("batch", min=1)
     with random_state_kept(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one input has the same batch as the other
         made = torch.onnx.export(
@@ -176,7 +179,7 @@ def save_onnx(
             external_data=False,
             input_names=program.inputs,
             output_names=program.outputs,
-            dynamic_shapes={name: {0: batch} for name in program.inputs},
+            dynamic_shapes=program.shapes,
         ).model_proto
     onnx.helper.set_model_props(made, about(program))
     with written_beside(file) as beside:
@@ -193,7 +196,7 @@ def save_onnx(
 
 
 def about(program: Program) -> dict[str, str]:
-    """What somebody needs who has the file alone."""
+    """What one has to know to use the file without this library."""
     vit, height, width = program.vit, *program.vit.image_size
     facts = {
         "images": f"float32 (batch, {vit.channels}, {height}, {width}), values from 0 to 255 as v / 127.5 - 1",

@@ -39,9 +39,7 @@ def model_card(
         parts.append("## Images\n\n" + table(images_of(run, shape)))
         parts.append("## Recipe\n\n" + table(recipe_of(run)))
     if lines:
-        parts.append(
-            f"## Figures\n\nAfter epoch {lines[-1].get('epoch')}, on the test images:\n\n" + figures(run, lines)
-        )
+        parts.append("## Figures\n\n" + figures(run, lines))
     parts.append("## License\n\n" + license_of(run))
     return "\n\n".join(parts) + "\n"
 
@@ -102,7 +100,6 @@ def images_of(run: dict, shape: dict) -> dict[str, Any]:
         "from": run.get("source"),
         "training images": settings.get("num_images"),
         "fingerprint of the pixels": run.get("fingerprint") or settings.get("data"),
-        "classes": ", ".join(run["classes"]) if run.get("classes") else None,
         "license of the images": "not known to mp3lib: see where they are from",
     }
 
@@ -115,17 +112,17 @@ def recipe_of(run: dict) -> dict[str, Any]:
 
 
 def figures(run: dict, lines: Sequence[dict]) -> str:
-    last, rows = lines[-1], {}
-    for name, value in last.items():
+    """The figures of the epoch whose weights these are: the best one where the run has kept it, else the last."""
+    best, rows = run.get("best"), {}
+    line = lines[best["epoch"] - 1] if best else lines[-1]
+    for name, value in line.items():
         if isinstance(value, dict):
             rows |= {f"{name}, mask ratio {ratio}": f"{figure:.4f}" for ratio, figure in value.items()}
         elif name == "loss" or name.startswith("test_") or name.endswith("_top1"):
             rows[name if name != "loss" else "loss in training"] = f"{value:.4f}"
     rows["seconds of training"] = round(sum(line.get("seconds", 0) for line in lines))
-    best = run.get("best")
-    if best:
-        rows["weights"] = f"those of epoch {best['epoch']}, the best on the test images"
-    return table(rows)
+    chosen = f", the best of {len(lines)} on the test images" if best else ""
+    return f"After epoch {line['epoch']}{chosen}:\n\n" + table(rows)
 
 
 def table(rows: dict[str, Any]) -> str:

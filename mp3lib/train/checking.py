@@ -14,14 +14,8 @@ from ..model.checking import check_weights
 from ..paths import folder_for_weights
 from .run_folder import RunSettings
 
-OWN_ENTRIES = (
-    "settings",
-    "versions",
-    "environment",
-    "processes",
-    "id",
-    "resumed",
-)  # of run.json, written by the library
+# entries of run.json that the library writes
+OWN_ENTRIES = ("settings", "versions", "environment", "processes", "id", "resumed", "longer", "best")
 
 
 def check_call(

@@ -12,7 +12,8 @@ from torch.optim.swa_utils import AveragedModel
 from ..arguments import number, shown
 from .run_folder import RunSettings
 
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic, five steps
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic
+NEWTON_SCHULZ_STEPS = 5
 
 
 def highest_rate(lr: float | None, optimizer: str, **defaults: float) -> float:
@@ -36,7 +37,7 @@ def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim
     groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim >= 2
-        muon = settings.optimizer == "muon" and parameter.ndim == 2 and "transformer.layers" in name
+        muon = settings.optimizer == "muon" and is_for_muon(name, parameter)
         scale = layer_scale(model, name, settings.layer_decay)
         groups.setdefault((muon, matrix, scale), []).append(parameter)
 
@@ -57,6 +58,11 @@ def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim
         kind = Float32Muon if settings.precision == "float32" else torch.optim.Muon
         optimizers.append(kind(of(True), adjust_lr_fn="match_rms_adamw"))
     return optimizers
+
+
+def is_for_muon(name: str, parameter: nn.Parameter) -> bool:
+    """Whether Muon trains a weight: the matrices of the transformer."""
+    return parameter.ndim == 2 and "transformer.layers" in name
 
 
 class Float32Muon(torch.optim.Muon):
@@ -80,7 +86,7 @@ class Float32Muon(torch.optim.Muon):
                 p.add_(update, alpha=-group["lr"] * (0.2 * math.sqrt(max(p.shape))))
 
 
-def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
+def orthogonalised(matrix: Tensor) -> Tensor:
     """A float matrix (m, n) with its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz iteration.
 
     Those below about a thousandth of the matrix's norm do not get that far.
@@ -90,7 +96,7 @@ def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # so that x @ x.T is the smaller product
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
+    for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.T if matrix.shape[0] > matrix.shape[1] else x

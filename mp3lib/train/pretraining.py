@@ -190,19 +190,20 @@ def pretrain(
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
 
-    def prepared(batch: Batch, part: Part, device: torch.device) -> Tensor:
+    def cropped(batch: Batch, part: Part, device: torch.device) -> Tensor:
         x = batch.images.to(device)
-        x = to_float(x) if batch.cropped else random_resized_crop(x, crop_area, flip, part=part)
-        with own_draws(part):
-            return changed_by(transform, x) if transform else x
+        return to_float(x) if batch.cropped else random_resized_crop(x, crop_area, flip, part=part)
+
+    def changed(x: Tensor) -> Tensor:
+        return changed_by(transform, x) if transform else x
 
     def loss(model: nn.Module, batch: Batch, part: Part, device: torch.device) -> Tensor:
-        x = prepared(batch, part, device)
+        x = cropped(batch, part, device)
         ratio = torch.empty(()).uniform_(*mask_ratios).item() if mask_ratios else mp3.masking_ratio
         drawn = sample_context(part.total, mp3.vit.num_patches, ratio, device=device)  # for all images of the step
         context, hidden = (patches[part.first : part.first + len(x)] for patches in drawn)
         with own_draws(part):
-            return model(x, query_fraction=query_fraction, drawn=(context, hidden))
+            return model(changed(x), query_fraction=query_fraction, drawn=(context, hidden))
 
     def evaluate(mp3: MP3) -> dict:
         scores = position_accuracy(mp3, eval_images, eval_ratios, batch_size=settings.batch_size)
@@ -210,7 +211,7 @@ def pretrain(
 
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
         first = Batch(next(picked(images, [torch.tensor([0])])), None, False)
-        mp3.embed(prepared(first, Part(0, 1), next(mp3.parameters()).device))
+        mp3.embed(changed(cropped(first, Part(0, 1), next(mp3.parameters()).device)))
         if eval_images is not None:
             position_accuracy(mp3, eval_images[:1], eval_ratios)
     return fit(

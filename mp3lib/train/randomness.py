@@ -22,10 +22,10 @@ class Part(NamedTuple):
 
 @contextmanager
 def own_draws(part: Part) -> Iterator[None]:
-    """Within the ``with``, draw other random numbers for each part of a step, afterwards the same for all again.
+    """Within the ``with``, draw other random numbers for each part of a step.
 
-    For what is drawn in the middle of the model and for single images, such as dropout. The first part draws as a
-    process that computes the whole step does.
+    This is for what is drawn in the middle of the model and for single images, such as dropout. The first part draws as
+    a process that computes the whole step does. What all parts have to draw alike, such as contexts, comes before.
     """
     if part.first == 0:
         yield

@@ -189,7 +189,7 @@ def read_metrics(folder: str | Path) -> list[dict]:
 
     Raises:
         FileNotFoundError: if the folder holds no run.
-        ValueError: if a line is not JSON, or its entries are no figures, naming file and line.
+        ValueError: if a line is not JSON, or its entries are not numbers, naming file and line.
     """
     path = expanded(folder) / "metrics.jsonl"
     if not path.exists():
@@ -200,7 +200,7 @@ def read_metrics(folder: str | Path) -> list[dict]:
             raise ValueError(f"{path}, line {number} is not that of epoch {number}: {json.dumps(line)[:80]}")
         for name, value in line.items():
             if not is_figure(name, value):
-                raise ValueError(f"{path}, line {number} is damaged: {name} is no figure, but {shown(value)}")
+                raise ValueError(f"{path}, line {number} is damaged: {name} is not a number, but {shown(value)}")
     return lines
 
 
