@@ -3,6 +3,7 @@
 How they are read: ``formats`` chooses the form; ``pictures`` (``layout``, ``split_names``, ``class_names``,
 ``annotations``), ``parquet`` and ``webdataset`` (``labelled_rows``), ``idx``, ``cifar10`` and ``cifar100`` read it,
 from the ``files`` of a folder, of ``tars`` and of ``zips``; ``decode`` reads one picture, ``npy`` one array;
+``datasets`` (``map_style``) takes objects;
 ``unread`` has words for what is not read, ``notes`` are what a reader should know. Where they are kept and from:
 ``cache``, ``download``, the built-in ``scenes``. What is done with them: ``tensors`` of the right dtype, ``augment``,
 and ``cues`` that could give positions away.

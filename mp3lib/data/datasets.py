@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +17,17 @@ from .arrays import Arrays, every_tenth
 from .contents import pixels_of_content
 from .images import Images
 from .making import resized, to_images
+from .map_style import as_stream
+from .parquet import LABELS
 from .split_names import TEST
-from .streaming import Stream, usual_workers
+from .streaming import Stream
 from .tensors import as_images, as_labels, is_data_set
 from .wanted import Wanted
-
-PICTURES = ("img", "image", "picture", "pixels")  # names of the entry of a picture, the first one that is there
-LABELS = ("label", "labels", "fine_label", "class", "target")
 
 
 def is_object(images: Any) -> bool:
     """Whether this is something that holds images, and no name or path of them."""
     return isinstance(images, (Tensor, np.ndarray, Mapping)) or is_data_set(images)
-
-
-class Pictures:
-    """The pictures of a map-style data set, whose elements are pictures, (picture, …) or dicts with a picture."""
-
-    def __init__(self, dataset: Any):
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Any:
-        element = self.dataset[index]
-        if isinstance(element, Mapping) and "bytes" not in element:
-            element = next((element[name] for name in PICTURES if name in element), None)
-        if isinstance(element, (tuple, list)):
-            element = element[0] if element else None
-        if isinstance(element, Mapping):  # as Hugging Face stores a picture
-            path = element.get("path")
-            return Path(path).read_bytes() if element.get("bytes") is None and path else element.get("bytes")
-        return element
-
-
-def contents_of(dataset: Any, name: str) -> Pictures:
-    """The pictures of a data set. Those of Hugging Face come as the bytes of their files.
-
-    Raises:
-        ValueError: where a data set of Hugging Face has no column of pictures.
-    """
-    if not hasattr(dataset, "cast_column"):
-        return Pictures(dataset)
-    from datasets import Image
-
-    columns = [column for column, kind in dataset.features.items() if isinstance(kind, Image)]
-    column = next((column for column in PICTURES if column in columns), columns[0] if columns else None)
-    if column is None:
-        raise ValueError(f"{name} must have a column of pictures (datasets.Image), got {[*dataset.features]}")
-    return Pictures(dataset.select_columns([column]).rename_column(column, "image").cast_column("image", Image(False)))
 
 
 def labels_of(dataset: Any) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -131,13 +93,10 @@ def stream_of(dataset: Any, wanted: Wanted) -> Stream:
     Raises:
         ValueError: where there is none, or where it is no picture.
     """
-    contents = contents_of(dataset, "a data set")
-    if not len(contents):
-        raise ValueError(f"a data set must hold at least one picture, got an empty {type(dataset).__name__}")
-    if isinstance(reason := pixels_of_content(contents, 0, wanted.size, wanted.channels), str):
+    stream = as_stream(dataset, wanted.size, wanted.channels, "a data set")
+    if isinstance(reason := pixels_of_content(stream.contents, 0, wanted.size, wanted.channels), str):
         raise ValueError(f"the first element of the {type(dataset).__name__} cannot be used: {reason}")
-    workers = usual_workers() if wanted.workers is None else wanted.workers
-    return Stream(contents, wanted.size, wanted.channels, workers)
+    return stream if wanted.workers is None else replace(stream, workers=wanted.workers)
 
 
 def from_tensor(images: Tensor, wanted: Wanted, size_given: bool) -> Images:

@@ -106,8 +106,8 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
             return arrays
     others = [e for e in pictures if PurePosixPath(e.name).name not in sprites]
     if not others and (partial := max(batches, sprites, key=len)):
-        wanted = BATCHES if partial is batches else SPRITES
-        missing = ", ".join(sorted(name.removesuffix(".png") for name in wanted - {*partial}))
+        names = BATCHES if partial is batches else SPRITES
+        missing = ", ".join(sorted(name.removesuffix(".png") for name in names - {*partial}))
         raise ValueError(f"{path} is not complete: {missing} missing")
     arrays = from_pictures(pictures, entries, path, wanted)
     if parquets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import warnings
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..paths import expanded, written_beside
 from . import cache, decode, formats
 from .arrays import set_name
 from .entries import readable
-from .images import Images
+from .images import Images, texts_of
 from .making import from_cache, name_of, resized, to_cache, to_images
 from .notes import Note
 from .pack import finish, is_pack, open_pack, pixel_file
@@ -103,8 +102,7 @@ def pack_images(
         images = _into_file(path, wanted._replace(file=pixel_file(beside)))
         shapes = images.train.images.shape, images.test.images.shape
         labels = images.train.labels, images.test.labels
-        about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes), "reader": str(READER)}
-        about |= {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
+        about = texts_of(images) | {"reader": str(READER)}
         del images  # and with it the mapping of the file, whose length changes now
         finish(beside, shapes, labels, about)
     return out

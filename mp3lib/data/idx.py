@@ -92,8 +92,8 @@ def from_idx(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     wanted.streams(number, path, possible=False)
     labels = [labels_of(part, shape[0], path) for part, shape in zip(parts, shapes, strict=True)]
     pictures, rows, notes = Rows(number, wanted), [], ()
-    for part, known in zip(parts, labels, strict=True):
-        images = values_of(part.files["images"], 3, path)
+    for part, shape, known in zip(parts, shapes, labels, strict=True):
+        images = values_of(part.files["images"], shape, path)
         fill(pictures, len(rows), images, wanted)
         if known is None:
             notes += (f"there is no file with the labels of {part.files['images'].name}",)
@@ -110,9 +110,9 @@ def labels_of(part: Part, number: int, path: Path) -> list[int] | None:
     if "labels" not in part.files:
         return None
     entry = part.files["labels"]
-    if (count := shape_of(entry, 1, path)[0]) != number:
-        raise ValueError(f"{path}: {part.files['images'].name} has {number:,} images, {entry.name} {count:,} labels")
-    return values_of(entry, 1, path).tolist()
+    if (shape := shape_of(entry, 1, path)) != (number,):
+        raise ValueError(f"{path}: {part.files['images'].name} has {number:,} images, {entry.name} {shape[0]:,} labels")
+    return values_of(entry, shape, path).tolist()
 
 
 def fill(rows: Rows, first: int, images: np.ndarray, wanted: Wanted) -> None:
@@ -160,13 +160,12 @@ def shape_of(entry: Entry, axes: int, path: Path) -> tuple[int, ...]:
     return shape
 
 
-def values_of(entry: Entry, axes: int, path: Path) -> np.ndarray:
-    """The values of a file, uint8, in the shape that its header says."""
-    shape = shape_of(entry, axes, path)
+def values_of(entry: Entry, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    """The values of a file, uint8, in the ``shape`` that its header says."""
     total = math.prod(shape)
     with stream(entry) as file:
         try:
-            file.read(4 + 4 * axes)
+            file.read(4 + 4 * len(shape))
             data = file.read(total)
             rest = file.read(1)
         except (OSError, EOFError, zlib.error) as error:
@@ -178,20 +177,11 @@ def values_of(entry: Entry, axes: int, path: Path) -> np.ndarray:
 
 def stream(entry: Entry) -> io.BufferedIOBase:
     """A file as a stream, unpacked where it is in gzip."""
-    file = open(entry.path, "rb") if entry.path else io.BytesIO(entry.read())  # noqa: SIM115
-    return Unpacked(file) if entry.name.lower().endswith(".gz") else file
-
-
-class Unpacked(gzip.GzipFile):
-    """A gzip stream that closes the file below it, too."""
-
-    def __init__(self, file: io.BufferedIOBase):
-        super().__init__(fileobj=file, mode="rb")
-        self.below = file
-
-    def close(self) -> None:
-        super().close()
-        self.below.close()
+    opener = gzip.open if entry.name.lower().endswith(".gz") else open
+    if entry.path:
+        return opener(entry.path, "rb")
+    data = io.BytesIO(entry.read())
+    return data if opener is open else opener(data)
 
 
 def damaged(entry: Entry, path: Path, reason: str) -> ValueError:

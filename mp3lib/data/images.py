@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -49,3 +51,25 @@ class Images:
     fingerprint: str  # the same for the same set of images and labels, in whatever order they came
     name: str  # "cifar10", "scenes" or the name of the reader's folder
     notes: tuple[str, ...] = ()  # what is wrong with it, if anything; load_images warns of each
+
+    def is_whole(self) -> bool:
+        """Whether both splits are as they should be, with images of one shape."""
+        same = self.train.images.shape[1:] == self.test.images.shape[1:]
+        return same and all(split.is_whole(len(self.classes)) for split in (self.train, self.test))
+
+
+def texts_of(images: Images) -> dict[str, str]:
+    """What is stored in a file beside the tensors of a set."""
+    about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
+    return about | {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
+
+
+def images_of(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Images:
+    """A set from the tensors of its file, ``train_images``, ``train_labels`` and so on, and the texts of ``texts_of``.
+
+    Raises:
+        KeyError, ValueError, TypeError or RecursionError: for a damaged file.
+    """
+    train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
+    classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
+    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)

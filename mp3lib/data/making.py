@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from . import cache, decode
 from .arrays import Arrays, set_name
 from .cifar10 import CIFAR10_CLASSES
 from .fingerprints import CIFAR10_FINGERPRINT, digest, fingerprint
-from .images import Images, Split
+from .images import Images, Split, images_of, texts_of
 from .jpeg_grid import jpeg_grid
 from .streaming import Stream
 from .wanted import Wanted
@@ -41,7 +40,6 @@ def to_images(arrays: Arrays, source: str, name: str) -> Images:
     digits = fingerprint(train, test)
     if digits != CIFAR10_FINGERPRINT and name != "scenes":
         notes += repeated(train, test, arrays.classes)
-    if digits != CIFAR10_FINGERPRINT and name != "scenes":
         if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
         elif name == "cifar10":
@@ -96,20 +94,14 @@ def from_cache(file: Path, key: str | None = None) -> Images | str:
     found = cache.read(file, key)
     if isinstance(found, str):
         return found
-    tensors, about = found
     try:
-        train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
-        classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
-        images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+        images = images_of(*found)
     except (KeyError, ValueError, TypeError, RecursionError):
         return "damaged"
-    whole = train.images.shape[1:] == test.images.shape[1:]
-    return images if whole and all(split.is_whole(len(classes)) for split in (train, test)) else "damaged"
+    return images if images.is_whole() else "damaged"
 
 
 def to_cache(images: Images, file: Path, key: str) -> str:
     tensors = {"train_images": images.train.images, "train_labels": images.train.labels}
     tensors |= {"test_images": images.test.images, "test_labels": images.test.labels}
-    about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
-    about |= {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
-    return cache.write(file, key, tensors, about)
+    return cache.write(file, key, tensors, texts_of(images))

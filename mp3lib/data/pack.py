@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..paths import expanded
-from .images import Images, Split
+from .images import Images, Split, images_of
 from .tensor_files import BEGINNING, KINDS, header
 from .wanted import Wanted
 
@@ -110,13 +110,9 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
         raise ValueError(f"{path} is a pack of another version ({about['form']}, not {FORM}): pack the images again")
     try:
         with safe_open(path, "pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
-        classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
-        images = Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
-        whole = all(split.is_whole(len(classes)) for split in (train, test))
-        whole = whole and about["labels"] == checksum(train.labels, test.labels)
-        whole = whole and train.images.shape[1:] == test.images.shape[1:]
+            images = images_of({name: stored.get_tensor(name) for name in stored.keys()}, about)  # noqa: SIM118
+        train, test = images.train, images.test
+        whole = images.is_whole() and about["labels"] == checksum(train.labels, test.labels)
         whole = whole and not ((train.labels[:-1] < 0) & (train.labels[1:] >= 0)).any()  # without labels are the last
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]

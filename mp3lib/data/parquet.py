@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import decode, split_names
 from .arrays import Arrays
+from .contents import picture_of
 from .entries import check_ratio, read_bytes
 from .labelled_rows import from_rows
 from .picture_reading import Decoded, threads
@@ -260,5 +261,4 @@ def decoded_value(value: object, size: tuple[int, int]) -> decode.Picture | str:
         return f"only the path {path}, no picture" if path else "no picture"
     if not isinstance(data, bytes):
         return f"{type(data).__name__} instead of the bytes of a picture"
-    result = decode.try_decode(data, size)
-    return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result
+    return picture_of(data, size)

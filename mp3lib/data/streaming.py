@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..arguments import shown, whole
+from ..arguments import whole
 from . import decode
 from .contents import pixels_of_content
 from .crops import drawn_crop
@@ -256,21 +256,3 @@ def fitting_workers(workers: int, contents: Contents, batch_bytes: int, context:
             warn_of([f"{has}: give the container more (Docker: --shm-size=8g), or choose a smaller batch"])
             return possible
     return workers
-
-
-def as_stream(images: Any, size: tuple[int, int] | None, channels: int | None, name: str) -> Stream:
-    """A map-style data set of pictures as a ``Stream``; a ``Stream`` stays what it is.
-
-    Raises:
-        ValueError: where there are no pictures, or where they have no size of their own and ``size`` is None.
-    """
-    if isinstance(images, Stream):
-        return images
-    from .datasets import contents_of
-
-    contents = contents_of(images, name)
-    if not len(contents):
-        raise ValueError(f"{name} must hold at least one picture, got an empty {type(images).__name__}")
-    if size is None:
-        raise ValueError(f"{name}: load_images({shown(images)}, size) says to which size its pictures are cropped")
-    return Stream(contents, size, channels or 3, usual_workers())

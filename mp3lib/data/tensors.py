@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..arguments import check_dense, shown
-from .streaming import Stream, as_stream
+from .map_style import as_stream
+from .streaming import Stream
 
 
 def to_float(images: Tensor) -> Tensor:
