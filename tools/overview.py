@@ -2,6 +2,7 @@
 
 Two show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
 the places that the network predicts. assets/overview.png shows images, shuffled images and predictions side by side.
+assets/tour.png shows the first six of them, larger, for the first notebook.
 assets/few_labels.png is a chart: what pretraining is worth with few labels.
 """
 
@@ -23,6 +24,7 @@ from mp3lib.results import stored
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = range(12)  # the first twelve: not chosen
+TOUR = 6  # so many of them in notebook 00
 COLORS = 128  # of all the pieces together: fewer make a smaller file
 SIDE, COLUMNS, GAP, MARGIN, LINE = 96, 6, 14, 12, 19  # pixels: a picture, between pictures, around, a line of text
 READ, FLIGHT, FRAMES, REST, END = 2800, 525, 7, 175, 6000  # milliseconds; FRAMES: in one flight
@@ -186,12 +188,14 @@ def main() -> None:
     folder = ROOT / "assets"
     folder.mkdir(exist_ok=True)
     (folder / "overview.png").write_bytes(still(images, mp3.vit.patch_size, order, placed).png())
+    (folder / "tour.png").write_bytes(still(images[:TOUR], mp3.vit.patch_size, order, placed[:TOUR]).png())
     (folder / "few_labels.png").write_bytes(few_labels().png())
     frames[0][0].save(
         folder / "overview.webp", save_all=True, append_images=[image for image, _ in frames[1:]],
         duration=[ms for _, ms in frames], loop=PLAYS, lossless=True, quality=80, method=4,
     )  # fmt: skip
-    for path in (folder / "overview.png", folder / "overview.webp", folder / "few_labels.png"):
+    for name in ("overview.png", "overview.webp", "tour.png", "few_labels.png"):
+        path = folder / name
         print(path.relative_to(ROOT), f"{path.stat().st_size // 1000} kB")
     print(f"{len(frames)} frames, {sum(ms for _, ms in frames) / 1000:.1f} seconds")
 
