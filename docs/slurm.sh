@@ -11,11 +11,11 @@ set -euo pipefail
 
 images=${1:?give the images: sbatch docs/slurm.sh PATH_OF_THE_IMAGES RUN_FOLDER}
 run=${2:?give the run folder: sbatch docs/slurm.sh PATH_OF_THE_IMAGES RUN_FOLDER}
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+mapfile -t machines < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 export OMP_NUM_THREADS=$((SLURM_CPUS_PER_TASK / SLURM_GPUS_ON_NODE))
 
 srun torchrun \
     --nnodes "$SLURM_NNODES" --nproc-per-node "$SLURM_GPUS_ON_NODE" \
-    --rdzv-id "$SLURM_JOB_ID" --rdzv-backend c10d --rdzv-endpoint "$first:29500" \
+    --rdzv-id "$SLURM_JOB_ID" --rdzv-backend c10d --rdzv-endpoint "${machines[0]}:29500" \
     -m mp3lib pretrain --data "$images" --model vit-s16 --precision bf16 \
     --batch-size 2048 --epochs 100 --out "$run" --resume

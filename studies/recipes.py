@@ -52,10 +52,11 @@ class RisingRatio(Scheduled):
 
     mean = 0.5 * 2 / 3 + 0.75 / 3
 
-    def forward(self, images: Tensor, **options) -> Tensor:
+    def forward(self, images: Tensor, *, query_fraction: float, drawn: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """``drawn`` is not used: its mask ratio is not the one of this step."""
         self.masking_ratio = 0.25 + 0.5 * min(1.0, 1.5 * self.share)
         self.step += 1
-        return super().forward(images, **options)
+        return super().forward(images, query_fraction)
 
 
 class Smoothed(Scheduled):
@@ -64,10 +65,10 @@ class Smoothed(Scheduled):
     Source: Wang et al. 2023, *DropPos*, arXiv 2309.03576, section 3.2.
     """
 
-    def forward(self, images: Tensor, *, query_fraction: float) -> Tensor:
+    def forward(self, images: Tensor, *, query_fraction: float, drawn: tuple[Tensor, Tensor] | None = None) -> Tensor:
         tokens = self.embed(images)
         b, n, _ = tokens.shape
-        context, hidden = sample_context(b, n, self.masking_ratio, device=tokens.device)
+        context, hidden = drawn or sample_context(b, n, self.masking_ratio, device=tokens.device)
         k = context.shape[1]
         queries = torch.cat((context, hidden[:, : round(query_fraction * (n - k))]), dim=1)
         places = torch.cartesian_prod(*(torch.arange(side, device=tokens.device) for side in self.vit.grid)).float()

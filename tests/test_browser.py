@@ -144,7 +144,8 @@ def test_a_slider_by_keyboard_and_by_mouse(book):
 def test_every_slider_of_every_figure_shows_its_own_picture(book):
     assert book.lab.page.locator(".mp3-live").count() == len(book.figures)
     for number, figure in enumerate(book.figures):
-        live, values = book.lab.live(number).show(), {}
+        live = book.lab.live(number).show()
+        values = settled(book, number, live)
         for name, control in figure["controls"].items():
             slider = live.slider(control["label"])
             if control["kind"] not in ("IntSlider", "FloatSlider", "SelectionSlider") or slider.is_disabled():

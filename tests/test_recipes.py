@@ -50,7 +50,7 @@ def test_the_mask_ratio_rises_and_stays_and_has_the_mean_that_the_table_counts_w
     mp3 = rising_ratio(small_mp3(), 300)
     seen = []
     for _ in range(300):
-        loss_of(mp3)
+        loss_of(mp3, query_fraction=1.0)
         seen.append(mp3.masking_ratio)
     assert (seen[0], seen[100], seen[200], seen[-1]) == (0.25, pytest.approx(0.5), 0.75, 0.75)
     assert sum(seen) / len(seen) == pytest.approx(mp3.mean, abs=0.002)

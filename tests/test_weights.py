@@ -107,15 +107,19 @@ def test_a_folder_comes_first_and_a_local_path_is_never_asked_for(cached, monkey
 
 
 def test_a_name_that_nothing_has_lists_what_there_is(cached, capsys):
-    for name, hint in (("pupil", "Did you mean pupil-4x4?"), ("p", "pupil-4x4 or puzzler-4x4"), ("qqqqq", "qqqqq'")):
+    for name, hint in (
+        ("pupil", "Did you mean pupil-4x4 or pupil-scenes?"),
+        ("puzzler-5x5", "puzzler-4x4"),
+        ("qqq", "'qqq'"),
+    ):
         with pytest.raises(FileNotFoundError, match=f"there are no weights named '{name}'") as told:
             load_model(name)
         assert hint in str(told.value) and all(known in str(told.value) for known in shipped_names())
     for command in (["probe"], ["evaluate"], ["finetune", "--out", "o"]):
         assert main([*command, "--data", "scenes", "--weights", "pupil"]) == 1
-        assert "Did you mean pupil-4x4?" in (said := capsys.readouterr().err) and said.count("\n") == 1
+        assert "Did you mean pupil-4x4 or pupil-scenes?" in (said := capsys.readouterr().err) and said.count("\n") == 1
     assert main(["pretrain", "--data", "scenes", "--start", "pupil", "--out", "o"]) == 1
-    assert "Did you mean pupil-4x4?" in capsys.readouterr().err and not Path("o").exists()
+    assert "Did you mean pupil-4x4 or pupil-scenes?" in capsys.readouterr().err and not Path("o").exists()
 
 
 def test_a_name_that_is_a_folder_as_well_is_refused(cached):

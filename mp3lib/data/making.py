@@ -77,6 +77,7 @@ def name_of(arrays: Arrays, path: Path) -> str:
 
 
 def resized(images: Images, wanted: Wanted) -> Images:
+    wanted = wanted._replace(channels=images.train.images.shape[1])
     wanted.streams(len(images.train) + len(images.test), Path(images.name), possible=False)
     train, test = (Split(fitted(split.images, wanted.size), split.labels) for split in (images.train, images.test))
     return replace(images, train=train, test=test, fingerprint=fingerprint(train, test))
