@@ -100,7 +100,6 @@ def fragments() -> list[str]:
     from_scratch = json.loads(lines[-1])["test_top1"]
     scratch_5, scratch_15, ours = (percent(f"cost/{name}-pos") for name in ("scratch-5", "scratch-15", "mp3-10-and-5"))
     as_long = percent(f"cost/scratch-{AS_LONG}-pos")
-    five = percent("labels/mp3-5000-pos"), percent("labels/scratch-5000-pos")
     stronger = [in_points("2", f"{n} {same}") for n in ("500", "1,000")]
     return [
         "With the same total number of epochs, training from scratch is better "
@@ -110,9 +109,8 @@ def fragments() -> list[str]:
         "the linear probe reaches {:.1f} % with the pupil, {:.1f} % with the puzzler, {:.1f} % with pixels".format(
             *linear
         ),
-        "By k-NN it is {:.1f}, {:.1f} and {:.1f} %".format(*knn),
+        "The k-NN probe reaches {:.1f}, {:.1f} and {:.1f} %".format(*knn),
         f"in every row of the first two columns, by {min(gains):.1f} to {max(gains):.1f} points",
-        "With 5,000 labels it reaches {} %, scratch {} %".format(*five),
         f"scratch is ahead by {-in_points('1a', total):.1f} points with position embeddings and by "
         f"{-in_points('1b', total):.1f} points without",
         "with 500 and 1,000 labels ({:+.1f} and {:+.1f} points)".format(*stronger),
@@ -124,7 +122,7 @@ def fragments() -> list[str]:
         f"{100 * from_scratch:.1f} %",
         f"it is ahead by {in_points('1a', f'all {same}'):.1f} points with all labels and by "
         f"{in_points('1a', f'500 {same}'):.1f} with 500 labels",
-        f"it is behind by {-in_points('1a', total):.1f} points",
+        f"with all labels it is behind by {-in_points('1a', total):.1f} points",
     ]
 
 

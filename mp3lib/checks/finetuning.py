@@ -24,7 +24,7 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
         passes = labelled * epochs + pretraining
         mistakes.append({
             "both numbers of epochs are multiplied: count images": epochs * pretraining_epochs,
-            "each number of epochs belongs to its own images: labelled * epochs + unlabelled * pretraining_epochs": (
+            "multiply each number of epochs by its own images: labelled * epochs + unlabelled * pretraining_epochs": (
                 (labelled + unlabelled) * (epochs + pretraining_epochs) // labelled
             ),
             "this is how often the images of fine-tuning fit into those of pretraining": (
@@ -53,9 +53,9 @@ def check_equal_epochs(your_function: SafeFunction) -> None:
             "round down once, at the end: unlabelled // labelled rounds too early": epochs
             + pretraining_epochs * (unlabelled // labelled),
             "divide by the number of images in an epoch, not by a number of epochs": passes // epochs,
-            "this is the number of images: divide by those of one epoch": passes,
+            "this is the number of images: divide it by the images of one epoch": passes,
             "this is one epoch too few": passes // labelled - 1,
-            "these are epochs, not whole: round down": passes / labelled,
+            "this is not a whole number of epochs: round down": passes / labelled,
         })  # fmt: skip
         rights.append(passes // labelled)
         results.append(your_function(labelled, epochs, unlabelled, pretraining_epochs))
@@ -106,7 +106,7 @@ def check_nearest_mean(your_function: SafeFunction) -> None:
         "the nearest images vote here: compare with the mean of each class": votes.mode(dim=1).values,
         "argmax runs over the test images, not over the classes: use dim=1": cosine.argmax(dim=0),
         "cosines have a sign: do not take the absolute value": cosine.abs().argmax(dim=1),
-        "the answer is a class, not one-hot": F.one_hot(cosine.argmax(dim=1), classes),
+        "return the number of the class, not a one-hot vector": F.one_hot(cosine.argmax(dim=1), classes),
         "it never answers with the last class: there are labels.max() + 1 classes": cosine[:, :-1].argmax(dim=1),
         "these are the classes of the training images: answer for the test images": (
             (unit @ F.normalize(means(unit), dim=1).T).argmax(dim=1)
@@ -114,14 +114,14 @@ def check_nearest_mean(your_function: SafeFunction) -> None:
         "this is the median of each class, not the mean": (
             (queries @ F.normalize(means(unit, "median"), dim=1).T).argmax(dim=1)
         ),
-        "the means are not of length 1 again: scale them, or a class of scattered features loses": (
+        "the means do not have length 1: scale them again, or a class with scattered features loses": (
             (queries @ means(unit).T).argmax(dim=1)
         ),
-        "the means are not of length 1 again: scale them before you take distances": (
+        "the means do not have length 1: scale them again before you take distances": (
             torch.cdist(queries, means(unit)).argmin(dim=1)
         ),
         "these are sums, not means: a class with more images wins": (queries @ sums.T).argmax(dim=1),
-        "the training features are not of length 1: a long feature counts more": (
+        "the training features do not have length 1: a long one counts more": (
             (queries @ F.normalize(means(train), dim=1).T).argmax(dim=1)
         ),
         "nothing is scaled to length 1": (test @ means(train).T).argmax(dim=1),
@@ -174,7 +174,7 @@ def check_freeze_below(your_function: SafeFunction) -> None:
             "only a part of the patch embedding is frozen: it is `vit.to_patch_embedding`": layers > 0
             and right - embedding < frozen < right,
             "nothing is frozen: set requires_grad of each parameter, with requires_grad_(False)": not frozen,
-            "with 0 layers nothing is frozen, the patch embedding neither": not layers and frozen == embedding,
+            "with 0 layers nothing is frozen, not even the patch embedding": not layers and frozen == embedding,
             "the patch embedding is not frozen: it comes before the lowest layer": frozen == right - embedding,
             "one layer too many is frozen": frozen == one_more,
             "one layer too few is frozen": layers > 1 and frozen in (one_fewer, one_fewer - embedding),
@@ -188,9 +188,7 @@ def check_freeze_below(your_function: SafeFunction) -> None:
             "everything is frozen, the head too": frozen == set(vit.parameters()),
             "the patch embedding alone is frozen": frozen == embedding,
             "the highest layers are frozen, not the lowest": frozen in (upper, upper | embedding),
-            "it is the other way round: these should train, and the others should be frozen": (
-                frozen == set(vit.parameters()) - right
-            ),
+            "these parameters should train: freeze the others instead": (frozen == set(vit.parameters()) - right),
             "the head is frozen too: it has to learn the classes": right
             < frozen
             <= right | set(vit.linear_head.parameters()),

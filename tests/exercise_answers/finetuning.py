@@ -76,7 +76,7 @@ class equal_epochs:
         return epochs * pretraining_epochs
 
     def sum_of_images(labelled, epochs, unlabelled, pretraining_epochs):
-        """each number of epochs belongs to its own images"""
+        """multiply each number of epochs by its own images"""
         return (labelled + unlabelled) * (epochs + pretraining_epochs) // labelled
 
     def rounds(labelled, epochs, unlabelled, pretraining_epochs):
@@ -157,7 +157,7 @@ class nearest_mean:
         return (test @ F.normalize(means, dim=1).T).argmin(dim=1)
 
     def short_means(train, train_labels, test):
-        """the means are not of length 1 again"""
+        """the means do not have length 1"""
         return (F.normalize(test, dim=1) @ class_means(F.normalize(train, dim=1), train_labels).T).argmax(dim=1)
 
     def sums(train, train_labels, test):
@@ -166,7 +166,7 @@ class nearest_mean:
         return (test @ (members @ F.normalize(train, dim=1)).T).argmax(dim=1)
 
     def loud(train, train_labels, test):
-        """the training features are not of length 1"""
+        """the training features do not have length 1"""
         return (test @ F.normalize(class_means(train, train_labels), dim=1).T).argmax(dim=1)
 
     def unscaled(train, train_labels, test):
@@ -197,7 +197,7 @@ class nearest_mean:
         return nearest_mean.cosines(train, train_labels, test).abs().argmax(dim=1)
 
     def one_hot(train, train_labels, test):
-        """not one-hot"""
+        """not a one-hot vector"""
         return F.one_hot(nearest_mean.by_distance(train, train_labels, test))
 
     def without_the_last(train, train_labels, test):
@@ -280,7 +280,7 @@ class nearest_mean:
         ).argmax(1)
 
     def means_of_raw_then_unit_distance(train, train_labels, test):
-        """the training features are not of length 1: a long feature counts more"""
+        """the training features do not have length 1: a long one counts more"""
         return torch.cdist(F.normalize(test, dim=1), F.normalize(class_means(train, train_labels), dim=1)).argmin(1)
 
     def knn_vote(train, train_labels, test):
@@ -289,7 +289,7 @@ class nearest_mean:
         return train_labels[cosines].mode(1).values
 
     def mean_cosine(train, train_labels, test):
-        """the means are not of length 1 again"""
+        """the means do not have length 1"""
         cosines = F.normalize(test, dim=1) @ F.normalize(train, dim=1).T
         return torch.stack(
             [cosines[:, train_labels == label].mean(1) for label in range(int(train_labels.max()) + 1)], 1
