@@ -1,23 +1,18 @@
 """The browser of the tests that need one, and a loud word where they were left out for want of it."""
 
 import functools
-import importlib.util
 import os
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from lab_page import FAILED
+from scripts import load_script
 
 
 @functools.cache
 def browser_tool():
-    path = Path(__file__).resolve().parents[1] / "tools" / "browser.py"
-    spec = importlib.util.spec_from_file_location("browser_tool", path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
+    return load_script("tools/browser.py")
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from pathlib import Path
 
 import torch
+from scripts import load_script
 
 from mp3lib.data.scenes import make_scenes
 
@@ -24,17 +24,10 @@ def scenes() -> torch.Tensor:
     return torch.from_numpy(make_scenes(10, 50)[1][0])
 
 
-def live_tool():
-    """site/live.py as a module."""
-    spec = importlib.util.spec_from_file_location("live", ROOT / "site" / "live.py")
-    live = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(live)
-    return live
-
-
 def write_drawn(folder: Path, count: int = 3) -> None:
     """The page as the site has it, but with drawn pictures and a puzzler for these."""
-    live_tool().write_page(folder, scenes()[:count], [f"scene {i}" for i in range(count)], NETWORKS, "Drawn.")
+    live = load_script("site/live.py")
+    live.write_page(folder, scenes()[:count], [f"scene {i}" for i in range(count)], NETWORKS, "Drawn.")
 
 
 class Board:

@@ -1,6 +1,5 @@
 """tools/browser.py: which browser is taken, how one is brought, and what happens where there is none."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -8,11 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("browser_tool", ROOT / "tools" / "browser.py")
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+tool = load_script("tools/browser.py")
 
 
 def find(there=(), broken=(), environ=None, platform="linux", downloaded=""):

@@ -1,6 +1,5 @@
 """The checkers of the exercises: they accept right answers, name mistakes, and are safe with any function."""
 
-import importlib.util
 import io
 import os
 import random
@@ -19,6 +18,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from notebook_code import NOTEBOOKS, cells, definitions, exercises
+from scripts import load_script
 
 from mp3lib import checks
 from mp3lib.checks import harness
@@ -28,10 +28,7 @@ EXERCISES = [(name, exercise) for name in NAMES for exercise in exercises(name)]
 CHECKERS = {name: getattr(checks, name) for name in checks.__all__}
 ANSWERS = [(f"check_{name}", answer) for name, answers in exercise_answers.ANSWERS.items() for answer in answers]
 
-spec = importlib.util.spec_from_file_location("checkers_tool", NOTEBOOKS.parent / "tools" / "checkers.py")
-checkers_tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(checkers_tool)
-
+checkers_tool = load_script("tools/checkers.py")
 RETURNS_A_MODEL = [checks.check_keep_brightness]
 each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)
 

@@ -1,6 +1,5 @@
 """tools/fuzz.py: a few cases of each kind have no fault, and what would be a fault is seen as one."""
 
-import importlib.util
 import json
 import os
 import random
@@ -12,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.posix  # its processes are forks
 
 @pytest.fixture(scope="module")
 def fuzz():
-    spec = importlib.util.spec_from_file_location("fuzz_tool", ROOT / "tools" / "fuzz.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("tools/fuzz.py")
 
 
 @pytest.mark.slow

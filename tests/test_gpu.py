@@ -5,14 +5,14 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_tools import load_tool
+from scripts import load_script
 
 from mp3lib.model import load_mp3
 
 
 @pytest.fixture(scope="module")
 def gpu():
-    return load_tool("gpu")
+    return load_script("tools/gpu.py")
 
 
 def test_the_whole_script_at_a_tiny_size(gpu, tmp_path, capsys):

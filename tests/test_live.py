@@ -4,7 +4,6 @@ The page in a browser: test_live_page.py. The widget in JupyterLab: test_live_la
 """
 
 import base64
-import importlib.util
 import io
 import json
 import re
@@ -20,6 +19,7 @@ from live_page import scenes
 from PIL import Image
 from safetensors.torch import save
 from scipy.optimize import linear_sum_assignment
+from scripts import load_script
 from static_server import served
 
 from mp3lib import MP3, ViT, load_shipped
@@ -359,9 +359,7 @@ def test_the_kernel_answers_with_the_model_as_it_is():
 
 
 def test_the_table_of_the_benchmark_is_the_stored_one(tmp_path):
-    spec = importlib.util.spec_from_file_location("live_benchmark", ROOT / "benchmarks" / "live.py")
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
+    bench = load_script("benchmarks/live.py")
     result = json.loads(bench.RESULT.read_text(encoding="utf-8"))
     assert f"{bench.BEGIN}\n{bench.report(result)}\n{bench.END}" in bench.PAGE.read_text(encoding="utf-8")
     assert bench.percentiles([5, 1, 2, 3, 4]) == {"median": 3, "p95": 5}

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import pytest
 import torch
-from live_page import Board, live_tool, scenes, write_drawn
+from live_page import Board, scenes, write_drawn
 from PIL import Image
+from scripts import load_script
 from static_server import served
 
 from mp3lib import load_shipped
@@ -50,7 +51,7 @@ def scene(number: int) -> torch.Tensor:
 
 def test_what_cannot_be_made_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no such shipped weights: nowhere"):
-        live_tool().write_page(tmp_path, torch.zeros(0), [], {"a": ("a", "nowhere")}, "")
+        load_script("site/live.py").write_page(tmp_path, torch.zeros(0), [], {"a": ("a", "nowhere")}, "")
 
 
 @on("where", ["folder", "server"])

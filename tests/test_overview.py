@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageChops
-from test_tools import ROOT, load_tool
+from scripts import ROOT, load_script
 
 from mp3lib import MP3, ViT
 from mp3lib.plots import reassemble
 
-tool = load_tool("overview")
+tool = load_script("tools/overview.py")
 
 
 def solved(image_size, patch_size, count=3):

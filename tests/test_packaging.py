@@ -3,7 +3,6 @@
 import ast
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from scripts import load_script
 from test_layering import complaints
 
 import mp3lib
@@ -132,10 +132,7 @@ def test_editors_see_the_same_names():
 def setup(monkeypatch):
     """tools/setup.py as a module."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    spec = importlib.util.spec_from_file_location("setup_tool", ROOT / "tools" / "setup.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("tools/setup.py")
 
 
 def make(*arguments: str) -> str:

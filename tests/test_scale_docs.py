@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scripts import load_script
 
 from mp3lib import MP3, ViT
 from mp3lib.cli import parser
@@ -22,9 +22,7 @@ from mp3lib.train import step_costs
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/SCALE.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash")
-spec = importlib.util.spec_from_file_location("scale_benchmark", ROOT / "benchmarks/scale.py")
-bench = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(bench)
+bench = load_script("benchmarks/scale.py")
 
 
 def parsed(words: list[str]):

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from scripts import load_script
 from static_server import served
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,14 +22,6 @@ BOOK = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 
 pytestmark = pytest.mark.slow
-
-
-def load(folder: str, name: str):
-    """A module that belongs to no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def need_sphinx() -> None:
@@ -60,7 +53,7 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    tool = load("tools", "browser")
+    tool = load_script("tools/browser.py")
     program, why = tool.find()
     if not program:
         (pytest.fail if tool.must_be_there(os.environ) else pytest.skip)(tool.NONE if not os.environ.get("CI") else why)
@@ -204,7 +197,7 @@ def test_formulas_are_drawn(site):
 
 def test_a_formula_that_cannot_be_drawn_is_refused():
     need_sphinx()
-    mathematics = load("site", "mathematics")
+    mathematics = load_script("site/mathematics.py")
     drawn = mathematics.svg(r"\frac{k}{n}", inline=True)
     assert 'aria-label="\\frac{k}{n}"' in drawn and "currentColor" in drawn and "em;" in drawn
     for wrong in (r"\unheardof{x}", r"\left( x"):
@@ -213,7 +206,7 @@ def test_a_formula_that_cannot_be_drawn_is_refused():
 
 
 def test_a_build_deletes_only_what_a_build_has_made(tmp_path, monkeypatch, capsys):
-    tool = load("site", "build")
+    tool = load_script("site/build.py")
     status = 0
 
     def sphinx(command: list[str]) -> subprocess.CompletedProcess:
@@ -259,7 +252,9 @@ def test_help_is_no_folder(tmp_path):
 
 
 def test_links_are_turned_to_what_the_site_has(tmp_path):
-    turn = functools.partial(load("site", "build").with_links, path=ROOT / "notebooks" / "05_x.ipynb", source=tmp_path)
+    turn = functools.partial(
+        load_script("site/build.py").with_links, path=ROOT / "notebooks" / "05_x.ipynb", source=tmp_path
+    )
     assert turn("[a](../README.md#measured)") == "[a](../index.md#measured)"
     assert turn(f"[a]({BOOK[0].name}) [b](https://x.org/y)") == f"[a]({BOOK[0].name}) [b](https://x.org/y)"
     assert turn("[a](nowhere.md)") == "[a](nowhere.md)", "left to Sphinx, which refuses it"
@@ -280,7 +275,7 @@ def test_docstrings_become_lists():
 
     Raises:
         ValueError: if ``a`` is 0."""
-    told = "\n".join(load("site", "docstrings").converted(inspect.cleandoc(docstring).splitlines()))
+    told = "\n".join(load_script("site/docstrings.py").converted(inspect.cleandoc(docstring).splitlines()))
     assert told.startswith("Does \\*x\\* y\\_.") and ".. code-block:: python\n\n   x = 1" in told
     assert ":Arguments:\n   ``a``, ``b``\n      of the shape (n,), see ``c_``." in told
     assert ":Raises:\n   ``ValueError``\n      if ``a`` is 0." in told

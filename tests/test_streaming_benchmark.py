@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,20 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 from mp3lib import load_images
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def loaded(name: str):
-    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", ROOT / "benchmarks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-bench = loaded("streaming")
+bench = load_script("benchmarks/streaming.py")
 ONE = {"images": 90, "size": 32, "file": [40, 48]}
 
 

@@ -1,6 +1,5 @@
 """TEACHING.md: its table is the log, its links lead somewhere, and it names every notebook."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from notebook_code import exercises
 from scipy.stats import spearmanr
+from scripts import load_script
 
 from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
@@ -20,20 +20,13 @@ PAGE = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
 
 
-def classroom():
-    spec = importlib.util.spec_from_file_location("classroom", ROOT / "tools" / "classroom.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_table_is_made_from_the_log():
-    tool = classroom()
+    tool = load_script("tools/classroom.py")
     assert tool.with_table(PAGE, tool.read_log()) == PAGE, "python tools/classroom.py --table writes it anew"
 
 
 def test_the_log_keeps_the_newest_of_each_kind(tmp_path, monkeypatch):
-    tool = classroom()
+    tool = load_script("tools/classroom.py")
     monkeypatch.setattr(tool, "LOG", tmp_path / "classroom.jsonl")
     line = {"notebook": "01_x.ipynb", "learners": 1, "MP3_BUDGET": "smoke", "OMP_NUM_THREADS": "1", "MP3_DATA": None}
     tool.log([line | {"own_mb": 3}])
@@ -54,7 +47,7 @@ def test_a_kernel_is_measured(tmp_path):
     ]
     path = tmp_path / "01_small.ipynb"
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    line = asyncio.run(classroom().run_class(path, 2))
+    line = asyncio.run(load_script("tools/classroom.py").run_class(path, 2))
     assert (line["notebook"], line["learners"]) == ("01_small.ipynb", 2)
     assert line["resident_mb"] > 90 and line["cpu_seconds"] > 0.4
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from scripts import load_script
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
@@ -17,10 +15,7 @@ FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "throughput.py"
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("throughput", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/throughput.py")
 
 
 def test_flops_are_those_of_the_model_but_for_attention(bench, monkeypatch):

@@ -1,6 +1,5 @@
 """tools/lab.py, tools/execute.py and conftest.py: each rule seen to hold, and seen to fail where it should."""
 
-import importlib.util
 import json
 import os
 import re
@@ -12,22 +11,16 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def load_tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- lab.py -----------------------------------------------------------------------------------------------------------
 
 
 def lab(environ=None, uid=1000, argv=(), **machine):
-    command, messages = load_tool("lab").lab_command(environ or {}, uid, list(argv), **machine)
+    command, messages = load_script("tools/lab.py").lab_command(environ or {}, uid, list(argv), **machine)
     assert command[1:3] == ["-m", "jupyterlab"]
     assert not any(
         "token" in part or "--ip" in part or "ServerApp.ip" in part for part in command[: -len(argv) or None]
@@ -79,7 +72,7 @@ def test_lab_flags_of_the_reader_come_last():
 
 
 def test_lab_makes_relative_places_absolute_where_the_reader_stood(tmp_path, monkeypatch):
-    tool = load_tool("lab")
+    tool = load_script("tools/lab.py")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     assert tool.absolute_places({"MP3_DATA": "mydata", "MP3_CACHE": "../c"}, tmp_path / "a") == {
@@ -96,7 +89,7 @@ def test_lab_makes_relative_places_absolute_where_the_reader_stood(tmp_path, mon
 
 def test_lab_passes_the_absolute_places_on(tmp_path, monkeypatch):
     """``MP3_DATA=mydata make lab``: JupyterLab, and so each kernel, gets the absolute path; no server is started."""
-    tool, started = load_tool("lab"), []
+    tool, started = load_script("tools/lab.py"), []
     monkeypatch.setattr(tool, "replace_process", lambda command: started.append(dict(os.environ)) or 0)
     monkeypatch.setattr(sys, "argv", ["lab.py"])
     monkeypatch.setenv("MP3_DATA", "mydata")
@@ -132,7 +125,7 @@ def test_execute_stores_what_a_reader_without_a_kernel_sees(tmp_path, capsys):
     for cell in raw["cells"]:
         del cell["id"]
     path.write_text(json.dumps(raw | {"nbformat_minor": 4}))
-    execute = load_tool("execute").execute
+    execute = load_script("tools/execute.py").execute
 
     assert execute(path) > 0
     first = path.read_text(encoding="utf-8")
@@ -157,14 +150,14 @@ def test_execute_stores_what_a_reader_without_a_kernel_sees(tmp_path, capsys):
 def test_execute_refuses_to_store_a_failed_run(tmp_path, capsys):
     path = write(tmp_path / "01.ipynb", "x = 1", "assert x == 2, 'x is one'", "x")
     before = path.read_bytes()
-    assert load_tool("execute").execute(path) is None
+    assert load_script("tools/execute.py").execute(path) is None
     assert path.read_bytes() == before and sorted(tmp_path.iterdir()) == [path]
     said = capsys.readouterr().err
     assert "assert x == 2" in said and "AssertionError: x is one" in said
 
 
 def test_execute_logs_the_newest_run_of_each_kind(tmp_path, monkeypatch):
-    tool = load_tool("execute")
+    tool = load_script("tools/execute.py")
     monkeypatch.setattr(tool, "TIMES", tmp_path / "results" / "notebooks.jsonl")
     monkeypatch.delenv("MP3_BUDGET", raising=False)
     for name, seconds, data in (("02.ipynb", 3.04, "cifar10"), ("01.ipynb", 1, "cifar10"), ("02.ipynb", 2, "cifar10")):
@@ -204,7 +197,7 @@ def notebook(project):
         "print('data: from here')\nprint('three', 3)",
         "from tqdm.auto import tqdm\n\nfor _ in tqdm(range(3)):\n    pass",
     )
-    load_tool("execute").execute(path)
+    load_script("tools/execute.py").execute(path)
     return path
 
 
@@ -266,7 +259,7 @@ def test_a_skip_needs_a_listed_reason(project):
 
 def test_the_page_of_licences_has_every_dependency():
     """Names alone: what a licence is called differs between versions. After a change: python tools/licences.py"""
-    tool = load_tool("licences")
+    tool = load_script("tools/licences.py")
     page = tool.PAGE.read_text(encoding="utf-8")
     assert tool.names_on(page) == tool.direct() and "torch" in tool.direct()
     assert "not installed" not in page and "see the package" not in page.split("## What these")[0]
@@ -274,7 +267,7 @@ def test_the_page_of_licences_has_every_dependency():
 
 
 def test_lowest_versions_are_those_of_pyproject(capsys, monkeypatch):
-    tool = load_tool("lowest")
+    tool = load_script("tools/lowest.py")
     monkeypatch.setattr(sys, "argv", ["lowest.py", "test"])
     assert tool.main() == 0
     printed = capsys.readouterr().out.splitlines()

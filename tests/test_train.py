@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import errno
-import importlib.util
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scripts import load_script
 
 import mp3lib.train.pretraining as pretraining
 import mp3lib.train.processes as processes
@@ -807,10 +807,7 @@ def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
 @pytest.mark.slow
 def test_runs_killed_while_writing_resume_to_the_same_bits():
     """Two rounds of tools/kill_and_resume.py, which aims at moments of every kind."""
-    spec = importlib.util.spec_from_file_location("kill_and_resume", ROOT / "tools" / "kill_and_resume.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    result = tool.kill_and_resume(2, seed=3, moments=("checkpoint",))
+    result = load_script("tools/kill_and_resume.py").kill_and_resume(2, seed=3, moments=("checkpoint",))
     assert result["same"] == 2 == len(result["each"])
     assert all(line["status"] == -signal.SIGKILL for line in result["each"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import inspect
 import json
 import os
@@ -22,6 +21,7 @@ import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scripts import load_script
 
 import mp3lib.data
 import mp3lib.evaluate
@@ -434,16 +434,9 @@ def test_tilde_is_expanded_everywhere(tmp_path, monkeypatch):
 # --- what was tried ---------------------------------------------------------------------------------------------------
 
 
-def tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_table_says_what_the_results_say_and_there_is_no_fault():
     """After a run of a tool: python tools/trust.py > results/trust.md"""
-    trust = tool("trust")
+    trust = load_script("tools/trust.py")
     assert (ROOT / "results" / "trust.md").read_text(encoding="utf-8") == trust.page()
     lines = trust.rows({name: json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in trust.SOURCES})
     assert [row for row in lines if row.faults] == []
@@ -452,7 +445,7 @@ def test_the_table_says_what_the_results_say_and_there_is_no_fault():
 
 
 def test_a_change_of_a_result_changes_the_table(tmp_path):
-    trust = tool("trust")
+    trust = load_script("tools/trust.py")
     for name in trust.SOURCES:
         shutil.copy(ROOT / "results" / f"{name}.json", tmp_path)
     before = trust.page(tmp_path)
@@ -470,7 +463,7 @@ def test_a_change_of_a_result_changes_the_table(tmp_path):
 @pytest.fixture
 def options(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return tool("options")
+    return load_script("tools/options.py")
 
 
 def public(name: str):
@@ -532,6 +525,6 @@ def test_a_fault_of_a_function_is_seen(options, monkeypatch, tmp_path):
 @pytest.mark.posix
 @pytest.mark.slow
 def test_a_killed_download_leaves_nothing_that_is_read_or_kept():
-    found = tool("interruptions").kill_downloads(3, seed=1)
+    found = load_script("tools/interruptions.py").kill_downloads(3, seed=1)
     assert found["kills"] == 3 == found["absent"] + found["readable"]
     assert found["damaged"] == found["unknown to status"] == found["kept by clear"] == 0
