@@ -50,6 +50,12 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache of images for one test."""
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def interrupted(monkeypatch):
     """``with interrupted(module, "crop", 7):`` whoever calls ``module.crop`` for the seventh time meets Ctrl-C."""
 

@@ -17,6 +17,11 @@ def cells(name: str) -> list:
     return nbformat.read(path, as_version=4).cells
 
 
+def prose(name: str) -> str:
+    """The text of a notebook on one line."""
+    return " ".join(" ".join(cell.source for cell in cells(name) if cell.cell_type == "markdown").split())
+
+
 def definitions(name: str) -> dict:
     """The namespace of the imports, functions, classes and upper-case constants in ``notebooks/<name>*.ipynb``.
 

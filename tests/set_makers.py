@@ -1,4 +1,4 @@
-"""Small sets in forms of their own: the files of MNIST and CIFAR-100, shards of WebDataset, folders of arrays."""
+"""Small sets in every form: folders of pictures and of arrays, files of MNIST and CIFAR-100, shards of WebDataset."""
 
 from __future__ import annotations
 
@@ -12,15 +12,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LOT = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
+
+
+def noise_pictures(folder: Path, number: int, size: tuple[int, int] = (12, 12)) -> Path:
+    """Write PNG files of noise, named 000.png and so on; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(number):
+        Image.fromarray(RNG.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / f"{i:03}.png")
+    return folder
+
+
+# --- MNIST ------------------------------------------------------------------------------------------------------------
 
 
 def idx(values: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
-GREY = {"train": LOT.integers(0, 256, (30, 12, 10), dtype=np.uint8)}
-GREY["t10k"] = LOT.integers(0, 256, (10, 12, 10), dtype=np.uint8)
+GREY = {"train": RNG.integers(0, 256, (30, 12, 10), dtype=np.uint8)}
+GREY["t10k"] = RNG.integers(0, 256, (10, 12, 10), dtype=np.uint8)
 LABELS = {name: (np.arange(len(images)) % 3).astype(np.uint8) for name, images in GREY.items()}
 
 
@@ -45,7 +56,7 @@ def hundred(number: int) -> dict[bytes, object]:
         b"batch_label": b"training batch 1 of 1",
         b"fine_labels": [(2 + i) % 20 for i in range(number)],
         b"coarse_labels": [i % 5 for i in range(number)],
-        b"data": LOT.integers(0, 256, (number, 3072), dtype=np.uint8),
+        b"data": RNG.integers(0, 256, (number, 3072), dtype=np.uint8),
     }
 
 
@@ -68,7 +79,7 @@ def cifar100(folder: Path) -> dict[str, dict[bytes, object]]:
 def png(red: int, side: int = 8) -> bytes:
     """A picture of one colour, whose red is given, with some noise in its green."""
     pixels = np.zeros((side, side, 3), dtype=np.uint8)
-    pixels[..., 0], pixels[..., 1] = red, LOT.integers(0, 256, (side, side))
+    pixels[..., 0], pixels[..., 1] = red, RNG.integers(0, 256, (side, side))
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "png")
     return out.getvalue()
@@ -105,13 +116,13 @@ def shards(folder: Path) -> Path:
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
-def bands(folder: Path, channels: int = 5, kind: str = "uint16", first: bool = False, number: int = 10) -> Path:
+def bands(folder: Path, channels: int = 5, kind: str = "uint16", first: bool = False) -> Path:
     """Arrays by split and class, whose first band is 100 times the class's number, plus noise in the others."""
     for split in ("train", "test"):
         for label, name in enumerate(("auk", "bat")):
             (folder / split / name).mkdir(parents=True, exist_ok=True)
-            for i in range(number if split == "train" else 4):
-                values = LOT.integers(0, 256, (12, 9, channels)).astype(kind)
+            for i in range(10 if split == "train" else 4):
+                values = RNG.integers(0, 256, (12, 9, channels)).astype(kind)
                 values[..., 0] = 100 * label
                 if first:
                     values = np.ascontiguousarray(values.transpose(2, 0, 1))

@@ -5,18 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from samples import noise, seeded
 
 from mp3lib.data import random_resized_crop, strong_augment, to_float
 from mp3lib.data.augment import _distortions, _recolour, _resample, random_boxes
 from mp3lib.data.tensors import as_images, as_labels
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noise(b: int = 16, h: int = 32, w: int = 32) -> torch.Tensor:
-    return torch.randint(0, 256, (b, 3, h, w), dtype=torch.uint8, generator=seeded(1))
 
 
 def test_to_float_maps_the_256_values_evenly_onto_minus_one_to_one():
@@ -33,7 +26,7 @@ def test_to_float_raises_an_error_for_anything_but_uint8(wrong):
 
 
 def test_the_whole_image_as_box_changes_nothing():
-    images = noise(h=24, w=40)
+    images = noise(16, 24, 40)
     whole = random_resized_crop(images, area=(1, 1), flip=False, generator=seeded())
     torch.testing.assert_close(whole, to_float(images), atol=1e-5, rtol=0)
 
@@ -85,7 +78,7 @@ def test_the_same_seed_gives_the_same_crops_and_each_image_has_its_own_box():
 
 
 def test_uint8_and_float_images_give_the_same_crops_and_are_not_changed():
-    images = noise()
+    images = noise(16)
     before = images.clone()
     floats = to_float(images)
     kept = floats.clone()
@@ -119,7 +112,7 @@ def test_bad_input_raises_an_error_with_its_value(images, area, message):
 
 
 def test_strength_0_without_erasing_equals_the_crop_alone_bit_by_bit():
-    images = noise(h=24, w=40)
+    images = noise(16, 24, 40)
     assert torch.equal(
         strong_augment(images, 0, 0, generator=seeded()), random_resized_crop(images, generator=seeded())
     )

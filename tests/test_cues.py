@@ -5,20 +5,13 @@ from functools import partial
 import pytest
 import torch
 from einops import rearrange
+from samples import noise, seeded
 
 from mp3lib import MP3, ViT
 from mp3lib.data import cues, to_float
 from mp3lib.train import pretrain
 
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noise(b: int = 4, h: int = 32, w: int = 32) -> torch.Tensor:
-    return torch.randint(0, 256, (b, 3, h, w), dtype=torch.uint8, generator=seeded(1))
 
 
 def smooth(b: int = 40, h: int = 32, w: int = 32) -> torch.Tensor:

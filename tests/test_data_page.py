@@ -7,10 +7,8 @@ import shlex
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from set_makers import bands, cifar100, mnist, shards
+from set_makers import bands, cifar100, mnist, noise_pictures, shards
 
 from mp3lib.__main__ import main
 from mp3lib.data.wanted import PEAK, Wanted
@@ -28,17 +26,13 @@ def test_the_table_is_computed_right():
 
 
 @pytest.mark.slow
-def test_everything_on_the_page_runs(tmp_path, monkeypatch):
-    lot = np.random.default_rng(0)
-    for folder in ("cat", "dog", "unlabeled"):
-        (place := tmp_path / "path/to/folder" / ("train" if folder != "unlabeled" else "") / folder).mkdir(parents=True)
-        for i in range(20):
-            Image.fromarray(lot.integers(0, 256, (70, 80, 3), dtype=np.uint8)).save(place / f"{i}.png")
+def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
+    for folder in ("train/cat", "train/dog", "unlabeled"):
+        noise_pictures(tmp_path / "path/to/folder" / folder, 20, (70, 80))
     mnist(tmp_path / "path/to/mnist")
     bands(tmp_path / "path/to/bands")
     shards(tmp_path / "path/to/shards")
     cifar100(tmp_path / "path/to/cifar-100-python")
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     space: dict = {}
     for kind, code in BLOCKS:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from set_makers import noise_pictures
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
@@ -77,14 +78,10 @@ def test_the_classifier_is_replaced_in_place(tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
-    lot = np.random.default_rng(0)
+def pictures(tmp_path, own_cache):
     for split, number in (("train", 7), ("test", 3)):
         for name in ("cat", "dog"):
-            for i in range(number):
-                (folder := tmp_path / "mine" / split / name).mkdir(parents=True, exist_ok=True)
-                Image.fromarray(lot.integers(0, 256, (8, 12, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+            noise_pictures(tmp_path / "mine" / split / name, number, (8, 12))
     MP3(vit(), 0.5).save_pretrained(tmp_path / "mp3")
     return tmp_path
 
@@ -120,11 +117,11 @@ def test_features_of_a_folder_as_arrays(pictures, capsys):
 
 
 def test_a_broken_picture_has_no_row(pictures):
-    broken = pictures / "mine" / "train" / "cat" / "3.png"
+    broken = pictures / "mine" / "train" / "cat" / "003.png"
     whole = embedded(pictures)
     broken.write_bytes(broken.read_bytes()[:60])
     found = embedded(pictures)
-    kept = whole["names"] != "train/cat/3.png"
+    kept = whole["names"] != "train/cat/003.png"
     assert list(found["names"]) == list(whole["names"][kept])
     np.testing.assert_allclose(found["pooled"], whole["pooled"][kept], atol=1e-6)
     assert list(found["labels"]) == list(whole["labels"][kept])

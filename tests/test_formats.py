@@ -26,10 +26,7 @@ from mp3lib.data.notes import Note
 from mp3lib.data.wanted import Wanted
 from mp3lib.train import pretrain
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def loaded(path: Path, *args, **options):

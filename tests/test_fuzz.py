@@ -97,10 +97,9 @@ def test_a_pickle_that_does_something_is_seen(fuzz, monkeypatch):
         fuzz.read_watched(b"")
 
 
-def test_wrong_labels_and_pixels_are_seen(fuzz, monkeypatch, tmp_path):
+def test_wrong_labels_and_pixels_are_seen(fuzz, monkeypatch, tmp_path, own_cache):
     monkeypatch.setattr(fuzz, "flipped_or_cut", lambda draw, data: data)
     monkeypatch.setattr(fuzz, "right_fingerprint", lambda: "0" * 32)
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     with pytest.raises(fuzz.Fault, match="wrong pixels or labels"):
         fuzz.case_archive("tar.gz", random.Random(0), tmp_path)
 

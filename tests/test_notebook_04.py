@@ -5,7 +5,8 @@ import random
 
 import pytest
 import torch
-from notebook_code import cells, definitions
+from notebook_code import definitions, prose
+from samples import seeded
 from vit_pytorch import mp3 as reference
 
 import mp3lib
@@ -19,10 +20,6 @@ draw = random.Random(4)
 for _ in range(3):
     patch = draw.randint(2, 6), draw.randint(2, 6)
     SHAPES.append(((patch[0] * draw.randint(2, 5), patch[1] * draw.randint(2, 5)), patch))
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def make_vit(image_size, patch_size, depth=2, module=mp3lib):
@@ -107,8 +104,7 @@ def test_as_many_patches_are_hidden_as_the_ratio_says(n):
         assert flags.sum(dim=1).tolist() == [int(ratio * n)] * 2
 
 
-def prose():
-    return " ".join(" ".join(cell.source for cell in cells("04") if cell.cell_type == "markdown").split())
+PROSE = prose("04")
 
 
 def test_the_puzzler_and_the_pupil_have_the_stored_numbers():
@@ -117,8 +113,8 @@ def test_the_puzzler_and_the_pupil_have_the_stored_numbers():
     assert (
         f"the puzzler puts {100 * puzzler['whole']:.1f} % of CIFAR-10's test images together without a mistake. "
         f"The pupil manages {100 * pupil['whole']:.1f} %."
-    ) in prose()
-    assert f"The puzzler reaches {100 * puzzler['linear']:.1f} %, the pupil {100 * pupil['linear']:.1f} %." in prose()
+    ) in PROSE
+    assert f"The puzzler reaches {100 * puzzler['linear']:.1f} %, the pupil {100 * pupil['linear']:.1f} %." in PROSE
     assert puzzler["whole"] > pupil["whole"] and puzzler["linear"] < pupil["linear"]
 
 
@@ -128,7 +124,7 @@ def test_the_effect_of_the_borders_is_that_of_the_study():
     assert (
         f"places {100 * seen:.1f} % of the patches right. With grey borders it places {100 * border:.1f} %, "
         f"with the placebo {100 * placebo:.1f} %."
-    ) in prose()
+    ) in PROSE
 
 
 def test_the_best_at_the_puzzle_is_not_the_best_at_classes():
@@ -145,7 +141,7 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     assert (
         f"a network places {placed[0]:.1f} % of the patches right, and its probe reaches {probe[0]:.1f} %. At 0.75, "
         f"it places {placed[1]:.1f} %, and its probe reaches {probe[1]:.1f} %."
-    ) in prose()
+    ) in PROSE
     assert placed[0] > placed[1] and probe[0] < probe[1]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from notebook_code import cells, definitions
+from notebook_code import cells, definitions, prose
 
 from mp3lib.evaluate import knn_top1, linear_top1
 from mp3lib.model import pupil_of, puzzler_of
@@ -73,8 +73,7 @@ def stored(name: str) -> dict:
     return json.loads(stored_text(name))
 
 
-def prose() -> str:
-    return " ".join(" ".join(cell.source for cell in cells("06") if cell.cell_type == "markdown").split())
+PROSE = prose("06")
 
 
 def ahead(claim: str, setting: str):
@@ -127,7 +126,7 @@ def fragments() -> list[str]:
 
 
 def test_the_numbers_in_the_text_are_those_of_the_results():
-    text = prose()
+    text = PROSE
     assert [fragment for fragment in fragments() if fragment not in text] == []
 
 
@@ -158,4 +157,4 @@ def test_the_processor_time_in_the_text_is_that_of_the_table():
     table = stored_text("shown/equal_cost.md")
     [row] = re.findall(r"\| MP3, then fine-tuned \| (\d+) \+ (\d+) \| ([\d.]+) \|", table)
     said = "So {} epochs of MP3 and {} of fine-tuning take as long as {} epochs on labels.".format(*row)
-    assert said in prose()
+    assert said in PROSE

@@ -5,16 +5,13 @@ import math
 import pytest
 import torch
 from notebook_code import cells, definitions, exercises
+from samples import seeded
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.data import to_float
 from mp3lib.model import attention_rollout, load_shipped, puzzler_of
 
 nb = definitions("07")
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("depth, b, h, n, k", [(1, 1, 1, 2, 1), (4, 3, 2, 16, 4), (3, 2, 5, 12, 12), (6, 1, 2, 9, 3)])

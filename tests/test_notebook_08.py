@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from notebook_code import cells, definitions, exercises
+from samples import seeded
 
 from mp3lib.evaluate import assign, sinkhorn
 
 nb = definitions("08")
 PROSE = " ".join(" ".join(cell.source.split()) for cell in cells("08") if cell.cell_type == "markdown")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_the_numbers_in_the_prose_are_those_of_results():

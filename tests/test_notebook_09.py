@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from notebook_code import cells, definitions
+from notebook_code import definitions, prose
+from samples import noise
 
 from mp3lib.data import cues, to_float
 
@@ -14,14 +15,6 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 nb = definitions("09")
 SIZES = [((32, 32), (8, 8)), ((16, 32), (8, 4)), ((24, 8), (4, 8)), ((32, 32), (4, 4))]
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noise(b: int = 3, h: int = 32, w: int = 32) -> torch.Tensor:
-    return torch.randint(0, 256, (b, 3, h, w), dtype=torch.uint8, generator=seeded(1))
 
 
 @pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
@@ -75,9 +68,7 @@ def test_levels_begin_with_nothing_and_change_something_after_that(patch_size):
             assert not torch.equal(changed, images), cue
 
 
-@pytest.fixture(scope="module")
-def prose() -> str:
-    return " ".join(" ".join(cell.source for cell in cells("09") if cell.cell_type == "markdown").split())
+PROSE = prose("09")
 
 
 def minus(value: str) -> str:
@@ -85,7 +76,7 @@ def minus(value: str) -> str:
     return value.replace("-", "−")
 
 
-def test_the_numbers_of_both_networks_are_the_measured_ones(prose):
+def test_the_numbers_of_both_networks_are_the_measured_ones():
     told = {name: json.loads((RESULTS / "cues" / f"{name}-4x4.json").read_text()) for name in ("puzzler", "pupil")}
     share = {name: {cue: 100 * by["0.0"] for cue, by in of["cues"].items()} for name, of in told.items()}
     plain, gap, hole = (f"{share['puzzler'][cue]:.1f} %" for cue in ("as they are", "gap-1", "hole-1"))
@@ -94,19 +85,19 @@ def test_the_numbers_of_both_networks_are_the_measured_ones(prose):
         f"On {told['puzzler']['images']:,} test pictures of CIFAR-10, the puzzler places {plain} of the patches right. "
         f"Without the borders it places {gap}, which is near chance (6.2 %). With the placebo it still places {hole}. "
         f"The difference is {lost['puzzler']}."
-    ) in prose
+    ) in PROSE
     plain, gap, hole = (f"{share['pupil'][cue]:.1f} %" for cue in ("as they are", "gap-1", "hole-1"))
     pupil = f"The pupil places {plain}, without the borders {gap}, and with the placebo {hole}: {lost['pupil']}."
-    assert pupil in prose
+    assert pupil in PROSE
 
 
-def test_the_linear_probes_are_the_measured_ones(prose):
+def test_the_linear_probes_are_the_measured_ones():
     linear = {
         name: json.loads((RESULTS / "probes" / f"{name}-4x4.json").read_text())["weights"]["linear"]
         for name in ("puzzler", "pupil")
     }
     assert (
-        f"its linear probe reaches {100 * linear['puzzler']:.1f} %, the pupil's {100 * linear['pupil']:.1f} %." in prose
+        f"its linear probe reaches {100 * linear['puzzler']:.1f} %, the pupil's {100 * linear['pupil']:.1f} %." in PROSE
     )
 
 
@@ -128,44 +119,44 @@ def signed(numbers: tuple[float, float, float], words: str = "") -> str:
     return minus(f"{difference:+.1f} points{words}") + minus(f" ({low:+.1f} to {high:+.1f})")
 
 
-def test_the_written_verdicts_are_those_of_the_tables(prose):
+def test_the_written_verdicts_are_those_of_the_tables():
     """Every difference is without the cue minus its control, as in the tables, and is said with its sign."""
     edges = interval(line_of("cues_taken_away.md", "edges (gap 1")[2])
     sentence = f"**Borders help to predict positions:** {signed(edges, ' without them')}"
-    assert edges[2] < 0 and sentence.replace("(", "(95 % interval ", 1) in prose
+    assert edges[2] < 0 and sentence.replace("(", "(95 % interval ", 1) in PROSE
     colour = interval(line_of("cues_taken_away.md", "colour")[2])
-    assert colour[2] < 0 and f"**Colour helps as well:** {signed(colour, ' without it')}" in prose
+    assert colour[2] < 0 and f"**Colour helps as well:** {signed(colour, ' without it')}" in PROSE
     light = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
     assert light[1] < 0 < light[2]
-    assert f"do not matter here:** {signed(light)}. The interval contains 0." in prose
+    assert f"do not matter here:** {signed(light)}. The interval contains 0." in PROSE
     plain = interval(line_of("cues_taken_away.md", "given back")[2])
     probes = [float(line_of("cues_taken_away.md", name)[5].split()[0]) for name in ("given back", "nothing (control)")]
-    assert plain[1] > 0 and f"{signed(plain)}, and {probes[0] - probes[1]:+.1f} points for its linear probe" in prose
+    assert plain[1] > 0 and f"{signed(plain)}, and {probes[0] - probes[1]:+.1f} points for its linear probe" in PROSE
     _, positions, linear, knn = line_of("edges_and_centres.md", "28 of 64 pixels")
     assert interval(positions) == edges, "both tables show the same comparison"
     linear, knn = interval(linear), interval(knn)
     assert linear[1] < 0 < linear[2]
-    assert f"The linear probe shows no difference that counts: {signed(linear)}." in prose
-    assert knn[2] < 0 and f"The k-NN probe does: {signed(knn)}." in prose
+    assert f"The linear probe shows no difference that counts: {signed(linear)}." in PROSE
+    assert knn[2] < 0 and f"The k-NN probe does: {signed(knn)}." in PROSE
 
 
-def test_the_numbers_of_cues_brought_along_are_the_measured_ones(prose):
+def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     told = json.loads((RESULTS / "shown" / "cues_brought_along.json").read_text())
     placed = {name: f"{sum(values) / len(values):.1f} %" for name, values in told["accuracies"].items()}
     mark, jpeg = "mark: tested ", "JPEG: tested "
     assert (
-        f"places {placed[mark + 'with the cue']} of the patches, and {placed[mark + 'as they are']} on clean" in prose
+        f"places {placed[mark + 'with the cue']} of the patches, and {placed[mark + 'as they are']} on clean" in PROSE
     )
     in_place, moved = placed[jpeg + "with the cue"], placed[jpeg + "moved by 4 pixels"]
-    assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in prose
-    assert f"and {placed[jpeg + 'as they are']} on clean pictures" in prose
+    assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in PROSE
+    assert f"and {placed[jpeg + 'as they are']} on clean pictures" in PROSE
     padding = interval(told["gains"]["padding"])
-    assert padding[2] < 0 and f"Padding does not help: {signed(padding)} against a training without it." in prose
+    assert padding[2] < 0 and f"Padding does not help: {signed(padding)} against a training without it." in PROSE
 
 
-def test_alarms_that_need_no_context_are_silent_for_border_matching(prose):
+def test_alarms_that_need_no_context_are_silent_for_border_matching():
     """The puzzler of CIFAR-10 places far more with all patches as context than with one, so alarm 2 stays silent."""
     scores = json.loads((RESULTS / "evaluations" / "puzzler-4x4.json").read_text())
     assert scores["patch_only"]["accuracy"] < 0.3 and scores["positions"]["0.0"]["accuracy"] > 0.9
-    assert "matching borders needs context, so it passes" in prose
-    assert "An alarm that stays silent proves nothing." in prose
+    assert "matching borders needs context, so it passes" in PROSE
+    assert "An alarm that stays silent proves nothing." in PROSE

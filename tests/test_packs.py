@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from set_makers import noise_pictures
 
 from mp3lib import load_images
 from mp3lib.__main__ import main
@@ -27,16 +28,7 @@ from mp3lib.data.wanted import Wanted
 NOISE = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
-
-
-def fill(folder: Path, number: int, side: int = 12) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for i in range(number):
-        Image.fromarray(NOISE.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(folder / f"{i:03}.png")
-    return folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def loaded(*args, **options):
@@ -50,9 +42,9 @@ def loaded(*args, **options):
 
 def labelled_set(top: Path) -> Path:
     for name in ("cat", "dog"):
-        fill(top / "train" / name, 7)
-        fill(top / "test" / name, 3)
-    fill(top / "unlabeled", 5)
+        noise_pictures(top / "train" / name, 7)
+        noise_pictures(top / "test" / name, 3)
+    noise_pictures(top / "unlabeled", 5)
     (top / "train/cat/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return top
 
@@ -93,7 +85,7 @@ def test_a_pack_has_the_images_of_its_folder_and_opens_without_reading_pixels(tm
 def test_every_form_can_be_packed(form, tmp_path):
     if form == "parquet":
         path = tmp_path / "x.parquet"
-        cells = [{"bytes": (fill(tmp_path / "p", 12) / f"{i:03}.png").read_bytes()} for i in range(12)]
+        cells = [{"bytes": (noise_pictures(tmp_path / "p", 12) / f"{i:03}.png").read_bytes()} for i in range(12)]
         parquet.write_table(pyarrow.table({"image": cells, "label": [0, 1, -1] * 4}), path)
     elif form == "cifar":
         import pickle
@@ -104,7 +96,7 @@ def test_every_form_can_be_packed(form, tmp_path):
             batch = {b"data": NOISE.integers(0, 256, (10, 3072), dtype=np.uint8), b"labels": [*range(10)]}
             (path / name).write_bytes(pickle.dumps(batch, protocol=2))
     elif form == "deep":
-        path = fill(tmp_path / "deep", 6)
+        path = noise_pictures(tmp_path / "deep", 6)
         for i in range(4):
             Image.fromarray(NOISE.integers(0, 3000, (9, 9), dtype=np.uint16)).save(path / f"deep{i}.png")
     else:
@@ -120,7 +112,7 @@ def test_every_form_can_be_packed(form, tmp_path):
 
 
 def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(tmp_path, monkeypatch):
-    top, out = fill(tmp_path / "set", 8), tmp_path / "out"
+    top, out = noise_pictures(tmp_path / "set", 8), tmp_path / "out"
     pack_images(top, 8, out)
     first = out.read_bytes()
     assert pack_images(top, 4, out) == out and packed_size(out) == (4, 4) and out.read_bytes() != first
@@ -134,7 +126,7 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
         pack_images(out, 8)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match="at least 2 are needed"):
-        pack_images(fill(tmp_path / "set" / "one", 1), 8, tmp_path / "new")
+        pack_images(noise_pictures(tmp_path / "set" / "one", 1), 8, tmp_path / "new")
     monkeypatch.setattr("mp3lib.data.wanted.shutil.disk_usage", lambda _: type("", (), {"free": 100}))
     with pytest.raises(ValueError, match=r"9 packed pictures take 0.0 GB, and .* has 0.0 GB free"):
         pack_images(top, 8, tmp_path / "new")
@@ -143,7 +135,7 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
 
 @pytest.mark.parametrize("damage", ["cut", "shape", "labels", "classes", "form", "header"])
 def test_a_damaged_pack_is_refused_in_a_sentence(damage, tmp_path):
-    file = pack_images(fill(tmp_path / "set", 8), 8)
+    file = pack_images(noise_pictures(tmp_path / "set", 8), 8)
     data = file.read_bytes()
     old, new = {
         "shape": (b'"shape": [7, 3, 8, 8]', b'"shape": [7, 4, 8, 6]'),
@@ -203,7 +195,7 @@ UNLABELLED = {  # the pictures by folder; how many are labelled to train and to 
 def test_pretraining_gets_the_pictures_without_labels_behind_the_others(name, stream, tmp_path):
     folders, (train, test, bare) = UNLABELLED[name]
     for folder, number in folders.items():
-        fill(tmp_path / "set" / folder, number)
+        noise_pictures(tmp_path / "set" / folder, number)
     usual, every = (loaded(tmp_path / "set", 8, stream=stream, unlabelled=all_) for all_ in (False, True))
     assert len(every.train) + len(every.test) == train + test + bare
     assert every.train.labels.tolist() == usual.train.labels.tolist() + [-1] * bare
@@ -217,7 +209,7 @@ def test_pretraining_gets_the_pictures_without_labels_behind_the_others(name, st
 
 
 def test_parquet_without_labels_serves_pretraining(tmp_path):
-    fill(tmp_path / "p", 30)
+    noise_pictures(tmp_path / "p", 30)
     cells = [{"bytes": (tmp_path / "p" / f"{i:03}.png").read_bytes()} for i in range(30)]
 
     def write(name, chosen, **columns):
@@ -279,10 +271,10 @@ print(peak[0] / (images.train.images.nbytes + images.test.images.nbytes))
 @pytest.mark.parametrize(("form", "most"), [("folder", 1.3), ("parquet", 2.0)])  # pyarrow keeps 0.1 GB of its own
 def test_loading_peaks_at_little_more_than_the_pixels(form, most, tmp_path):
     """Times the pixels, of which there are 0.15 GB; the writing of the cache included."""
-    small = fill(tmp_path / "small", 4)
+    small = noise_pictures(tmp_path / "small", 4)
     top = tmp_path / "set"
     for name in ("cat", "dog"):
-        fill(top / name, 10, side=128)
+        noise_pictures(top / name, 10, (128, 128))
         for i in range(10, 1500):
             (top / name / f"{i}.png").hardlink_to(top / name / f"{i % 10:03}.png")
     path = top
@@ -299,7 +291,7 @@ def test_loading_peaks_at_little_more_than_the_pixels(form, most, tmp_path):
 
 def test_what_takes_too_much_is_refused_before_anything_is_read(tmp_path, monkeypatch):
     path = tmp_path / "x.parquet"
-    cells = [{"bytes": (fill(tmp_path / "p", 1) / "000.png").read_bytes()}] * 4
+    cells = [{"bytes": (noise_pictures(tmp_path / "p", 1) / "000.png").read_bytes()}] * 4
     parquet.write_table(pyarrow.table({"image": cells}), path)
     monkeypatch.setattr("mp3lib.data.wanted.free_memory", lambda: Wanted((8, 8)).pixels(4))
     with pytest.raises(ValueError, match=r"4 pictures of 8 x 8 pixels take about .* pack them .data pack., or"):

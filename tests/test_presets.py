@@ -5,10 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from set_makers import noise_pictures
 
 from mp3lib import ViT
 from mp3lib.__main__ import main
@@ -83,11 +82,8 @@ def test_learning_rates_go_with_the_batch():
 
 
 def test_the_command_line_makes_them(tmp_path, capsys):
-    lot = np.random.default_rng(0)
     for label in ("a", "b"):
-        for i in range(12):
-            (folder := tmp_path / "mine" / label).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(lot.integers(0, 256, (48, 48, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+        noise_pictures(tmp_path / "mine" / label, 12, (48, 48))
     data = ["--data", str(tmp_path / "mine"), "--epochs", "1", "--eval-every", "0", "--precision", "float32"]
     ti = ["--model", "vit-ti16", "--size", "32", "--depth", "12", "--batch-size", "8"]
     assert main(["pretrain", *data, *ti, "--out", str(tmp_path / "ti")]) == 0

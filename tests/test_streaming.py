@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from set_makers import noise_pictures
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
@@ -31,9 +32,7 @@ SIZE = (16, 24)
 QUICK = dict(epochs=2, batch_size=8, precision="float32", progress=False, seed=3)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -321,18 +320,14 @@ def test_measures_are_the_same_as_in_memory(folder):
 
 def test_a_picture_that_breaks_later_is_replaced_by_another_of_its_split_with_its_label(tmp_path):
     """The header is whole, the pixels are not: only who decodes it can know."""
-    draw = np.random.default_rng(0)
-    for number in range(12):
-        for split in ("train", "test"):
-            place = tmp_path / "set" / split / ("a", "b")[number % 2]
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(draw.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(place / f"{number:02}.png")
-    bad = tmp_path / "set/train/a/04.png"
+    for folder in ("train/a", "train/b", "test/a", "test/b"):
+        noise_pictures(tmp_path / "set" / folder, 6, (32, 32))
+    bad = tmp_path / "set/train/a/002.png"
     bad.write_bytes(bad.read_bytes()[:500])
     images = load_images(tmp_path / "set", 32, stream=True, workers=1)
     assert len(images.train) == 12
     source = source_of(images.train.images, images.train.labels, (1.0, 1.0), False)
-    with pytest.warns(Note, match=r"train/a/04.png is left out \(The picture is broken.*\); the next image takes its"):
+    with pytest.warns(Note, match=r"train/a/002.png is left out \(The picture is broken.*\); the next image takes its"):
         (batch,) = source.epoch(torch.arange(12), [torch.arange(12)], 0, 0)
     rows = {bytes(pixels.numpy()): label for pixels, label in zip(batch.images, batch.labels.tolist(), strict=True)}
     assert len(rows) == 11

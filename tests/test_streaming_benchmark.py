@@ -33,8 +33,7 @@ def in_this_process(monkeypatch):
     monkeypatch.setattr(bench, "SPARE", 200)
 
 
-def test_pictures_are_as_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+def test_pictures_are_as_asked_for(tmp_path, monkeypatch, own_cache):
     monkeypatch.setattr(bench, "IN_FOLDER", 4)
     monkeypatch.setattr(bench, "SPARE", 200)
     size = bench.make_pictures(tmp_path / "set", 10, [40, 48])

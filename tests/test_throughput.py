@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scripts import load_script
+from scripts import ROOT, load_script
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
 from mp3lib.train.run_folder import read_jsonl
-
-FILE = Path(__file__).resolve().parents[1] / "benchmarks" / "throughput.py"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +73,6 @@ def test_report_gives_ratios_within_rounds(bench):
 
 
 def test_the_page_says_what_was_measured(bench):
-    page = (FILE.parent / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     for result in read_jsonl(bench.RESULT):
         assert bench.report(result) in page, "put the output of python benchmarks/throughput.py --show there"

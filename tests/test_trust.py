@@ -98,13 +98,12 @@ def test_an_address_as_a_path_is_named_as_one(address, tmp_path, monkeypatch, ca
     assert f"{address} is an address" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_notes_are_lines_and_never_end_a_command(tmp_path, monkeypatch, capsys):
+def test_notes_are_lines_and_never_end_a_command(tmp_path, own_cache, capsys):
     for name in ("cat", "dog"):
         (tmp_path / "set" / name).mkdir(parents=True)
         for i in range(4):
             decode.Image.new("RGB", (8, 8), (i * 40, 0, 0)).save(tmp_path / "set" / name / f"{i}.png")
     (tmp_path / "set" / "cat" / "broken.png").write_bytes(b"x")
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     command = ["pretrain", *SHAPE, "--data", str(tmp_path / "set"), "--size", "8", "--out", str(tmp_path / "run")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as PYTHONWARNINGS=error has it

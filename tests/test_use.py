@@ -7,9 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from set_makers import noise_pictures
 
 from mp3lib.__main__ import main
 
@@ -49,13 +48,9 @@ def test_what_int8_costs_and_saves():
 
 
 @pytest.mark.slow
-def test_everything_on_the_page_runs(tmp_path, monkeypatch):
-    lot = np.random.default_rng(0)
+def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
     for label in ("cat", "dog"):
-        for i in range(80):
-            (folder := tmp_path / "path" / "to" / "folder" / label).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(lot.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
+        noise_pictures(tmp_path / "path" / "to" / "folder" / label, 80, (64, 64))
     monkeypatch.chdir(tmp_path)
     space: dict = {}
     for kind, code in BLOCKS:

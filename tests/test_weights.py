@@ -163,7 +163,7 @@ def code_of(card: str) -> str:
     return code
 
 
-def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_path, monkeypatch):
+def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_path, own_cache):
     about = {"data": "mine", "source": "here | there", "fingerprint": "f" * 32, "license": "cc-by-4.0"}
     mp3 = MP3(vit(), 0.5)
     pretrain(mp3, IMAGES, out=tmp_path / "mp3", about=about, **QUICK)
@@ -173,7 +173,6 @@ def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_p
     (tmp_path / "pictures").mkdir()
     for i in range(24):
         Image.fromarray(np.full((8, 8, 3), 10 * i, np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
-    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     for name, shape in (("mp3", (8,)), ("vit", ())):
         card = (tmp_path / name / "README.md").read_text()
         code = code_of(card).replace("path/to/this/folder", str(tmp_path / name))
