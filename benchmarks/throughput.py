@@ -70,10 +70,11 @@ RATIOS = (  # what is divided by what
 )
 
 
-def train_reference(images, model: dict, epochs: int, precision: str, evaluate=None, lr: float = 1e-3) -> list[dict]:
+def train_reference(images, model: dict, epochs: int, precision: str, evaluate=None) -> list[dict]:
     """A plain training of vit_pytorch.mp3, with the library's crops and schedule; one dict an epoch."""
     from vit_pytorch import mp3 as reference
 
+    lr = 1e-3
     mp3 = reference.MP3(reference.ViT(**model), masking_ratio=RATIO)
     optimizer = torch.optim.AdamW(mp3.parameters(), lr, betas=(0.9, 0.95), weight_decay=0.05)
     steps, step, lines = len(images) // BATCH, 0, []

@@ -15,7 +15,7 @@ from mp3lib import MP3, load_images, load_shipped
 from mp3lib.data import random_resized_crop
 from mp3lib.data.cues import jpeg
 from mp3lib.evaluate import position_accuracy
-from mp3lib.model.shipped import FOLDER
+from mp3lib.model import find_weights
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import versions, write_json
 
@@ -37,7 +37,7 @@ def main(name: str) -> None:
     mp3 = load_shipped(name)
     if not isinstance(mp3, MP3):
         raise ValueError(f"{name} predicts classes, not positions")
-    images = load_images(read_run(FOLDER / name)["data"], size=mp3.vit.image_size)
+    images = load_images(read_run(find_weights(name))["data"], size=mp3.vit.image_size)
     shown, remove = images.test.images[:IMAGES], transforms(mp3.vit.patch_size)
     changes = {"as they are": lambda x: x} | {cue: of_uint8(remove[cue]) for cue in REMOVED}
     changes |= {"boxes": boxes, "jpeg": jpeg, "jpeg-moved": partial(jpeg, shift=4)}

@@ -99,12 +99,10 @@ def ended(results: str | Path, name: str) -> dict | None:
     return settings | {"test_top1": last["test_top1"]} if tested else None
 
 
-def positions(results: str | Path, only: str | None = None) -> str:
-    """Position accuracy of the shipped models, or of one of them."""
+def positions(results: str | Path) -> str:
+    """Position accuracy of the shipped models."""
     parts = []
     for name, figures, run in evaluations(results, "positions"):
-        if only not in (None, name):
-            continue
         floor, n = figures["patch_only"], round(1 / figures["chance"])
         lines = [["hidden from attention", "seen", "each patch for itself", "no place twice (Hungarian)"]]
         lines[0] += ["whole pictures right", "loss (nats)"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import secrets
@@ -18,10 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "tests" / "shots"
@@ -43,7 +39,7 @@ CURRENT = "window.jupyterapp.shell.currentWidget"
 
 
 @contextlib.contextmanager
-def lab_server(home: Path, budget: str = "smoke") -> Iterator[LabServer]:
+def lab_server(home: Path) -> Iterator[LabServer]:
     """JupyterLab with settings, caches and notebooks of its own, all under `home`. Stopped with its kernels."""
     for name, value in SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -61,7 +57,7 @@ def lab_server(home: Path, budget: str = "smoke") -> Iterator[LabServer]:
     folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     environ = os.environ | {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in folders.items()}
     environ |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces")}
-    environ |= {"IPYTHONDIR": str(home / "ipython"), "MP3_BUDGET": budget, "JUPYTER_PREFER_ENV_PATH": "1"}
+    environ |= {"IPYTHONDIR": str(home / "ipython"), "MP3_BUDGET": "smoke", "JUPYTER_PREFER_ENV_PATH": "1"}
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={home / 'root'}"]
     with (home / "lab.log").open("w") as log:
@@ -146,13 +142,13 @@ class LabPage:
             self.outside.append(url)
             route.abort()
 
-    def run_all(self, seconds: float = 600) -> None:
+    def run_all(self) -> None:
         """Run every cell, and wait until the last is done or one has failed."""
         self.page.evaluate(
             "() => { window.allDone = false; window.jupyterapp.commands.execute('notebook:run-all-cells')"
             ".finally(() => { window.allDone = true }) }"
         )
-        self.page.wait_for_function("() => window.allDone", timeout=1000 * seconds, polling=200)
+        self.page.wait_for_function("() => window.allDone", timeout=600_000, polling=200)
 
     def save(self) -> None:
         self.page.evaluate(f"() => {CURRENT}.context.save()")
@@ -315,19 +311,3 @@ class LivePicture:
                 return False
             self.page.wait_for_timeout(50)
         return True
-
-
-def hatched_cells(png: bytes) -> int:
-    """How many patches of a picture are hatched grey, read from its pixels alone.
-
-    Such a patch is a full rectangle of the exact grey of hidden patches with darker lines in it; white lines part them.
-    """
-    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
-    value = pixels[..., 0]
-    cells, _ = ndimage.label((np.ptp(pixels, axis=2) == 0) & (value <= 223))
-    count = 0
-    for number, place in enumerate(ndimage.find_objects(cells), 1):
-        inside, box = value[place][cells[place] == number], value[place].size
-        full = inside.size > 0.85 * box and min(value[place].shape) >= 8
-        count += bool(full and (inside == 220).mean() > 0.3 and (inside < 205).mean() > 0.02)
-    return count

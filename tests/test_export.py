@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from samples import inputs_of
 from torch import nn
 from vit_pytorch import mp3 as reference
 
@@ -34,10 +35,6 @@ def vit(shape: str = "square", **change) -> ViT:
     return ViT(**SHAPES[shape] | change)
 
 
-def pictures(model: ViT) -> torch.Tensor:
-    return torch.rand(3, model.channels, *model.image_size, generator=torch.Generator().manual_seed(5)) * 2 - 1
-
-
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
     first, second = one.state_dict(), other.state_dict()
     assert [*first] == [*second]
@@ -53,7 +50,7 @@ def test_a_vit_gives_the_same_logits_there_and_back(shape):
     assert type(theirs) is reference.ViT and not theirs.training
     assert_same_weights(ours, theirs)
     with torch.no_grad():
-        torch.testing.assert_close(ours(pictures(ours)), theirs(pictures(ours)), rtol=0, atol=1e-6)
+        torch.testing.assert_close(ours(inputs_of(ours)), theirs(inputs_of(ours)), rtol=0, atol=1e-6)
     back = from_vit_pytorch(theirs, ours.image_size)
     assert type(back) is ViT and back.config == ours.config and not back.training
     assert_same_weights(theirs, back)
@@ -65,7 +62,7 @@ def test_an_mp3_gives_the_same_loss_there_and_back(shape):
     theirs = to_vit_pytorch(ours)
     assert type(theirs) is reference.MP3 and theirs.training
     assert_same_weights(ours, theirs)
-    images, losses = pictures(ours.vit), []
+    images, losses = inputs_of(ours.vit), []
     back = from_vit_pytorch(theirs, image_size=ours.vit.image_size)
     for model in (ours, theirs, back):
         torch.manual_seed(3)

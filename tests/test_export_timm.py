@@ -11,6 +11,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from samples import inputs_of
 from torch import nn
 
 from mp3lib import MP3, ViT, load_shipped
@@ -34,13 +35,9 @@ def vit(shape: str = "plain", **change) -> ViT:
     return model
 
 
-def pictures(model: ViT, n: int = 3) -> torch.Tensor:
-    return torch.rand(n, model.channels, *model.image_size, generator=torch.Generator().manual_seed(5)) * 2 - 1
-
-
 @torch.no_grad()
 def assert_same_logits(ours: ViT, theirs: nn.Module, **options) -> None:
-    torch.testing.assert_close(theirs(pictures(ours)), ours(pictures(ours), **options), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(theirs(inputs_of(ours)), ours(inputs_of(ours), **options), rtol=1e-5, atol=1e-5)
 
 
 def assert_same_weights(one: ViT, other: ViT, **tolerance) -> None:
@@ -94,7 +91,7 @@ def test_flat_patches_keep_their_embedding(tmp_path):
 def test_timm_alone_loads_the_folder(tmp_path):
     ours = vit().eval()
     save_timm(ours, tmp_path / "x")
-    torch.save(pictures(ours), tmp_path / "images.pt")
+    torch.save(inputs_of(ours), tmp_path / "images.pt")
     code = (
         "import sys, timm, torch\n"
         "model = timm.create_model('local-dir:x', pretrained=True).eval()\n"
@@ -102,7 +99,7 @@ def test_timm_alone_loads_the_folder(tmp_path):
         "assert 'mp3lib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-    torch.testing.assert_close(torch.load(tmp_path / "logits.pt"), ours(pictures(ours)), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(torch.load(tmp_path / "logits.pt"), ours(inputs_of(ours)), rtol=1e-5, atol=1e-5)
 
 
 def test_shipped_weights_and_their_images():
@@ -142,7 +139,7 @@ def test_device_dtype_mode_and_random_state():
 def test_training_in_timm_comes_back():
     theirs = to_timm(vit(classes=["a", "b", "c"]))
     optimizer = torch.optim.SGD([p for p in theirs.parameters() if p.requires_grad], 0.1)
-    theirs(pictures(vit())).square().sum().backward()
+    theirs(inputs_of(vit())).square().sum().backward()
     optimizer.step()
     assert not theirs.pos_embed.requires_grad
     back = from_timm(theirs)

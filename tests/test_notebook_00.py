@@ -20,11 +20,11 @@ PROBES = EVALUATIONS.parent / "probes"
 COUNT = 24  # images that the sliders offer
 
 
-def notebook_for(network, seed=0):
+def notebook_for(network):
     """The notebook's functions and the values that its cells compute, for this network and random images."""
     nb = definitions("00")
     rows, cols = network.vit.grid
-    n, draw = rows * cols, torch.Generator().manual_seed(seed)
+    n, draw = rows * cols, torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 256, (COUNT, 3, *network.vit.image_size), generator=draw, dtype=torch.uint8)
     logits = network.predict(nb["to_float"](pictures), torch.arange(n)).logits
     answers = assign(logits)

@@ -21,7 +21,7 @@ from safetensors import safe_open
 from mp3lib import MP3, ViT, __version__, load_shipped
 from mp3lib.__main__ import main
 from mp3lib.model import find_weights, load_model, load_mp3, load_vit, model_card, shipped_names
-from mp3lib.model.names import FOLDER
+from mp3lib.model.finding import FOLDER
 from mp3lib.train import finetune, pretrain, read_metrics, read_run
 
 IMAGES = torch.randint(0, 256, (16, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -238,9 +238,10 @@ ENDINGS = (
 )
 
 
-def plain_png(colour: tuple[int, int, int], side: int = 8) -> bytes:
+def plain_png(colour: tuple[int, int, int]) -> bytes:
+    """A picture of 8 x 8 pixels in one colour."""
     out = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    Image.new("RGB", (8, 8), colour).save(out, "PNG")
     return out.getvalue()
 
 

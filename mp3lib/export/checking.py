@@ -53,18 +53,18 @@ def sample_images(vit: ViT, batch: int = 2) -> Tensor:
     return torch.rand(batch, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def check_same(expected: Sequence[Tensor], given: Sequence[Tensor], tolerance: float = TOLERANCE) -> float:
+def check_same(expected: Sequence[Tensor], given: Sequence[Tensor]) -> float:
     """The largest difference between outputs of the same names.
 
     Raises:
-        ValueError: if it is above ``tolerance``, which is relative to the largest output where that is above 1.
+        ValueError: if it is above ``TOLERANCE``, which is relative to the largest output where that is above 1.
     """
     differences = [(e.float() - g.float()).abs().max().item() for e, g in zip(expected, given, strict=True)]
     for output, difference in zip(expected, differences, strict=True):
-        if not difference <= tolerance * max(1.0, output.abs().max().item()):  # so that NaN is refused, too
+        if not difference <= TOLERANCE * max(1.0, output.abs().max().item()):  # so that NaN is refused, too
             raise ValueError(
                 f"the converted model gives another output: it differs by {difference:.2g} on a random input, "
-                f"where {tolerance:g} is allowed. Were layers of the model changed after it was made?"
+                f"where {TOLERANCE:g} is allowed. Were layers of the model changed after it was made?"
             )
     return max(differences)
 

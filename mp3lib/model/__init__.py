@@ -1,16 +1,16 @@
 """The network, a file a subject: position embeddings (``posemb``), attention and the transformer (``attention``),
 attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``), masked position prediction (``mp3``)
 and which patches are seen (``context``), what is refused (``checking``), saved models (``saving``, ``loading``), where
-weights are (``names``, ``shipped``), model cards (``card``), and named shapes (``presets``).
+weights are (``finding``, ``shipped``), model cards (``card``), and named shapes (``presets``).
 """
 
 from .attention import Attention, Block, FeedForward, Transformer
 from .attention_maps import attention_rollout, record_attention
 from .card import model_card
 from .context import sample_context
+from .finding import find_weights, shipped_names
 from .loading import load_model, load_mp3, load_vit, use_classes, with_image_size
 from .mp3 import MP3, Prediction
-from .names import find_weights, shipped_names
 from .posemb import posemb_sincos_2d
 from .presets import PRESETS, patch_size_for, preset, preset_lr, preset_of
 from .saving import save_model

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..arguments import check_dense, is_finite, not_finite, shown
 from .attention import Attention
+from .context import as_indices
 
 
 @contextmanager
@@ -96,18 +96,6 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
         mixing = torch.zeros_like(pixels).scatter(2, columns, layer)
         rollout = 0.5 * rollout + 0.5 * mixing @ (pixels if frozen else rollout)
     return rollout
-
-
-def as_indices(context: Any) -> Tensor:
-    """A context as int64 tensor; ``ValueError`` for anything but whole numbers."""
-    try:
-        context = torch.as_tensor(context)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise ValueError(f"context must hold patch indices, whole numbers, got {shown(context)}") from None
-    if context.is_floating_point() or context.is_complex() or context.dtype == torch.bool:
-        raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
-    check_dense("context", context)
-    return context.long()
 
 
 def check_rows(attn: Tensor) -> None:

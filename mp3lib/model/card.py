@@ -36,7 +36,7 @@ def model_card(
         "\n".join(["## Load it", "", "```python", *snippet(shape, pretrained, run), "```"]),
     ]
     if run:
-        parts.append("## Images\n\n" + table(images_of(run, shape)))
+        parts.append("## Images\n\n" + table(images_of(run)))
         parts.append("## Recipe\n\n" + table(recipe_of(run)))
     if lines:
         parts.append("## Figures\n\n" + figures(run, lines))
@@ -54,6 +54,7 @@ def fields(run: dict, pretrained: bool) -> list[str]:
 
 
 def what_it_is(model: Any, shape: dict, pretrained: bool) -> str:
+    """Kind, size and classes of the model, in sentences."""
     weights = sum(p.numel() for p in model.parameters())
     words = f"A Vision Transformer of mp3lib with {weights:,} weights"
     if pretrained:
@@ -69,6 +70,7 @@ def what_it_is(model: Any, shape: dict, pretrained: bool) -> str:
 
 
 def sides(size: int | Sequence[int]) -> str:
+    """Height and width in words: 32 becomes "32 x 32"."""
     height, width = (size, size) if isinstance(size, int) else size
     return f"{height} x {width}"
 
@@ -93,7 +95,8 @@ def snippet(shape: dict, pretrained: bool, run: dict) -> list[str]:
     return [*lines, f"labels = model(to_float(images){option}).argmax(-1)  # (8,)"]
 
 
-def images_of(run: dict, shape: dict) -> dict[str, Any]:
+def images_of(run: dict) -> dict[str, Any]:
+    """What is known of the images of a run, as rows of a table."""
     settings = run.get("settings", {})
     return {
         "name": run.get("data"),
@@ -105,6 +108,7 @@ def images_of(run: dict, shape: dict) -> dict[str, Any]:
 
 
 def recipe_of(run: dict) -> dict[str, Any]:
+    """The settings of a run, its initial weights and its versions, as rows of a table."""
     settings = {name: value for name, value in run.get("settings", {}).items() if name not in ("model", "data")}
     beginning = {"begun with": run.get("start") or run.get("weights")}
     versions = run.get("versions") or {}
@@ -137,6 +141,7 @@ def plain(text: str) -> str:
 
 
 def license_of(run: dict) -> str:
+    """The license of the weights and of the code, in a sentence."""
     if run.get("license"):
         return f"The weights: {plain(str(run['license']))}. The code of mp3lib: MIT."
     return (

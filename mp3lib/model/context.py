@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arguments import check_device, check_generator, mask_share, shown, whole
-from .attention_maps import as_indices
+from ..arguments import check_dense, check_device, check_generator, mask_share, shown, whole
 
 MAX_PATCHES = 2**31  # of a batch
 
@@ -45,10 +44,9 @@ def sample_context(
         if batch * num_patches > MAX_PATCHES:
             raise ValueError(f"batch * num_patches must be at most 2**31, got {batch} * {num_patches}")
     draw_on = generator.device if generator is not None else device
-    given = (
-        {} if generator is None else {"generator": generator}
-    )  # torch.compile knows no generator for two batch sizes
-    shuffled = torch.rand(batch, num_patches, device=draw_on, **given).argsort(dim=-1).to(device or draw_on)
+    # only where there is one: with this argument, also None, torch.compile fails for a second batch size
+    source = {} if generator is None else {"generator": generator}
+    shuffled = torch.rand(batch, num_patches, device=draw_on, **source).argsort(dim=-1).to(device or draw_on)
     num_hidden = int(mask_ratio * num_patches)
     return shuffled[:, num_hidden:], shuffled[:, :num_hidden]
 
@@ -74,6 +72,18 @@ def check_drawn(drawn: Any, batch: int, num_patches: int, device: torch.device) 
             f"{context.device}"
         )
     return context, hidden
+
+
+def as_indices(context: Any) -> Tensor:
+    """A context as int64 tensor; ``ValueError`` for anything but whole numbers."""
+    try:
+        context = torch.as_tensor(context)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"context must hold patch indices, whole numbers, got {shown(context)}") from None
+    if context.is_floating_point() or context.is_complex() or context.dtype == torch.bool:
+        raise ValueError(f"context must hold patch indices, whole numbers, got {context.dtype}")
+    check_dense("context", context)
+    return context.long()
 
 
 def check_context(context: Tensor, batch: int, num_patches: int) -> Tensor:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from ..arguments import shown
 from .checking import check_weights
+from .finding import find_weights
 from .mp3 import MP3
-from .names import find_weights
 from .saving import read_json
 from .vit import ViT
 

@@ -10,7 +10,7 @@ from .vit import ViT
 
 LEAST_PATCH = 8  # pixels
 MOST_POSITIONS = 14  # along a side
-DIM_HEAD = 64  # of every named shape, as of a ViT that nobody tells
+DIM_HEAD = 64  # of every named shape; the default of ViT
 
 
 class Preset(NamedTuple):

@@ -21,7 +21,7 @@ from .. import __version__
 from ..arguments import shown
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
-from .names import find_weights
+from .finding import find_weights
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .finding import FOLDER, shipped_names
 from .loading import load_model
 from .mp3 import MP3
-from .names import FOLDER, shipped_names
 from .vit import ViT
 
 PUZZLERS = {"scenes": "puzzler-scenes"}  # by the name of the images; all others: the one trained on CIFAR-10

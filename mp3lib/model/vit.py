@@ -88,11 +88,8 @@ class ViT(nn.Module, SavedModel):
             raise ValueError(f"dim must be a positive multiple of 4, got {shown(dim)}")
         dim = whole("dim", dim)
         depth, heads, dim_head = whole("depth", depth, 0, MAX_DEPTH), whole("heads", heads), whole("dim_head", dim_head)
-        mlp_dim, dropout, patch_norm = (
-            whole("mlp_dim", mlp_dim),
-            share("dropout", dropout),
-            truth("patch_norm", patch_norm),
-        )
+        mlp_dim, dropout = whole("mlp_dim", mlp_dim), share("dropout", dropout)
+        patch_norm = truth("patch_norm", patch_norm)
         check_names(classes, num_classes)
         patch_dim = channels * self.patch_size[0] * self.patch_size[1]
         layer = attention_parameters(dim, heads, dim_head) + feed_forward_parameters(dim, mlp_dim)

@@ -71,17 +71,17 @@ class Board:
         self.text(0.95, box[1] - 0.17, words)
         return box
 
-    def vector(self, x, y, color, numbers, w=0.6, h=0.17):
+    def vector(self, x, y, color, numbers, w=0.6):
         """A token as a row of small cells; numbers: (d,) in [0, 1], how dark each cell is."""
-        d = len(numbers)
+        d, h = len(numbers), 0.17
         shades = 1 - (0.15 + 0.75 * np.asarray(numbers))[:, None] * (1 - np.array(to_rgb(color)))
         paint(self.ax, shades[None], (x, y - h / 2, w, h), keeps=False)
         draw_boxes(self.ax, [(x + i * w / d, y - h / 2, w / d, h) for i in range(d)], color, 0.9)
 
 
-def shades_of(patch, d=5):
-    """`d` numbers in [0, 1] that stand for the features of a patch. They are taken from its pixels."""
-    flat = patch.reshape(-1).astype(float) / 255
+def shades_of(patch):
+    """Five numbers in [0, 1] that stand for the features of a patch. They are taken from its pixels."""
+    d, flat = 5, patch.reshape(-1).astype(float) / 255
     return np.array([flat[i::d].std() * 1.5 + flat[i * len(flat) // d] * 0.6 for i in range(d)]).clip(0, 1)
 
 
