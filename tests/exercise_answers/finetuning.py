@@ -68,7 +68,7 @@ class equal_epochs:
         return math.nan
 
     def not_whole(labelled, epochs, unlabelled, pretraining_epochs):
-        """not whole"""
+        """not a whole number of epochs"""
         return (labelled * epochs + unlabelled * pretraining_epochs) / labelled
 
     def multiplied_epochs(labelled, epochs, unlabelled, pretraining_epochs):
@@ -215,7 +215,7 @@ class nearest_mean:
         return (test @ F.normalize(torch.stack(found), dim=1).T).argmax(dim=1)
 
     def distance_to_short_means(train, train_labels, test):
-        """scale them before you take distances"""
+        """scale them again before you take distances"""
         means = class_means(F.normalize(train, dim=1), train_labels)
         return torch.cdist(F.normalize(test, dim=1), means).argmin(dim=1)
 
@@ -388,7 +388,7 @@ class freeze_below:
         return trainable(vit)
 
     def other_way_round(vit, layers):
-        """the other way round"""
+        """these parameters should train"""
         freeze(vit)
         if layers:
             for part in (vit.to_patch_embedding, *vit.transformer.layers[:layers]):
