@@ -128,7 +128,7 @@ def check_attention_masked(your_function: SafeFunction) -> None:
         right = mix(scores, ~allowed)
         roots = wrong_roots(dot, 4, {"the number of tokens": 8, "the number of heads": 3})
         mistakes = {sentence: mix(wrong, ~allowed) for sentence, wrong in roots.items()} | {
-            "the mask is the wrong way round: True is where a key may be looked at": mix(scores, allowed),
+            "the mask is inverted: True is where a key may be looked at": mix(scores, allowed),
             "forbidden keys get a score of plus infinity or a very large one: it has to be minus infinity": (
                 mix(scores, ~allowed, 1e9)
             ),
@@ -140,10 +140,8 @@ def check_attention_masked(your_function: SafeFunction) -> None:
             OVER_IMAGES: mix(scores, ~allowed, -1e9, dim=0),
             "the attention of the first head is used for all heads": (mix(scores[:, :1].expand_as(scores), ~allowed)),
             "nothing is masked: the result of `masked_fill` has to be used": mix(scores),
-            "the results of some queries are set to 0: it is keys that may not be looked at": (
-                mix(scores) * allowed[:, None]
-            ),
-            "the mask lies along the queries and evens out whole rows: it belongs along the keys, the last axis": (
+            "the results of some queries are set to 0: forbid keys, not queries": (mix(scores) * allowed[:, None]),
+            "the mask is along the queries, so all weights of a row are equal: put it along the keys, the last axis": (
                 mix(scores, ~allowed[:, None], -1e9)
             ),
             "only pairs of a forbidden query and a forbidden key are masked: a forbidden key is forbidden for all": (
@@ -159,7 +157,7 @@ def check_attention_masked(your_function: SafeFunction) -> None:
             "it returns the attention weights: they have to mix the values": (
                 scores.masked_fill(~allowed, -math.inf).softmax(-1)
             ),
-            "a score of 0 is a score like others, forbidden keys still get a share: use minus infinity": (
+            "forbidden keys have a score of 0, which still gives them a share: use minus infinity": (
                 mix(scores, ~allowed, 0.0)
             ),
             **no_softmax(scores, v, allowed.float()),
@@ -197,14 +195,14 @@ def check_attention_masked(your_function: SafeFunction) -> None:
         mixed = your_function(q, k, loud, allowed).tensor(v.shape)
         must(
             torch.allclose(mixed, right, rtol=1e-4, atol=1e-4),
-            "forbidden keys still get a share, a small one: forbid with a score of minus infinity",
+            "forbidden keys still get a share, a small one: use a score of minus infinity",
         )
         low_q, low_k = q.clone(), k.clone()  # all scores are about 200 lower, which changes no weight
         low_q[..., 0], low_k[..., 0] = 1, low_k[..., 0] - 400
         low = torch.einsum("b h n d, b h k d -> b h n k", low_q, low_k) / 2
         must(
             torch.allclose(your_function(low_q, low_k, v, allowed).tensor(v.shape), mix(low, ~allowed), atol=1e-2),
-            "forbidden keys get a share where all scores are low: forbid with minus infinity, not with a low number",
+            "forbidden keys get a share if all scores are low: use minus infinity, not a low number",
         )
 
 

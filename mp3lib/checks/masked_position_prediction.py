@@ -39,7 +39,7 @@ def check_paint(your_function: SafeFunction) -> None:
         inside = filled(slice(top, top + p), slice(left, left + p), torch.zeros_like(images)) > 0
         mistakes.append({
             "x and y are swapped: images are (b, c, H, W), rows before columns": painted(col, row),
-            "a row holds as many patches as there are columns: divide by these": painted(patch // rows, patch % rows),
+            "a row holds as many patches as there are columns: divide by W // p": painted(patch // rows, patch % rows),
             "patches are counted row by row, not down the columns": painted(patch % rows, patch // rows),
             "only the first channel is painted": painted(row, col, c=0),
             "only the first image is painted": painted(row, col, b=0),
@@ -52,13 +52,13 @@ def check_paint(your_function: SafeFunction) -> None:
             "a row holds W // p patches, not p: divide by W // p": painted(*divmod(patch, p)),
             "a row holds W // p patches: W counts pixels": painted(*divmod(patch, cols * p)),
             "a row holds W // p patches, not always 4": painted(*divmod(patch, 4)),
-            "a row of patches is not a row of pixels: row times p": filled(
+            "a row of patches is not a row of pixels: multiply the row by p": filled(
                 slice(row, row + p), slice(left, left + p)
             ),
-            "a column of patches is not a column of pixels: column times p": filled(
+            "a column of patches is not a column of pixels: multiply the column by p": filled(
                 slice(top, top + p), slice(col, col + p)
             ),
-            "patch 0 is painted, whatever patch is": painted(0, 0),
+            "patch 0 is always painted: use the argument `patch`": painted(0, 0),
             "nothing is painted: rows are axis 2, and a slice has p pixels, row * p : (row + 1) * p": images,
             "the whole band of rows is painted: choose the columns too": filled(slice(top, top + p), every),
             "the whole band of columns is painted: choose the rows too": filled(every, slice(left, left + p)),
@@ -84,9 +84,9 @@ def check_paint(your_function: SafeFunction) -> None:
             "the pixels are multiplied by the value: set them to it": torch.where(inside, 0.25 * images, images),
             "the condition is inverted: paint the patch, and leave the other pixels": torch.where(inside, images, 0.25),
             "the whole image is painted: choose one patch": torch.full_like(images, 0.25),
-            "the patch is black, whatever value is: set it to value": torch.where(inside, -1.0, images),
-            "the patch is white, whatever value is: set it to value": torch.where(inside, 1.0, images),
-            "the patch is 0, whatever value is: set it to value": torch.where(inside, 0.0, images),
+            "the patch is always black: set it to `value`": torch.where(inside, -1.0, images),
+            "the patch is always white: set it to `value`": torch.where(inside, 1.0, images),
+            "the patch is always 0: set it to `value`": torch.where(inside, 0.0, images),
         })  # fmt: skip
         rights.append(painted(row, col))
         results.append(your_function(images, patch, p, 0.25))
@@ -140,8 +140,8 @@ def check_soft_labels(your_function: SafeFunction) -> None:
             ),
             "the distance is not squared": shares(-distance2(place // cols, place % cols).sqrt() / sigma**2),
             "sigma is not squared": shares(exponent * sigma),
-            "sigma squared is divided by, without a factor of 2": shares(exponent / 2),
-            "the minus is missing: the far corner gets most": shares(-exponent),
+            "divide by sigma squared, not by 2 sigma squared": shares(exponent / 2),
+            "the minus is missing: the far corner gets the largest share": shares(-exponent),
             "positions lie on a grid, not in one line: each has a row and a column": (
                 shares(-distance2(0 * place, place) / sigma**2)
             ),
@@ -216,10 +216,10 @@ def check_run_layers(your_function: SafeFunction) -> None:
                 "the context is renewed in the first layers only: i // every is not the remainder, i % every is": (
                     by(lambda i, every: i // every == 0)
                 ),
-                "the remainder is upside down: i % every": by(lambda i, every: every % i == 0),
+                "the two numbers of the remainder are swapped: use i % every": by(lambda i, every: every % i == 0),
                 "the context is renewed every (every + 1) layers": by(lambda i, every: i % (every + 1) == 0),
                 "the context is never renewed: every layer reads what came in": run(lambda i, now, old: old),
-                "the context is renewed in every layer, whatever `every` says": run(lambda i, now, old: now[:, :k]),
+                "the context is renewed in every layer: use `every`": run(lambda i, now, old: now[:, :k]),
                 "the context is renewed one layer late, or taken after the layer: before layers 0, every, 2 * every": (
                     run(lambda i, now, old, every=every: now[:, :k] if i % every == 1 % every and i else old)
                 ),
@@ -245,7 +245,7 @@ def check_run_layers(your_function: SafeFunction) -> None:
                 "the context has k - 1 tokens": by(lambda i, every: i % every == 0, lambda now: now[:, : k - 1]),
                 "the attention does not get the context: attention(x, context=context)": run(lambda i, now, old: now),
                 "the result is returned after the first layer: return after the loop": run(renewed, layers[:1]),
-                "layers between the renewals are left out: only the context waits, each layer runs": (
+                "layers between the renewals are left out: run every layer, and keep only the context as it is": (
                     run(lambda i, now, old: now[:, :k], layers[::every])
                 ),
                 "the context is renewed in the middle of a layer, after its attention: take it before the layer": (
@@ -266,7 +266,7 @@ def check_run_layers(your_function: SafeFunction) -> None:
                         (now[:, :k], f(one := a(now[:, k:], context=c) + now[:, k:]) + one), dim=1
                     ),
                 ),
-                "the context in x must change too: only what the layers attend to waits": run(
+                "the context tokens in x must change in every layer: keep only a copy of them, to attend to": run(
                     renewed,
                     step=lambda now, a, f, c: f(one := torch.cat((c, (a(now, context=c) + now)[:, k:]), dim=1)) + one,
                 ),

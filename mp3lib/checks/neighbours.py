@@ -84,7 +84,7 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
     def mistake() -> str | None:
         """The first mistake on the list that the function makes."""
         if found(-scores, *beside) > 0.4:
-            return "the right neighbour scores lowest: a small distance is a good fit, so turn the sign"
+            return "the right neighbour has the lowest score: a small distance is a good fit, so change the sign"
         if found(scores, *reversed(beside)) > 0.4:
             return (
                 "it finds the neighbour to the left: queries are the last columns (rows of the result), keys the first "
@@ -105,7 +105,7 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
             if unchanged(add(columns, mean_over=1)):
                 return f"only the mean of the {name} column is used: compare it pixel by pixel"
             if unchanged(add(columns, mean_over=3)):
-                return f"the colours of the {name} column are averaged: compare each colour by itself"
+                return f"the colours of the {name} column are averaged: compare each colour separately"
             if any(unchanged(add(columns, rows=row)) for row in range(4)):
                 return f"some pixels of the {name} column make no difference: compare the whole column"
             if any(unchanged(add(columns, colours=colour)) for colour in range(3)):

@@ -45,7 +45,7 @@ def check_most_alike(your_function: SafeFunction) -> None:
         "without the place itself, all later places have an index that is 1 too small: correct it": (
             lambda codes, i: (codes @ codes[i])[torch.arange(len(codes)) != i].argmax()
         ),
-        "it skips one place too many: the place itself is the most similar one, and the next one is right": (
+        "it returns the third most similar place: the first is the place itself, the second is right": (
             lambda codes, i: (codes @ codes[i]).argsort(descending=True)[2]
         ),
         "it looks only at later places: earlier ones count too": (
@@ -70,7 +70,7 @@ def check_most_alike(your_function: SafeFunction) -> None:
         "it returns the place whose dot product is nearest to 0, not the one with the largest": (
             lambda codes, i: (codes @ codes[i]).abs().argmin()
         ),
-        "the product of the place itself is the largest where all others are negative: set it to minus infinity": (
+        "the product of the place itself is set to 0, the largest if all others are negative: use minus infinity": (
             lambda codes, i: most_similar(codes @ codes[i], i, 0)
         ),
     }
@@ -129,7 +129,7 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         "the first half of the matrix is 0: the features of x need rotations too": matrix * ~first_half,
         "it moves by `right` in x and in y: use `down` for y": by(right, right),
         "it moves by `down` in x and in y: use `right` for x": by(down, down),
-        "it moves by right + down in x and in y: use one of them for each": by(right + down, right + down),
+        "it moves by right + down in x and in y: use `right` for x and `down` for y": by(right + down, right + down),
         "negative numbers move it the wrong way: leave out abs()": by(abs(right), abs(down)),
         "it does not move for negative numbers: rotate by negative angles too": by(max(right, 0), max(down, 0)),
         "it moves one place too far in x and in y": by(right + 1, down + 1),
@@ -145,14 +145,16 @@ def wrong_moves(right: int, down: int, dim: int, temperature: float) -> dict[str
         "only the last hand turns, all else is 0: make the matrix before the loop, not inside it": matrix * last_hand,
         "the last hand is 0: there are dim / 4 hands for x and as many for y": matrix * (1 - last_hand),
         "it does not move at all": torch.eye(dim),
-        "the rotations are added to the identity: put them in its place": matrix + torch.eye(dim),
+        "the rotations are added to the identity: start with zeros": matrix + torch.eye(dim),
         "sin and cos of a hand are not side by side: the order is sin x of all hands, then all cos x, sin y, cos y": (
             matrix[by_hand][:, by_hand]
         ),
         "sin and cos of a hand are not side by side, and it leads the other way": by(-right, -down)[by_hand][
             :, by_hand
         ],
-        "all features of x come first, then all of y: they do not take turns": matrix[interleaved][:, interleaved],
+        "the features of x and y alternate: all features of x come first, then all of y": matrix[interleaved][
+            :, interleaved
+        ],
         "the order of the features is sin x, cos x, sin y, cos y, not sin x, sin y, cos x, cos y": (
             matrix[sines_first][:, sines_first]
         ),

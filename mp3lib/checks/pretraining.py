@@ -50,7 +50,7 @@ def check_growth(your_function: SafeFunction) -> None:
         hidden, visible = accuracy["0.75"], accuracy["0.0"]
         mistakes.append({
             "this is the growth in percentage points: the factor is a quotient": 100 * (visible - hidden),
-            "nothing to subtract: divide the accuracies themselves, not their distance from chance": (
+            "do not subtract chance: divide the accuracies themselves": (
                 (visible - 1 / 16) / (hidden - 1 / 16)
             ),
             "divide by the accuracy at ratio 0.75, not by the mean": visible / (sum(accuracy.values()) / len(accuracy)),
@@ -63,7 +63,7 @@ def check_growth(your_function: SafeFunction) -> None:
             "the factor is rounded to a whole number: return it as it is": round(visible / hidden),
             "the factor is rounded to three decimals: return it as it is": round(visible / hidden, 3),
             "this is the difference, without its sign: the factor is a quotient": abs(visible - hidden),
-            "the largest by the smallest: the accuracy may also fall, so take the keys '0.0' and '0.75'": (
+            "it divides the largest accuracy by the smallest, but the accuracy may fall: take '0.0' and '0.75'": (
                 max(accuracy.values()) / min(accuracy.values())
             ),
             "the fraction is upside down: by which factor does accuracy grow from ratio 0.75 to 0?": hidden / visible,
@@ -72,7 +72,7 @@ def check_growth(your_function: SafeFunction) -> None:
             "these are losses: the question is about test_accuracy": loss["0.0"] / loss["0.75"],
             "the start is ratio 0.75, not 0.5": visible / accuracy["0.5"],
             "this is the growth in per cent: the factor is the quotient itself": 100 * (visible / hidden - 1),
-            "a factor of 1 means no growth: nothing to subtract": visible / hidden - 1,
+            "a factor of 1 means no growth: do not subtract 1": visible / hidden - 1,
             "this is the factor in per cent: leave out the 100": 100 * visible / hidden,
             "these are shares of wrong patches: divide the accuracies themselves": (1 - hidden) / (1 - visible),
             "these are shares of wrong patches, upside down: divide the accuracies themselves": (1 - visible)
@@ -115,7 +115,7 @@ def check_accuracy_after(your_function: SafeFunction) -> None:
             "epochs do not all take as long as the first: add up the seconds of each": by_length[10.0],
             "epochs do not all take as long as their mean: add up the seconds of each": by_length[mean],
             "this is the gain since the first epoch: what accuracy was reached?": accuracies[done - 1] - accuracies[0],
-            "this is the accuracy a second: leave out the division": accuracies[done - 1] / ends[done - 1],
+            "this is the accuracy per second: do not divide by the seconds": accuracies[done - 1] / ends[done - 1],
             "the accuracy is rounded to one decimal: return it as it is": round(accuracies[done - 1], 1),
             "the accuracy is rounded to two decimals: return it as it is": round(accuracies[done - 1], 2),
             "this is the next epoch, which had not ended: the sum of all seconds up to there is too large": (
@@ -191,7 +191,7 @@ def check_padded_crop(your_function: SafeFunction) -> None:
         "the pixels are scaled to [0, 1], not to [-1, 1]: use to_float": places(images / 255, 0) is not None,
         "the frame is white: fill it with -1": places(pixels, 1) is not None,
         "scale first, then pad: -1 is black only after scaling": places(pixels, -1 / 127.5 - 1) is not None,
-        "each channel is cut at a place of its own: an image has one place": all(one_channel),
+        "each channel is cut at a different place: choose one place for each image": all(one_channel),
         "the images are mirrored too: pad and crop only": (
             places(pixels.flip(3), -1) is not None or places(pixels, -1, first.flip(3)) is not None
         ),

@@ -25,7 +25,7 @@ def wrong_savings(large: int, small: int, channels: int, dim: int) -> dict[str, 
         ),
         "the LayerNorm on the pixels also has a scale and a shift for each channel": fewer * dim + 2 * pixels,
         "the linear layer is forgotten: dim weights for each number": fewer * 2,
-        "the biases of the linear layer are one for each feature: they do not change": fewer * each + dim,
+        "the linear layer has one bias for each feature of a token: their number does not change": fewer * each + dim,
         "the linear layer has no bias for each number: only dim weights": fewer * (dim + 3),
         "the LayerNorm on the tokens does not change: it has the size dim": fewer * each + 2 * dim,
         "the LayerNorm on the pixels has 2 parameters for each number, not 2 for each weight": fewer * dim * 3,
@@ -46,7 +46,7 @@ def wrong_savings(large: int, small: int, channels: int, dim: int) -> dict[str, 
         "the channels are forgotten: so many numbers for each pixel": pixels * each,
         "the channels and the LayerNorm on the pixels are forgotten": pixels * dim,
         "the channels are squared: a patch has p times p times c numbers": pixels * channels**2 * each,
-        "the sign is turned: how many parameters does the model lose?": -fewer * each,
+        "the sign is wrong: how many parameters does the model lose?": -fewer * each,
         "square first, then subtract": (large - small) ** 2 * channels * each,
         "it counts all with large patches: subtract what small ones need": large**2 * channels * each,
         "it counts the whole patch embedding with large patches: subtract that with small ones": whole,
@@ -106,7 +106,7 @@ def check_keep_brightness(your_function: SafeFunction) -> None:
     must(torch.allclose(logits, right(images), atol=1e-4), "the weights are right, but the logits are not")
     must(
         all(weight.requires_grad for _, weight in weights),
-        "its weights have requires_grad = False, so that it cannot be trained: leave that as it is",
+        "its weights have requires_grad = False, so it cannot be trained: leave requires_grad as it is",
     )
 
     def both(model: ViT) -> tuple[ViT, ViT]:  # `SafeFunction` gives it a copy of `vit`, which is needed here
@@ -178,7 +178,7 @@ def wrong_gaps(with_positions: Tensor, without: Tensor) -> dict[str, tuple[float
         "this is the spread of single gaps, with correction=0": of_n,
         "this is the square of the error": spread**2 / n,
         "the variance is divided by the root of n: take its root, the spread": spread**2 / root,
-        "the root is taken of the spread too: only n stands under the root": math.sqrt(spread / n),
+        "the root of the spread is taken too: take the root of n only": math.sqrt(spread / n),
         "this is 1.96 times the error, the half of a 95 % interval: the error itself is asked for": 1.96 * error,
         "this is twice the error: the error itself is asked for": 2 * error,
         "the second value is the gap over its error: return the error itself": gap / error,
@@ -193,7 +193,10 @@ def wrong_gaps(with_positions: Tensor, without: Tensor) -> dict[str, tuple[float
         "the mean of two spreads is not the spread of the gaps": (with_spread + without_spread) / 2 / root,
         "the mean absolute deviation is not the spread: use `std`": float((gaps - gap).abs().mean()) / root,
         "half of the range is no standard error: use the spread over the root of n": float(gaps.max() - gaps.min()) / 2,
-        "the accuracies are sorted: then the two of a pair are not of one seed": float(sorted_gaps.std()) / root,
+        "the accuracies are sorted: then the two accuracies of a pair no longer have the same seed": float(
+            sorted_gaps.std()
+        )
+        / root,
         unpaired: math.sqrt(float(with_positions.var() + without.var()) / n),
         f"{unpaired}, and use correction=1": (
             math.sqrt(float(with_positions.var(correction=0) + without.var(correction=0)) / n)
@@ -204,7 +207,7 @@ def wrong_gaps(with_positions: Tensor, without: Tensor) -> dict[str, tuple[float
         ),
     }
     firsts = {
-        "the sign is turned: the gap is with minus without": -gap,
+        "the sign is wrong: the gap is with minus without": -gap,
         "a gap may be negative: take the mean of the gaps, not of their absolute values": float(absolute.mean()),
         "the gaps are squared: take their mean as they are": float(square.mean()),
         "the largest gap is not the mean gap": float(gaps.max()),

@@ -205,7 +205,7 @@ class attention_masked:
         return scores_of(queries, keys[:, :, allowed]).softmax(-1) @ values[:, :, allowed]
 
     def wrong_way_round(queries, keys, values, allowed):
-        """the wrong way round"""
+        """the mask is inverted"""
         return scores_of(queries, keys).masked_fill(allowed, -math.inf).softmax(-1) @ values
 
     def after_softmax(queries, keys, values, allowed):
@@ -213,7 +213,7 @@ class attention_masked:
         return (scores_of(queries, keys).softmax(-1) * allowed) @ values
 
     def score_zero(queries, keys, values, allowed):
-        """a score of 0 is a score like others"""
+        """forbidden keys have a score of 0"""
         return scores_of(queries, keys).masked_fill(~allowed, 0).softmax(-1) @ values
 
     def no_scale(queries, keys, values, allowed):
@@ -250,7 +250,7 @@ class attention_masked:
         return scores_of(queries, keys).masked_fill(~allowed[:, None], -math.inf).softmax(-1) @ values
 
     def rows_evened_out(queries, keys, values, allowed):
-        """the mask lies along the queries and evens out whole rows"""
+        """the mask is along the queries"""
         return scores_of(queries, keys).masked_fill(~allowed[:, None], -1e9).softmax(-1) @ values
 
     def renormalized(queries, keys, values, allowed):
@@ -287,7 +287,7 @@ class attention_masked:
         return scores_of(queries, keys).softmax(-1) @ (values * allowed[:, None])
 
     def keys_zeroed(queries, keys, values, allowed):
-        """a score of 0 is a score like others"""
+        """forbidden keys have a score of 0"""
         return scores_of(queries, keys * allowed[:, None]).softmax(-1) @ values
 
     def both_masked(queries, keys, values, allowed):
@@ -354,7 +354,7 @@ class attention_masked:
         return scores.softmax(-1) @ values
 
     def hundred_is_not_infinity(queries, keys, values, allowed):
-        """forbid with minus infinity, not with a low number"""
+        """use minus infinity, not a low number"""
         scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
         return scores.masked_fill(~allowed, -100).softmax(-1) @ values
 
@@ -401,7 +401,7 @@ class attention_masked:
         return scores.softmax(-1) @ values
 
     def exponent_missing_its_sign(queries, keys, values, allowed):
-        """a score of 0 is a score like others"""
+        """forbidden keys have a score of 0"""
         scores = torch.einsum("b h n d, b h k d -> b h n k", queries, keys) * queries.shape[-1] ** -0.5
         return scores.masked_fill(~allowed, -1e-9).softmax(-1) @ values
 
@@ -439,7 +439,7 @@ class neighbour_scores:
         return -torch.cdist(patches[:, -1].flatten(1), patches[:, 0].flatten(1))
 
     def distance(patches):
-        """turn the sign"""
+        """change the sign"""
         return torch.cdist(patches[:, :, -1].flatten(1), patches[:, :, 0].flatten(1))
 
     def whole_patches(patches):

@@ -106,7 +106,7 @@ class paint:
         return images + paint.with_where(torch.zeros_like(images), patch, p, value)
 
     def always_white(images, patch, p, value):
-        """the patch is white, whatever value is"""
+        """the patch is always white"""
         return paint.with_where(images, patch, p, 1.0)
 
     def divided_by_p(images, patch, p, value):
@@ -173,14 +173,14 @@ class paint:
         return painted
 
     def row_not_times_p(images, patch, p, value):
-        """a row of patches is not a row of pixels: row times p"""
+        """a row of patches is not a row of pixels: multiply the row by p"""
         row, col = divmod(patch, images.shape[3] // p)
         painted = images.clone()
         painted[:, :, row : row + p, col * p : (col + 1) * p] = value
         return painted
 
     def column_not_times_p(images, patch, p, value):
-        """a column of patches is not a column of pixels: column times p"""
+        """a column of patches is not a column of pixels: multiply the column by p"""
         row, col = divmod(patch, images.shape[3] // p)
         painted = images.clone()
         painted[:, :, row * p : (row + 1) * p, col : col + p] = value
@@ -214,7 +214,7 @@ class paint:
         return painted
 
     def first_patch_always(images, patch, p, value):
-        """patch 0 is painted, whatever patch is"""
+        """patch 0 is always painted"""
         painted = images.clone()
         painted[:, :, :p, :p] = value
         return painted
@@ -282,7 +282,7 @@ class soft_labels:
         return (-squared_distances(rows, cols) / sigma).softmax(dim=1)
 
     def gaussian(rows, cols, sigma):
-        """without a factor of 2"""
+        """not by 2 sigma squared"""
         return (-squared_distances(rows, cols) / (2 * sigma**2)).softmax(dim=1)
 
     def no_minus(rows, cols, sigma):
@@ -699,7 +699,7 @@ class run_layers:
         return x
 
     def context_not_updated_in_x(layers, x, k, every):
-        """the context in x must change too"""
+        """the context tokens in x must change in every layer"""
         for i, (attention, feed_forward) in enumerate(layers):
             if i % every == 0:
                 context = x[:, :k]
@@ -716,7 +716,7 @@ class run_layers:
         return x
 
     def num_context(layers, x, k, every):
-        """the context is renewed in every layer, whatever `every` says"""
+        """the context is renewed in every layer: use `every`"""
         for attention, feed_forward in layers:
             x = attention(x, num_context=k) + x
             x = feed_forward(x) + x

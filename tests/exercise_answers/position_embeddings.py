@@ -27,7 +27,7 @@ class most_alike:
         return int((codes @ codes[place]).argmax())
 
     def zero_wins(codes, place):
-        """the largest where all others are negative"""
+        """the largest if all others are negative"""
         products = codes @ codes[place]
         products[place] = 0
         return int(products.argmax())
@@ -88,7 +88,7 @@ class most_alike:
         return int((codes - codes[place]).norm(dim=1).argmax())
 
     def minus_one_wins(codes, place):
-        """the largest where all others are negative"""
+        """the largest if all others are negative"""
         products = codes @ codes[place]
         products[place] = -1
         return int(products.argmax())
@@ -110,7 +110,7 @@ class most_alike:
         return int((codes @ codes[place]).abs().argmin())
 
     def one_too_many(codes, place):
-        """skips one place too many"""
+        """the third most similar place"""
         return int((codes @ codes[place]).argsort(descending=True)[2])
 
     def counted_from_one(codes, place):
@@ -411,7 +411,7 @@ class move:
         return move.side_by_side(-right, -down, dim, temperature)
 
     def x_and_y_in_turn(right, down, dim, temperature):
-        """they do not take turns"""
+        """the features of x and y alternate"""
         order = torch.arange(dim).view(2, -1).T.flatten()
         return rotations(right, down, dim, speeds(dim, temperature))[order][:, order]
 

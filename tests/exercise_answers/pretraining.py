@@ -49,7 +49,7 @@ class growth:
         return line["loss"]["0.0"] / line["loss"]["0.75"]
 
     def largest_by_smallest(line):
-        """the accuracy may also fall"""
+        """it divides the largest accuracy by the smallest"""
         return max(line["test_accuracy"].values()) / min(line["test_accuracy"].values())
 
     def rounded(line):
@@ -81,7 +81,7 @@ class growth:
         return (line["test_accuracy"]["0.0"], line["test_accuracy"]["0.75"])
 
     def chance(line):
-        """nothing to subtract"""
+        """do not subtract chance"""
         return (line["test_accuracy"]["0.0"] - 1 / 16) / (line["test_accuracy"]["0.75"] - 1 / 16)
 
     def mixed(line):
@@ -297,7 +297,7 @@ class accuracy_after:
         return found - accuracy_of(history[0])
 
     def per_second(history, seconds):
-        """this is the accuracy a second: leave out the division"""
+        """this is the accuracy per second"""
         spent = 0
         found = None
         for line in history:
@@ -441,7 +441,7 @@ class padded_crop:
         return scale(crop_of(images.float(), images, pad, generator))
 
     def each_channel(images, pad, generator=None):
-        """each channel is cut at a place of its own"""
+        """each channel is cut at a different place"""
         parts = [images[:, c : c + 1] for c in range(3)]
         return torch.cat([crop_of(scale(part), part, pad, generator) for part in parts], dim=1)
 

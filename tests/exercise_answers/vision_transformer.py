@@ -41,7 +41,7 @@ class parameters_saved:
         return (large**2 - small**2) * (dim + 2)
 
     def gained(large, small, channels, dim):
-        """the sign is turned"""
+        """the sign is wrong"""
         return (small**2 - large**2) * channels * (dim + 2)
 
     def squared_last(large, small, channels, dim):
@@ -57,7 +57,7 @@ class parameters_saved:
         return (large**2 - small**2) * channels * (dim + 2) / 1
 
     def bias_too(large, small, channels, dim):
-        """the biases of the linear layer"""
+        """the linear layer has one bias for each feature of a token"""
         return (large**2 - small**2) * channels * (dim + 2) + dim
 
     def second_norm_too(large, small, channels, dim):
@@ -362,7 +362,7 @@ class paired_gap:
         return gaps.mean(), gaps.var() / len(gaps)
 
     def turned(with_positions, without):
-        """the sign is turned"""
+        """the sign is wrong"""
         gaps = without - with_positions
         return gaps.mean(), gaps.std() / len(gaps) ** 0.5
 
@@ -471,7 +471,7 @@ class paired_gap:
         return float(gaps.mean()), 100 * float(gaps.std()) / len(gaps) ** 0.5
 
     def root_of_all(with_positions, without):
-        """only n stands under the root"""
+        """take the root of n only"""
         gaps = with_positions - without
         return float(gaps.mean()), (float(gaps.std()) / len(gaps)) ** 0.5
 
