@@ -24,8 +24,8 @@ def test_the_numbers_in_the_prose_are_those_of_results():
         f"the network places {all_seen['jigsaw']:.1%} of the patches right",
         f"It solves {all_seen['whole']:.1%} of the pictures without a mistake",
         f"{all_seen['accuracy']:.1%} of the patches are right when each decides for itself",
-        f"and {all_seen['jigsaw']:.1%} with the Hungarian method",
-        f"still solves {half['whole']:.1%} of the pictures; when three quarters are hidden, {quarter['whole']:.1%}",
+        f"With the Hungarian method it is {all_seen['jigsaw']:.1%}",
+        f"still solves {half['whole']:.1%} of the pictures. When three quarters are hidden, it solves {quarter['whole']:.1%}",
         f"16! = {math.factorial(16):,} arrangements",
     ):
         assert sentence.replace("%", " %") in PROSE
