@@ -25,7 +25,8 @@ def test_the_numbers_in_the_prose_are_those_of_results():
         f"It solves {all_seen['whole']:.1%} of the pictures without a mistake",
         f"{all_seen['accuracy']:.1%} of the patches are right when each decides for itself",
         f"With the Hungarian method it is {all_seen['jigsaw']:.1%}",
-        f"still solves {half['whole']:.1%} of the pictures. When three quarters are hidden, it solves {quarter['whole']:.1%}",
+        f"still solves {half['whole']:.1%} of the pictures. "
+        f"When three quarters are hidden, it solves {quarter['whole']:.1%}",
         f"16! = {math.factorial(16):,} arrangements",
     ):
         assert sentence.replace("%", " %") in PROSE
