@@ -23,10 +23,13 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+from documents import write_table
+
+from mp3lib.train.run_folder import cpu_name, write_json
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "benchmarks" / "live.json"
 PAGE = ROOT / "benchmarks" / "README.md"
-BEGIN, END = "<!-- made by benchmarks/live.py -->", "<!-- end -->"
 LINE = {"offline": False, "latency": 40, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8}
 ROUNDS = 60  # measurements of each kind, and 5 of them before that do not count
 LOADS = 5
@@ -76,6 +79,7 @@ def first_answer(browser, address: str) -> tuple[int, float]:
 
 
 def measure(rounds: int, loads: int) -> dict:
+    """Every network of the page, and so many first answers."""
     for folder in ("site", "tests", "tools"):
         sys.path.insert(0, str(ROOT / folder))
     from live import write_live
@@ -83,7 +87,6 @@ def measure(rounds: int, loads: int) -> dict:
     from static_server import served
 
     import browser as browser_tool
-    from mp3lib.train.run_folder import cpu_name
 
     program, why = browser_tool.find()
     if not program:
@@ -99,9 +102,8 @@ def measure(rounds: int, loads: int) -> dict:
         page.goto(address)
         page.wait_for_selector("body[data-ready]", state="attached", timeout=120_000)
         networks = {}
-        for name in page.evaluate(
-            "() => [...document.querySelectorAll('[aria-label=Network] option')].map(o => o.value)"
-        ):
+        options = "() => [...document.querySelectorAll('[aria-label=Network] option')].map(o => o.value)"
+        for name in page.evaluate(options):
             page.evaluate(MEASURE, [name, 5])
             times = page.evaluate(MEASURE, [name, rounds])
             networks[name] = {"patches": page.evaluate("() => window.live.network().n")}
@@ -135,13 +137,6 @@ def report(result: dict) -> str:
     return "\n".join(lines)
 
 
-def write_table(page: Path, result: dict) -> None:
-    """Put the table between its two marks."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{report(result)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="store the result in this file (JSON)")
@@ -155,11 +150,9 @@ def main(argv: list[str] | None = None) -> None:
     result = measure(args.rounds, args.loads)
     print(report(result))
     if args.out:
-        new = args.out.with_name(args.out.name + ".new")
-        new.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        new.replace(args.out)
+        write_json(args.out, result)
         if args.out.resolve() == RESULT:
-            write_table(PAGE, result)
+            write_table(PAGE, Path(__file__).name, report(result))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@
   have 4 GB of data (RLIMIT_DATA: memory that belongs to one process alone). The limit of the address space (ulimit -v,
   RLIMIT_AS) says little here: PyTorch reserves 3.5 GB of addresses when it is imported, and uses a sixth of them.
 
-The pictures are made in a temporary folder, which is removed. Memory is measured in processes of their own. The
-system has the files in its cache, as they have just been written. Without --large it takes about two minutes.
+The pictures are made in a temporary folder (under TMPDIR), which is removed. Memory is measured in processes of their
+own. The system has the files in its cache, as they have just been written. Without --large it takes about two minutes.
 --out FILE stores the figures as JSON, each kind beside what is there of the other; docs/DATA.md gets its table from
 results/benchmarks/streaming.json, where that is the file. --show prints the stored result.
 """
@@ -31,10 +31,23 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import psutil
+import torch
+from documents import write_table
+from PIL import Image
+
+from mp3lib import MP3, ViT, load_images
+from mp3lib.data import pack_images, random_resized_crop, to_float
+from mp3lib.data.wanted import PEAK, Wanted
+from mp3lib.model import preset
+from mp3lib.train import pretrain
+from mp3lib.train.batches import source_of
+from mp3lib.train.run_folder import versions, write_json
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "benchmarks" / "streaming.json"
 PAGE = ROOT / "docs" / "DATA.md"
-BEGIN, END = "<!-- made by benchmarks/streaming.py -->", "<!-- end -->"
 SETS = [  # pictures, the size at which they are read, height and width of their files
     {"images": 4_000, "size": 96, "file": [112, 112]},
     {"images": 1_000, "size": 224, "file": [375, 500]},  # about the mean of ImageNet's
@@ -42,7 +55,8 @@ SETS = [  # pictures, the size at which they are read, height and width of their
 LARGE = {"images": 100_000, "size": 96, "file": [112, 112], "gigabytes": 4, "batch": 256}
 IMAGENET = {"images": 1_331_167, "size": 224}  # those of training and validation
 WORKERS, FORMS = (0, 1, 2), ("in memory", "packed", "streamed")
-READ, BATCH, CROP = 512, 64, (0.6, 1.0)
+READ, BATCH, CROP = 512, 64, (0.6, 1.0)  # pictures that are read, pictures of a batch, area of the crops
+STEP = 32  # images of a training step of ViT-Ti/16
 IN_FOLDER = 1000  # pictures
 SPARE = 2048  # pixels that a picture can be moved in what it is cut from, so that hardly two are the same
 
@@ -52,9 +66,6 @@ SPARE = 2048  # pixels that a picture can be moved in what it is cut from, so th
 
 def make_pictures(folder: Path, images: int, file: list[int]) -> int:
     """Write JPEG files of random shapes in all sizes, a thousand in a folder; returns their bytes."""
-    import numpy as np
-    from PIL import Image
-
     draw = np.random.default_rng(0)
     side = SPARE + max(file)
     canvas = np.zeros((side, side, 3), np.float32)
@@ -81,8 +92,6 @@ def make_pictures(folder: Path, images: int, file: list[int]) -> int:
 
 def process_memory() -> int:
     """Bytes that this process has in memory."""
-    import psutil
-
     return psutil.Process().memory_info().rss
 
 
@@ -101,11 +110,6 @@ def peaks() -> dict[str, int]:
 
 def epoch_of(source, number: int):
     """The batches of an epoch as float tensors, cropped at random, as a training gets them."""
-    import torch
-
-    from mp3lib.data import to_float
-    from mp3lib.data.augment import random_resized_crop
-
     order = torch.randperm(len(source), generator=torch.Generator().manual_seed(number))
     for batch in source.epoch(order, torch.arange(len(order)).split(BATCH), 0, number):
         yield to_float(batch.images) if batch.cropped else random_resized_crop(batch.images, CROP)
@@ -123,9 +127,6 @@ def measure_rates(path: str, size: int, rounds: int, batch: int) -> dict:
 
 def read_rate(path: str, size: int, workers: int) -> float:
     """Pictures a second of the second epoch over the first pictures: the workers are there already."""
-    from mp3lib import load_images
-    from mp3lib.train.batches import source_of
-
     images = load_images(path, size, stream=True, workers=workers).train.images[:READ]
     source = source_of(images, None, CROP, True)
     for _ in epoch_of(source, 0):
@@ -138,12 +139,6 @@ def read_rate(path: str, size: int, workers: int) -> float:
 
 def step_rate(batch: int) -> float:
     """Pictures a second of the training step of ViT-Ti/16 at 224 pixels, by the usual recipe."""
-    import torch
-
-    from mp3lib import MP3, ViT
-    from mp3lib.model import preset
-    from mp3lib.train import pretrain
-
     mp3 = MP3(ViT(num_classes=10, patch_norm=False, **preset("vit-ti16")), 0.75, "updated")
     pixels = torch.zeros(batch, 3, 224, 224, dtype=torch.uint8)
     lines = pretrain(mp3, pixels, epochs=3, batch_size=batch, query_fraction=0.5, progress=False)
@@ -152,18 +147,13 @@ def step_rate(batch: int) -> float:
 
 def measure_pack(path: str, size: int, out: str) -> dict:
     """Seconds of packing."""
-    from mp3lib.data import pack_images
-
     begun = time.perf_counter()
     pack_images(path, size, out)
     return {"seconds": time.perf_counter() - begun}
 
 
 def measure_form(path: str, size: int, workers: int, form: str) -> dict:
-    """Memory, the seconds until the first batch, and pictures a second of the first epoch, this time included."""
-    from mp3lib import load_images
-    from mp3lib.train.batches import source_of
-
+    """Memory, the seconds until the first batch, and pictures a second of the rest of the first epoch."""
     before, begun = process_memory(), time.perf_counter()
     images = load_images(path, size, stream=form == "streamed", workers=workers).train.images
     loaded = process_memory() - before
@@ -181,16 +171,11 @@ def measure_form(path: str, size: int, workers: int, form: str) -> dict:
 
 def measure_large(path: str, size: int, workers: int, gigabytes: float, batch: int) -> dict:
     """Peak memory of a pretraining by streaming, in which no process may have more than so much data."""
-    import resource
-
     if not sys.platform.startswith("linux"):
         raise SystemExit("--large needs Linux: other systems do not limit the data of a process")
+    import resource
+
     resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 1e9),) * 2)
-    import torch
-
-    from mp3lib import MP3, ViT, load_images
-    from mp3lib.train import pretrain
-
     torch.manual_seed(0)
     before, begun = process_memory(), time.perf_counter()
     images = load_images(path, size, stream=True, workers=workers).train.images
@@ -205,9 +190,7 @@ def measure_large(path: str, size: int, workers: int, gigabytes: float, batch: i
     }  # fmt: skip
 
 
-MEASURES = {
-    "pack": measure_pack, "form": measure_form, "rates": measure_rates, "large": measure_large,
-}  # fmt: skip
+MEASURES = {"pack": measure_pack, "form": measure_form, "rates": measure_rates, "large": measure_large}
 
 
 def fresh(cache: Path, kind: str, *arguments: object) -> dict:
@@ -221,14 +204,12 @@ def fresh(cache: Path, kind: str, *arguments: object) -> dict:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-def measure(sets: list[dict], rounds: int, workers: int, batch: int, room: Path | None = None) -> dict:
-    """Everything, with the medians of so many rounds of reading and stepping."""
-    from mp3lib.train.run_folder import versions
-
+def measure(sets: list[dict], rounds: int, workers: int) -> dict:
+    """All but the large set, with the medians of so many rounds of reading and stepping."""
     result = {"date": date.today().isoformat(), "versions": versions(), "rounds": rounds, "workers": workers}
     result |= {"load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None, "sets": []}
     for about in sets:
-        with tempfile.TemporaryDirectory(dir=room) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             pictures, pack = Path(folder, "pictures"), Path(folder, "pack.safetensors")
             stored = make_pictures(pictures, about["images"], about["file"])
             run = partial(fresh, Path(folder, "cache"))
@@ -240,12 +221,13 @@ def measure(sets: list[dict], rounds: int, workers: int, batch: int, room: Path 
             result["sets"].append(told)
             print(f"{about['images']:,} pictures of {about['size']} pixels: done", file=sys.stderr, flush=True)
             if about is sets[-1]:
-                result["reading"] = run("rates", str(pictures), about["size"], rounds, batch)
+                result["reading"] = run("rates", str(pictures), about["size"], rounds, STEP)
     return result
 
 
-def measure_large_set(images: int, workers: int, room: Path | None = None) -> dict:
-    with tempfile.TemporaryDirectory(dir=room) as folder:
+def measure_large_set(images: int, workers: int) -> dict:
+    """The pretraining by streaming on so many pictures."""
+    with tempfile.TemporaryDirectory() as folder:
         pictures, about = Path(folder, "pictures"), {**LARGE, "images": images, "workers": workers}
         stored = make_pictures(pictures, images, about["file"])
         given = (str(pictures), about["size"], workers, about["gigabytes"], about["batch"])
@@ -257,35 +239,37 @@ def measure_large_set(images: int, workers: int, room: Path | None = None) -> di
 
 def imagenet(result: dict) -> dict[str, dict]:
     """ImageNet-1K's row, from the set of its size: what grows with the pictures is multiplied."""
-    from mp3lib.data.wanted import PEAK, Wanted
-
     like = next(one for one in reversed(result["sets"]) if one["size"] == IMAGENET["size"])
     times = IMAGENET["images"] / like["images"]
     base = max(form["before"] for form in like["forms"].values())
-    longest = max([*result["sets"], *([result["large"]] if "large" in result else [])], key=lambda one: one["images"])
-    streamed = longest["forms"]["streamed"] if "forms" in longest else longest
-    names = max(streamed["loaded"], 0) / longest["images"] * IMAGENET["images"]
     pixels = Wanted((IMAGENET["size"],) * 2).pixels(IMAGENET["images"])
+    # what a stream keeps for each picture, such as its name, is measured best on the set with the most pictures
+    streamed = [(one["images"], one["forms"]["streamed"]["loaded"]) for one in result["sets"]]
+    streamed += [(result["large"]["images"], result["large"]["loaded"])] if "large" in result else []
+    number, kept = max(streamed)
     rows = {form: dict(of) for form, of in like["forms"].items()}
-    rows["in memory"] |= {"peak": base + PEAK * pixels}
-    rows["packed"] |= {"peak": base + pixels}
-    rows["streamed"] |= {"peak": like["forms"]["streamed"]["peak"] + names}
+    rows["in memory"]["peak"] = base + PEAK * pixels
+    rows["packed"]["peak"] = base + pixels
+    rows["streamed"]["peak"] += max(kept, 0) / number * IMAGENET["images"]
     for form in ("in memory", "streamed"):
         rows[form]["first_batch"] *= times
     return rows
 
 
 def gigabytes(number: float) -> str:
+    """Bytes, in words."""
     return f"{number / 1e9:,.1f} GB"
 
 
 def seconds(number: float) -> str:
+    """Seconds, or minutes where there are many, in words."""
     if number < 9.95:
         return f"{number:.1f} s"
     return f"{number:,.0f} s" if number < 600 else f"{number / 60:,.0f} min"
 
 
 def row(title: str, form: str, of: dict, workers: int) -> str:
+    """A line of the table of forms."""
     peak = gigabytes(of["peak"])
     if form == "streamed" and workers:
         peak += f", each worker {gigabytes(of['worker_peak'])}"
@@ -317,9 +301,10 @@ def report(result: dict) -> str:
         f"| JPEG files of {file[1]} x {file[0]} pixels, read at {size} px | images a second |",
         "|---|---|",
     ]
-    names = {"0": "no workers", "1": "1 worker", "2": "2 workers", "step": "a training step of ViT-Ti/16 needs"}
+    names = {"0": "no workers", "1": "1 worker", "step": "a training step of ViT-Ti/16 needs"}
     for name, of in reading.items():
-        lines.append(f"| {names[name]} | {of['median']:,.0f} ({of['low']:,.0f} to {of['high']:,.0f}) |")
+        words = names.get(name, f"{name} workers")
+        lines.append(f"| {words} | {of['median']:,.0f} ({of['low']:,.0f} to {of['high']:,.0f}) |")
     if large := result.get("large"):
         lines += ["", large_in_words(large)]
     load = "" if result["load"] is None else f", load {result['load']:.1f} from other programs"
@@ -329,6 +314,7 @@ def report(result: dict) -> str:
 
 
 def large_in_words(large: dict) -> str:
+    """The pretraining by streaming, in sentences."""
     total = large["peak"] + large["workers"] * large["worker_peak"]
     return (
         f"A pretraining on {large['images']:,} JPEG files, streamed at {large['size']} px by {large['workers']} "
@@ -338,24 +324,15 @@ def large_in_words(large: dict) -> str:
     )
 
 
-def write_table(page: Path, result: dict) -> None:
-    """Put the tables between their two marks."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{report(result)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    whole = partial(parser.add_argument, type=int)
-    whole("--images", nargs=len(SETS), default=[one["images"] for one in SETS], help="of the sets at 96 and 224 pixels")
-    whole("--rounds", default=3, help="of reading and of training steps (default: 3)")
-    whole("--workers", default=2, help="of the streamed sets (default: 2)")
-    whole("--batch", default=32, help="images of a training step of ViT-Ti/16 (default: 32)")
+    usual = [one["images"] for one in SETS]
+    parser.add_argument("--images", type=int, nargs=len(SETS), default=usual, help="of the sets at 96 and 224 pixels")
+    parser.add_argument("--rounds", type=int, default=3, help="of reading and of training steps (default: 3)")
+    parser.add_argument("--workers", type=int, default=2, help="of the streamed sets (default: 2)")
     parser.add_argument(
         "--large", nargs="?", type=int, const=LARGE["images"], metavar="IMAGES", help="measure only the large set"
     )
-    parser.add_argument("--room", type=Path, metavar="FOLDER", help="where the temporary folder is made")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the figures there, as JSON")
     parser.add_argument("--show", action="store_true", help=f"print those of {RESULT.name}, and measure nothing")
     parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
@@ -369,20 +346,18 @@ def main(argv: list[str] | None = None) -> None:
         print(report(json.loads(RESULT.read_text(encoding="utf-8"))))
         return
     if args.large:
-        result = {"large": measure_large_set(args.large, args.workers, args.room)}
+        result = {"large": measure_large_set(args.large, args.workers)}
         print(large_in_words(result["large"]))
     else:
         sets = [{**one, "images": images} for one, images in zip(SETS, args.images, strict=True)]
-        result = measure(sets, args.rounds, args.workers, args.batch, args.room)
+        result = measure(sets, args.rounds, args.workers)
         print(report(result))
     if args.out:
-        from mp3lib.train.run_folder import write_json
-
-        stored = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
+        stored = (json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}) | result
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(args.out, stored | result)
-        if args.out.resolve() == RESULT and "sets" in stored | result:
-            write_table(PAGE, stored | result)
+        write_json(args.out, stored)
+        if args.out.resolve() == RESULT and "sets" in stored:
+            write_table(PAGE, Path(__file__).name, report(stored))
 
 
 if __name__ == "__main__":

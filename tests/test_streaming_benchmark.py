@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,9 @@ def test_pictures_are_as_asked_for(tmp_path, monkeypatch, own_cache):
 @pytest.mark.posix
 def test_the_benchmark_measures_and_reports(in_this_process, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "WORKERS", (0, 1))
-    result = bench.measure([ONE], rounds=1, workers=1, batch=2, room=tmp_path)
+    monkeypatch.setattr(bench, "STEP", 2)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = bench.measure([ONE], rounds=1, workers=1)
     assert not [*tmp_path.iterdir()], "the pictures are removed"
     [told] = result["sets"]
     assert [*told["forms"]] == ["in memory", "packed", "streamed"] and 0 < told["bytes"] < 90 * 40 * 48 * 3
@@ -98,9 +101,8 @@ def test_a_streamed_pretraining_keeps_to_its_limit(tmp_path, monkeypatch):
     assert run(0.05).returncode != 0
 
 
-def test_the_table_is_written_between_its_marks(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "report", lambda result: result)
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n")
-    bench.write_table(page, "new")
-    assert page.read_text() == f"before\n{bench.BEGIN}\nnew\n{bench.END}\nafter\n"
+def test_a_table_is_written_between_its_marks(tmp_path):
+    begin, end, page = "<!-- made by benchmarks/x.py -->", "<!-- end -->", tmp_path / "page.md"
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n{end}\n")
+    bench.write_table(page, "x.py", "new")
+    assert page.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n{end}\n"

@@ -315,14 +315,6 @@ def figures() -> list[dict]:
     return found
 
 
-def variables(names: list[str]) -> dict:
-    """The plain ones among these variables of the notebook."""
-    from IPython import get_ipython
-
-    space = get_ipython().user_ns
-    return {name: space[name] for name in names if name in space and is_plain(space[name])}
-
-
 def digest(picture: bytes) -> str:
     return hashlib.sha256(picture).hexdigest()
 
