@@ -104,9 +104,6 @@ def check_greedy(your_function: SafeFunction) -> None:
             "softmax changes which score is the highest: use the scores as they are": (
                 assign_greedily(scores.softmax(dim=1))
             ),
-            "softmax over the columns changes which score is the highest: use the scores as they are": (
-                assign_greedily(scores.softmax(dim=0))
-            ),
             "the highest score is meant, without abs()": assign_greedily(scores.abs()),
             "these are the scores of the pairs: return the positions": scores[torch.arange(n), right],
             "argmax counts through the flattened table: divmod by n gives row and column": torch.arange(n) * n + right,

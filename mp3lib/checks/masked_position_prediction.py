@@ -110,9 +110,9 @@ def check_soft_labels(your_function: SafeFunction) -> None:
         weights = exponent.exp()
         y, x = (at[:, None] - at for at in (place // cols, place % cols))
         others = weights * (1 - torch.eye(rows * cols))
-        shares_of_image = (
-            -distance2(place // cols / (rows - shorter), place % cols / (cols - shorter)) / sigma**2
-            for shorter in (0, 1)
+        divided, scaled = (  # distances as parts of the image
+            shares(-distance2(place // cols / height, place % cols / width) / sigma**2)
+            for height, width in ((rows, cols), (rows - 1, cols - 1))
         )
         mistakes.append({
             "the rows do not sum to 1: divide each by its sum": weights,
@@ -126,10 +126,8 @@ def check_soft_labels(your_function: SafeFunction) -> None:
                 distance2(place // cols, place % cols)
             ),
             "the distance is squared twice": shares(-(distance2(place // cols, place % cols) ** 2) / sigma**2),
-            "distances count patches, not parts of the image: do not divide by rows and cols": shares(
-                next(shares_of_image)
-            ),
-            "distances count patches, not parts of the image: do not scale them to 1": shares(next(shares_of_image)),
+            "distances count patches, not parts of the image: do not divide by rows and cols": divided,
+            "distances count patches, not parts of the image: do not scale them to 1": scaled,
             "1 / (1 + distance) is another curve: take exp of minus distance squared over sigma squared": (
                 1 / (1 - exponent) / (1 / (1 - exponent)).sum(dim=1, keepdim=True)
             ),

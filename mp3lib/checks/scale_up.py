@@ -1,6 +1,7 @@
 """Exercises of notebook 10: epochs that fit into a time, a mean over processes, and the largest batch."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -13,16 +14,32 @@ EPOCHS = (  # hours, images, operations an image, operations a second
     (2.5, 40_000, 2e8, 9e9),
     (0.001, 50_000, 1e9, 1e9),  # less than one epoch
 )
+BATCHES = (  # bytes of memory, of the network's state, of an image, and the number of processes
+    (1000, 300, 40, 4),
+    (24_000, 7_000, 900, 8),
+    (500, 100, 100, 3),
+    (200, 260, 10, 2),  # not even the network fits
+)
+
+
+def judge_cases(
+    your_function: SafeFunction, cases: Sequence[tuple], right: Callable, mistakes: Mapping[str, Callable]
+) -> None:
+    """End the check with the mistake that explains the results of all cases, or with the first wrong result.
+
+    right, mistakes: functions of a case. A mistake has its sentence as the key.
+    """
+    results = [your_function(*case) for case in cases]
+    judge(
+        results,
+        [right(*case) for case in cases],
+        {sentence: [of(*case) for case in cases] for sentence, of in mistakes.items()},
+    )
 
 
 @checker
 def check_epochs_that_fit(your_function: SafeFunction) -> None:
     """Whole epochs: the operations that the time allows, divided by those of an epoch."""
-    results = [your_function(*case) for case in EPOCHS]
-
-    def each(of) -> list:
-        return [of(*case) for case in EPOCHS]
-
     mistakes = {
         "round down: one epoch more would take longer than the hours": lambda h, n, f, s: math.ceil(
             h * 3600 * s / (n * f)
@@ -35,7 +52,6 @@ def check_epochs_that_fit(your_function: SafeFunction) -> None:
         "it is the other way round: divide the operations of the time by those of an epoch": lambda h, n, f, s: int(
             n * f / (h * 3600 * s)
         ),
-        "this is the number of images that fit: divide by those of an epoch": lambda h, n, f, s: int(h * 3600 * s / f),
         "flops counts the backward pass already: do not count it again": lambda h, n, f, s: int(
             h * 3600 * s / (3 * n * f)
         ),
@@ -49,8 +65,7 @@ def check_epochs_that_fit(your_function: SafeFunction) -> None:
         "these are epochs, not whole: round down": lambda h, n, f, s: h * 3600 * s / (n * f),
         "this is the number of seconds of an epoch": lambda h, n, f, s: n * f / s,
     }
-    right = each(lambda h, n, f, s: int(h * 3600 * s / (n * f)))
-    judge(results, right, {sentence: each(of) for sentence, of in mistakes.items()})
+    judge_cases(your_function, EPOCHS, lambda h, n, f, s: int(h * 3600 * s / (n * f)), mistakes)
 
 
 @checker
@@ -73,7 +88,6 @@ def check_mean_over_images(your_function: SafeFunction) -> None:
         "this is the loss of the main process alone": losses[0],
         "this is the median of the losses": losses.median(),
         "the counts are squared: weigh by the count once": (losses * counts**2).sum() / (counts**2).sum(),
-        "this is the loss of the process with the most images": losses[counts.argmax()],
         "this is the largest loss": losses.max(),
         "the weights are a softmax of the counts: their share of all images is meant": (
             losses * counts.float().softmax(dim=0)
@@ -89,17 +103,9 @@ def check_mean_over_images(your_function: SafeFunction) -> None:
     your_function(losses, counts).must_be(sums.sum() / counts.sum(), empty)
 
 
-BATCHES = ((1000, 300, 40, 4), (24_000, 7_000, 900, 8), (500, 100, 100, 3), (200, 260, 10, 2))
-
-
 @checker
 def check_largest_batch(your_function: SafeFunction) -> None:
     """The whole number of images that fit beside the network, times the number of processes, at least 0."""
-    results = [your_function(*case) for case in BATCHES]
-
-    def each(of) -> list:
-        return [of(*case) for case in BATCHES]
-
     mistakes = {
         "where not even the network fits, it is 0, not a negative number": lambda m, s, i, p: p * ((m - s) // i),
         "count the images of all GPUs, not of one": lambda m, s, i, p: max(0, (m - s) // i),
@@ -118,5 +124,4 @@ def check_largest_batch(your_function: SafeFunction) -> None:
         "these are images, not whole: round down on each GPU": lambda m, s, i, p: p * max(0, (m - s) / i),
         "where not even the network fits, the result is 0": lambda m, s, i, p: abs(p * ((m - s) // i)),
     }
-    right = each(lambda m, s, i, p: p * max(0, (m - s) // i))
-    judge(results, right, {sentence: each(of) for sentence, of in mistakes.items()})
+    judge_cases(your_function, BATCHES, lambda m, s, i, p: p * max(0, (m - s) // i), mistakes)
