@@ -220,8 +220,8 @@ def test_a_function_that_returns_nothing_is_unsolved_or_lacks_its_return(check):
 
 @each_checker
 @pytest.mark.parametrize("thing", [
-    "text", b"x", {}, {"a": None}, object(), [], [None], (), torch.tensor([]), True, print, float("nan"), 1 + 2j, 10**30,
-    -(10**400), Fraction(1, 2), Decimal("0.5"),
+    "text", b"x", {}, {"a": None}, object(), [], [None], (), torch.tensor([]), True, print, float("nan"), 1 + 2j,
+    10**30, -(10**400), Fraction(1, 2), Decimal("0.5"),
 ])  # fmt: skip
 def test_any_result_gets_a_sentence(check, thing):
     assert said(check, lambda *args: thing).startswith("not yet: ")
