@@ -136,8 +136,8 @@ def test_the_written_verdicts_are_those_of_the_tables():
     assert interval(positions) == edges, "both tables show the same comparison"
     linear, knn = interval(linear), interval(knn)
     assert linear[1] < 0 < linear[2]
-    assert f"The linear probe shows no difference that counts: {signed(linear)}." in PROSE
-    assert knn[2] < 0 and f"The k-NN probe does: {signed(knn)}." in PROSE
+    assert f"By the linear probe, the difference does not count: {signed(linear)}." in PROSE
+    assert knn[2] < 0 and f"By the k-NN probe, it counts: {signed(knn)}." in PROSE
 
 
 def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
@@ -151,7 +151,10 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in PROSE
     assert f"and {placed[jpeg + 'as they are']} on clean pictures" in PROSE
     padding = interval(told["gains"]["padding"])
-    assert padding[2] < 0 and f"Padding does not help: {signed(padding)} against a training without it." in PROSE
+    assert (
+        padding[2] < 0
+        and f"Padding does not help: {signed(padding)} against a training that neither pads nor zooms." in PROSE
+    )
 
 
 def test_alarms_that_need_no_context_are_silent_for_border_matching():
