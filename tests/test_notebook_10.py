@@ -53,7 +53,7 @@ def test_numbers_of_the_plan_in_the_text():
     per_second = 0.35 * 312e12 / costs.flops
     hours = 100 * 1_281_167 / per_second / 3600
     assert f"take {hours:.1f} hours on one GPU and {hours / 8 / 0.9:.1f} hours on eight" in TEXT
-    assert f"wants {per_second:,.0f} pictures a second" in TEXT
+    assert f"needs {per_second:,.0f} pictures a second" in TEXT
     assert f"ViT-S has {costs.parameters / 1e6:.0f} million weights and 196 patches" in TEXT
     assert planned().vit.num_patches == 196
 

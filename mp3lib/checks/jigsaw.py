@@ -104,7 +104,7 @@ def check_greedy(your_function: SafeFunction) -> None:
             "softmax changes which score is the highest: use the scores as they are": (
                 assign_greedily(scores.softmax(dim=1))
             ),
-            "the highest score is meant, without abs()": assign_greedily(scores.abs()),
+            "take the highest score, without abs()": assign_greedily(scores.abs()),
             "these are the scores of the pairs: return the positions": scores[torch.arange(n), right],
             "argmax counts through the flattened table: divmod by n gives row and column": torch.arange(n) * n + right,
             "the positions stand in the order in which the patches are placed: number i is the position of patch i": (

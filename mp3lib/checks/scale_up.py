@@ -49,7 +49,7 @@ def check_epochs_that_fit(your_function: SafeFunction) -> None:
         "the number of images is not counted: an epoch is all images": lambda h, n, f, s: int(h * 3600 * s / f),
         "the operations of an image are not counted": lambda h, n, f, s: int(h * 3600 * s / n),
         "the speed is not counted": lambda h, n, f, s: int(h * 3600 / (n * f)),
-        "it is the other way round: divide the operations of the time by those of an epoch": lambda h, n, f, s: int(
+        "this is the inverse: divide the operations of the time by those of an epoch": lambda h, n, f, s: int(
             n * f / (h * 3600 * s)
         ),
         "flops counts the backward pass already: do not count it again": lambda h, n, f, s: int(
@@ -59,10 +59,10 @@ def check_epochs_that_fit(your_function: SafeFunction) -> None:
             h * 3600 // math.ceil(n * f / s)
         ),
         "this is one epoch too few": lambda h, n, f, s: int(h * 3600 * s / (n * f)) - 1,
-        "no epoch fits where the time is too short: then it is 0, not 1": lambda h, n, f, s: max(
+        "if the time is too short for one epoch, the result is 0, not 1": lambda h, n, f, s: max(
             1, int(h * 3600 * s / (n * f))
         ),
-        "these are epochs, not whole: round down": lambda h, n, f, s: h * 3600 * s / (n * f),
+        "this is not a whole number of epochs: round down": lambda h, n, f, s: h * 3600 * s / (n * f),
         "this is the number of seconds of an epoch": lambda h, n, f, s: n * f / s,
     }
     judge_cases(your_function, EPOCHS, lambda h, n, f, s: int(h * 3600 * s / (n * f)), mistakes)
@@ -80,16 +80,17 @@ def check_mean_over_images(your_function: SafeFunction) -> None:
         "these are the weighted losses of each process: add them, and divide by the number of images": weighted
         / counts.sum(),
         "these are the sums of each process: add them, and divide by the number of images": weighted,
-        "the weights are turned round: losses are divided by the counts": (losses / counts).sum() / (1 / counts).sum(),
+        "the weights are 1 / counts here: multiply each loss by its count": (losses / counts).sum()
+        / (1 / counts).sum(),
         "multiply the losses by the counts, do not divide": (losses / counts).sum(),
-        "divide by the largest count times the processes only if all have as many": weighted.sum()
+        "this divides as if each process had the largest count: divide by the number of images": weighted.sum()
         / (counts.max() * len(counts)),
         "this is the sum of the losses": losses.sum(),
         "this is the loss of the main process alone": losses[0],
         "this is the median of the losses": losses.median(),
         "the counts are squared: weigh by the count once": (losses * counts**2).sum() / (counts**2).sum(),
         "this is the largest loss": losses.max(),
-        "the weights are a softmax of the counts: their share of all images is meant": (
+        "the weights are a softmax of the counts: use counts / counts.sum()": (
             losses * counts.float().softmax(dim=0)
         ).sum(),
     }
@@ -107,7 +108,7 @@ def check_mean_over_images(your_function: SafeFunction) -> None:
 def check_largest_batch(your_function: SafeFunction) -> None:
     """The whole number of images that fit beside the network, times the number of processes, at least 0."""
     mistakes = {
-        "where not even the network fits, it is 0, not a negative number": lambda m, s, i, p: p * ((m - s) // i),
+        "if not even the network fits, the result is 0, not a negative number": lambda m, s, i, p: p * ((m - s) // i),
         "count the images of all GPUs, not of one": lambda m, s, i, p: max(0, (m - s) // i),
         "the network is not counted: it takes memory on each GPU": lambda m, s, i, p: p * (m // i),
         "each GPU has a copy of the network: here all share one": lambda m, s, i, p: max(0, (p * m - s) // i),
@@ -119,9 +120,9 @@ def check_largest_batch(your_function: SafeFunction) -> None:
         "the network is counted as one more image: subtract its memory": lambda m, s, i, p: p * max(0, m // i - 1),
         "the network is counted with every image: it is there once on each GPU": lambda m, s, i, p: p * (m // (s + i)),
         "this is the memory that is left, not a number of images": lambda m, s, i, p: p * max(0, m - s),
-        "at least 0: an image that does not fit is not counted": lambda m, s, i, p: p * max(1, (m - s) // i),
+        "this is at least 1: it must be 0 if no image fits": lambda m, s, i, p: p * max(1, (m - s) // i),
         "one image less than fits on each GPU": lambda m, s, i, p: p * max(0, (m - s) // i - 1),
-        "these are images, not whole: round down on each GPU": lambda m, s, i, p: p * max(0, (m - s) / i),
-        "where not even the network fits, the result is 0": lambda m, s, i, p: abs(p * ((m - s) // i)),
+        "this is not a whole number of images: round down on each GPU": lambda m, s, i, p: p * max(0, (m - s) / i),
+        "if not even the network fits, the result is 0, without abs()": lambda m, s, i, p: abs(p * ((m - s) // i)),
     }
     judge_cases(your_function, BATCHES, lambda m, s, i, p: p * max(0, (m - s) // i), mistakes)

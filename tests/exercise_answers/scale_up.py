@@ -42,7 +42,7 @@ class epochs_that_fit:
         return int(hours * 3600 / (num_images * flops))
 
     def upside_down(hours, num_images, flops, speed):
-        """the other way round"""
+        """this is the inverse"""
         return int(num_images * flops / (hours * 3600 * speed))
 
     def backward_again(hours, num_images, flops, speed):
@@ -50,11 +50,11 @@ class epochs_that_fit:
         return int(hours * 3600 * speed / (3 * num_images * flops))
 
     def at_least_one(hours, num_images, flops, speed):
-        """then it is 0, not 1"""
+        """the result is 0, not 1"""
         return max(1, int(hours * 3600 * speed / (num_images * flops)))
 
     def not_whole(hours, num_images, flops, speed):
-        """these are epochs, not whole"""
+        """not a whole number of epochs"""
         return hours * 3600 * speed / (num_images * flops)
 
     def one_too_few(hours, num_images, flops, speed):
@@ -108,7 +108,7 @@ class mean_over_images:
         return losses * counts
 
     def turned_round(losses, counts):
-        """the weights are turned round"""
+        """the weights are 1 / counts here"""
         return (losses / counts).sum() / (1 / counts).sum()
 
     def divided(losses, counts):
@@ -116,7 +116,7 @@ class mean_over_images:
         return (losses / counts).sum()
 
     def padded(losses, counts):
-        """only if all have as many"""
+        """as if each process had the largest count"""
         return (losses * counts).sum() / (counts.max() * len(counts))
 
     def main_alone(losses, counts):
@@ -201,11 +201,11 @@ class largest_batch:
         return processes * max(0, memory - state)
 
     def at_least_one(memory, state, per_image, processes):
-        """at least 0"""
+        """this is at least 1"""
         return processes * max(1, (memory - state) // per_image)
 
     def not_whole(memory, state, per_image, processes):
-        """not whole"""
+        """not a whole number of images"""
         return processes * max(0, (memory - state) / per_image)
 
     def not_a_number(memory, state, per_image, processes):
