@@ -106,10 +106,12 @@ class PatchBoard(anywidget.AnyWidget):
     @property
     def image(self) -> Tensor:
         """The picture on the board, uint8 (3, H, W): one of the images, or the reader's own."""
-        height, width = self.size
-        shown = self.shown or self.pictures[4 * height * width * self.picture :][: 4 * height * width]
-        pixels = np.frombuffer(shown, np.uint8).reshape(height, width, 4)[..., :3]
-        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+        return _image(self.shown or self._picture(self.picture), self.size)
+
+    def _picture(self, number: int) -> bytes:
+        """The pixels of one of the images, uint8 (H, W, 4)."""
+        count = 4 * self.size[0] * self.size[1]
+        return self.pictures[count * number : count * (number + 1)]
 
     @property
     def _n(self) -> int:
@@ -143,9 +145,7 @@ class PatchBoard(anywidget.AnyWidget):
         """The page asks the kernel: answer with the model as it is now."""
         told = {"view": message["view"], "question": message["question"]}
         try:
-            height, width = self.size
-            pixels = np.frombuffer(buffers[0], np.uint8).reshape(height, width, 4)[..., :3]
-            image = to_float(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
+            image = to_float(_image(buffers[0], self.size))
             logits, attention = kernel_answer(self.models[message["network"]], image, message["seen"])
         except Exception as error:  # the page shows it to the reader
             self.send(told | {"error": f"{type(error).__name__}: {error}"})
@@ -153,27 +153,38 @@ class PatchBoard(anywidget.AnyWidget):
         self.send(told | {"shape": list(attention.shape[:3])}, [logits.tobytes(), attention.tobytes()])
 
     def _repr_mimebundle_(self, **kwargs):
-        # a constant text, and the first picture as a PNG for pages without a kernel: shuffled, or hidden patches grey
+        # a constant text, and a picture for pages without a kernel
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        height, width = self.size
-        (rows, columns), patch_size = self.grid, self.models[self.network].vit.patch_size
-        image = np.frombuffer(self.pictures, np.uint8).reshape(-1, height, width, 4)[0, :, :, :3]
-        if self.mode == "jigsaw":
-            image, state = reassemble(image, patch_size, _shuffled(self._n)), "shuffled"
-        else:
-            seen = np.kron(np.reshape(self.seen, self.grid), np.ones(patch_size, bool))
-            image, state = np.where(seen[..., None], image, 128).astype(np.uint8), f"{sum(self.seen)} of them seen"
-        large = Image.fromarray(image).resize((8 * width, 8 * height), Image.Resampling.NEAREST)
-        for y in range(1, rows):
-            large.paste("white", (0, 8 * patch_size[0] * y - 1, 8 * width, 8 * patch_size[0] * y + 1))
-        for x in range(1, columns):
-            large.paste("white", (8 * patch_size[1] * x - 1, 0, 8 * patch_size[1] * x + 1, 8 * height))
+        picture, alt = self._stored_picture()
         file = io.BytesIO()
-        large.save(file, "png")
+        picture.save(file, "png")
         return data | {
             "text/plain": f"[patch board: {len(self.names)} pictures]",
             "image/png": base64.b64encode(file.getvalue()).decode(),
-        }, metadata | {"image/png": {"alt": f"A picture cut into {rows} x {columns} patches, {state}"}}
+        }, metadata | {"image/png": {"alt": alt}}
+
+    def _stored_picture(self) -> tuple[Image.Image, str]:
+        """The first picture, shuffled, or with hidden patches grey, with borders of patches; and its alt text."""
+        (rows, columns), (ph, pw) = self.grid, self.models[self.network].vit.patch_size
+        image = _image(self._picture(0), self.size).permute(1, 2, 0).numpy()
+        if self.mode == "jigsaw":
+            image, state = reassemble(image, (ph, pw), _shuffled(self._n)), "shuffled"
+        else:
+            seen = np.kron(np.reshape(self.seen, self.grid), np.ones((ph, pw), bool))
+            image, state = np.where(seen[..., None], image, 128).astype(np.uint8), f"{sum(self.seen)} of them seen"
+        height, width = (8 * side for side in self.size)
+        large = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+        for y in range(1, rows):
+            large.paste("white", (0, 8 * ph * y - 1, width, 8 * ph * y + 1))
+        for x in range(1, columns):
+            large.paste("white", (8 * pw * x - 1, 0, 8 * pw * x + 1, height))
+        return large, f"A picture cut into {rows} x {columns} patches, {state}"
+
+
+def _image(pixels: bytes | memoryview, size: Sequence[int]) -> Tensor:
+    """Pixels as a canvas has them, uint8 (H, W, 4), as an image, uint8 (3, H, W)."""
+    rgb = np.frombuffer(pixels, np.uint8).reshape(*size, 4)[..., :3]
+    return torch.from_numpy(rgb.transpose(2, 0, 1).copy())
 
 
 def _shuffled(n: int) -> list[int]:
@@ -207,9 +218,9 @@ def kernel_answer(mp3: MP3, image: Tensor, seen: Sequence[bool]) -> tuple[np.nda
 
 def _sent(name: str, mp3: MP3) -> dict:
     """A model as the page receives it: its weights in half precision if that changes none of them."""
-    weights = {name: tensor.detach().cpu().float().contiguous() for name, tensor in mp3.state_dict().items()}
-    if all(tensor.half().float().equal(tensor) for tensor in weights.values()):
-        weights = {name: tensor.half() for name, tensor in weights.items()}
+    weights = {key: weight.detach().cpu().float().contiguous() for key, weight in mp3.state_dict().items()}
+    if all(weight.half().float().equal(weight) for weight in weights.values()):
+        weights = {key: weight.half() for key, weight in weights.items()}
     return {"name": name, "config": mp3.config, "weights": save(weights)}
 
 
@@ -227,17 +238,35 @@ def patch_board(
     Args:
         mp3: the model, or a mapping from what to call each model to the model; the reader switches between them.
             Weights are sent to the page, in half precision if that changes none of them.
-        images: (m, 3, H, W) uint8, of the models' size.
-        names: what each of the images shows.
+        images: (m, 3, H, W) uint8, of the models' size, at least one.
+        names: what each of the m images shows; default: "picture 0" and so on.
         mode: "jigsaw", "look" or "hide", which the reader can change.
         words: what to call a single model.
         answers: who answers first, "page", "kernel" (the model as it is when it is asked) or "both", which compares
             them.
 
     Raises:
-        ValueError: for anything that is no MP3, and for images that do not fit it.
+        ValueError: for anything that is no MP3, for images that do not fit it, for another number of names, and for
+            another word for ``mode`` or ``answers``.
     """
     models = dict(mp3) if isinstance(mp3, Mapping) else {words: mp3}
+    _check_fit(models, images)
+    names = [f"picture {i}" for i in range(len(images))] if names is None else [str(name) for name in names]
+    if len(names) != len(images):
+        raise ValueError(f"there are {len(images)} images, but {len(names)} names")
+    for name, value, known in (("mode", mode, PatchBoard.mode.values), ("answers", answers, PatchBoard.answers.values)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    pixels = np.full((len(images), *images.shape[2:], 4), 255, np.uint8)
+    pixels[..., :3] = images.permute(0, 2, 3, 1).cpu().numpy()
+    return PatchBoard(
+        {str(name): model for name, model in models.items()}, networks=[_sent(str(n), m) for n, m in models.items()],
+        pictures=pixels.tobytes(), names=names, size=list(images.shape[2:]), mode=mode, answers=answers,
+    )  # fmt: skip
+
+
+def _check_fit(models: Mapping[str, MP3], images: Tensor) -> None:
+    """``ValueError`` unless these are MP3s for colour images of one size, and such images, uint8 (m, 3, H, W)."""
     if not models:
         raise ValueError("the board needs at least one MP3, got an empty mapping")
     for model in models.values():
@@ -253,15 +282,3 @@ def patch_board(
         raise ValueError(
             f"the board shows colour images of the model's size, {height} x {width}, got {tuple(images.shape)}"
         )
-    names = [f"picture {i}" for i in range(len(images))] if names is None else [str(name) for name in names]
-    if len(names) != len(images):
-        raise ValueError(f"there are {len(images)} images, but {len(names)} names")
-    for name, value, known in (("mode", mode, PatchBoard.mode.values), ("answers", answers, PatchBoard.answers.values)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
-    pixels = np.full((len(images), height, width, 4), 255, np.uint8)
-    pixels[..., :3] = images.permute(0, 2, 3, 1).cpu().numpy()
-    return PatchBoard(
-        {str(name): model for name, model in models.items()}, networks=[_sent(str(n), m) for n, m in models.items()],
-        pictures=pixels.tobytes(), names=names, size=[height, width], mode=mode, answers=answers,
-    )  # fmt: skip

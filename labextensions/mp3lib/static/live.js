@@ -6,7 +6,7 @@
 // 4. A notebook is marked as unsaved only if its cells or its kernel differ from what is saved.
 // 5. Screen readers hear the label of every slider, number, list and button of a live figure.
 // 6. A notebook that was closed while a cell ran says what to run again.
-// 5. In a dark theme figures are dark; pictures in them stay as they are (dark.css, beside this file).
+// 7. In a dark theme figures are dark; pictures in them stay as they are (dark.css, beside this file).
 (() => {
   const DARK = new URL("dark.css", document.currentScript.src).href
   const WIDGET = "application/vnd.jupyter.widget-view+json"
