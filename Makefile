@@ -40,7 +40,7 @@ check: ## lint and the fast tests, in about two minutes
 train: setup data ## train what the tables show; goes on where it was stopped (hours; python -m studies train --list)
 	$(python) -m studies train $(STUDIES)
 
-bench: setup data ## measure training speed beside vit_pytorch.mp3, how fast the sliders are, the page that runs the network, and how fast pictures are read; on a quiet machine
+bench: setup data ## measure speed: training, sliders, the live page, and reading pictures; on a quiet machine
 	$(python) benchmarks/throughput.py $(BENCH_ARGS)
 	$(python) benchmarks/widgets.py
 	$(python) benchmarks/live.py --out results/benchmarks/live.json

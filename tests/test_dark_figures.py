@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from mp3lib import plots
-from mp3lib.plots import regions, theme
+from mp3lib.plots import dark, theme
 
 CSS = Path(__file__).resolve().parents[1] / "labextensions" / "mp3lib" / "static" / "dark.css"
 RNG = np.random.default_rng(0)
@@ -38,9 +38,9 @@ def test_pictures_keep_their_colours_and_paper_and_hidden_patches_do_not(small):
     fig = plots.patch_grid(PICTURE, 8, hidden=HIDDEN, title="A finding", mark=10)
     left, right, bottom, top = fig.axes[0].images[0].get_extent()
     box, alpha = (left, top, right - left, bottom - top), alphas(fig, small)
-    assert alpha[0, 0] == regions.PAPER_ALPHA and set(np.unique(alpha)) == {regions.PAPER_ALPHA, 255}
+    assert alpha[0, 0] == dark.PAPER_ALPHA and set(np.unique(alpha)) == {dark.PAPER_ALPHA, 255}
     assert alpha[at(fig, box, 0.1, 0.1)] == 255
-    assert alpha[at(fig, box, 0.375, 0.375)] == regions.PAPER_ALPHA  # patch 5 is hidden
+    assert alpha[at(fig, box, 0.375, 0.375)] == dark.PAPER_ALPHA  # patch 5 is hidden
     assert alpha[at(fig, box, 0.5, 0.6)] == 255  # the outline of patch 10 lies partly on patch 5's side
 
 
@@ -48,11 +48,11 @@ def test_an_outline_keeps_its_colour_outside_of_the_picture_too():
     fig = plots.patch_grid(PICTURE, 8, mark=0)
     left, _, _, top = fig.axes[0].images[0].get_extent()
     row, column = round(top * theme.DPI), round(left * theme.DPI)
-    assert alphas(fig)[row - 2, column + 30] == 255 and alphas(fig)[row - 12, column + 30] == regions.PAPER_ALPHA
+    assert alphas(fig)[row - 2, column + 30] == 255 and alphas(fig)[row - 12, column + 30] == dark.PAPER_ALPHA
 
 
 def test_charts_are_paper_and_colour_maps_keep_their_colours_unless_they_begin_in_white():
-    assert (alphas(plots.curves({"a": ([1, 2], [1, 2])}, title="T")) == regions.PAPER_ALPHA).all()
+    assert (alphas(plots.curves({"a": ([1, 2], [1, 2])}, title="T")) == dark.PAPER_ALPHA).all()
     for cmap, kept in (("viridis", True), ("Blues", False), (None, True)):
         fig = plots.matrix(RNG.random((4, 4)), cmap=cmap, label="x")
         assert (alphas(fig) == 255).any() == kept
@@ -96,12 +96,12 @@ def test_recoloured_paper_is_dark_and_inks_stay_readable_and_distinct():
 
 def test_the_filter_tells_the_two_alphas_apart():
     slope, intercept = (float(re.search(rf"{name}='([^']+)'", CSS.read_text())[1]) for name in ("slope", "intercept"))
-    assert slope * regions.PAPER_ALPHA / 255 + intercept == pytest.approx(0) and slope + intercept == pytest.approx(1)
+    assert slope * dark.PAPER_ALPHA / 255 + intercept == pytest.approx(0) and slope + intercept == pytest.approx(1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dark", [True, False])
-def test_a_browser_shows_it(browser, dark):
+@pytest.mark.parametrize("is_dark", [True, False])
+def test_a_browser_shows_it(browser, is_dark):
     fig = plots.patch_grid(np.full((3, 32, 32), 200, np.uint8), 8, hidden=HIDDEN, title="A finding")
     other = io.BytesIO()
     Image.new("RGB", (20, 20), "white").save(other, "png")
@@ -110,15 +110,15 @@ def test_a_browser_shows_it(browser, dark):
     page = browser.new_page(device_scale_factor=1, viewport={"width": 800, "height": 1000})
     page.set_content(
         f"<style>{CSS.read_text()} body {{ margin: 0 }}</style>"
-        f"<body data-jp-theme-light='{str(not dark).lower()}'><div class='jp-RenderedImage'>{images}</div>"
+        f"<body data-jp-theme-light='{str(not is_dark).lower()}'><div class='jp-RenderedImage'>{images}</div>"
     )
     seen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
     page.close()
     width, height = opened(fig).size
     left, right, bottom, top = fig.axes[0].images[0].get_extent()
     box = (left, top, right - left, bottom - top)
-    paper = (255 * recolored(plots.PAPER)).round() if dark else 255 * np.array(to_rgb(plots.PAPER))
+    paper = (255 * recolored(plots.PAPER)).round() if is_dark else 255 * np.array(to_rgb(plots.PAPER))
     assert np.abs(seen[4, 4] - paper).max() <= 6  # on a light page 2 % of the white page shine through
     assert np.abs(seen[at(fig, box, 0.1, 0.1)] - 200).max() <= 1
-    assert (seen[at(fig, box, 0.375, 0.375)].mean() < 100) == dark  # the hidden patch
+    assert (seen[at(fig, box, 0.375, 0.375)].mean() < 100) == is_dark  # the hidden patch
     assert (seen[height + 10, 10] == 255).all()  # no picture of ours

@@ -59,10 +59,10 @@ SMALL = "--size 8 --patch-size 4 --dim 16 --depth 1 --heads 1 --mlp-dim 32 --bat
 
 def small_archive() -> bytes:
     """The official archive of CIFAR-10 with few images."""
-    lot, out = np.random.default_rng(0), io.BytesIO()
+    rng, out = np.random.default_rng(0), io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
-            pixels = lot.integers(0, 256, (IMAGES, 3072), dtype=np.uint8)
+            pixels = rng.integers(0, 256, (IMAGES, 3072), dtype=np.uint8)
             content = pickle.dumps({b"data": pixels, b"labels": [i % 10 for i in range(IMAGES)]}, protocol=2)
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
             member.size = len(content)
@@ -119,7 +119,7 @@ def run_fetch(room: Path, url: str, fingerprint: str, seconds: float | None) -> 
 
 def kill_downloads(kills: int, seed: int) -> dict:
     """Kill a download again and again: what is in the cache afterwards, and what `status` and `clear` do with it."""
-    lot = random.Random(f"{seed}/downloads")
+    rng = random.Random(f"{seed}/downloads")
     content = small_archive()
     found = {"absent": 0, "readable": 0, "damaged": 0}
     left = unknown = kept = 0
@@ -138,7 +138,7 @@ def kill_downloads(kills: int, seed: int) -> dict:
         os.environ["MP3_CACHE"] = str(home)
         clear_cache()
         for _ in range(kills):
-            run_fetch(home, url, images.fingerprint, lot.uniform(0, 1.1 * whole))
+            run_fetch(home, url, images.fingerprint, rng.uniform(0, 1.1 * whole))
             state = cache.read(home / "cifar10.safetensors", images.fingerprint)
             if isinstance(state, tuple):
                 state = "readable" if state[0]["train_images"].equal(images.train.images) else "damaged"
@@ -205,13 +205,13 @@ def ended(running: Running) -> tuple[int, str]:
 def make_pictures(room: Path) -> Path:
     from PIL import Image
 
-    lot = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for split, number in (("train", 12), ("test", 6)):
         for name in ("cat", "dog"):
             place = room / "pictures" / split / name
             place.mkdir(parents=True)
             for i in range(number):
-                Image.fromarray(lot.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place / f"{i}.png")
+                Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place / f"{i}.png")
     return room / "pictures"
 
 

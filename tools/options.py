@@ -53,13 +53,7 @@ PLAIN = [
     np.int64(1), np.float32(0.5), np.bool_(True), "", "3", "no such word", b"x", [], [1], (0.5, 0.5), (1, 2, 3), {},
     {"a": 1}, [None], object(), print, torch.float16, nn.Identity(), Path("no-such-file"),
 ]  # fmt: skip
-PASS_ON = {
-    "Attention",
-    "Block",
-    "FeedForward",
-    "Transformer",
-    "record_attention",
-}  # layers: not finite in, not finite out
+PASS_ON = {"Attention", "Block", "FeedForward", "Transformer", "record_attention"}  # not finite in, not finite out
 FOREVER = {"epochs", "iterations"}  # a huge number of these is accepted, and takes as long as it says
 HUGE = (10**12,)
 
@@ -347,23 +341,23 @@ def words(value: Any) -> str:
         return "a long number"
 
 
-def some(lot: random.Random, values: list[Any], each: int | None) -> list[Any]:
+def some(rng: random.Random, values: list[Any], each: int | None) -> list[Any]:
     """``each`` of the values, drawn; all of them where that is None."""
-    return values if each is None or each >= len(values) else lot.sample(values, each)
+    return values if each is None or each >= len(values) else rng.sample(values, each)
 
 
 def run_function(name: str, room: Path, pairs: int, each: int | None, seed: int) -> dict:
     """All cases of a function."""
     call, good = calls(room)[name]
-    lot = random.Random(f"{seed}/{name}")
+    rng = random.Random(f"{seed}/{name}")
     cases = [
         {argument: value}
         for argument, usual in good().items()
-        for value in some(lot, odd_values(argument, usual), each)
+        for value in some(rng, odd_values(argument, usual), each)
     ]
     for _ in range(pairs if len(good()) > 1 else 0):
-        chosen = lot.sample(sorted(good()), 2)
-        cases.append({argument: lot.choice(odd_values(argument, good()[argument])) for argument in chosen})
+        chosen = rng.sample(sorted(good()), 2)
+        cases.append({argument: rng.choice(odd_values(argument, good()[argument])) for argument in chosen})
     count, faults = {"right": 0, "refused": 0, "fault": 0}, []
     for case in [{}, *cases]:
         with tempfile.TemporaryDirectory(dir=room) as here, contextlib.chdir(here):  # some write to a relative path
@@ -404,14 +398,14 @@ def bases(room: Path) -> dict[str, list[str]]:
 
 def make_inputs(room: Path) -> None:
     """Pictures of two classes, other pictures, and saved models."""
-    lot = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for folder, side in (("pictures", 8), ("others", 8), ("large", 12)):
         for split, number in (("train", 8), ("test", 4)):
             for name in ("cat", "dog") if folder != "others" else ("ant", "bee", "cow"):
                 place = room / folder / split / name
                 place.mkdir(parents=True)
                 for i in range(number):
-                    Image.fromarray(lot.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(place / f"{i}.png")
+                    Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(place / f"{i}.png")
     grey = ViT(**SHAPE | {"channels": 1})
     for name, made in (("mp3", mp3()), ("vit", vit()), ("grey", grey), ("greymp3", MP3(grey, 0.5))):
         made.save_pretrained(room / name)
@@ -500,7 +494,7 @@ def options(command: str) -> list[argparse.Action]:
     return [a for a in commands.choices[command]._actions if not isinstance(a, argparse._HelpAction)]
 
 
-def command_cases(command: str, room: Path, lot: random.Random, each: int | None) -> list[list[str]]:
+def command_cases(command: str, room: Path, rng: random.Random, each: int | None) -> list[list[str]]:
     """A command with each of its options at a time, in all the texts or in ``each`` of them."""
     base, cases = bases(room)[command], []
     for action in options(command):
@@ -511,7 +505,7 @@ def command_cases(command: str, room: Path, lot: random.Random, each: int | None
         texts = TEXTS + [str(choice) for choice in action.choices or ()]
         if name in ("--epochs", "--floor-epochs"):  # accepted, and takes as long as it says
             texts = [text for text in texts if text != "2147483647"]
-        for text in some(lot, texts, each):
+        for text in some(rng, texts, each):
             if not name:
                 cases.append([command, text])
             elif action.nargs in ("+", 2):
@@ -525,12 +519,12 @@ def command_cases(command: str, room: Path, lot: random.Random, each: int | None
 def run_command(command: str, room: Path, pairs: int, each: int | None, seed: int) -> dict:
     """All cases of a command; of ``misuse`` those whose parts do not fit."""
     must_fail = command == "misuse"
-    lot = random.Random(f"{seed}/{command}")
-    cases = misuse(room) if must_fail else command_cases(command, room, lot, each)
+    rng = random.Random(f"{seed}/{command}")
+    cases = misuse(room) if must_fail else command_cases(command, room, rng, each)
     if not must_fail:
         length = len(bases(room)[command]) + 1
         for _ in range(pairs):
-            one, other = lot.choice(cases), lot.choice(cases)
+            one, other = rng.choice(cases), rng.choice(cases)
             cases.append([*one, *other[length:]])
         cases.insert(0, [command, *bases(room)[command]])
     count, faults = {"right": 0, "refused": 0, "fault": 0}, []
@@ -580,10 +574,8 @@ def run(seed: int, pairs: int, each: int | None, only: list[str], tell: Callable
                 if only and name not in only and f"{kind[:-1]} {name}" not in only:
                     continue
                 found = kinds[kind][name] = {"pairs": pairs, "each": each, **run_one(name, room, pairs, each, seed)}
-                tell(
-                    f"{kind[:-1]} {name:<24}"
-                    + "".join(f"{found[c]:>8}" for c in ("tried", "right", "refused", "fault"))
-                )
+                numbers = "".join(f"{found[c]:>8}" for c in ("tried", "right", "refused", "fault"))
+                tell(f"{kind[:-1]} {name:<24}{numbers}")
                 for fault in found["faults"]:
                     tell(f"    {fault}")
     return {"seed": seed, "versions": versions(), **kinds}

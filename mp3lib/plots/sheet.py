@@ -9,8 +9,8 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import IdentityTransform
 
+from .dark import keeps_colors, note
 from .patches import check_texts
-from .regions import keeps_colors, note
 from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, inches_of, wrap
 
 SMALLEST, LARGEST = 0.64, 3.2  # inches of the longer side of a picture, where a function chooses the size
@@ -138,6 +138,8 @@ class Pixels(AxesImage):
     An image with more pixels than the figure has there is averaged by matplotlib's own way.
     """
 
+    noted = True  # `paint`, which makes all of these, says whether they keep their colours on a dark page
+
     def make_image(self, renderer, magnification=1.0, unsampled=False):
         left, right, bottom, top = self.get_extent()
         corners = self.get_transform().transform([(left, bottom), (right, top)])
@@ -165,7 +167,6 @@ def paint(ax, array, box, vmin=None, vmax=None, cmap=None, keeps=None):
     image.set_data(array)
     image.set_clim(vmin, vmax)
     ax.add_image(image)
-    image.noted = True
     note(ax, [box], keeps_colors(image.get_array(), image.cmap) if keeps is None else keeps)
     return image
 

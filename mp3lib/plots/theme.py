@@ -18,14 +18,14 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from PIL import Image
 
-from .regions import alpha_of, with_palette
+from .dark import alpha_of, with_palette
 
 # the Okabe-Ito palette, then greys: text, secondary text, hatching, hidden patches, grid lines
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 INK, MUTED, HATCH, HIDDEN, PALE = "#222222", "#616161", "#8c8c8c", "#dcdcdc", "#d2cfc8"
 
 # The background of every figure. No ink reaches a contrast of 4.5 on both a white and a nearly black page, so figures
-# are not transparent. Dark pages recolour paper and inks (see `regions`); where a page does not, this paper is soft.
+# are not transparent. Dark pages recolour paper and inks (see `dark`); where a page does not, this paper is soft.
 PAPER = "#ebe9e4"
 
 SCREEN = 100  # screen pixels per inch of every figure, as the page shows it
@@ -112,7 +112,7 @@ class Picture(Figure):
         small: compress more strongly, for storage; this takes several times longer. It uses a palette of 256 colours if
         nobody sees the difference. That holds for charts, heat maps, and one or a few small images. Figures of many
         images keep their exact colours.
-        The alpha of a pixel says whether it keeps its colour on a dark page; see the module `regions`.
+        The alpha of a pixel says whether it keeps its colour on a dark page; see the module `dark`.
         """
         canvas = FigureCanvasAgg(self)
         canvas.draw()
