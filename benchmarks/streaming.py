@@ -214,11 +214,11 @@ def measure(sets: list[dict], rounds: int, workers: int) -> dict:
             stored = make_pictures(pictures, about["images"], about["file"])
             run = partial(fresh, Path(folder, "cache"))
             packing = run("pack", str(pictures), about["size"], str(pack))["seconds"]
-            told = {**about, "bytes": stored, "packing": packing, "forms": {}}
+            measured = {**about, "bytes": stored, "packing": packing, "forms": {}}
             for form in FORMS:
                 place = pack if form == "packed" else pictures
-                told["forms"][form] = run("form", str(place), about["size"], workers, form)
-            result["sets"].append(told)
+                measured["forms"][form] = run("form", str(place), about["size"], workers, form)
+            result["sets"].append(measured)
             print(f"{about['images']:,} pictures of {about['size']} pixels: done", file=sys.stderr, flush=True)
             if about is sets[-1]:
                 result["reading"] = run("rates", str(pictures), about["size"], rounds, STEP)

@@ -222,9 +222,11 @@ def spread(values: list[float]) -> str:
 def report(result: dict) -> str:
     """What is printed, from what is stored."""
     rounds, about = result["rounds"], result["versions"]
-    told = [f"{about['cores']} cores ({about['cpu']}, {about['capability']}), PyTorch {about['torch'].split('+')[0]}, "]
-    told[0] += f"vit_pytorch {about['vit_pytorch']}, {result['threads']} threads, {result['date']}"
-    told.append(f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}")
+    lines = [
+        f"{about['cores']} cores ({about['cpu']}, {about['capability']}), PyTorch {about['torch'].split('+')[0]}, "
+    ]
+    lines[0] += f"vit_pytorch {about['vit_pytorch']}, {result['threads']} threads, {result['date']}"
+    lines.append(f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}")
     for name, settings in result["lines"].items():
         steps = [r[name]["step"] for r in rounds]
         precision = settings["precision"].replace("auto", result["auto"])
@@ -232,42 +234,42 @@ def report(result: dict) -> str:
         full = "quarter" not in name  # the quarter does other products
         per_second = [BATCH / step for step in steps]
         crops = statistics.median(r[name]["crops"] / r[name]["step"] for r in rounds)
-        told.append(
+        lines.append(
             f"{name:28}{statistics.median(per_second):8.0f} ({min(per_second):5.0f} to {max(per_second):5.0f})"
             + (f"{statistics.median(share):20.0%}" if full else f"{'':20}")
             + f"{crops:9.1%}"
         )
     for precision in precisions(result["auto"]):
         speeds = [flops() / r[f"products, {precision}"]["step"] / 1e9 for r in rounds]
-        told.append(f"{'matrix speed, ' + precision:28}{spread(speeds)} GFLOP/s")
-    told.append("")
+        lines.append(f"{'matrix speed, ' + precision:28}{spread(speeds)} GFLOP/s")
+    lines.append("")
     for label, ours, theirs in RATIOS:
         if f"{theirs}, float32" in rounds[0] and "float32" in ours:
             theirs += ", float32"  # an older run: the reference once more, right beside
         if ours in rounds[0]:
-            told.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
+            lines.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
         else:
-            told.append(f"{label:36}not measured: this processor has no instructions for it")
+            lines.append(f"{label:36}not measured: this processor has no instructions for it")
     if accuracy := result.get("accuracy"):
         target = accuracy["lines"]["reference"]["accuracy"][-1]
         times = {name: crossing(a["accuracy"], a["seconds"], target) for name, a in accuracy["lines"].items()}
         for name, reached in times.items():
             faster = f", {times['reference'] / reached:.1f} times as fast" if reached and name != "reference" else ""
             label = f"(d) accuracy {target:.3f}, {name}"
-            told.append(f"{label:38}{f'{reached:.0f} s' if reached else 'not reached'}{faster}")
+            lines.append(f"{label:38}{f'{reached:.0f} s' if reached else 'not reached'}{faster}")
     if result_of := result.get("result"):
         reference = result_of["reference"]
         for ratio, share in reference["accuracy"].items():
             seen = "everything seen" if float(ratio) == 0 else f"{1 - float(ratio):.0%} seen"
             label = f"(d) {share:.1%} placed, {seen}:"
-            told.append(f"{label:36}reference {reference['seconds']:.0f} s ({reference['epochs']} epochs)")
+            lines.append(f"{label:36}reference {reference['seconds']:.0f} s ({reference['epochs']} epochs)")
             if reached := first_reached(reference, result_of["library"], ratio):
                 faster, epochs = reference["seconds"] / reached["seconds"], reached["epochs"]
                 after = f"{reached['seconds']:.0f} s ({epochs} epoch{'s' * (epochs > 1)}), {faster:.1f} times as fast"
-                told.append(f"{'':36}library {after}, {reached['accuracy'][ratio]:.1%} placed")
+                lines.append(f"{'':36}library {after}, {reached['accuracy'][ratio]:.1%} placed")
             else:
-                told.append(f"{'':36}library: not reached in {len(result_of['library'])} epochs")
-    return "\n".join(told)
+                lines.append(f"{'':36}library: not reached in {len(result_of['library'])} epochs")
+    return "\n".join(lines)
 
 
 def main() -> None:

@@ -143,14 +143,14 @@ class PatchBoard(anywidget.AnyWidget):
 
     def _asked(self, _, message: dict, buffers: list) -> None:
         """The page asks the kernel: answer with the model as it is now."""
-        told = {"view": message["view"], "question": message["question"]}
+        reply = {"view": message["view"], "question": message["question"]}
         try:
             image = to_float(_image(buffers[0], self.size))
             logits, attention = kernel_answer(self.models[message["network"]], image, message["seen"])
         except Exception as error:  # the page shows it to the reader
-            self.send(told | {"error": f"{type(error).__name__}: {error}"})
+            self.send(reply | {"error": f"{type(error).__name__}: {error}"})
             return
-        self.send(told | {"shape": list(attention.shape[:3])}, [logits.tobytes(), attention.tobytes()])
+        self.send(reply | {"shape": list(attention.shape[:3])}, [logits.tobytes(), attention.tobytes()])
 
     def _repr_mimebundle_(self, **kwargs):
         # a constant text, and a picture for pages without a kernel

@@ -33,13 +33,18 @@ def slider(
     return control
 
 
+def _listed(options: Iterable | Mapping) -> tuple[list, object]:
+    """The options as ipywidgets takes them, values or pairs (label, value), and the value of the first one."""
+    options = list(options.items()) if isinstance(options, Mapping) else list(options)
+    return options, options[0][1] if isinstance(options[0], tuple) else options[0]
+
+
 def dropdown(label: str, options: Iterable | Mapping, value=None):
     """A drop-down list.
 
     options: values, or a mapping label -> value; value: the value selected first, by default the first option's.
     """
-    options = list(options.items()) if isinstance(options, Mapping) else list(options)
-    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    options, first = _listed(options)
     return ipywidgets.Dropdown(
         options=options,
         value=first if value is None else value,
@@ -51,8 +56,7 @@ def dropdown(label: str, options: Iterable | Mapping, value=None):
 
 def selection_slider(label: str, options: Iterable | Mapping, value=None, *, every_step: bool = True):
     """A slider over listed values, such as powers of ten. Arguments as in `dropdown` and `slider`."""
-    options = list(options.items()) if isinstance(options, Mapping) else list(options)
-    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    options, first = _listed(options)
     longest = max((str(option[0] if isinstance(option, tuple) else option) for option in options), key=len)
     return ipywidgets.SelectionSlider(
         options=options, value=first if value is None else value, description=label, style=_WHOLE_LABEL,
