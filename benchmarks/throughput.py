@@ -222,11 +222,11 @@ def spread(values: list[float]) -> str:
 def report(result: dict) -> str:
     """What is printed, from what is stored."""
     rounds, about = result["rounds"], result["versions"]
+    machine = f"{about['cores']} cores ({about['cpu']}, {about['capability']}), PyTorch {about['torch'].split('+')[0]}"
     lines = [
-        f"{about['cores']} cores ({about['cpu']}, {about['capability']}), PyTorch {about['torch'].split('+')[0]}, "
+        f"{machine}, vit_pytorch {about['vit_pytorch']}, {result['threads']} threads, {result['date']}",
+        f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}",
     ]
-    lines[0] += f"vit_pytorch {about['vit_pytorch']}, {result['threads']} threads, {result['date']}"
-    lines.append(f"{'':28}{'images/s':>26}{'of the matrix speed':>21}{'crops':>8}")
     for name, settings in result["lines"].items():
         steps = [r[name]["step"] for r in rounds]
         precision = settings["precision"].replace("auto", result["auto"])

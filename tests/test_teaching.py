@@ -1,7 +1,6 @@
-"""TEACHING.md: its table is the log, its links lead somewhere, and it names every notebook."""
+"""TEACHING.md: its table is the log, its numbers are measured, and it names every notebook."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +49,6 @@ def test_a_kernel_is_measured(tmp_path):
     line = asyncio.run(load_script("tools/classroom.py").run_class(path, 2))
     assert (line["notebook"], line["learners"]) == ("01_small.ipynb", 2)
     assert line["resident_mb"] > 90 and line["cpu_seconds"] > 0.4
-
-
-def test_links_lead_somewhere():
-    targets = [t for t in re.findall(r"\]\(([^)#\s]+)", PAGE) if not t.startswith("http")]
-    assert len(targets) > 10
-    assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
 def test_every_notebook_is_in_the_plans():
