@@ -7,13 +7,10 @@ from pathlib import Path
 
 import ipywidgets
 import nbformat
-import numpy as np
 import pytest
-from lab_page import hatched_cells
 from nbclient.exceptions import CellExecutionError
 
-from mp3lib import plots
-from mp3lib.widgets import dropdown, file_upload, patch_picker, png, selection_slider, slider
+from mp3lib.widgets import dropdown, file_upload, patch_picker, selection_slider, slider
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -186,12 +183,3 @@ def test_idle_controls_are_those_that_never_change_the_picture():
     pictures = [({"a": a, "b": b}, f"{a}") for a in (0, 1) for b in (0, 1)]
     assert live_figures.idle_controls(pictures, "ab") == ["b"]
     assert live_figures.idle_controls([*pictures, ({"a": 1, "b": 2}, "other")], "ab") == []
-
-
-@pytest.mark.parametrize("patch_size, n", [(8, 16), (4, 64)])
-def test_hatched_cells_counts_hidden_patches_from_the_pixels(patch_size, n):
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
-    for hidden in (0, 1, n // 2, n - 1, n):
-        flags = np.random.default_rng(1).permuted(np.tile(np.arange(n) < hidden, (2, 3, 1)), axis=2)
-        assert hatched_cells(png(plots.mask_strip(images, patch_size, flags), small=False)) == 6 * hidden
-        assert hatched_cells(png(plots.patch_grid(images[0], patch_size, flags[0, 0]), small=False)) == hidden
