@@ -21,8 +21,8 @@ from studies.tables import PAPER
 NOTEBOOK = definitions("06")
 
 
-def heaps(n: int, m: int, d: int, classes: int, seed: int):
-    """Random features in overlapping heaps, (n, d) and (m, d), with their labels."""
+def clusters(n: int, m: int, d: int, classes: int, seed: int):
+    """Random features in overlapping clusters, (n, d) and (m, d), with their labels."""
     draw = torch.Generator().manual_seed(seed)
     y, z = (
         torch.cat([torch.arange(classes), torch.randint(0, classes, (k - classes,), generator=draw)]) for k in (n, m)
@@ -34,7 +34,7 @@ def heaps(n: int, m: int, d: int, classes: int, seed: int):
 @pytest.mark.parametrize(("n", "m", "d", "classes", "k"), [(60, 30, 5, 3, 1), (200, 40, 16, 10, 7), (30, 20, 3, 2, 99)])
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 def test_votes_of_neighbours(n, m, d, classes, k, temperature):
-    train_features, test_features, y, z = heaps(n, m, d, classes, seed=n)
+    train_features, test_features, y, z = clusters(n, m, d, classes, seed=n)
     answers = NOTEBOOK["knn"](train_features, y, test_features, k, temperature)
     one_by_one = []
     for x in F.normalize(test_features, dim=1):
@@ -49,7 +49,7 @@ def test_votes_of_neighbours(n, m, d, classes, k, temperature):
 
 @pytest.mark.parametrize(("n", "d", "classes", "seed"), [(120, 8, 3, 0), (700, 4, 5, 1)])
 def test_linear_probe(n, d, classes, seed):
-    train_features, test_features, y, z = heaps(n, 90, d, classes, seed)
+    train_features, test_features, y, z = clusters(n, 90, d, classes, seed)
     data = train_features, y, test_features, z
     for weight_decay in (0.0, 1.0):
         ours = NOTEBOOK["linear_probe"](*data, weight_decay, epochs=4, seed=seed)

@@ -25,7 +25,7 @@ def solved(image_size, patch_size, count=3):
 
 
 @pytest.mark.parametrize("ticks", [1, 5, 16])
-def test_arrangements_lead_from_the_heap_to_the_answer_the_surest_first(ticks):
+def test_arrangements_lead_from_shuffled_patches_to_the_answer_the_surest_first(ticks):
     placed, sure = np.random.default_rng(0).permutation(16), np.random.default_rng(1).random(16)
     states = tool.arrangements(placed, sure, ticks)
     assert len(states) == ticks + 1 and (states[0] == np.arange(16)).all()
@@ -38,11 +38,11 @@ def test_arrangements_lead_from_the_heap_to_the_answer_the_surest_first(ticks):
 
 
 @pytest.mark.parametrize("image_size, patch_size", [(32, 8), ((16, 32), (8, 8)), (32, 4)])
-def test_film_begins_with_the_heap_and_ends_with_the_marked_answer(image_size, patch_size):
+def test_film_begins_with_shuffled_patches_and_ends_with_the_marked_answer(image_size, patch_size):
     mp3, images, order, placed, sure = solved(image_size, patch_size)
     size = mp3.vit.patch_size
-    heaps = np.stack([reassemble(image, size, order) for image in images])
-    stage = tool.Stage(heaps, size)
+    shuffled = np.stack([reassemble(image, size, order) for image in images])
+    stage = tool.Stage(shuffled, size)
     frames = tool.film(stage, placed, sure, order)
     times = [ms for _, ms in frames]
     assert len({image.size for image, _ in frames}) == 1
@@ -62,8 +62,8 @@ def test_film_begins_with_the_heap_and_ends_with_the_marked_answer(image_size, p
 def test_nothing_jumps_while_pieces_fly():
     """From frame to frame, only a small part of the surface changes: no flashing."""
     mp3, images, order, placed, sure = solved(32, 8)
-    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
-    frames = [image for image, _ in tool.film(tool.Stage(heaps, mp3.vit.patch_size), placed, sure, order)]
+    shuffled = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    frames = [image for image, _ in tool.film(tool.Stage(shuffled, mp3.vit.patch_size), placed, sure, order)]
     for before, after in zip(frames[1:-2], frames[2:-1], strict=True):
         changed = np.asarray(ImageChops.difference(before, after)).any(axis=2).mean()
         assert changed < 0.25

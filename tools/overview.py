@@ -43,15 +43,15 @@ def solve(mp3, images: torch.Tensor, order: np.ndarray) -> tuple[np.ndarray, np.
     images: uint8 (b, c, H, W); order: (n,), place i of a shuffled picture shows patch order[i]. Returns placed (b, n),
     the place of the piece that lay at place i, no place twice, and sure (b, n), the probability that it gives to it.
     """
-    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
-    logits = mp3.predict(to_float(torch.from_numpy(heaps).permute(0, 3, 1, 2)), mask_ratio=0.0).logits
+    shuffled = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    logits = mp3.predict(to_float(torch.from_numpy(shuffled).permute(0, 3, 1, 2)), mask_ratio=0.0).logits
     placed = assign(logits)
     sure = logits.softmax(dim=-1).gather(2, placed[:, :, None])[:, :, 0]
     return placed.numpy(), sure.numpy()
 
 
 def arrangements(placed: np.ndarray, sure: np.ndarray, ticks: int) -> list[np.ndarray]:
-    """From the heap to the answer in so many ticks: each time (n,), the piece at every place.
+    """From the shuffled patches to the answer in so many ticks: each time (n,), the piece at every place.
 
     The surest piece goes first, and changes places with the one that lies where it wants to be.
     """
@@ -68,11 +68,11 @@ def arrangements(placed: np.ndarray, sure: np.ndarray, ticks: int) -> list[np.nd
 class Stage:
     """Where the pictures stand, and how one frame is drawn."""
 
-    def __init__(self, heaps: np.ndarray, patch_size: tuple[int, int]):
-        """heaps: uint8 (b, H, W, 3), shuffled; their patches are the pieces 0 … n-1."""
-        b, high, wide, _ = heaps.shape
+    def __init__(self, shuffled: np.ndarray, patch_size: tuple[int, int]):
+        """shuffled: uint8 (b, H, W, 3); their patches are the pieces 0 … n-1."""
+        b, high, wide, _ = shuffled.shape
         rows, self.cols = high // patch_size[0], wide // patch_size[1]
-        few = Image.fromarray(heaps.reshape(b * high, wide, 3)).quantize(
+        few = Image.fromarray(shuffled.reshape(b * high, wide, 3)).quantize(
             COLORS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE
         )
         pieces = np.asarray(few.convert("RGB")).reshape(b, rows, patch_size[0], self.cols, patch_size[1], 3)
@@ -149,12 +149,12 @@ def still(images, patch_size, order: np.ndarray, placed: np.ndarray):
     with style():
         fig, axes = figure(0.98 * len(images), 3.5, rows=3, columns=len(images), squeeze=False)
         for column, image in enumerate(images):
-            heap = reassemble(image, patch_size, order)
+            shuffled = reassemble(image, patch_size, order)
             at = placed[column].argsort()  # the piece at every place
             wrong = np.flatnonzero(order[at] != np.arange(n))
             patch_grid(image, patch_size, ax=axes[0, column])
-            patch_grid(heap, patch_size, ax=axes[1, column])
-            patch_grid(reassemble(heap, patch_size, at), patch_size, ax=axes[2, column])
+            patch_grid(shuffled, patch_size, ax=axes[1, column])
+            patch_grid(reassemble(shuffled, patch_size, at), patch_size, ax=axes[2, column])
             axes[2, column].set_title(f"{n - len(wrong)} of {n}", fontsize=9)
             for color, width in (("white", 3), (VERMILION, 1.7)):
                 for place in wrong:
@@ -183,8 +183,8 @@ def main() -> None:
     mp3 = load_shipped(puzzler_of("cifar10"))
     order = torch.randperm(mp3.vit.num_patches, generator=torch.Generator().manual_seed(0)).numpy()
     placed, sure = solve(mp3, images, order)
-    heaps = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
-    frames = film(Stage(heaps, mp3.vit.patch_size), placed, sure, order)
+    shuffled = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    frames = film(Stage(shuffled, mp3.vit.patch_size), placed, sure, order)
     folder = ROOT / "assets"
     folder.mkdir(exist_ok=True)
     (folder / "overview.png").write_bytes(still(images, mp3.vit.patch_size, order, placed).png())
