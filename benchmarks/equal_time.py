@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 
 from mp3lib import MP3, ViT
+from mp3lib.json_files import write_json
 from mp3lib.train import finetune, pretrain
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 IMAGES, BATCH = 5120, 256
 

@@ -19,7 +19,8 @@ from torch import Tensor
 from mp3lib import load_images, load_shipped
 from mp3lib.data import to_float
 from mp3lib.export import save_onnx
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.json_files import write_json
+from mp3lib.train.run_folder import versions
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "int8.json"
 NAME, BATCH, ROUNDS, IMAGES, TIMED = "classifier-8x8", 100, 5, 2000, 200

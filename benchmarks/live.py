@@ -25,7 +25,8 @@ from pathlib import Path
 
 from documents import write_table
 
-from mp3lib.train.run_folder import cpu_name, write_json
+from mp3lib.json_files import write_json
+from mp3lib.train.run_folder import cpu_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "benchmarks" / "live.json"

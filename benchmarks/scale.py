@@ -24,8 +24,9 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from mp3lib import MP3, ViT
+from mp3lib.json_files import write_json
 from mp3lib.train import pretrain, step_costs
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "scale.json"
 SHAPE = {"image_size": 32, "patch_size": 4, "dim": 128, "depth": 4, "heads": 2, "mlp_dim": 512, "patch_norm": False}

@@ -40,10 +40,11 @@ from PIL import Image
 from mp3lib import MP3, ViT, load_images
 from mp3lib.data import pack_images, random_resized_crop, to_float
 from mp3lib.data.wanted import PEAK, Wanted
+from mp3lib.json_files import write_json
 from mp3lib.model import preset
 from mp3lib.train import pretrain
 from mp3lib.train.batches import source_of
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "benchmarks" / "streaming.json"

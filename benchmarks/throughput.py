@@ -44,8 +44,9 @@ from mp3lib import MP3, ViT
 from mp3lib.cli import RECIPES
 from mp3lib.data import random_resized_crop
 from mp3lib.evaluate import position_accuracy
+from mp3lib.json_files import read_jsonl
 from mp3lib.train import pretrain, resolve_precision, warmup_cosine
-from mp3lib.train.run_folder import read_jsonl, versions, write_metrics
+from mp3lib.train.run_folder import versions, write_metrics
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmarks" / "throughput.jsonl"
 MODEL = dict(num_classes=10, image_size=32, patch_size=4, dim=128, depth=6, heads=2, dim_head=64, mlp_dim=512)

@@ -15,9 +15,10 @@ from mp3lib import MP3, load_images, load_shipped
 from mp3lib.data import random_resized_crop
 from mp3lib.data.cues import jpeg
 from mp3lib.evaluate import position_accuracy
+from mp3lib.json_files import write_json
 from mp3lib.model import find_weights
 from mp3lib.train import read_run
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 from .plan import of_uint8, transforms
 from .runs import RESULTS

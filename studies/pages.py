@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mp3lib.train.run_folder import write_text
+from mp3lib.json_files import write_text
 
 from . import claims, provenance, scaling, shipped_tables, tables, verdicts
 from .markdown import THE_RUNS

@@ -14,9 +14,10 @@ from filelock import FileLock
 from mp3lib import MP3, ViT, load_images
 from mp3lib.data import Images, to_float
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, position_accuracy, top1_accuracy
+from mp3lib.json_files import write_json
 from mp3lib.model import use_classes, with_image_size
 from mp3lib.train import finetune, pretrain
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 from . import plan
 from .plan import PATCH, TRAIN, Run

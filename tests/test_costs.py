@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mp3lib import MP3, ViT
 from mp3lib.train import make_optimizers, step_costs
 from mp3lib.train.optimizers import is_for_muon, orthogonalised
-from mp3lib.train.run_folder import RunSettings
+from mp3lib.train.settings import RunSettings
 
 BATCH = 4
 

@@ -19,8 +19,8 @@ from mp3lib.evaluate import (
     sinkhorn,
     top1_accuracy,
 )
+from mp3lib.json_files import write_json, write_text
 from mp3lib.train import read_metrics, read_run
-from mp3lib.train.run_folder import write_json, write_text
 
 
 def model(n_side: int = 2) -> MP3:

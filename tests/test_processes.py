@@ -16,10 +16,10 @@ import pytest
 import together
 from accelerate.utils import DistributedType
 
+from mp3lib.json_files import write_json
 from mp3lib.train import RunSettings, finetune, pretrain, read_metrics, read_run
 from mp3lib.train.checkpoint import checkpoints
 from mp3lib.train.processes import check_sharding
-from mp3lib.train.run_folder import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOSE = {"rel": 1e-5, "abs": 1e-5}  # sums of float32 numbers in another order

@@ -32,7 +32,7 @@ from mp3lib.evaluate import (  # noqa: E402
 )
 from mp3lib.model import Attention, FeedForward, Transformer, attention_rollout, posemb_sincos_2d  # noqa: E402
 from mp3lib.train import RunSettings, finetune, pretrain, warmup_cosine  # noqa: E402
-from mp3lib.train.run_folder import USUAL  # noqa: E402
+from mp3lib.train.settings import USUAL  # noqa: E402
 
 COMMON = dict(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("ci", derandomize=True, max_examples=30, **COMMON)

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from mp3lib.cli import parser
-from mp3lib.train.run_folder import write_json
+from mp3lib.json_files import write_json
 from studies import flagship, plan, train
 from studies.__main__ import main
 from studies.pages import SHOWN

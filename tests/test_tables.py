@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mp3lib.json_files import write_json
 from mp3lib.train import read_run
-from mp3lib.train.run_folder import write_json, write_metrics
+from mp3lib.train.run_folder import write_metrics
 from studies.__main__ import main
 from studies.claims import LEGEND, claims, findings, verdict, weigh_claims
 from studies.pages import SECTIONS, SHOWN, made_files, report

@@ -8,7 +8,7 @@ from scripts import ROOT, load_script
 from torch.utils.flop_counter import FlopCounterMode
 
 from mp3lib import MP3, ViT
-from mp3lib.train.run_folder import read_jsonl
+from mp3lib.json_files import read_jsonl
 
 
 @pytest.fixture(scope="module")

@@ -31,10 +31,11 @@ import mp3lib.train
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import COMMANDS, main
 from mp3lib.data import cues, decode
+from mp3lib.json_files import write_text
 from mp3lib.model import load_model
 from mp3lib.train import pretrain, read_metrics, read_run
 from mp3lib.train.checkpoint import checkpoints
-from mp3lib.train.run_folder import check_output, write_text
+from mp3lib.train.run_folder import check_output
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = torch.randint(0, 256, (48, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -49,9 +49,10 @@ from mp3lib.data.arrays import set_name
 from mp3lib.data.cifar_pickle import read_batch
 from mp3lib.data.entries import readable
 from mp3lib.data.notes import Note
+from mp3lib.json_files import read_json, write_json
 from mp3lib.model import load_model
 from mp3lib.train import pretrain
-from mp3lib.train.run_folder import read_json, versions, write_json
+from mp3lib.train.run_folder import versions
 
 try:
     import resource

@@ -26,9 +26,10 @@ from safetensors.torch import load_file, save_file
 from mp3lib import MP3, ViT, load_images
 from mp3lib.data import random_resized_crop, to_float
 from mp3lib.evaluate import position_accuracy
+from mp3lib.json_files import write_json
 from mp3lib.paths import expanded
 from mp3lib.train import pretrain, resolve_precision
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 VIT_S = dict(num_classes=10, image_size=32, patch_size=4, dim=384, depth=12, heads=6, mlp_dim=1536, patch_norm=False)
 TINY = VIT_S | dict(patch_size=8, dim=32, depth=2, heads=2, mlp_dim=64)

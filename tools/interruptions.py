@@ -42,8 +42,9 @@ import torch._dynamo  # which the optimizers ask for: once, for all processes to
 
 from mp3lib.__main__ import main as main_of_mp3lib
 from mp3lib.data import cache, clear_cache, download, load
+from mp3lib.json_files import read_json, write_json
 from mp3lib.model import load_model
-from mp3lib.train.run_folder import read_json, versions, write_json
+from mp3lib.train.run_folder import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "interruptions.json"

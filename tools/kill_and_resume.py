@@ -31,8 +31,9 @@ import torch._dynamo  # which the optimizers ask for: once, for all processes to
 from safetensors.torch import load_file
 
 from mp3lib import MP3, ViT
+from mp3lib.json_files import write_json
 from mp3lib.train import finetune, pretrain, read_metrics
-from mp3lib.train.run_folder import versions, write_json
+from mp3lib.train.run_folder import versions
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "kill_and_resume.json"
 PROCESSES = get_context("fork" if "fork" in get_all_start_methods() else "spawn")

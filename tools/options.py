@@ -39,7 +39,8 @@ from mp3lib import MP3, ViT, data, evaluate, export, model, results, train
 from mp3lib.__main__ import main as command_line
 from mp3lib.cli import parser as options_of
 from mp3lib.data import cues, download
-from mp3lib.train.run_folder import read_json, versions, write_json
+from mp3lib.json_files import read_json, write_json
+from mp3lib.train.run_folder import versions
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "options.json"
 SECONDS = 300  # for a case; a first compilation takes long

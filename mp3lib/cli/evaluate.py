@@ -22,8 +22,9 @@ def add(commands) -> None:
 
 
 def run(args: argparse.Namespace) -> dict:
+    from ..json_files import write_json
     from ..model import MP3, load_model
-    from ..train.run_folder import versions, write_json
+    from ..train.run_folder import versions
     from .measures import measure_positions, measure_top1
 
     model = load_model(args.weights)

@@ -23,8 +23,9 @@ def run(args: argparse.Namespace) -> dict:
     import torch
 
     from ..evaluate import frozen_features, knn_top1, linear_top1
+    from ..json_files import write_json
     from ..model import ViT, load_vit
-    from ..train.run_folder import versions, write_json
+    from ..train.run_folder import versions
 
     vit = load_vit(args.weights)
     images, pos_emb = images_of(args, vit), with_positions(args)

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from ..arguments import shown
+from ..json_files import read_json
 from .checking import check_weights
 from .finding import find_weights
 from .mp3 import MP3
-from .saving import read_json
 from .vit import ViT
 
 

@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import io
 import json
-import math
 import os
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import save_model as write_weights
 
 from .. import __version__
 from ..arguments import shown
+from ..json_files import read_json
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
 from .finding import find_weights
@@ -167,28 +167,6 @@ def does_not_fit(folder: str | Path, reason: str) -> str:
         f"model.safetensors in {folder} cannot be read, or does not fit the config.json beside it ({reason}): take "
         "both from one run"
     )
-
-
-def parse_json(text: str) -> Any:
-    """What a text of JSON says; ``ValueError`` for anything else, and for NaN and Infinity, which JSON lacks."""
-
-    def finite(digits: str) -> float:
-        if not math.isfinite(value := float(digits)):
-            raise ValueError(f"{digits[:20]} is not a finite number")
-        return value
-
-    return json.loads(text, parse_constant=finite, parse_float=finite)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
-    try:
-        content = parse_json(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: it holds {type(content).__name__} instead of an object")
-    return content
 
 
 def save_model(folder: str | Path, model: SavedModel) -> None:

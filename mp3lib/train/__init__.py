@@ -2,9 +2,9 @@
 
 Its steps are in ``steps``, what it works with in ``training``, seeds in ``randomness``, what concerns several processes
 in ``processes``. Optimizers are in ``optimizers``, learning rates over a run in ``schedules``, compiled blocks in
-``blocks``, checkpoints and resuming in ``checkpoint``, the best epoch in ``best``, the files of a run in
-``run_folder``, printed lines and trackers in ``watching``, what a step costs in ``costs``, and the choice
-of bf16 or float32 in ``hardware``.
+``blocks``, checkpoints and resuming in ``checkpoint``, the best epoch in ``best``, the settings of a run in
+``settings``, its files in ``run_folder``, printed lines and trackers in ``watching``, what a step costs in ``costs``,
+and the choice of bf16 or float32 in ``hardware``.
 """
 
 from .costs import step_costs
@@ -13,8 +13,9 @@ from .hardware import keep_memory, resolve_precision
 from .optimizers import make_optimizers
 from .pretraining import pretrain
 from .randomness import seed_of
-from .run_folder import RunSettings, read_metrics, read_run
+from .run_folder import read_metrics, read_run
 from .schedules import warmup_cosine
+from .settings import RunSettings
 
 __all__ = [
     "RunSettings",

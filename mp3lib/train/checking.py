@@ -12,7 +12,7 @@ from torch import nn
 from ..arguments import json_entries, shown, truth
 from ..model.checking import check_weights
 from ..paths import folder_for_weights
-from .run_folder import RunSettings
+from .settings import RunSettings
 
 # entries of run.json that the library writes
 OWN_ENTRIES = ("settings", "versions", "environment", "processes", "id", "resumed", "longer", "best")

@@ -13,18 +13,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..json_files import write_json
 from ..model.saving import WRITE_ERRORS, SavedModel
 from ..paths import with_usual_mode
 from .best import best_line, measure_of
 from .processes import is_sharded, on_main
-from .run_folder import (
-    RunSettings,
-    read_run,
-    switched_on,
-    write_json,
-    write_metrics,
-)
+from .run_folder import read_run, write_metrics
 from .schedules import decline_step
+from .settings import RunSettings, switched_on
 
 CHECKPOINTS_KEPT = 2
 AVERAGE = "average.safetensors"

@@ -25,7 +25,7 @@ from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
 from .randomness import Part, own_draws, random_state_restored
-from .run_folder import RunSettings, switched_on
+from .settings import RunSettings, switched_on
 from .watching import check_trackers
 
 

@@ -20,7 +20,8 @@ from .hardware import keep_memory
 from .opening import begin, locked
 from .processes import check_divided, check_sharding, new_accelerator, on_main
 from .randomness import random_state_restored
-from .run_folder import RunSettings, read_run
+from .run_folder import read_run
+from .settings import RunSettings
 from .steps import train_epoch
 from .training import Loss, Training, prepared, save
 from .watching import as_numbers, in_words, trackers

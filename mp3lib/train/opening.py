@@ -11,20 +11,12 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
+from ..json_files import read_json, write_json
 from .checkpoint import Progress, checkpoint_of, checkpoints, step_of
 from .processes import everywhere, is_sharded, on_main
-from .run_folder import (
-    RunSettings,
-    environment,
-    machines,
-    read_json,
-    read_metrics,
-    read_run,
-    versions,
-    write_json,
-    write_metrics,
-)
+from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
 from .schedules import common_steps
+from .settings import RunSettings
 from .training import Training, gather, send_state
 
 START_KEYS = ("start", "weights")  # keys of run.json that name the initial weights; they must match on resume

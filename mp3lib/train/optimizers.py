@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..arguments import number, shown
-from .run_folder import RunSettings
+from .settings import RunSettings
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic
 NEWTON_SCHULZ_STEPS = 5

@@ -12,7 +12,7 @@ from accelerate.utils import DistributedType, broadcast_object_list, gather_obje
 from torch import Tensor
 
 from .hardware import check_environment, environment_named, processes_asked
-from .run_folder import RunSettings
+from .settings import RunSettings
 
 
 def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Accelerator:

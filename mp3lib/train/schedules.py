@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from ..arguments import whole
-from .run_folder import RunSettings
+from .settings import RunSettings
 
 DECLINE = 0.2  # of the steps, at the end of "wsd"
 

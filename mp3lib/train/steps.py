@@ -15,8 +15,8 @@ from .batches import Batch
 from .checkpoint import Progress, checkpoints, step_of
 from .processes import over_processes, own_part
 from .randomness import Part, seed_of
-from .run_folder import RunSettings
 from .schedules import rate_share
+from .settings import RunSettings
 from .training import Training, gather, save
 
 

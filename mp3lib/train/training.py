@@ -19,7 +19,7 @@ from .checkpoint import Progress, keep_own_weights, save_checkpoint
 from .optimizers import make_optimizers, moving_average
 from .processes import is_sharded
 from .randomness import Part
-from .run_folder import RunSettings
+from .settings import RunSettings
 
 Loss = Callable[[nn.Module, Batch, Part, torch.device], Tensor]
 
