@@ -112,7 +112,7 @@ def test_the_puzzler_and_the_pupil_have_the_stored_numbers():
     puzzler, pupil = (shipped[of("cifar10")] for of in (puzzler_of, pupil_of))
     assert (
         f"the puzzler puts {100 * puzzler['whole']:.1f} % of CIFAR-10's test images together without a mistake. "
-        f"The pupil manages {100 * pupil['whole']:.1f} %."
+        f"The pupil does this with {100 * pupil['whole']:.1f} %."
     ) in PROSE
     assert f"The puzzler reaches {100 * puzzler['linear']:.1f} %, the pupil {100 * pupil['linear']:.1f} %." in PROSE
     assert puzzler["whole"] > pupil["whole"] and puzzler["linear"] < pupil["linear"]
