@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { MP3, gelu, layerNorm, linear, mixValues, shapeOf, softmax } from "../mp3lib/live/mp3.js";
+import { MP3, gelu, halfToFloat, layerNorm, linear, mixValues, shapeOf, softmax } from "../mp3lib/live/mp3.js";
 import { argmax, assign, rollout, seenAt, shuffled } from "../mp3lib/live/solve.js";
 
 const close = (found, expected, by = 1e-5) => {
@@ -11,6 +11,15 @@ const close = (found, expected, by = 1e-5) => {
   found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) <= by, `[${i}]: ${value}, expected ${expected[i]}`));
 };
 const seeded = (seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+
+test("each float16 becomes the float32 of the same value", () => {
+  const halves = Uint16Array.from({ length: 65536 }, (_, half) => half), floats = halfToFloat(halves);
+  halves.forEach((half) => {
+    const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, fraction = (half & 1023) / 1024;
+    const normal = exponent === 31 ? (fraction ? NaN : Infinity) : 2 ** (exponent - 15) * (1 + fraction);
+    assert.ok(Object.is(floats[half], sign * (exponent ? normal : 2 ** -14 * fraction)), `0x${half.toString(16)}: ${floats[half]}`);
+  });
+});
 
 test("linear multiplies by the transpose of the weights and adds the bias", () => {
   const x = Float32Array.of(1, 2, 3, 4, 5, 6), weight = { shape: [2, 3], data: Float32Array.of(1, 0, -1, 2, 2, 2) };

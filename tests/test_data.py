@@ -656,6 +656,27 @@ def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):
     assert len(list(cache.folder().iterdir())) == 1
 
 
+def test_of_several_processes_of_a_training_one_decodes_and_the_others_share_it(tmp_path, monkeypatch):
+    path = as_folder({f"{c}/{i}.png": picture((i, 0, ord(c))) for c in "ab" for i in range(400)}, tmp_path / "x")
+    code = (
+        "import sys; from mp3lib.data import formats, from_paths, load_images; read = formats.read;"
+        "formats.read = lambda *given: print('decodes') or read(*given); from_paths.CACHE_LIMIT = 0;"
+        "print(load_images(sys.argv[1]).fingerprint)"
+    )
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=-1, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=200)[0].splitlines() for process in processes]
+    assert len({lines[-1] for lines in said}) == 1 and sum("decodes" in lines for lines in said) == 1, said
+
+
+def test_several_processes_that_cannot_lock_the_cache_decode_all(tmp_path, monkeypatch):
+    path = as_folder({f"a/{i}.png": picture((i, 0, 0)) for i in range(4)}, tmp_path / "x")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "file" / "below"))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert len(load.load_images(path).train) == 3
+
+
 @pytest.mark.parametrize("place", [" ", "~nosuchuser/x"])
 def test_the_variable_is_named_whose_value_cannot_be_used(place, tmp_path, monkeypatch):
     monkeypatch.setenv("MP3_DATA", place)

@@ -56,9 +56,9 @@ def as_pictures(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("size", [(12, 10), 8, 16])
-@pytest.mark.parametrize("form", ["plain", "gzip", "both", "zip", "emnist"])
+@pytest.mark.parametrize("form", ["plain", "gzip", "both", "zip"])
 def test_idx_files_have_the_pixels_and_labels_of_the_same_grey_pictures(form, size, tmp_path, as_pictures):
-    folder = mnist(tmp_path / "set/raw", ".gz" if form == "gzip" else "", "emnist-letters-" * (form == "emnist"))
+    folder = mnist(tmp_path / "set/raw", ".gz" if form == "gzip" else "")
     if form == "both":  # as torchvision leaves them
         mnist(folder, ".gz")
     path = folder.parent
@@ -74,6 +74,16 @@ def test_idx_files_have_the_pixels_and_labels_of_the_same_grey_pictures(form, si
     if size == (12, 10):
         assert torch.equal(images.train.images, torch.from_numpy(GREY["train"])[:, None].expand(-1, 3, -1, -1))
         assert images.train.labels.tolist() == LABELS["train"].tolist()
+
+
+@pytest.mark.parametrize("size", [(10, 12), (5, 6)])
+def test_pictures_of_emnist_are_turned_upright(size, tmp_path):
+    lying = loaded(mnist(tmp_path / "set"), size[::-1])
+    images = loaded(mnist(tmp_path / "letters", before="emnist-letters-"), size)
+    assert images.notes == ("EMNIST stores its pictures with rows and columns exchanged: they were turned upright",)
+    for split, other in ((images.train, lying.train), (images.test, lying.test)):
+        difference = (split.images.int() - other.images.transpose(2, 3).int()).abs()
+        assert difference.max() <= (0 if size == (10, 12) else 1) and torch.equal(split.labels, other.labels)
 
 
 def test_idx_images_without_labels_serve_pretraining(tmp_path):
@@ -231,6 +241,14 @@ def test_shards_in_a_folder_are_one_set_split_by_their_names(stream, tmp_path):
     images = loaded(shards(tmp_path / "set"), 8, stream=stream, workers=0)
     assert images.classes == ("0", "1", "2") and not images.notes
     expect_right(images.train, 24), expect_right(images.test, 12)
+
+
+def test_a_shard_that_is_missing_between_others_is_named(tmp_path):
+    folder = shards(tmp_path / "set")
+    (folder / "set-train-000001.tar").rename(folder / "set-train-000004.tar")
+    write_tar(folder / "set-train-000002.tar", samples(40, 12))
+    [note] = loaded(folder, 8).notes
+    assert note == "of set-train- 2 shard(s) between the others are missing: 000001, 000003"
 
 
 @pytest.mark.parametrize("form", ["tar", "tar.gz", "folder", "zip"])

@@ -12,10 +12,11 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 from torch import Tensor
 
 from ..paths import expanded
@@ -131,6 +132,19 @@ def sweep() -> None:
         for path in parts():
             if not is_held(path):
                 remove(path)
+
+
+@contextlib.contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Let one process of this machine after the other read the set that is kept as ``name``: the first keeps it.
+
+    Where the cache folder cannot be written, all of them go on at once.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            folder().mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder() / f"{_PART}{name}.lock"))
+        yield
 
 
 def read(file: Path, key: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]] | str:

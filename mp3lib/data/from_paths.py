@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,12 @@ from .making import from_cache, name_of, resized, to_cache, to_images
 from .notes import Note
 from .pack import finish, is_pack, open_pack, pixel_file
 from .rows import Rows
-from .streaming import Stream
+from .streaming import Stream, processes_here
 from .unread import ACCEPTED
 from .wanted import Wanted
 
 READER = 6  # the version of the reader: sets that an older one decoded are decoded again
-CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are decoded anew each time
+CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are kept only for several processes, which share them
 
 
 def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
@@ -45,12 +46,14 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
         os.fsencode(path) + repr((wanted.size, wanted.unlabelled, wanted.channels, wanted.value_range)).encode()
     ).hexdigest()[:12]
     file = cache.folder() / f"images-{place}.safetensors"
-    images = from_cache(file, key) if not wanted.stream else "not asked for"
-    if not isinstance(images, Images):
-        arrays = formats.read(path, wanted)
-        images = to_images(arrays, shown_path, name_of(arrays, path))
-        if isinstance(images.train.images, Tensor) and images.train.images.nbytes < CACHE_LIMIT:
-            to_cache(images, file, key)
+    together = processes_here() > 1
+    with cache.one_at_a_time(place) if together and not wanted.stream else nullcontext():
+        images = from_cache(file, key) if not wanted.stream else "not asked for"
+        if not isinstance(images, Images):
+            arrays = formats.read(path, wanted)
+            images = to_images(arrays, shown_path, name_of(arrays, path))
+            if isinstance(images.train.images, Tensor) and (together or images.train.images.nbytes < CACHE_LIMIT):
+                to_cache(images, file, key)
     for note in images.notes:
         warnings.warn(f"{shown_path}: {note}", Note, stacklevel=4)
     return images, f"from {cache.short(path)}, {place_in_words(images)}"

@@ -1,7 +1,8 @@
 """The idx files of MNIST and its relatives: a header with the shape, then one byte a pixel or label, maybe in gzip.
 
 ``train-images-idx3-ubyte.gz``, ``train-labels-idx1-ubyte.gz``, and the same for ``t10k``
-(http://yann.lecun.com/exdb/mnist). Grey pixels become RGB, as those of other pictures do.
+(http://yann.lecun.com/exdb/mnist). Grey pixels become RGB, as those of other pictures do. EMNIST stores its pictures
+with rows and columns exchanged (https://www.tensorflow.org/datasets/catalog/emnist); they are turned upright.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .wanted import Wanted
 NAME = re.compile(r"(?P<about>.*?)[-_.]?(?P<what>images|labels)[-_.]idx[13][-_.]?ubyte(\.gz)?", re.IGNORECASE)
 SPLITS = (*TRAIN, *TEST, "t10k")
 UBYTE = 8  # the third byte of a header: values are bytes
+UPRIGHT = "EMNIST stores its pictures with rows and columns exchanged: they were turned upright"
 LARGEST = 1 << 30  # bytes of a file, packed or not: those of the largest set of this kind (EMNIST) have 550 million
 
 
@@ -94,6 +96,8 @@ def from_idx(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     pictures, rows, notes = Rows(number, wanted), [], ()
     for part, shape, known in zip(parts, shapes, labels, strict=True):
         images = values_of(part.files["images"], shape, path)
+        if "emnist" in part.words():
+            images, notes = images.swapaxes(1, 2), (*notes, UPRIGHT)
         fill(pictures, len(rows), images, wanted)
         if known is None:
             notes += (f"there is no file with the labels of {part.files['images'].name}",)
@@ -102,6 +106,7 @@ def from_idx(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
         del images
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} pictures, at least 2 are needed")
+    notes = tuple(dict.fromkeys(notes))
     return from_rows(rows, Decoded(pictures, []), (), path, notes, keep_unlabelled=wanted.unlabelled)
 
 

@@ -10,6 +10,7 @@ import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -74,7 +75,26 @@ def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | N
         shard = read_shard(tar)
         entries += shard.entries
         labels |= shard.labels
-    return arranged(entries, labels, path, wanted)
+    arrays = arranged(entries, labels, path, wanted)
+    arrays.notes += gaps([tar.name for tar in tars])
+    return arrays
+
+
+def gaps(names: Sequence[str]) -> tuple[str, ...]:
+    """A note on shards that are missing between others, by the numbers at the end of names."""
+    numbers: dict[tuple[str, int], set[int]] = {}  # by what is before the number, and its digits
+    for name in names:
+        if found := re.fullmatch(r"(.*?)(\d+)\.tar", name, re.ASCII | re.IGNORECASE):
+            numbers.setdefault((found[1], len(found[2])), set()).add(int(found[2]))
+    notes = []
+    for (before, digits), present in numbers.items():
+        missing = max(present) - min(present) + 1 - len(present)
+        if 0 < missing <= 10 * len(present):  # more are no numbers of shards, but dates or the like
+            between = (n for n in range(min(present), max(present)) if n not in present)
+            first = ", ".join(f"{n:0{digits}}" for n in islice(between, 5))
+            more = ", …" if missing > 5 else ""
+            notes.append(f"of {before} {missing} shard(s) between the others are missing: {first}{more}")
+    return tuple(notes)
 
 
 def read_shard(tar: Entry) -> Shard:

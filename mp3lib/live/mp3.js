@@ -20,13 +20,16 @@ export function readSafetensors(buffer) {
   return tensors;
 }
 
-/** float16, as whole numbers of 16 bits, to float32. */
+/** float16, as whole numbers of 16 bits, to float32: the same bits in other places, and 127 for 15 in the exponent. */
 export function halfToFloat(halves) {
-  return Float32Array.from(halves, (half) => {
-    const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, fraction = half & 1023;
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+  const out = new Float32Array(halves.length), bits = new Uint32Array(out.buffer);
+  halves.forEach((half, i) => {
+    const sign = (half & 0x8000) << 16, exponent = (half >> 10) & 31, fraction = half & 1023;
+    if (exponent === 31) bits[i] = sign | 0x7f800000 | (fraction << 13); // infinity, or not a number
+    else if (exponent) bits[i] = sign | ((exponent + 112) << 23) | (fraction << 13);
+    else out[i] = (sign ? -1 : 1) * 2 ** -24 * fraction;
   });
+  return out;
 }
 
 /** x (rows, inner) times the transpose of weight (columns, inner), plus bias (columns): (rows, columns). */
