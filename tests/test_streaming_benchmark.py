@@ -75,8 +75,10 @@ def test_the_row_of_imagenet_is_computed_from_the_one_of_its_size():
     assert rows["in memory"]["first_batch"] == pytest.approx(13311.67) and rows["packed"]["first_batch"] == 0.5
     assert rows["in memory"]["peak"] == pytest.approx(4e8 + 1.3 * 1_331_167 * 3 * 224 * 224)
     assert rows["streamed"]["peak"] == pytest.approx(6e8 + 1e6 / 1000 * 1_331_167)
-    large = {"images": 100_000, "loaded": 5e7}
-    assert bench.imagenet({"sets": sets, "large": large})["streamed"]["peak"] == pytest.approx(6e8 + 500 * 1_331_167)
+    large = {"images": 100_000, "loaded": 5e7, "start_up": 10.0}
+    streamed = bench.imagenet({"sets": sets, "large": large})["streamed"]
+    assert streamed["peak"] == pytest.approx(6e8 + 500 * 1_331_167)
+    assert streamed["first_batch"] == pytest.approx(1 + 133.1167)
 
 
 @pytest.mark.slow
@@ -106,3 +108,11 @@ def test_a_table_is_written_between_its_marks(tmp_path):
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n{end}\n")
     bench.write_table(page, "x.py", "new")
     assert page.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n{end}\n"
+
+
+def test_the_page_has_the_tables_of_the_stored_result():
+    result = json.loads(bench.RESULT.read_text(encoding="utf-8"))
+    assert bench.report(result) in bench.PAGE.read_text(encoding="utf-8"), "python benchmarks/streaming.py --out …"
+    large = result["large"]
+    assert large["images"] == 100_000 and large["loss_is_finite"]
+    assert large["peak"] + large["workers"] * large["worker_peak"] < 4e9
