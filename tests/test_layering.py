@@ -122,6 +122,13 @@ def test_no_public_name_of_a_face_is_that_of_a_submodule(name):
     assert exported & {path.stem for path in (LIBRARY / name).iterdir()} == set()
 
 
+@pytest.mark.parametrize("name", ["model", "data", "train", "evaluate", "plots", "widgets", "export"])
+def test_a_face_says_what_is_in_each_of_its_files(name):
+    words = importlib.import_module(f"mp3lib.{name}").__doc__
+    files = {path.stem for path in (LIBRARY / name).glob("*.py")} - {"__init__"}
+    assert {file for file in files if f"``{file}``" not in words} == set()
+
+
 def complaints(code: str) -> list[str]:
     """What a notebook's code takes from the library that is not a public name of one of its faces."""
     found, tree = [], ast.parse(code)

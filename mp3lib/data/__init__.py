@@ -1,12 +1,17 @@
-"""Images: ``load_images`` (``load``) and what it returns (``images``, ``fingerprints``).
+"""Images: ``load_images`` (``load``, ``from_paths``) and what it returns (``images``, ``fingerprints``).
 
-How they are read: ``formats`` chooses the form; ``pictures`` (``layout``, ``split_names``, ``class_names``,
-``annotations``), ``parquet`` and ``webdataset`` (``labelled_rows``), ``idx``, ``cifar10`` and ``cifar100`` read it,
-from the ``files`` of a folder, of ``tars`` and of ``zips``; ``decode`` reads one picture, ``npy`` one array;
-``datasets`` (``map_style``) takes objects;
-``unread`` has words for what is not read, ``notes`` are what a reader should know. Where they are kept and from:
-``cache``, ``download``, the built-in ``scenes``. What is done with them: ``tensors`` of the right dtype, ``augment``,
-and ``cues`` that could give positions away.
+How images are wanted is in ``wanted``. ``formats`` chooses the form of what is at a path. Folders of ``pictures`` have
+a ``layout`` (``folder_roles``, ``split_names``, ``class_names``, ``annotations``, ``unlabelled``). ``parquet`` and
+``webdataset`` have ``labelled_rows``; ``idx``, ``cifar10`` and ``cifar100`` (``cifar_pickle``) have files of their own;
+``datasets`` (``map_style``) are objects. All are read from the ``files`` of a folder, of ``tars`` or of ``zips``
+(``entries``) into ``arrays``, which ``making`` turns into a set. ``contents`` gives the pixels of a file: ``decode`` a
+picture, ``npy`` an array; ``jpeg_grid`` sees whether they were compressed. Many are read by ``picture_reading`` into
+``rows``, or by ``streaming`` when they are needed. Notes (``notes``) say what is odd, ``unread`` what is not read, with
+lists of names as ``sentences`` has them.
+
+Where sets are kept and from: ``cache``, ``pack`` (``tensor_files``), ``download``, and the built-in ``scenes``
+(``scene_classes``, ``scene_painter``). What is done with images: ``tensors`` of the right dtype, ``augment``, ``crops``
+of single pictures, and ``cues`` that could give positions away.
 """
 
 from . import cues

@@ -1,5 +1,5 @@
-"""Models in other formats: ``vit_pytorch`` (in ``vit_pytorch``), timm (in ``timm``), ONNX and ``torch.export``
-(in ``programs``).
+"""Models in other formats: ``vit_pytorch`` (in ``vit_pytorch``), timm (in ``timm``, ``timm_parts`` and ``timm_vit``),
+ONNX and ``torch.export`` (in ``programs``). ``checking`` compares the results.
 
 ``to_…`` and ``from_…`` convert an object, ``save_…`` writes a file or folder. Each result is compared with the original
 before it is handed over, and what cannot be exact is refused with the reason. The ``ViTModel`` of Hugging Face
