@@ -254,7 +254,7 @@ def imagenet(result: dict) -> dict[str, dict]:
     rows["streamed"]["peak"] += max(kept, 0) / number * IMAGENET["images"]
     rows["in memory"]["first_batch"] *= times
     if "large" in result:  # whose start was measured
-        rows["streamed"]["first_batch"] += result["large"]["start_up"] * IMAGENET["images"] / number
+        rows["streamed"]["first_batch"] += result["large"]["start_up"] * IMAGENET["images"] / result["large"]["images"]
     else:
         rows["streamed"]["first_batch"] *= times
     return rows

