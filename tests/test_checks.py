@@ -33,6 +33,12 @@ RETURNS_A_MODEL = [checks.check_keep_brightness]
 each_checker = pytest.mark.parametrize("check", CHECKERS.values(), ids=CHECKERS)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """On a busy machine a right answer may take longer than a reader would wait."""
+    monkeypatch.setattr(harness, "SECONDS", 120)
+
+
 def said(check, function) -> str:
     """What a checker prints about a function, without the name.
 
