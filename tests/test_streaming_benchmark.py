@@ -52,7 +52,7 @@ def test_the_benchmark_measures_and_reports(in_this_process, monkeypatch, tmp_pa
     monkeypatch.setattr(bench, "STEP", 2)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     result = bench.measure([ONE], rounds=1, workers=1)
-    assert not [*tmp_path.iterdir()], "the pictures are removed"
+    assert not [*tmp_path.rglob("pictures")], "the pictures are removed"
     [told] = result["sets"]
     assert [*told["forms"]] == ["in memory", "packed", "streamed"] and 0 < told["bytes"] < 90 * 40 * 48 * 3
     for form in told["forms"].values():
