@@ -161,23 +161,29 @@ class PatchBoard(anywidget.AnyWidget):
         return data | {
             "text/plain": f"[patch board: {len(self.names)} pictures]",
             "image/png": base64.b64encode(file.getvalue()).decode(),
-        }, metadata | {"image/png": {"alt": alt}}
+        }, metadata | {"image/png": {"alt": alt, "width": picture.width // 2, "height": picture.height // 2}}
 
     def _stored_picture(self) -> tuple[Image.Image, str]:
-        """The first picture, shuffled, or with hidden patches grey, with borders of patches; and its alt text."""
+        """The first picture, shuffled, or with hidden patches hatched, with borders of patches; and its alt text.
+
+        Each pixel becomes a square of 24, to be shown at half the size: then it is sharp on dense screens too.
+        """
         (rows, columns), (ph, pw) = self.grid, self.models[self.network].vit.patch_size
         image = _image(self._picture(0), self.size).permute(1, 2, 0).numpy()
+        state = "shuffled" if self.mode == "jigsaw" else f"{sum(self.seen)} of them seen"
         if self.mode == "jigsaw":
-            image, state = reassemble(image, (ph, pw), _shuffled(self._n)), "shuffled"
-        else:
-            seen = np.kron(np.reshape(self.seen, self.grid), np.ones((ph, pw), bool))
-            image, state = np.where(seen[..., None], image, 128).astype(np.uint8), f"{sum(self.seen)} of them seen"
-        height, width = (8 * side for side in self.size)
+            image = reassemble(image, (ph, pw), _shuffled(self._n))
+        height, width = (24 * side for side in self.size)
         large = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+        if self.mode != "jigsaw":
+            y, x = np.indices((height, width))
+            stripes = np.where((x - y) / 2**0.5 % 18 < 6, 0x8A, 0xC8).astype(np.uint8)  # as in live.css
+            hidden = np.kron(~np.reshape(self.seen, self.grid), np.ones((24 * ph, 24 * pw), bool))
+            large.paste(Image.fromarray(stripes), mask=Image.fromarray(hidden))
         for y in range(1, rows):
-            large.paste("white", (0, 8 * ph * y - 1, width, 8 * ph * y + 1))
+            large.paste("white", (0, 24 * ph * y - 2, width, 24 * ph * y + 2))
         for x in range(1, columns):
-            large.paste("white", (8 * pw * x - 1, 0, 8 * pw * x + 1, height))
+            large.paste("white", (24 * pw * x - 2, 0, 24 * pw * x + 2, height))
         return large, f"A picture cut into {rows} x {columns} patches, {state}"
 
 

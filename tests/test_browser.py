@@ -405,6 +405,8 @@ def test_a_notebook_opens_saved_with_short_lines_and_names_of_hidden_cells(brows
         assert lab.page.locator(".jp-mod-dirty").count() == 0
         assert lab.texts(".jp-InputPlaceholder", len(hidden)) == hidden
         assert longest_line(lab) <= 91
+        offsets = "all => all.map(e => e.getBoundingClientRect().left - e.parentElement.getBoundingClientRect().left)"
+        assert max(lab.page.locator(".jp-RenderedMarkdown table").evaluate_all(offsets), default=0) < 20
     finally:
         lab.close()
 

@@ -77,7 +77,7 @@ def test_a_palette_has_colours_for_both_kinds_of_pixels_and_hardly_changes_them(
 def recolored(color):
     """A colour as the filter of dark.css recolours it."""
     matrix = np.array(re.search(r"values='([^']+)'", CSS.read_text())[1].split(), float).reshape(4, 5)
-    assert matrix[3].tolist() == [0, 0, 0, 0, 1]  # opaque
+    assert (matrix[3] * [0, 0, 0, dark.PAPER_ALPHA / 255, 0]).tolist() == pytest.approx([0, 0, 0, 1, 0])  # opaque
     return (matrix[:3, :3] @ to_rgb(color) + matrix[:3, 4]).clip(0, 1)
 
 
@@ -122,3 +122,18 @@ def test_a_browser_shows_it(browser, is_dark):
     assert np.abs(seen[at(fig, box, 0.1, 0.1)] - 200).max() <= 1
     assert (seen[at(fig, box, 0.375, 0.375)].mean() < 100) == is_dark  # the hidden patch
     assert (seen[height + 10, 10] == 255).all()  # no picture of ours
+
+
+@pytest.mark.slow
+def test_a_dark_figure_has_no_bright_edge(browser):
+    """The last row of a figure may cover its pixels in part."""
+    file = base64.b64encode(plots.curves({"a": ([1, 2], [1, 2])}, title="T").png()).decode()
+    page = browser.new_page(device_scale_factor=1, viewport={"width": 500, "height": 400})
+    style = f"{CSS.read_text()} body {{ margin: 0; background: #111 }} img {{ width: 401.3px; height: 301.6px }}"
+    image = f"<img src='data:image/png;base64,{file}'>"
+    page.set_content(
+        f"<style>{style}</style><body data-jp-theme-light='false'><div class='jp-RenderedImage'>{image}</div>"
+    )
+    seen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+    page.close()
+    assert max(seen[300:].max(), seen[:, 400:].max()) < 60

@@ -289,22 +289,24 @@ def test_what_is_stored_of_the_widget():
 
 
 def test_the_stored_picture_is_what_the_board_shows_first():
-    """Shuffled for a jigsaw; in the other modes as it is, with hidden patches grey."""
+    """Shuffled for a jigsaw; in the other modes as it is, with hidden patches hatched."""
     images = torch.randint(0, 100, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     board, stored = patch_board(load_shipped("puzzler-scenes"), images, mode="hide"), {}
     for mode, seen in (("jigsaw", 16), ("look", 16), ("hide", 3)):
         board.mode, board.seen = mode, [patch < seen for patch in range(16)]
         data, metadata = board._repr_mimebundle_()
         picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
-        stored[mode] = torch.from_numpy(picture[4::8, 4::8].copy()).permute(2, 0, 1)
+        stored[mode] = torch.from_numpy(picture[12::24, 12::24].copy()).permute(2, 0, 1)
         words = "shuffled" if mode == "jigsaw" else f"{seen} of them seen"
-        assert metadata["image/png"]["alt"] == f"A picture cut into 4 x 4 patches, {words}"
+        alt = f"A picture cut into 4 x 4 patches, {words}"
+        assert metadata["image/png"] == {"alt": alt, "width": 384, "height": 384} and len(picture) == 768
     assert stored["look"].equal(images[0])
     assert not stored["jigsaw"].equal(images[0])
     assert stored["jigsaw"].flatten(1).sort().values.equal(images[0].flatten(1).sort().values)
     hidden = torch.ones(32, 32, dtype=torch.bool)
     hidden[:8, :24] = False
-    assert (stored["hide"][:, hidden] == 128).all() and stored["hide"][:, ~hidden].equal(images[0][:, ~hidden])
+    assert stored["hide"][:, hidden].unique().tolist() == [0x8A, 0xC8]  # both colours of the hatching
+    assert stored["hide"][:, ~hidden].equal(images[0][:, ~hidden])
 
 
 def test_another_network_may_have_another_grid():

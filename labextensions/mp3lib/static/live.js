@@ -26,6 +26,7 @@
     .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker, .mp3-dead .live { opacity: 0.4; }
     .mp3-dead .jupyter-widgets-disconnected::before { content: none; } /* the note says more than these signs */
     .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details):not(:has(img)) { max-width: 43em; }
+    .mp3-reading .jp-RenderedMarkdown table { margin-left: 0; } /* below the prose, not in the middle of a wide window */
   `
 
   function noteOf(text) {
