@@ -134,6 +134,8 @@ def test_the_board_in_jupyterlab(lab):
     lab.save()
     lab.restart_kernel()
     assert "run this cell again" in lab.note()
+    pale = "e => { let p = 1; for (; e; e = e.parentElement) p *= getComputedStyle(e).opacity; return p }"
+    assert place(lab, 1).evaluate(pale) == pytest.approx(0.4), "pale, but to be seen"
     before = page.locator(".live-board .picked").get_attribute("data-place")
     place(lab, 1).click(force=True)
     assert page.locator(".live-board .picked").get_attribute("data-place") == before, "a dead board does not move"

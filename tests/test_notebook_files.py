@@ -301,3 +301,13 @@ def test_every_tag_is_on_the_ledger():
     ledger = tomllib.loads(LEDGER.read_text(encoding="utf-8")).get("tag", [])
     assert used == {(entry["notebook"], entry["cell"], entry["tag"]) for entry in ledger}
     assert [entry for entry in ledger if len(entry["reason"].split()) < 4] == []
+
+
+@each_notebook
+def test_buttons_of_a_board_have_the_names_that_the_text_gives_them(path):
+    """Words in italics that begin with a capital letter, in the text above a board."""
+    labels = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "mp3lib" / "live").glob("*.js")))
+    for text, cell in zip(read(path).cells, read(path).cells[1:], strict=False):
+        if cell.cell_type == "code" and "patch_board(" in cell.source and text.cell_type == "markdown":
+            named = re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", text.source)
+            assert [name for name in named if f'"{name}"' not in labels] == []

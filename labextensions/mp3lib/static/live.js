@@ -23,7 +23,9 @@
       color: var(--jp-content-font-color1); font: var(--jp-content-font-size1) / 1.5 var(--jp-content-font-family);
     }
     .mp3-stored img { display: block; max-width: 100%; height: auto; }
-    .mp3-dead button, .mp3-dead .widget-inline-hbox, .mp3-dead .mp3-picker, .mp3-dead .live { opacity: 0.4; }
+    .mp3-dead :is(.live, .mp3-picker, .widget-inline-hbox, button):not(.mp3-dead :is(.live, .mp3-picker, .widget-inline-hbox) *) {
+      opacity: 0.4; /* once: a control inside of another one is pale already */
+    }
     .mp3-dead .jupyter-widgets-disconnected::before { content: none; } /* the note says more than these signs */
     .mp3-reading .jp-RenderedMarkdown > :is(p, ul, ol, blockquote, details):not(:has(img)) { max-width: 43em; }
     .mp3-reading .jp-RenderedMarkdown table { margin-left: 0; } /* below the prose, not in the middle of a wide window */
