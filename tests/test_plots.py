@@ -419,6 +419,17 @@ def test_bars_show_means_and_names_of_curves_do_not_overlap():
     assert len(boxes) == 9 and all(low.y1 <= high.y0 + 2 for low, high in zip(boxes, boxes[1:], strict=False))
 
 
+def test_a_level_does_not_cross_the_number_beside_a_bar():
+    drawn = []
+    for level in (0.1, 0.95):
+        fig = plots.bars({"a": 0.9}, levels={"x": level}, xlim=(0, 2))
+        pixels = np.asarray(Image.open(io.BytesIO(fig.png(small=False))).convert("RGB"))
+        box = fig.axes[0].texts[0].get_window_extent()
+        left, right, bottom, top = (round(edge) for edge in (box.x0, box.x1, box.y0, box.y1))
+        drawn.append(pixels[len(pixels) - top : len(pixels) - bottom, left:right])
+    assert 0 < np.ptp(drawn[0]) and (drawn[0] == drawn[1]).all()
+
+
 def test_curves_use_given_colours_and_name_a_short_line_at_its_end():
     lines = {"short": ([0, 4], [1, 2]), "long": ([0, 9], [1, 3])}
     fig = plots.curves(lines, levels={"chance": 0, "floor": 1}, colors={"long": plots.GREEN, "floor": plots.GREEN})

@@ -171,7 +171,8 @@ def bars(
         ax.barh(i, run.mean(), color=BLUE if name in highlight else "#a9a7a2", height=0.68)
         if len(run) > 1:
             ax.plot(run, np.full(len(run), i), "o", markersize=4, color="white", markeredgecolor=INK)
-        ax.annotate(fmt.format(run.mean()), (max(run.max(), 0), i), (6, 0), textcoords="offset points", va="center")
+        ax.annotate(fmt.format(run.mean()), (max(run.max(), 0), i), (6, 0), textcoords="offset points", va="center",
+                    bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5})  # fmt: skip
     for (name, level), dashes in zip((levels or {}).items(), itertools.cycle(DASHES), strict=False):
         ax.axvline(level, color=INK, linestyle=dashes, linewidth=1.4)
         ax.annotate(wrap(name, 0.3 * width, 9), (level, 1), (0, 2), xycoords=("data", "axes fraction"),
