@@ -73,11 +73,11 @@ def write_live(folder: Path) -> None:
     chosen = [0, 4, 28, 1, 15, 3, 90, 8, 44, 10] if images.name == "cifar10" else list(range(10))
     names = [f"test picture {i}: {images.classes[images.test.labels[i]]}" for i in chosen]
     networks = {
-        "puzzler": ("puzzler: little hidden in training, 4 x 4 patches", puzzler_of(images.name)),
-        "pupil": ("pupil: three quarters hidden in training, 4 x 4 patches", pupil_of(images.name)),
+        "puzzler": ("puzzler: trained with 10 to 75 % hidden", puzzler_of(images.name)),
+        "pupil": ("pupil: trained with 75 % hidden", pupil_of(images.name)),
     }
     if images.name == "cifar10":
-        networks["flagship"] = ("larger network: half hidden in training, 8 x 8 patches", "flagship-8x8")
+        networks["flagship"] = ("larger network: 50 % hidden, 8 x 8 patches", "flagship-8x8")
     note = (
         'The pictures are test images of <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> '
         "(Krizhevsky 2009), which comes without a licence of its own."

@@ -100,7 +100,7 @@ def test_the_board_in_jupyterlab(lab):
         assert run(lab, 2).startswith("the pupil [") and run(lab, 2).endswith("equal True\n"), who
         if who == "both":
             told = page.locator(".live-both").inner_text()
-            right = page.locator(".live-results figcaption").inner_text().split()[3]
+            right = page.locator(".live-results .live-score").inner_text().split()[3]
             assert told.startswith(f"Right: {right} by the network in this page, {right} by the kernel. They place 0 ")
             assert "by more than 0.00" in told
 

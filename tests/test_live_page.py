@@ -105,7 +105,7 @@ def test_the_tour_sets_the_board_in_six_steps(server, open_page):
             board.page.locator("#tour-next").click()
     assert len({title for title, _, _ in seen}) == 6
     assert [(mode, hidden) for _, mode, hidden in seen] == [
-        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("look", 0), ("hide", 12), ("hide", 8),
+        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("look", 0), ("hide", 12), ("hide", 12),
     ]  # fmt: skip
     assert board.page.locator("#tour-next").is_disabled()
     board.page.locator("#tour-back").click()
@@ -158,7 +158,7 @@ def test_pick_a_patch_by_hover_focus_and_tap(server, open_page):
     page = board.page
     board.tab("Pick a patch")
     page.mouse.move(*board.middle(6))
-    assert board.state("pick") == 6 and "patch 7" in board.words()
+    assert board.state("pick") == 6 and "The network puts this patch at row" in board.words()
     depth, heads = 4, 2
     maps = [map_.get_attribute("aria-label") for map_ in page.locator(".live-maps [role=img]").all()]
     assert len(maps) == depth * heads and maps[5].startswith("Layer 3, head 2 attends: most to patch ")
@@ -168,11 +168,12 @@ def test_pick_a_patch_by_hover_focus_and_tap(server, open_page):
     texts = [cell.inner_text() for cell in page.locator(".live-board button").all()]
     assert [bool(text) for text in texts] == [bool(share >= 0.05) for share in shares]
     best = int(shares.argmax())
-    assert f"row {best // 4 + 1}, column {best % 4 + 1} ({shares[best]:.0%}".replace("%", " %") in board.words()
+    told = f"row {best // 4 + 1}, column {best % 4 + 1}, with a probability of {100 * shares[best]:.0f} %"
+    assert told in board.words()
 
     board.cell(9).click()
     page.mouse.move(*board.middle(0))
-    assert board.state("pick") == 9 and "This patch is kept." in board.words()
+    assert board.state("pick") == 9 and "This patch stays picked." in board.words()
     page.keyboard.press("Escape")
     page.mouse.move(*board.middle(1))
     assert board.state("pick") == 1
@@ -256,7 +257,7 @@ def test_the_clock(server, open_page, motion):
     page.locator(".live-score").wait_for()
     words = page.locator(".live-panel").inner_text()
     right = page.evaluate("() => window.live.answer().right")
-    assert f"You: {own} of 16 in 4 s. The network: {right} of 16 in " in words
+    assert f"You: {own} of 16 right in 4 s. The network: {right} of 16 right in " in words
     sure = round(100 * page.evaluate("() => window.live.answer().sure"))
     assert f"a probability of {sure} %" in words
     page.clock.run_for(3000)
@@ -353,7 +354,7 @@ def test_a_picture_of_the_readers_own(server, open_page):
     ):
         give(name, kind, content)
         page.wait_for_function(f"() => window.live.state.picture === {3 + number}")
-        assert board.status() == "Your picture stays in this page."
+        assert board.status().startswith("Your picture stays in this page.")
         assert is_red(shown(), 16, 2) and not is_red(shown(), 16, 28), name
     give("turned.jpg", "image/jpeg", jpeg((600, 600), turned=True))
     page.wait_for_function("() => window.live.state.picture === 6")
@@ -368,6 +369,25 @@ def test_a_picture_of_the_readers_own(server, open_page):
         assert board.state("picture") == 6
     sent = [url for url in board.loaded[loaded:] if not url.startswith(("data:", "blob:"))]
     assert sent == [] and board.wrong == []
+
+
+def test_on_a_phone_nothing_is_too_small_to_touch(server, open_page):
+    """Controls have 44 pixels; the board and its first controls fit on the screen; the comparison scrolls into it."""
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    board = open_page(f"{server}live.html", **phone).wait()
+    page = board.page
+    for tab in ("Pick a patch", "Hide patches", "Solve the jigsaw"):
+        board.tab(tab)
+        for control in page.locator("button:visible, select:visible, input:visible").all():
+            box = control.bounding_box()
+            assert min(box["width"], box["height"]) >= 44, control.get_attribute("aria-label") or control.inner_text()
+    compare = page.get_by_role("button", name="Compare with the network")
+    box = compare.bounding_box()
+    assert page.evaluate("() => scrollY") == 0 and box["y"] + box["height"] <= 844
+    compare.tap()
+    page.locator(".live-answer").wait_for()
+    page.wait_for_function("() => document.querySelector('.live-answer').getBoundingClientRect().bottom <= innerHeight")
+    assert board.wrong == []
 
 
 @on("scheme", ["light", "dark"])

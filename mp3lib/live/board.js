@@ -165,7 +165,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     Object.assign(state, { order, moves: state.moves + 1, began: state.began ?? performance.now(), hint: null });
     const solved = order.every((patch, p) => patch === p);
     if (solved) Object.assign(state, { ended: performance.now(), revealed: true });
-    return show({ held: null, focus: b, message: solved ? "Solved." : `${app.name(order[b])} is now at ${app.place(b)}.` });
+    return show({ held: null, focus: b, message: solved ? "Solved." : `The patch is now at ${app.place(b)}.` });
   }
 
   async function reveal() {
@@ -174,6 +174,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     const now = performance.now();
     Object.assign(state, { began: state.began ?? now, ended: now });
     await show({ revealed: true, hint: null, held: null });
+    results.scrollIntoView({ block: "nearest" }); // on a phone it is below the screen
     board.querySelector("[tabindex='0']").focus({ preventScroll: true }); // the button that had the focus is disabled now
   }
 
@@ -184,7 +185,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     if (from < 0 || !app.answer) return;
     const patch = state.order[from], to = app.answer.best[patch];
     const sure = percent(app.answer.shares[patch * n() + to]);
-    await show({ held: from, hint: to, message: `The network would put this patch at ${app.place(to)} (${sure}).` });
+    await show({ held: from, hint: to, message: `The network would put this patch at ${app.place(to)} (probability ${sure}).` });
   }
 
   function otherPicture() {
@@ -198,7 +199,7 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     try {
       const pixels = await readPicture(file.files[0], app.network.imageSize);
       own.push({ name: own.length ? `your picture ${own.length + 1}` : "your picture", pixels });
-      const message = kernel ? "Your picture goes to the kernel of this notebook, and nowhere else." : "Your picture stays in this page.";
+      const message = kernel ? "Your picture goes to the kernel of this notebook, and nowhere else." : "Your picture stays in this page. Patches that look alike cannot be told apart.";
       await show({ picture: all().length - 1, message });
     } catch (error) {
       show({ message: error.message });

@@ -4,18 +4,18 @@ import { createLive } from "./board.js";
 import { startNetwork } from "./worker.js";
 
 const TOUR = [
-  ["A shuffled picture", "A picture is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.",
+  ["A shuffled picture", "A picture of 32 x 32 pixels is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.",
     { network: 0, mode: "jigsaw" }],
-  ["No positions", "The network gets the same patches, and nobody tells it where a patch was. Press “Compare with the network” to see where it puts them.",
+  ["The network’s turn", "A neural network gets the same patches, but not their positions. The button “Compare with the network” shows where it puts them.",
     { network: 0, mode: "jigsaw" }],
-  ["Who may be looked at", "Every patch attends to other patches, and so compares itself with them. Point at a patch, or tap it: the small maps show what it attends to, layer by layer.",
+  ["Patches attend to each other", "To find its position, each patch is compared with the others; this is called attention. Point at a patch, or tap it: the small maps show which patches it attends to.",
     { network: 0, mode: "look", ratio: 0, pick: 6 }],
-  ["Each patch predicts its position", "For every patch, the network gives a probability to each of the 16 positions. The blue on the board, with its numbers, shows them for the patch with the orange frame.",
+  ["Each patch predicts its position", "For every patch, the network gives a probability to each of the 16 positions. The board shows them in blue, for the patch with the orange frame.",
     { network: 0, mode: "look", ratio: 0, pick: 10 }],
-  ["Why hide patches", "A network that sees all patches only has to match their borders. Hide most of them, and it has to know what belongs where: drag the slider.",
+  ["Why hide patches", "With all patches, a network can match the borders of neighbours. Drag the slider to hide patches: with few neighbours left, it has to use what a patch shows.",
     { network: 0, mode: "hide", ratio: 0.75 }],
-  ["Try your own", "Choose a picture of your own below; it stays in this page. Then choose the pupil, which was trained with three quarters hidden, and compare.",
-    { mode: "hide", ratio: 0.5 }],
+  ["Try your own", "Choose a photo of your own below; it stays in this page. Or choose the network “pupil”: it was trained with 75 % hidden, and loses less when you hide patches.",
+    { mode: "hide" }],
 ];
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

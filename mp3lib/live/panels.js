@@ -19,7 +19,7 @@ function arrangement(app, words) {
   frame.style.setProperty("--columns", grid[1]);
   frame.style.setProperty("--shape", `${imageSize[1]} / ${imageSize[0]}`);
   back.forEach((patch, p) => frame.append(element("span", { class: patch === p ? "" : "wrong" })));
-  return element("figure", {}, frame, element("figcaption", {}, words, app.answer.right < n ? " Orange frames: wrong." : ""));
+  return element("figure", {}, element("figcaption", {}, words, app.answer.right < n ? " Framed patches are wrong." : ""), frame);
 }
 
 /** Where the page and the kernel both answer: how far they agree. */
@@ -34,14 +34,13 @@ function comparison(app) {
 }
 
 function jigsaw(app) {
-  const { state } = app, count = element("p", { class: "live-count" });
+  const { state } = app, tip = element("p", {}), count = element("p", { class: "live-count" });
   const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Compare with the network");
   const controls = element("div", {},
-    element("p", {}, "Drag a patch onto another one to swap them. Or tap the one, then the other. Keyboard: arrow keys, and space to hold and to swap. Comparing ends the game."),
-    count,
-    element("div", { class: "live-buttons" }, hint, compare,
+    element("div", { class: "live-buttons" }, compare, hint,
       element("button", { click: () => app.show({ order: app.shuffled() }) }, "Shuffle again"),
-      element("button", { click: app.otherPicture }, "New picture")));
+      element("button", { click: app.otherPicture }, "New picture")),
+    count, tip);
   const told = () => (count.textContent = `${state.moves} ${state.moves === 1 ? "swap" : "swaps"}, ${app.seconds()} s`);
   const clock = setInterval(() => { if (state.mode === "jigsaw" && state.began && !state.ended && !isStill()) told(); }, 1000);
   return {
@@ -49,6 +48,8 @@ function jigsaw(app) {
     stop: () => clearInterval(clock),
     update() {
       told();
+      tip.textContent = state.revealed ? "This game has ended. Shuffle again, or take a new picture."
+        : "To swap two patches, drag one onto the other, or tap both. Keyboard: arrow keys and space. Comparing ends the game.";
       hint.disabled = compare.disabled = state.revealed;
     },
     results() {
@@ -56,8 +57,8 @@ function jigsaw(app) {
       const { n } = app.network, { right, ms, sure } = app.answer, own = state.order.filter((patch, p) => patch === p).length;
       return [
         element("p", { class: "live-score" },
-          `You: ${own} of ${n} in ${app.seconds()} s. The network: ${right} of ${n} in ${(ms / 1000).toFixed(2)} s.`),
-        arrangement(app, `The network's answer. On average it gives its places a probability of ${percent(sure)}.`),
+          `You: ${own} of ${n} right in ${app.seconds()} s. The network: ${right} of ${n} right in ${(ms / 1000).toFixed(2)} s.`),
+        arrangement(app, `The network's answer, with a probability of ${percent(sure)} on average.`),
         ...comparison(app),
       ];
     },
@@ -70,8 +71,8 @@ function look(app) {
     controls: tip,
     stop() {},
     update() {
-      tip.textContent = state.pinned ? "This patch is kept. Click it again, or press Escape, to let it go."
-        : "Point at a patch, tap it, or move to it with the arrow keys. A click keeps it.";
+      tip.textContent = state.pinned ? "This patch stays picked. Click it again, or press Escape, to let it go."
+        : "The network does not know that these patches are in order. Point at one, tap it, or use the arrow keys.";
     },
     results() {
       if (state.pick === null) return [];
@@ -89,16 +90,17 @@ function look(app) {
       table.append(element("span"), ...answer.attention[0].map((_, h) => element("span", {}, `head ${h + 1}`)));
       answer.attention.forEach((heads, l) => table.append(element("span", {}, `layer ${l + 1}`),
         ...heads.map((weights, h) => map(weights, `Layer ${l + 1}, head ${h + 1} attends`))));
+      const head = `Attention (dark: much${count ? `; hatched: ${count} hidden patches` : ""}). Layers work one after the other, the heads of a layer side by side.`;
       return [
-        element("p", { class: "live-score" }, `The network puts ${app.name(pick)} at ${app.place(best)} (${percent(shares[best])}). ` +
+        element("p", { class: "live-score" }, `The network puts this patch at ${app.place(best)}, with a probability of ${percent(shares[best])}. ` +
           (best === pick ? "This is right." : `It belongs at ${app.place(pick)}.`)),
+        element("p", {}, head),
         element("div", { class: "live-pair" },
           element("figure", {}, mapOf(shares, grid, { cell: fine ? 14 : 28, outline: pick,
-            words: `Predicted positions: ${percent(shares[best])} at ${app.place(best)}` }), element("figcaption", {}, "Predicted positions, also in blue on the board")),
+            words: `Predicted positions: ${percent(shares[best])} at ${app.place(best)}` }), element("figcaption", {}, "Predicted positions (blue on the board)")),
           element("figure", {}, mapOf(row(answer.rollout), grid, { cell: fine ? 14 : 28, hidden, outline: pick,
-            words: "All layers together, attention rollout" }), element("figcaption", {}, "Attention, all layers (rollout)"))),
-        element("p", {}, count ? `What it attends to, by layer and head (dark: much; hatched: ${count} hidden patches):` : "What it attends to, by layer and head (dark: much):"),
-        table,
+            words: "All layers together, attention rollout" }), element("figcaption", {}, "Attention, all layers together (rollout)")),
+          table),
         ...comparison(app),
       ];
     },
@@ -117,11 +119,15 @@ function hide(app) {
       slider.value = Math.round(100 * state.ratio);
       slider.setAttribute("aria-valuetext", `${percent(state.ratio)}, ${told}`);
       output.textContent = percent(state.ratio);
-      words.textContent = `${told}: no patch attends to them. Click a patch to hide or show it.`;
+      words.textContent = `${told}: no patch attends to them. Each still predicts its own position. Click a patch to hide or show it.`;
     },
     results() {
       const { n } = app.network, { right } = app.answer;
-      return [arrangement(app, `The network puts ${right} of ${n} patches in the right place (${percent(right / n)}). By chance it would be 1.`), ...comparison(app)];
+      return [
+        element("p", { class: "live-score" }, `The network puts ${right} of ${n} patches in the right place (${percent(right / n)}). By chance it would be 1.`),
+        arrangement(app, "The network's answer."),
+        ...comparison(app),
+      ];
     },
   };
 }
