@@ -99,6 +99,14 @@ def test_the_filter_tells_the_two_alphas_apart():
     assert slope * dark.PAPER_ALPHA / 255 + intercept == pytest.approx(0) and slope + intercept == pytest.approx(1)
 
 
+def test_stored_figures_of_pages_are_recoloured():
+    names = set(re.findall(r"/(\w+\.png)", CSS.read_text()))
+    assert names == {"tour.png", "few_labels.png"}
+    for name in names:
+        with Image.open(CSS.parents[3] / "assets" / name) as image:
+            assert dark.PAPER_ALPHA in np.asarray(image.convert("RGBA"))[..., 3], name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("is_dark", [True, False])
 def test_a_browser_shows_it(browser, is_dark):
