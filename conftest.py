@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -53,6 +54,16 @@ def pytest_collection_modifyitems(items):
         cell = getattr(item, "cell", None)
         if cell is not None and cell.source.strip() and cell.execution_count is None and not item.options["skip"]:
             item.add_marker(pytest.mark.never_run)
+    if any(hasattr(item, "cell") for item in items):  # the longest first: no process is left with it at the end
+        took = seconds_of_notebooks()
+        items.sort(key=lambda item: -took.get(item.path.name, 0.0))  # cells stay in their order
+
+
+def seconds_of_notebooks() -> dict[str, float]:
+    """Seconds that each notebook took when it was stored."""
+    file = ROOT / "results" / "notebooks.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {line["notebook"]: line["seconds"] for line in map(json.loads, lines)}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -55,7 +55,7 @@ def steps(python, flags=(), workers="auto"):
             *lint,
             *browser,
             ([*tests, "tests", "--durations", "30"], "", True),
-            ([*tests, "--nbval", "notebooks/"], "", True),
+            ([*tests, "--no-loadscope-reorder", "--nbval", "notebooks/"], "", True),
         ],
         "lab": [*data, ([python, "tools/lab.py", *flags], "", True)],
     }
