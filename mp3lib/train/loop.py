@@ -88,7 +88,9 @@ def fit(
 def progress_bar(training: Training, done: int, shown: bool) -> tqdm:
     """A bar of the steps, on a terminal or in a notebook, on the main process."""
     hidden = None if shown and training.accelerator.is_main_process else True  # None: where there is no terminal
-    return tqdm(total=training.settings.total_steps, initial=done, unit="step", disable=hidden)
+    total = training.settings.total_steps
+    # twice a second: Jupyter drops messages of a cell that sends too many
+    return tqdm(total=total, initial=done, unit="step", disable=hidden, mininterval=0.5)
 
 
 def show(line: dict, training: Training, bar: tqdm, shown: bool) -> None:
