@@ -83,7 +83,8 @@ def test_pictures_of_emnist_are_turned_upright(size, tmp_path):
     assert images.notes == ("EMNIST stores its pictures with rows and columns exchanged: they were turned upright",)
     for split, other in ((images.train, lying.train), (images.test, lying.test)):
         difference = (split.images.int() - other.images.transpose(2, 3).int()).abs()
-        assert difference.max() <= (0 if size == (10, 12) else 8) and torch.equal(split.labels, other.labels)
+        assert difference.float().mean() <= (0 if size == (10, 12) else 1)  # lying, noise differs by about 85
+        assert torch.equal(split.labels, other.labels)
 
 
 def test_idx_images_without_labels_serve_pretraining(tmp_path):

@@ -2,13 +2,14 @@
 
 ``checks.check_move(move)`` calls the reader's function on small inputs. A checker never raises, whatever the function
 does. It stops after ten seconds, and restores the global random state. There is one file for the exercises of each
-notebook, and two for notebook 02; ``harness`` calls the reader's function, and ``compare`` compares its results.
+notebook, and two for 02 and 04; ``harness`` calls the reader's function, and ``compare`` compares its results.
 """
 
 from .attention import check_attention_masked, check_sharpened
+from .context_layers import check_run_layers
 from .finetuning import check_equal_epochs, check_freeze_below, check_nearest_mean
 from .jigsaw import check_count_empty, check_greedy, check_neighbours_right
-from .masked_position_prediction import check_paint, check_run_layers, check_soft_labels
+from .masked_position_prediction import check_paint, check_soft_labels
 from .neighbours import check_neighbour_scores
 from .position_embeddings import check_most_alike, check_move, check_random_codes
 from .predicted_positions import check_effect_of_removal, check_mean_distance, check_positions_considered
