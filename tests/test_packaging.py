@@ -171,7 +171,7 @@ def test_the_steps_of_test_are_everything(setup):
         "py -m ruff format --check .",
         "py tools/browser.py --install",
         f"{pytest} tests --durations 30",
-        f"{pytest} --nbval notebooks/",
+        f"{pytest} --no-loadscope-reorder --nbval notebooks/",
     ]
     needed = [program[1:3] for program, _, stop in setup.steps("py")["test"] if not stop]
     assert needed == [["-m", "mp3lib"], ["tools/browser.py", "--install"]], "without images or browser it goes on"
