@@ -31,7 +31,8 @@ def run(path: Path) -> dict:
 @pytest.fixture(scope="module")
 def results(request):
     """A function of a notebook's path: the results of `run`. Two kernels run at a time."""
-    chosen = {item.callspec.params["path"] for item in request.session.items if "results" in item.fixturenames}
+    of_this_file = [item for item in request.session.items if item.path == request.path]
+    chosen = {item.callspec.params["path"] for item in of_this_file if "results" in item.fixturenames}
     pool = ThreadPoolExecutor(2)
     futures: dict[Path, Future] = {path: pool.submit(run, path) for path in sorted(chosen)}
     yield lambda path: futures[path].result()
