@@ -20,6 +20,7 @@ from PIL import Image
 
 from mp3lib import plots
 from mp3lib.plots import theme
+from mp3lib.widgets.training import LiveCurve
 
 RNG = np.random.default_rng(0)
 SQUARE = RNG.integers(0, 256, (3, 32, 32), dtype=np.uint8)
@@ -44,7 +45,7 @@ FIGURES = {
     "patch_grid, wide": lambda: plots.patch_grid(WIDE, (4, 12), numbers=True, title="Not square"),
     "mask_strip": lambda: plots.mask_strip([WIDE, WIDE], 8, RNG.random((5, 12)) < 0.5, ["a mask"] * 5, "x"),
     "jigsaw_boards": lambda: plots.jigsaw_boards(
-        [SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A", beside=1
+        [SQUARE] * 4, 8, ["one"] * 4, [HIDDEN] * 4, [~HIDDEN] * 4, title="A"
     ),
     "heat_maps": lambda: plots.heat_maps(RNG.random((9, 4, 6)), marks=range(9), title="A finding", label="similarity"),
     "heat_maps, one": lambda: plots.heat_maps(RNG.normal(size=(8, 8)), hidden=RNG.random(64) < 0.5, size=2),
@@ -63,7 +64,8 @@ FIGURES = {
     "predicted": lambda: plots.predicted_positions(SQUARE, 8, RNG.integers(0, 16, 16), CONTEXT, "A finding"),
     "predicted, wide": lambda: plots.predicted_positions(WIDE, 8, np.arange(12)[::-1]),
     "attention, a result": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, size=1, result=SQUARE),
-    "heat_maps, room beside": lambda: plots.heat_maps(np.eye(4), marks=[0], beside=2.0),
+    "map_and_row": lambda: plots.map_and_row(RNG.normal(size=(8, 8)), 27, "A finding", "similarity", "column", -1, 1),
+    "map_and_row, low": lambda: plots.map_and_row(RNG.random((2, 9)), 17),
     "attention": lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, title="A finding"),
 }  # fmt: skip
 
@@ -74,6 +76,7 @@ LONG_TEXTS = {
     "patch_grid": lambda: plots.patch_grid(SQUARE, 8, title=LONG),
     "mask_strip": lambda: plots.mask_strip([SQUARE], 8, [HIDDEN] * 3, [LONG] * 3, LONG),
     "heat_maps": lambda: plots.heat_maps(RNG.random((3, 4, 4)), [LONG] * 3, title=LONG, label=LONG),
+    "map_and_row": lambda: plots.map_and_row(RNG.random((4, 4)), 3, LONG, LONG, LONG),
     "matrix": lambda: plots.matrix(
         RNG.random((3, 4)), LONG, LONG, LONG, row_labels=[LONG] * 3, col_labels=[LONG] * 4, label=LONG
     ),
@@ -135,7 +138,8 @@ def test_stored_pictures_look_like_exact_ones():
     draw = FIGURES["predicted, wide"]
     assert draw().png() == draw().png()
     noise = FIGURES["image_grid"]  # more colours than a palette has room for
-    assert (pixels(noise()) == np.asarray(Image.open(io.BytesIO(noise().png(small=False))))[..., :3]).all()
+    by_pillow, quick = (Image.open(io.BytesIO(noise().png(small=small))) for small in (True, False))
+    assert (np.asarray(by_pillow.convert("RGBA")) == np.asarray(quick)).all()
     photograph = np.add.outer(np.arange(32), np.arange(32))[None] * np.array([3, 2, 1])[:, None, None] + 20
     for fig in (plots.patch_grid(photograph, 8, HIDDEN, True), FIGURES["curves"](), FIGURES["attention"]()):
         exact = np.asarray(Image.open(io.BytesIO(fig.png(small=False))))[..., :3].astype(int)
@@ -151,18 +155,41 @@ def test_inks_are_readable_on_the_paper_and_the_paper_does_not_glare():
     assert plots.figure()[0].get_facecolor() == to_rgba(plots.PAPER) and theme.contrast(plots.PAPER, "#111111") < 16
 
 
+def widgets_curve():
+    """The figure of a training that is watched."""
+    curve = LiveCurve(("loss",), "step", "The loss falls", "loss (nats)", {"chance": 2.8})
+    curve.lines += [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}]
+    return curve.figure()
+
+
 def test_plot_areas_are_large():
     charts = [
         plots.bars({"a": 1.0}, "x", "A finding", {"chance": 0.5}),
         plots.bars({LONG: 1.0, "b": 0.2}, "x", "A finding"),
         plots.curves({LONG: ([1, 2], [3, 2])}, "x", "y", "T", {"c": 1.0}),
+        plots.bars({"a": 1.0}, LONG, LONG, {"chance": 0.5}, width=7.4),
+        plots.curves({"a": ([1, 2], [3, 2])}, LONG, LONG, LONG, {LONG: 1.0}),
         plots.scatter([0, 1], [0, 1], ["one", "two"], ["g", "h"], title=LONG),
+        plots.curve_panels({LONG: {LONG: ([1, 2], [3, 2])}, "b": {"c": ([1], [1])}}, LONG, LONG),
+        widgets_curve(),
     ]
     for fig in charts:
         fig.png()
         area = fig.axes[0].get_window_extent().transformed(fig.dpi_scale_trans.inverted())
-        assert area.width * theme.SCREEN >= 400 and area.height * theme.SCREEN >= 215
-    assert plots.matrix(np.eye(3)).axes[0].images[0].get_extent()[1] >= 4
+        assert area.width * theme.SCREEN >= 400 and area.height * theme.SCREEN >= 220
+
+
+@pytest.mark.parametrize("rows, columns", [(3, 3), (9, 9), (64, 64), (8, 4), (2, 4), (1, 5), (40, 3), (3, 40)])
+def test_matrices_fill_the_page(rows, columns):
+    """At least 400 x 220 screen pixels; square cells in a square matrix, and wide ones where it has few columns."""
+    labels = [f"layer 1, head {i}" for i in range(rows)]
+    fig = plots.matrix(np.zeros((rows, columns)), "A finding", row_labels=labels, label="attention")
+    left, right, bottom, top = fig.axes[0].images[0].get_extent()
+    assert right - left >= 4 and bottom - top >= 2.2 and fig.shown[0] <= 770
+    if rows == columns:
+        assert right - left == pytest.approx(bottom - top)
+    elif rows < 40:
+        assert fig.shown[0] >= 700
 
 
 def test_wrapped_lines_fit_and_have_about_the_same_length():
@@ -177,10 +204,10 @@ def test_wrapped_lines_fit_and_have_about_the_same_length():
 
 
 def test_pictures_are_large_where_there_are_few():
-    for count, least in ((1, 300), (2, 200), (3, 200), (6, 200), (8, 160), (40, 64)):
+    for count, least in ((1, 380), (2, 340), (3, 220), (6, 220), (8, 200), (40, 64)):
         fig = plots.image_grid([SQUARE] * count)
         left, right, _, _ = fig.axes[0].images[0].get_extent()
-        assert 100 * (right - left) >= least and fig.shown[0] <= 760
+        assert 100 * (right - left) >= least and fig.shown[0] <= 880
     assert plots.image_grid([SQUARE], size=0.5).axes[0].images[0].get_extent()[1] < 1
 
 
@@ -270,6 +297,9 @@ def test_reassemble_reorders_patches():
         (lambda: plots.attention_over_image(SQUARE, 8, WEIGHTS, CONTEXT, 7, result=WIDE), "sizes"),
         (lambda: plots.heat_maps(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.heat_maps(np.ones((2, 2)), marks=[4]), "marks holds 4"),
+        (lambda: plots.map_and_row(np.ones(4), 0), r"values has shape \(4,\)"),
+        (lambda: plots.map_and_row(np.ones((2, 2)), 4), "mark holds 4; expected 0 to 3"),
+        (lambda: plots.map_and_row([[1, np.nan]], 0), "values holds nan; expected finite"),
         (lambda: plots.matrix(np.ones(4)), r"values has shape \(4,\)"),
         (lambda: plots.matrix(np.eye(3), row_labels=["a"]), "got 1 texts; expected 3"),
         (lambda: plots.curves({"line": ([1, 2], [1, 2, 3])}), "'line' has 2 x values"),
@@ -512,7 +542,7 @@ def test_a_figure_displays_once_with_alt_text():
     for cell in notebook.cells[1::3]:
         (output,) = cell.outputs
         assert set(output.data) == {"text/plain", "image/png"} and output.data["text/plain"] == "<Figure>"
-        assert output.metadata["image/png"] == {"width": 352, "height": here.shown[1], "alt": "All is black"}
+        assert output.metadata["image/png"] == {"width": here.shown[0], "height": here.shown[1], "alt": "All is black"}
         assert base64.b64decode(output.data["image/png"]) == here.png()
 
 

@@ -2,7 +2,7 @@
 
 ``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
 image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points,
-``panels`` several charts of curves.
+``panels`` several charts of curves, ``map_row`` a heat map and one of its rows.
 ``schematics`` draws the way of the data through a model. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, ``patches`` the conversion of images and the cutting into patches, and
 ``dark`` what keeps its colours when a dark page recolours a figure.
@@ -17,6 +17,7 @@ from .attention import attention_by_layer, attention_over_image, heat_over_image
 from .charts import bars, curves, matrix, scatter
 from .images import heat_maps, image_grid, mask_strip, patch_grid
 from .jigsaw import jigsaw_boards, jigsaw_step, predicted_positions
+from .map_row import map_and_row
 from .panels import curve_panels
 from .patches import reassemble, to_picture
 from .schematics import attention_schematic, mp3_schematic, vit_schematic
@@ -64,6 +65,7 @@ __all__ = [
     "image_grid",
     "jigsaw_boards",
     "jigsaw_step",
+    "map_and_row",
     "mask_strip",
     "matrix",
     "mp3_schematic",

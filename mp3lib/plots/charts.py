@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from ..luma import LUMA
 from .patches import check_indices, check_texts, to_numpy
-from .sheet import Sheet, color_range, paint
-from .theme import BLUE, HATCH, INK, MUTED, PAPER, WIDTH, figure, inches_of, readable, styled, wrap
+from .sheet import BAR, Sheet, color_range, paint
+from .theme import BLUE, DPI, HATCH, INK, MUTED, PAPER, WIDTH, figure, inches_of, lines_high, readable, styled, wrap
 
 # the dashes of horizontal and vertical lines, in order: dashed, dotted, dash and dot
 DASHES = [(0, (5, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2))]
@@ -33,7 +33,8 @@ def matrix(
     annotate: write each value, formatted with `fmt`, into its cell; for small matrices.
     row_labels, col_labels: one text for each row or column; by default their indices.
     label: of the colour bar.
-    size: inches of the longer side of the matrix; by default as large as fits a page.
+    size: inches of the longer side of the matrix, with square cells. By default the matrix is as wide as fits a page:
+    cells are square where it has as many rows as columns, else they may be wider than high.
     Raises ValueError for another shape, or another number of labels.
     """
     values = to_numpy(values).astype(float)
@@ -44,20 +45,22 @@ def matrix(
         check_texts(range(count) if texts is None else texts, count)
         for texts, count in ((row_labels, rows), (col_labels, cols))
     ]
-    size = float(np.clip(0.5 * max(rows, cols), 4.0, 4.4)) if size is None else size
-    cell = size / max(rows, cols)
+    # the labels of the rows, with a label of the axis of one line
+    beside = max(inches_of(wrap(text, 2.0, 8.5), 8.5) for text in labels[0]) + 0.3
+    wide, high = cell_size(rows, cols, WIDTH - beside - BAR - 0.32) if size is None else [size / max(rows, cols)] * 2
     # Labels of the columns are rotated where they are wider than a column. Long labels get several lines.
-    rotated = col_labels is not None and max(inches_of(text, 8.5) for text in labels[1]) > 0.95 * cell
+    rotated = col_labels is not None and max(inches_of(text, 8.5) for text in labels[1]) > 0.95 * wide
     labels = [[wrap(text, 2.0, 8.5) for text in texts] for texts in labels]
-    xlabel, ylabel = wrap(xlabel, max(size * cols / max(rows, cols), 2.2), 9), wrap(ylabel, max(cell * rows, 1.5), 9)
+    xlabel, ylabel = wrap(xlabel, max(wide * cols, 2.2), 9), wrap(ylabel, max(high * rows, 1.5), 9)
     # the longest label of the rows, and of the columns, decides how much space the labels need
     widths = [max(inches_of(text, 8.5) for text in texts) for texts in labels]
     left = widths[0] + 0.1 + lines_high(ylabel)
     bottom = (widths[1] if rotated else 0.16) + 0.05 + lines_high(xlabel)
     # a label longer than the matrix needs room on both sides of its middle
-    beyond = max(inches_of(xlabel, 9) - cell * cols, 0) / 2 if xlabel else 0.0
+    beyond = max(inches_of(xlabel, 9) - wide * cols, 0) / 2 if xlabel else 0.0
     left = max(left, beyond)
-    sheet = Sheet(1, (rows, cols), 1, None, title, size, left=left, bottom=bottom, bar=label)
+    shape = (whole_pixels(high) * rows, whole_pixels(wide) * cols)
+    sheet = Sheet(1, shape, 1, None, title, max(shape) / DPI, left=left, bottom=bottom, bar=label)
     ax, (x, y, w, h) = sheet.ax, sheet.boxes[0]
     image = paint(ax, values, (x, y, w, h), **colors)
     font = {"fontsize": 8.5, "rotation_mode": "anchor"}
@@ -80,9 +83,17 @@ def matrix(
     return sheet.fig
 
 
-def lines_high(text):
-    """Inches that the lines of a label of an axis need, 0 for an empty text."""
-    return (0.05 + 0.15 * (text.count("\n") + 1)) if text else 0.0
+def cell_size(rows, cols, room):
+    """The inches (width, height) of a matrix's cells, for a matrix that may be `room` inches wide."""
+    if rows == cols:
+        return [min(float(np.clip(0.5 * rows, 4.0, 5.6)), room) / rows] * 2
+    high = float(np.clip(0.5 * rows, 2.2, 4.4)) / rows
+    return min(room / cols, max(2.6 * high, 4.0 / cols)), high
+
+
+def whole_pixels(inches):
+    """The drawn pixels of so many inches, a whole number unless it is below 1."""
+    return round(inches * DPI) if inches * DPI > 1 else inches * DPI
 
 
 def tick_step(count):
@@ -166,7 +177,7 @@ def bars(
     names = [wrap(name, 0.32 * width, 9) for name in runs]
     lines = sum(max(1, 0.55 * (name.count("\n") + 1)) for name in names)
     titled = 0.18 * (wrap(title, width - 0.2, 10.5, "bold").count("\n") + 1) + 0.1 if title else 0
-    fig, ax = figure(width, max(0.36 * lines, 2.2) + 0.6 + titled + 0.2 * bool(levels), title=title)
+    fig, ax = figure(width, max(0.36 * lines, 2.4) + 0.6 + titled + 0.2 * bool(levels), title=title)
     for i, (name, run) in enumerate(runs.items()):
         ax.barh(i, run.mean(), color=BLUE if name in highlight else "#a9a7a2", height=0.68)
         if len(run) > 1:

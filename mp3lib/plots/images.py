@@ -116,7 +116,7 @@ def mask_strip(
 def heat_maps(
     values: ArrayLike, titles: Sequence[str] | None = None, columns: int | None = None, vmin: float | None = None,
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
-    size: float | None = None, beside: float = 0.0,
+    size: float | None = None,
 ) -> Figure:  # fmt: skip
     """Heat maps side by side, with one colour range and one colour bar.
 
@@ -129,7 +129,6 @@ def heat_maps(
     marks: m indices of cells to outline, one in each map.
     hidden: (m, rows * cols) bool; hidden cells are hatched.
     size: inches of the longer side of each map; by default as large as fits a page.
-    beside: inches kept free to the right of the colour bar, for your own axes (`fig.add_axes`).
     Raises ValueError for another shape, and for an index out of range.
     """
     values = to_numpy(values).astype(float)
@@ -138,7 +137,7 @@ def heat_maps(
         raise ValueError(f"values has shape {values.shape}; expected (m, rows, cols)")
     m, rows, cols = values.shape
     colors = color_range(values, vmin, vmax, cmap)
-    sheet = Sheet(m, (rows, cols), row_length(m, columns, size, 8), titles, title, size, right=beside, bar=label)
+    sheet = Sheet(m, (rows, cols), row_length(m, columns, size, 8), titles, title, size, bar=label)
     draw_boxes(sheet.ax, sheet.boxes, HATCH, 1)
     for box, value in zip(sheet.boxes, values, strict=True):
         paint(sheet.ax, value, box, **colors)

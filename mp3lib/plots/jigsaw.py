@@ -28,7 +28,7 @@ def flags_of(name: str, flags, count: int, n: int) -> np.ndarray:
 @styled
 def jigsaw_boards(
     images, patch_size, titles: Sequence[str] | None = None, wrong=None, empty=None, columns: int = 3,
-    title: str | None = None, size: float | None = None, beside: float = 0.0,
+    title: str | None = None, size: float | None = None,
 ) -> Figure:  # fmt: skip
     """Jigsaws side by side: wrong positions are framed, empty positions are hatched.
 
@@ -37,12 +37,11 @@ def jigsaw_boards(
     titles: m texts, one above each jigsaw; columns: jigsaws in a row, at most.
     wrong, empty: (m, n) bool, one flag for each position.
     size: inches of the longer side of each jigsaw; by default as large as fits a page.
-    beside: inches kept free to the right of the jigsaws, for your own axes (`fig.add_axes`).
     Raises ValueError if a number of flags does not fit.
     """
     pictures = to_pictures(images)
     _, (rows, cols) = cut(pictures[0], patch_size)
-    sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size, right=beside)
+    sheet = Sheet(len(pictures), pictures[0].shape, columns, titles, title, size)
     for picture, box in zip(pictures, sheet.boxes, strict=True):
         sheet.picture(picture, box)
     cells = sheet.cells(rows, cols)

@@ -18,7 +18,7 @@ LINES = ("-", (0, (5, 2)), (0, (1, 1.4)))  # after all colours of the palette, t
 @styled
 def curve_panels(
     panels: Mapping[str, Mapping[str, tuple]], xlabel: str = "", title: str | None = None, width: float = WIDTH,
-    height: float = 2.2,
+    height: float = 2.8,
 ) -> Figure:  # fmt: skip
     """Line plots one above the other, with one x axis. A name has the same colour in all of them; a legend tells it.
 

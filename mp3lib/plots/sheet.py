@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -13,7 +14,8 @@ from .dark import keeps_colors, note
 from .patches import check_texts
 from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, inches_of, wrap
 
-SMALLEST, LARGEST = 0.64, 3.2  # inches of the longer side of a picture, where a function chooses the size
+SMALLEST, LARGEST = 0.64, 3.84  # inches of the longer side of a picture, where a function chooses the size
+FOUR = 2.08  # inches of each of four pictures in a row, for which a figure becomes a little wider than WIDTH
 BAR = 0.72  # inches for a colour bar with a label of one line
 
 
@@ -40,9 +42,10 @@ class Sheet:
         if not count:
             raise ValueError("nothing to draw: got 0 pictures")
         columns, longer, beside = min(columns, count), max(shape[:2]), right + BAR * (bar is not None)
-        gap = 0.16 if columns <= 5 and (size is None or size > 1.2) else 0.08
+        gap = 0.16 if columns <= 3 and (size is None or size > 1.2) else 0.08
         if size is None:
             room = (WIDTH - left - beside - gap * (columns + 1)) / columns  # for the width of a picture
+            room = max(room, FOUR) if columns == 4 and not (left or beside) else room
             unit = np.clip(room * longer / shape[1], SMALLEST, LARGEST) / longer
             unit = max(np.floor(unit * DPI), 1) / DPI if unit * DPI > 1 else unit
         else:
@@ -66,7 +69,8 @@ class Sheet:
         self.bar = wrap(bar, max(self.height - 2 * gap, 0.5), 9) if bar else ""
         self.width = width = round(width + 0.16 * self.bar.count("\n"), 2)
         self.fig = Picture(figsize=(self.width, self.height))
-        self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
+        with rc_context({"axes.grid": False}):  # its lines would be made, and never drawn
+            self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
         self.ax.set_axis_off()
         self.ax.text(gap, gap, title, va="top", fontsize=10.5, fontweight="bold", linespacing=1.15)
         self.fig.alt = " ".join(title.split())
@@ -91,16 +95,9 @@ class Sheet:
         x, tall = max(box[0] for box in self.boxes) + w + self.gap, min(y + h - top, 4.0)
         low, high = colors["vmin"], colors["vmax"]
         paint(self.ax, np.linspace(high, low, 256)[:, None], (x, top, 0.1, tall), **colors)
-        ticks = MaxNLocator(4 if tall > 0.8 else 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-        ticks = ticks[(ticks >= low - 1e-9 * (high - low)) & (ticks <= high + 1e-9 * (high - low))]
-        # the smallest number of digits that writes all ticks exactly
-        digits = next(
-            (d for d in range(4) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6 * (high - low))), None
-        )
-        for tick in ticks:
-            text = f"{tick:g}" if digits is None else f"{tick + 0.0:.{digits}f}"
+        for tick, text in ticks_of(low, high, 4 if tall > 0.8 else 2):
             spot = (x + 0.14, top + tall * (high - tick) / (high - low))
-            self.ax.text(*spot, text.replace("-", "\N{MINUS SIGN}"), va="center_baseline", fontsize=8, color=MUTED)
+            self.ax.text(*spot, text, va="center_baseline", fontsize=8, color=MUTED)
         edge = x + BAR - 0.04 + 0.16 * self.bar.count("\n")
         # beside the middle of the bar, but inside the figure
         half = inches_of(self.bar, 9) / 2 if self.bar else 0
@@ -111,6 +108,16 @@ class Sheet:
         if level is not None and low <= level <= high:
             spot = top + tall * (high - level) / (high - low)
             draw_boxes(self.ax, [(x - 0.02, spot, 0.14, 0)], ORANGE, 2)
+
+
+def ticks_of(low, high, most):
+    """Round numbers from low to high, at most `most` steps apart, and their texts: [(tick, text), ...]."""
+    ticks = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = ticks[(ticks >= low - 1e-9 * (high - low)) & (ticks <= high + 1e-9 * (high - low))]
+    # the smallest number of digits that writes all ticks exactly
+    digits = next((d for d in range(4) if np.allclose(ticks, ticks.round(d), rtol=0, atol=1e-6 * (high - low))), None)
+    texts = [f"{tick:g}" if digits is None else f"{tick + 0.0:.{digits}f}" for tick in ticks]
+    return [(tick, text.replace("-", "\N{MINUS SIGN}")) for tick, text in zip(ticks, texts, strict=True)]
 
 
 def row_length(count, columns, size, most):
