@@ -1,11 +1,12 @@
 """Draw the pictures of the README, from the shipped weights and the stored results: python tools/overview.py
 
 Two show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
-the places that the network predicts. assets/overview.png shows images, shuffled images and predictions side by side.
+the places that the network predicts; assets/overview-dark.webp is the same for dark pages. assets/overview.png shows images, shuffled images and predictions side by side.
 assets/tour.png shows the first six of them, larger, for the first notebook.
 assets/few_labels.png is a chart: what pretraining is worth with few labels.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib.patches import Rectangle
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image, ImageDraw, ImageFont
 
 from mp3lib import load_images, load_shipped
@@ -29,7 +31,7 @@ COLORS = 128  # of all the pieces together: fewer make a smaller file
 SIDE, COLUMNS, GAP, MARGIN, LINE = 96, 6, 14, 12, 19  # pixels: a picture, between pictures, around, a line of text
 READ, FLIGHT, FRAMES, REST, END = 2800, 525, 7, 175, 6000  # milliseconds; FRAMES: in one flight
 PLAYS = 2  # then the answer stays
-GROUND = tuple(bytes.fromhex(PAPER[1:]))  # the colour behind the pictures
+DARK = ROOT / "labextensions" / "mp3lib" / "static" / "dark.css"  # how a dark page recolours figures
 WORDS = (
     "Twelve shuffled images: where does each patch belong?",
     "A network places the patches, those with the highest probability first",
@@ -65,11 +67,18 @@ def arrangements(placed: np.ndarray, sure: np.ndarray, ticks: int) -> list[np.nd
     return states
 
 
+def on_dark(color: str) -> str:
+    """What a dark page makes of a colour of paper or ink: the matrix of the filter in dark.css."""
+    rows = np.array(re.search(r"feColorMatrix in='SourceGraphic' values='([^']+)'", DARK.read_text())[1].split(), float)
+    return to_hex((rows.reshape(4, 5)[:3] @ (*to_rgb(color), 1, 1)).clip(0, 1))
+
+
 class Stage:
     """Where the pictures stand, and how one frame is drawn."""
 
-    def __init__(self, shuffled: np.ndarray, patch_size: tuple[int, int]):
-        """shuffled: uint8 (b, H, W, 3); their patches are the pieces 0 … n-1."""
+    def __init__(self, shuffled: np.ndarray, patch_size: tuple[int, int], dark: bool = False):
+        """shuffled: uint8 (b, H, W, 3); their patches are the pieces 0 … n-1. dark: for a dark page."""
+        self.paper, self.ink = (on_dark(PAPER), on_dark(INK)) if dark else (PAPER, INK)
         b, high, wide, _ = shuffled.shape
         rows, self.cols = high // patch_size[0], wide // patch_size[1]
         few = Image.fromarray(shuffled.reshape(b * high, wide, 3)).quantize(
@@ -99,18 +108,19 @@ class Stage:
 
         wrong: (b, n) bool, the places to frame; with it, every picture says how many are right.
         """
-        canvas, (height, width) = np.full((*self.shape, 3), GROUND, dtype=np.uint8), self.size
+        ground, (height, width) = tuple(bytes.fromhex(self.paper[1:])), self.size
+        canvas = np.full((*self.shape, 3), ground, dtype=np.uint8)
         share = share * share * (3 - 2 * share)  # slowly off, slowly in
         for b, (old, new) in enumerate(zip(before, after, strict=True)):
             source, aim = np.argsort(old), np.argsort(new)
             for piece in np.argsort(source != aim, kind="stable"):  # what moves lies above what rests
                 start, stop = np.array(self.spot(b, source[piece])), np.array(self.spot(b, aim[piece]))
                 y, x = np.rint(start + share * (stop - start)).astype(int)
-                canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = GROUND
+                canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = ground
                 canvas[y : y + height, x : x + width] = self.pieces[b, piece]
         image = Image.fromarray(canvas)
         pen = ImageDraw.Draw(image)
-        pen.text((MARGIN, MARGIN - 4), words, INK, self.font)
+        pen.text((MARGIN, MARGIN - 4), words, self.ink, self.font)
         for b, flags in enumerate(wrong if wrong is not None else ()):
             for place in np.flatnonzero(flags):
                 y, x = self.spot(b, place)
@@ -118,7 +128,7 @@ class Stage:
                 pen.rectangle(box, outline="white", width=3)
                 pen.rectangle(box, outline=VERMILION, width=2)
             y, x = self.corners[b]
-            pen.text((x, y + self.down + 2), f"{(~flags).sum()} of {len(flags)} right", INK, self.font)
+            pen.text((x, y + self.down + 2), f"{(~flags).sum()} of {len(flags)} right", self.ink, self.font)
         return image
 
 
@@ -184,17 +194,18 @@ def main() -> None:
     order = torch.randperm(mp3.vit.num_patches, generator=torch.Generator().manual_seed(0)).numpy()
     placed, sure = solve(mp3, images, order)
     shuffled = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
-    frames = film(Stage(shuffled, mp3.vit.patch_size), placed, sure, order)
     folder = ROOT / "assets"
     folder.mkdir(exist_ok=True)
     (folder / "overview.png").write_bytes(still(images, mp3.vit.patch_size, order, placed).png())
     (folder / "tour.png").write_bytes(still(images[:TOUR], mp3.vit.patch_size, order, placed[:TOUR]).png())
     (folder / "few_labels.png").write_bytes(few_labels().png())
-    frames[0][0].save(
-        folder / "overview.webp", save_all=True, append_images=[image for image, _ in frames[1:]],
-        duration=[ms for _, ms in frames], loop=PLAYS, lossless=True, quality=80, method=4,
-    )  # fmt: skip
-    for name in ("overview.png", "overview.webp", "tour.png", "few_labels.png"):
+    for name, dark in (("overview.webp", False), ("overview-dark.webp", True)):
+        frames = film(Stage(shuffled, mp3.vit.patch_size, dark), placed, sure, order)
+        frames[0][0].save(
+            folder / name, save_all=True, append_images=[image for image, _ in frames[1:]],
+            duration=[ms for _, ms in frames], loop=PLAYS, lossless=True, quality=80, method=4,
+        )  # fmt: skip
+    for name in ("overview.png", "overview.webp", "overview-dark.webp", "tour.png", "few_labels.png"):
         path = folder / name
         print(path.relative_to(ROOT), f"{path.stat().st_size // 1000} kB")
     print(f"{len(frames)} frames, {sum(ms for _, ms in frames) / 1000:.1f} seconds")

@@ -51,12 +51,13 @@ def map_and_row(
     xs = start + (np.arange(cols) + 0.5) * (stop - start) / cols
     heights = bottom - (0.04 + 0.92 * (values[row] - low) / (high - low)) * (bottom - top)
     written = sorted({0, column, cols - 1})
-    ax.vlines(xs[written], top, bottom, PALE, linewidth=0.8)
+    lines = [(xs[i], top, 0, bottom - top) for i in written]
     for tick, text in ticks_of(low, high, 4):
         level = bottom - (0.04 + 0.92 * (tick - low) / (high - low)) * (bottom - top)
-        ax.hlines(level, start, stop, PALE, linewidth=0.8)
+        lines.append((start, level, stop - start, 0))
         ax.text(start - 0.06, level, text, ha="right", va="center_baseline", color=MUTED)
-    ax.plot([start, start, stop], [top, bottom, bottom], color=HATCH, linewidth=0.8)
+    draw_boxes(ax, lines, PALE, 0.8)
+    draw_boxes(ax, [(start, top, 0, bottom - top), (start, bottom, stop - start, 0)], HATCH, 0.8)
     ax.plot(xs, heights, "o-", color=BLUE)
     ax.plot(xs[column], heights[column], "s", color=ORANGE, markersize=8)
     for i in written:

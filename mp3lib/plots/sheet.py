@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -69,8 +68,7 @@ class Sheet:
         self.bar = wrap(bar, max(self.height - 2 * gap, 0.5), 9) if bar else ""
         self.width = width = round(width + 0.16 * self.bar.count("\n"), 2)
         self.fig = Picture(figsize=(self.width, self.height))
-        with rc_context({"axes.grid": False}):  # its lines would be made, and never drawn
-            self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
+        self.ax = self.fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0), autoscale_on=False)
         self.ax.set_axis_off()
         self.ax.text(gap, gap, title, va="top", fontsize=10.5, fontweight="bold", linespacing=1.15)
         self.fig.alt = " ".join(title.split())
