@@ -29,6 +29,8 @@ ROOT = SITE.parent
 MARK = ".made-by-site-build"  # a file in every folder that a build may delete
 WIDGET = re.compile(r"\[(live figure|patch picker|patch board)\b")  # the text of a stored widget, see mp3lib/widgets
 BOARD = '<p class="try"><a href="../live.html">Use this board in your browser, with nothing to install.</a></p>'
+PICTURE = re.compile(r"<picture>.*?</picture>", re.DOTALL)
+DARK_SOURCE = re.compile(r'\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">')
 LINK = re.compile(r"(\]\(<?|\b(?:href|src)=[\"'])([^)\s>\"'#]+)")
 
 
@@ -62,6 +64,27 @@ def with_links(text: str, path: Path, source: Path) -> str:
         return before + Path(os.path.relpath(file, path.parent)).as_posix()
 
     return LINK.sub(link, text)
+
+
+def with_both_themes(text: str) -> str:
+    """Markdown in which each picture with a variant for dark pages is two, one for each theme of the site.
+
+    The site has a switch of its own, so the system's setting does not decide. Furo shows only one of the two, and a
+    browser does not load the other.
+    """
+
+    def both(match: re.Match) -> str:
+        dark = DARK_SOURCE.search(match[0])
+        if not dark:
+            return match[0]
+        light = DARK_SOURCE.sub("", match[0]).replace("<img ", '<img loading="lazy" ')
+        other = re.sub(r'(<img [^>]*src=")[^"]+', rf"\g<1>{dark[1]}", light)
+        return "\n".join(
+            picture.replace("<picture>", f'<picture class="only-{theme}">')
+            for theme, picture in (("light", light), ("dark", other))
+        )
+
+    return PICTURE.sub(both, text)
 
 
 def copy(file: Path, source: Path) -> None:
@@ -241,7 +264,7 @@ def lay_out(source: Path) -> None:
         if path.suffix == ".ipynb":
             lay_out_notebook(path, source)
         else:
-            text = with_links(path.read_text(encoding="utf-8"), path, source)
+            text = with_links(with_both_themes(path.read_text(encoding="utf-8")), path, source)
             (source / path.relative_to(ROOT)).write_text(text, encoding="utf-8")
     shutil.copy(SITE / "index.md", source)
     lay_out_reference(source / "api")

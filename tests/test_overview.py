@@ -10,6 +10,7 @@ from scripts import ROOT, load_script
 
 from mp3lib import MP3, ViT
 from mp3lib.plots import reassemble
+from mp3lib.plots.theme import contrast
 
 tool = load_script("tools/overview.py")
 
@@ -59,6 +60,23 @@ def test_film_begins_with_shuffled_patches_and_ends_with_the_marked_answer(image
             assert framed == (order[piece] != place)
 
 
+def test_a_dark_page_has_the_same_film_on_dark_paper():
+    """Paper and words have the colours that dark.css gives to figures; the pieces keep theirs."""
+    mp3, images, order, placed, sure = solved(32, 8)
+    shuffled = np.stack([reassemble(image, mp3.vit.patch_size, order) for image in images])
+    films = [tool.film(tool.Stage(shuffled, (8, 8), dark), placed, sure, order) for dark in (False, True)]
+    assert [ms for _, ms in films[0]] == [ms for _, ms in films[1]]
+    light, dark = (np.asarray(frames[-1][0]).astype(int) for frames in films)
+    assert light[0, 0].min() > 220 and dark[0, 0].max() < 40
+    assert contrast(tool.on_dark(tool.INK), tool.on_dark(tool.PAPER)) >= 7
+    stage = tool.Stage(shuffled, (8, 8))
+    (y, x), (h, w) = stage.spot(0, 5), stage.size
+    assert (light[y : y + h, x : x + w] == dark[y : y + h, x : x + w]).all()
+    stored = [Image.open(ROOT / "assets" / f"overview{name}.webp") for name in ("", "-dark")]
+    assert stored[0].n_frames == stored[1].n_frames and stored[0].size == stored[1].size
+    assert stored[0].convert("L").getpixel((0, 0)) > 220 and stored[1].convert("L").getpixel((0, 0)) < 40
+
+
 def test_nothing_jumps_while_pieces_fly():
     """From frame to frame, only a small part of the surface changes: no flashing."""
     mp3, images, order, placed, sure = solved(32, 8)
@@ -86,9 +104,11 @@ def test_still_shows_every_picture_three_times():
     assert titles == [f"{r} of {len(order)}" for r in right]
 
 
-def test_stored_animation_is_small_calm_and_ends():
-    path = ROOT / "assets" / "overview.webp"
-    assert path.stat().st_size < 400_000 and (ROOT / "assets" / "overview.png").stat().st_size < 250_000
+@pytest.mark.parametrize("name", ["overview.webp", "overview-dark.webp"])
+def test_stored_animation_is_small_calm_and_ends(name):
+    assert (ROOT / "assets" / "overview.png").stat().st_size < 300_000
+    path = ROOT / "assets" / name
+    assert path.stat().st_size < 400_000
     with Image.open(path) as film:
         assert film.n_frames > 50 and film.size[0] <= 900
         assert film.info["loop"] == tool.PLAYS, "it stops, and the answer stays"

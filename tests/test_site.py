@@ -184,6 +184,25 @@ def test_the_page_that_runs_the_network_is_there(site):
     assert (site / "live-pupil.js").is_file()
 
 
+def test_the_front_page_speaks_to_readers_of_the_site(site):
+    """It has the title of the README, but nothing to run before the page that is already there."""
+    front = html.unescape((site / "index.html").read_text(encoding="utf-8"))
+    title = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    assert re.findall(r"<h1>(.*?)<a ", front) == [title] and "make site" not in front
+    assert front.count('<picture class="only-light">') == front.count('<picture class="only-dark">') == 1
+
+
+def test_a_picture_with_a_dark_variant_becomes_two():
+    turn = load_script("site/build.py").with_both_themes
+    one = '<picture>\n  <img src="a.webp" alt="x">\n</picture>'
+    assert turn(f"text {one} text") == f"text {one} text"
+    dark = '  <source media="(prefers-color-scheme: dark)" srcset="b.webp">\n'
+    assert turn(one.replace("<picture>\n", "<picture>\n" + dark)) == (
+        '<picture class="only-light">\n  <img loading="lazy" src="a.webp" alt="x">\n</picture>\n'
+        '<picture class="only-dark">\n  <img loading="lazy" src="b.webp" alt="x">\n</picture>'
+    )
+
+
 def test_formulas_are_drawn(site):
     """One SVG for each formula in the source, none left as text."""
     for path in BOOK:
@@ -292,9 +311,10 @@ def test_every_page_opens(site, tab):
         tab.wrong.clear()
         page = tab.open(name)
         said = list(tab.wrong)
-        said += page.evaluate(
-            "() => [...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt)"
-            ".map(i => `image ${i.src}`)"
+        said += page.evaluate(  # of two pictures for light and dark pages, one is shown, and only it is loaded
+            "async () => { const shown = [...document.images].filter(i => i.checkVisibility());"
+            "await Promise.allSettled(shown.filter(i => i.loading === 'lazy').map(i => i.decode()));"
+            "return shown.filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => `image ${i.src}`) }"
         )
         width = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         said += [f"scrolls sideways by {width} pixels"] if width > 0 else []
@@ -320,6 +340,17 @@ def test_paper_shows_all_code(tab):
         )
         == 0
     )
+
+
+@pytest.mark.parametrize("tab", [(WIDE, "light"), (WIDE, "dark")], ids=["light", "dark"], indirect=True)
+def test_the_film_of_the_front_page_follows_the_theme(tab):
+    """Whatever the system prefers, the switch of the site decides; the other film is not loaded."""
+    page = tab.open("index.html")
+    shown = "() => [...document.images].filter(i => i.checkVisibility() && i.src.includes('overview')).map(i => i.src)"
+    for theme, name in (("light", "overview.webp"), ("dark", "overview-dark.webp")):
+        page.evaluate("theme => { document.body.dataset.theme = theme }", theme)
+        [source] = page.evaluate(shown)
+        assert source.endswith(name)
 
 
 def test_search_finds_context(tab):
