@@ -25,6 +25,8 @@ from live_figures import LiveNotebook  # noqa: E402
 
 pytestmark = pytest.mark.slow
 on = pytest.mark.parametrize
+WIDGET = "application/vnd.jupyter.widget-view+json"
+BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +267,34 @@ def test_the_second_day(small):
     assert small.page.locator(".mp3-stored").count() == 0 and small.outside == []
 
 
+@on("path", BOOK, ids=lambda path: path.stem)
+def test_the_second_day_of_every_notebook(browser, server, path):
+    """Run, save, shut the kernel down, open again: each live figure shows its picture and says what to run again."""
+    lab = LabPage(browser, server, path)
+    try:
+        lab.run_all()
+        assert lab.complaints() == []
+        pictures = [output for output in lab.outputs() if {WIDGET, "image/png"} <= set(output.get("data", {}))]
+        described = [output["metadata"]["image/png"]["alt"] for output in pictures]
+        cells = nbformat.read(path, as_version=4).cells
+        published = [output for cell in cells for output in cell.get("outputs", [])]
+        texts = [output.get("data", {}).get("text/plain", "") for output in published]
+        assert len(described) == sum(text.startswith(("[live figure", "[patch board")) for text in texts)
+        lab.save()
+        lab.shut_down_kernel()
+        lab.open()
+        lab.texts(".mp3-stored .mp3-note", len(described))
+        stored = lab.page.locator(".mp3-stored:has(img)")
+        assert stored.locator("img").evaluate_all("all => all.map(img => img.alt)") == described
+        assert stored.locator("img").evaluate_all("all => all.filter(img => img.naturalWidth < 300)") == []
+        notes = stored.locator(".mp3-note").all_inner_texts()
+        assert len(notes) == len(described)
+        assert all("stored picture" in note and "run this cell again" in note for note in notes)
+        assert lab.page.get_by_text("model not found").count() == 0 and lab.outside == []
+    finally:
+        lab.close()
+
+
 def test_controls_are_marked_when_the_kernel_restarts(small):
     live = small.live(0).show()
     assert follows(live, 3)
@@ -391,7 +421,7 @@ def test_play_moves_the_slider_to_its_end(small):
 # --- the notebooks as they open ---------------------------------------------------------------------------------------
 
 
-@on("name", sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb")))
+@on("name", [path.name for path in BOOK])
 def test_a_notebook_opens_saved_with_short_lines_and_names_of_hidden_cells(browser, server, name):
     path = ROOT / "notebooks" / name
     hidden = [

@@ -1,6 +1,8 @@
 """What must hold for every notebook file, and for the links of every page, without running anything."""
 
 import ast
+import base64
+import io
 import json
 import re
 import statistics
@@ -12,6 +14,7 @@ import nbformat
 import pytest
 from nbval.plugin import find_comment_markers
 from notebook_code import exercises
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -174,6 +177,34 @@ def test_figures_have_a_description(path):
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
                 assert len(output.metadata.get("image/png", {}).get("alt", "").split()) >= 1, cell.id
+
+
+NARROW = {  # a cell's id -> why its figure is narrower than 700 pixels
+    "00_tour try": "one picture, to move its patches by hand, with small pictures below it",
+    "00_tour shuffle": "one picture",
+    "00_tour mask-slider": "one picture, to hide its patches by hand",
+    "04_masked_position_prediction shuffle": "one picture",
+    "04_masked_position_prediction board": "one picture, to hide its patches by hand",
+    "07_predicted_positions board": "one picture, to pick its patches by hand",
+    "08_jigsaw match": "one picture, to move its patches by hand",
+}
+
+
+def test_figures_fill_the_page():
+    """700 to 960 screen pixels wide, and sharp: the PNG has twice as many. Those on the list show one picture."""
+    narrow = set()
+    for path in BOOK:
+        for cell in code_cells(path):
+            for output in cell.outputs:
+                if "image/png" not in output.get("data", {}):
+                    continue
+                shown = output.metadata["image/png"]
+                drawn = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+                assert drawn.size == (2 * shown["width"], 2 * shown["height"]), f"{path.name}, {cell.id}"
+                assert 380 <= shown["width"] <= 960 and shown["height"] >= 220, f"{path.name}, {cell.id}"
+                if shown["width"] < 700:
+                    narrow.add(f"{path.stem} {cell.id}")
+    assert narrow == set(NARROW)
 
 
 @each_notebook

@@ -1,7 +1,8 @@
 """Draw the pictures of the README, from the shipped weights and the stored results: python tools/overview.py
 
 Two show the first test images, which are not chosen. assets/overview.webp is an animation: shuffled patches move to
-the places that the network predicts; assets/overview-dark.webp is the same for dark pages. assets/overview.png shows images, shuffled images and predictions side by side.
+the places that the network predicts; assets/overview-dark.webp is the same for dark pages. assets/overview.png shows
+images, shuffled images and predictions side by side.
 assets/tour.png shows the first six of them, larger, for the first notebook.
 assets/few_labels.png is a chart: what pretraining is worth with few labels.
 """
@@ -13,8 +14,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.patches import Rectangle
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFont
 
 from mp3lib import load_images, load_shipped
