@@ -39,6 +39,7 @@ from torch import Tensor
 from .data import to_float
 from .model import MP3
 from .plots import reassemble
+from .plots.dark import PAPER_ALPHA
 
 LIVE = Path(__file__).parent / "live"
 # the files of the board, each after those that it imports
@@ -166,7 +167,8 @@ class PatchBoard(anywidget.AnyWidget):
     def _stored_picture(self) -> tuple[Image.Image, str]:
         """The first picture, shuffled, or with hidden patches hatched, with borders of patches; and its alt text.
 
-        Each pixel becomes a square of 24, to be shown at half the size: then it is sharp on dense screens too.
+        Each pixel becomes a square of 24, to be shown at half the size: then it is sharp on dense screens too. Borders
+        and hatching have the alpha of paper, so that a dark page recolours them (`plots.dark`).
         """
         (rows, columns), (ph, pw) = self.grid, self.models[self.network].vit.patch_size
         image = _image(self._picture(0), self.size).permute(1, 2, 0).numpy()
@@ -175,15 +177,20 @@ class PatchBoard(anywidget.AnyWidget):
             image = reassemble(image, (ph, pw), _shuffled(self._n))
         height, width = (24 * side for side in self.size)
         large = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+        paper = np.zeros((height, width), bool)
         if self.mode != "jigsaw":
             y, x = np.indices((height, width))
             stripes = np.where((x - y) / 2**0.5 % 18 < 6, 0x8A, 0xC8).astype(np.uint8)  # as in live.css
             hidden = np.kron(~np.reshape(self.seen, self.grid), np.ones((24 * ph, 24 * pw), bool))
             large.paste(Image.fromarray(stripes), mask=Image.fromarray(hidden))
+            paper |= hidden
+        borders = np.zeros((height, width), bool)
         for y in range(1, rows):
-            large.paste("white", (0, 24 * ph * y - 2, width, 24 * ph * y + 2))
+            borders[24 * ph * y - 2 : 24 * ph * y + 2] = True
         for x in range(1, columns):
-            large.paste("white", (24 * pw * x - 2, 0, 24 * pw * x + 2, height))
+            borders[:, 24 * pw * x - 2 : 24 * pw * x + 2] = True
+        large.paste("white", mask=Image.fromarray(borders))
+        large.putalpha(Image.fromarray(np.where(paper | borders, PAPER_ALPHA, 255).astype(np.uint8)))
         return large, f"A picture cut into {rows} x {columns} patches, {state}"
 
 

@@ -25,6 +25,7 @@ from static_server import served
 from mp3lib import MP3, ViT, load_shipped
 from mp3lib.board import kernel_answer, patch_board, script
 from mp3lib.model import attention_rollout
+from mp3lib.plots.dark import PAPER_ALPHA
 
 ROOT = Path(__file__).resolve().parents[1]
 PURE = script("mp3.js", "solve.js")
@@ -296,7 +297,11 @@ def test_the_stored_picture_is_what_the_board_shows_first():
         board.mode, board.seen = mode, [patch < seen for patch in range(16)]
         data, metadata = board._repr_mimebundle_()
         picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
-        stored[mode] = torch.from_numpy(picture[12::24, 12::24].copy()).permute(2, 0, 1)
+        stored[mode] = torch.from_numpy(picture[12::24, 12::24, :3].copy()).permute(2, 0, 1)
+        paper = torch.from_numpy(picture[..., 3] != 255)  # what a dark page recolours: borders, and hidden patches
+        assert paper[192].all() and paper[:, 576].all() and (picture[..., 3][paper] == PAPER_ALPHA).all()
+        hatched = torch.arange(16).view(4, 4) >= seen
+        assert paper[96::192, 96::192].equal(hatched)
         words = "shuffled" if mode == "jigsaw" else f"{seen} of them seen"
         alt = f"A picture cut into 4 x 4 patches, {words}"
         assert metadata["image/png"] == {"alt": alt, "width": 384, "height": 384} and len(picture) == 768
