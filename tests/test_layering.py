@@ -22,7 +22,7 @@ ALLOWED = {
     "train": {"arguments", "json_files", "model", "data", "evaluate", "paths"},
     "export": {"arguments", "model", "paths"},
     "widgets": {"plots"},
-    "board": {"data", "model", "plots"},
+    "board": {"data", "evaluate", "model", "plots"},
     "checks": {"model"},
     "results": set(),
     "budgets": set(),
