@@ -82,7 +82,7 @@ class PatchBoard(anywidget.AnyWidget):
         sync=True, from_json=lambda buffer, _: bytes(buffer)
     )
 
-    # The front end of anywidget 0.11 (runtime.ts) starts a timer of two seconds when the model is made, and imports this
+    # The front end of anywidget 0.11 (runtime.ts) starts a timer of 2 seconds when the model is made, and imports this
     # text as a module from a blob. Where the timer ends first, the model's `ready` is rejected for good: every later
     # message of the kernel waits for `ready` and is lost, while the board is shown and its own messages arrive. Nothing
     # of this module runs before that is decided, and its size is not what takes the time: on a quiet machine these
