@@ -39,6 +39,7 @@ from torch import Tensor
 from .data import to_float
 from .evaluate import position_accuracy
 from .model import MP3
+from .model.modes import eval_mode
 from .plots import reassemble
 
 LIVE = Path(__file__).parent / "live"
@@ -219,13 +220,8 @@ def kernel_answer(mp3: MP3, image: Tensor, seen: Sequence[bool]) -> tuple[np.nda
     """
     weight = next(mp3.parameters())
     context = torch.tensor([patch for patch, is_seen in enumerate(seen) if is_seen], dtype=torch.long)
-    modes = [(module, module.training) for module in mp3.modules()]
-    try:
-        mp3.eval()
+    with eval_mode(mp3):
         found = mp3.predict(image[None].to(weight.device, weight.dtype), context, with_attention=True)
-    finally:
-        for module, mode in modes:
-            module.training = mode
     depth, _, heads, n, _ = found.attn.shape
     attention = torch.zeros(depth, heads, n, n)
     attention[..., context] = found.attn[:, 0].float().cpu()
