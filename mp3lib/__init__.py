@@ -1,7 +1,8 @@
 """Masked position prediction (MP3) for vision transformers, in parts small enough to read.
 
 ``model`` is the network, ``data`` the images, ``train`` pretraining and fine-tuning, ``evaluate`` accuracy and probes,
-``plots`` and ``widgets`` the figures, ``export`` other libraries' formats, ``checks`` the checkers of the exercises.
+``plots`` and ``widgets`` the figures, ``board`` the board whose network runs in the page (``live``), ``export`` other
+libraries' formats, ``checks`` the checkers of the exercises, and ``cli`` the commands.
 The names below are loaded when they are first used, so ``import mp3lib`` itself costs nothing.
 """
 

@@ -11,7 +11,7 @@ In a notebook the board is the last expression of a cell. Later cells read what 
 
 Several networks to switch between, such as the puzzler and the pupil, are a mapping::
 
-    patch_board({"the puzzler": puzzler, "the pupil": pupil}, images, mode="look")
+    patch_board({"the puzzler": puzzler, "the pupil": pupil}, images, mode="look", easiest_first=True)
 
 The page answers with the weights that the model had when the board was made. The kernel can answer too, with the model
 as it is at that moment, for example after more training: the reader chooses it under the board, or
@@ -37,14 +37,17 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .data import to_float
+from .evaluate import position_accuracy
 from .model import MP3
+from .model.modes import eval_mode
 from .plots import reassemble
 from .plots.dark import PAPER_ALPHA
 
 LIVE = Path(__file__).parent / "live"
 # the files of the board, each after those that it imports
 BOARD = (
-    "mp3.js", "solve.js", "worker.js", "drawing.js", "questions.js", "panels.js", "cells.js", "gestures.js", "board.js",
+    "mp3.js", "solve.js", "worker.js", "drawing.js", "questions.js", "panels.js", "cells.js", "gestures.js",
+    "actions.js", "layout.js", "networks.js", "board.js",
 )  # fmt: skip
 
 
@@ -81,6 +84,14 @@ class PatchBoard(anywidget.AnyWidget):
         sync=True, from_json=lambda buffer, _: bytes(buffer)
     )
 
+    # The front end of anywidget 0.11 (runtime.ts) starts a timer of 2 seconds when the model is made, and imports this
+    # text as a module from a blob. Where the timer ends first, the model's `ready` is rejected for good: every later
+    # message of the kernel waits for `ready` and is lost, while the board is shown and its own messages arrive. Nothing
+    # of this module runs before that is decided, and its size is not what takes the time: on a quiet machine these
+    # 50 kB are imported in 12 ms, and 2 kB in 9. On a busy one the page waited 1.1 s for the browser to hand the text
+    # over, and JupyterLab, which draws the other outputs meanwhile, took the rest. So a small first module would not
+    # help, and which messages a model handles is anywidget's own affair. Running the cell again, or reloading the page,
+    # helps. Where the kernel does not answer, questions.js tells the reader.
     _esm = script(*BOARD, "widget.js") + "\nexport default { render };\n"
     _css = (LIVE / "live.css").read_text(encoding="utf-8")
 
@@ -216,13 +227,8 @@ def kernel_answer(mp3: MP3, image: Tensor, seen: Sequence[bool]) -> tuple[np.nda
     """
     weight = next(mp3.parameters())
     context = torch.tensor([patch for patch, is_seen in enumerate(seen) if is_seen], dtype=torch.long)
-    modes = [(module, module.training) for module in mp3.modules()]
-    try:
-        mp3.eval()
+    with eval_mode(mp3):
         found = mp3.predict(image[None].to(weight.device, weight.dtype), context, with_attention=True)
-    finally:
-        for module, mode in modes:
-            module.training = mode
     depth, _, heads, n, _ = found.attn.shape
     attention = torch.zeros(depth, heads, n, n)
     attention[..., context] = found.attn[:, 0].float().cpu()
@@ -245,6 +251,7 @@ def patch_board(
     mode: str = "jigsaw",
     words: str = "this model",
     answers: str = "page",
+    easiest_first: bool = False,
 ) -> PatchBoard:
     """A board to solve the jigsaw on, to pick patches, and to hide them; the network in the page answers at once.
 
@@ -257,6 +264,8 @@ def patch_board(
         words: what to call a single model.
         answers: who answers first, "page", "kernel" (the model as it is when it is asked) or "both", which compares
             them.
+        easiest_first: show the images in the order of `accuracies` of the first model, the highest first. A name goes
+            with its image: "picture 7" is ``images[7]``, wherever it stands.
 
     Raises:
         ValueError: for anything that is no MP3, for images that do not fit it, for another number of names, and for
@@ -270,12 +279,25 @@ def patch_board(
     for name, value, known in (("mode", mode, PatchBoard.mode.values), ("answers", answers, PatchBoard.answers.values)):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    if easiest_first:
+        shares = accuracies(next(iter(models.values())), images)
+        order = sorted(range(len(images)), key=lambda i: -shares[i])
+        images, names = images[order], [names[i] for i in order]
     pixels = np.full((len(images), *images.shape[2:], 4), 255, np.uint8)
     pixels[..., :3] = images.permute(0, 2, 3, 1).cpu().numpy()
     return PatchBoard(
         {str(name): model for name, model in models.items()}, networks=[_sent(str(n), m) for n, m in models.items()],
         pictures=pixels.tobytes(), names=names, size=list(images.shape[2:]), mode=mode, answers=answers,
     )  # fmt: skip
+
+
+def accuracies(mp3: MP3, images: Tensor) -> list[float]:
+    """How easy each of several images is: the share of its patches placed right with 75 % hidden, 0 to 1.
+
+    images: uint8 (m, 3, H, W). Each share is a mean over 16 random contexts, the same ones for every image.
+    Raises ValueError as `position_accuracy` does.
+    """
+    return [position_accuracy(mp3, image.expand(16, -1, -1, -1), [0.75])[0.75]["accuracy"] for image in images]
 
 
 def _check_fit(models: Mapping[str, MP3], images: Tensor) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mp3lib.board import BOARD, LIVE, script
+from mp3lib.board import BOARD, LIVE, accuracies, script
 from mp3lib.model import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,24 +64,34 @@ def write_page(folder: Path, images: Tensor, names: list[str], networks: dict[st
         (folder / f"live-{name}.js").write_text(code, encoding="utf-8")
 
 
-def write_live(folder: Path) -> None:
-    """The page with ten test images of CIFAR-10, or of the drawn scenes where CIFAR-10 is not at hand."""
-    from mp3lib import load_images
+def write_live(folder: Path, data: str = "auto") -> None:
+    """The page with the first test image of each class: of CIFAR-10, or of the drawn scenes where that is not at hand.
+
+    The image on which the puzzler places most patches right comes first, and each name tells how many (see
+    ``mp3lib.board.accuracies``).
+    """
+    from mp3lib import load_images, load_shipped
     from mp3lib.model import pupil_of, puzzler_of
 
-    images = load_images("auto")  # CIFAR-10 where it is at hand or can be fetched, else the scenes
-    chosen = [0, 4, 28, 1, 15, 3, 90, 8, 44, 10] if images.name == "cifar10" else list(range(10))
-    names = [f"test picture {i}: {images.classes[images.test.labels[i]]}" for i in chosen]
+    images = load_images(data)
+    puzzler = puzzler_of(images.name)
+    chosen = [images.test.labels.tolist().index(label) for label in range(len(images.classes))]
+    shares = accuracies(load_shipped(puzzler), images.test.images[chosen])
+    ordered = sorted(zip(shares, chosen, strict=True), reverse=True)
+    names = [
+        f"test picture {i}: {images.classes[images.test.labels[i]]} ({100 * share:.0f} % right with 75 % hidden)"
+        for share, i in ordered
+    ]
     networks = {
-        "puzzler": ("puzzler: trained with 10 to 75 % hidden", puzzler_of(images.name)),
+        "puzzler": ("puzzler: trained with 10 to 75 % hidden", puzzler),
         "pupil": ("pupil: trained with 75 % hidden", pupil_of(images.name)),
     }
     if images.name == "cifar10":
         networks["flagship"] = ("larger network: 50 % hidden, 8 x 8 patches", "flagship-8x8")
-    note = (
-        'The pictures are test images of <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> '
-        "(Krizhevsky 2009), which comes without a licence of its own."
+    note = "The pictures are the first test image of each class, the easiest for the puzzler first. " + (
+        'They are from <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> (Krizhevsky 2009), which '
+        "comes without a licence of its own."
         if images.name == "cifar10"
-        else "The pictures were drawn by the library itself."
+        else "The library draws them itself."
     )
-    write_page(folder, images.test.images[chosen], names, networks, note)
+    write_page(folder, images.test.images[[i for _, i in ordered]], names, networks, note)

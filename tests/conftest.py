@@ -49,6 +49,17 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.line("To bring one: python tools/browser.py --install")
 
 
+@pytest.fixture(scope="session")
+def cifar10():
+    """CIFAR-10, for a test of sentences that speak of it. Without it the test is skipped."""
+    from mp3lib import load_images
+
+    images = load_images("auto")
+    if images.name != "cifar10":
+        pytest.skip("no CIFAR-10")
+    return images
+
+
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of images for one test."""

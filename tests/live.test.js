@@ -1,9 +1,12 @@
-// The pure functions of mp3lib/live. Run by Node (node --test tests/live.test.js), or by a browser where Node is missing.
+// The parts of mp3lib/live that need no page, or only stand-ins for it. Run by Node (node --test tests/live.test.js), or by a browser where Node is missing.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { listen } from "../mp3lib/live/gestures.js";
 import { MP3, gelu, halfToFloat, layerNorm, linear, mixValues, shapeOf, softmax } from "../mp3lib/live/mp3.js";
+import { networkStore } from "../mp3lib/live/networks.js";
+import { questions } from "../mp3lib/live/questions.js";
 import { argmax, assign, rollout, seenAt, shuffled } from "../mp3lib/live/solve.js";
 
 const close = (found, expected, by = 1e-5) => {
@@ -105,4 +108,155 @@ test("a shuffled order moves more than half of the patches", () => {
 test("patches are hidden in the order of their ranks, and one is always seen", () => {
   const hidden = (ratio) => seenAt(ratio, [2, 0, 3, 1]).flatMap((seen, patch) => (seen ? [] : [patch]));
   assert.deepEqual([0, 0.25, 0.49, 0.5, 0.95].map(hidden), [[], [2], [2], [0, 2], [0, 2, 3]]);
+});
+
+// --- a network is loaded once -----------------------------------------------------------------------------------------
+
+test("a network is loaded once, and anew where that failed", async () => {
+  let times = 0;
+  const load = async () => {
+    if (times++ === 0) throw new Error("no line");
+    return { stop: () => (times = 10) };
+  };
+  const store = networkStore([{ name: "other" }, { name: "a", load }]);
+  await assert.rejects(store.get("a"), /no line/);
+  assert.equal(await store.get("a"), await store.get("a"));
+  assert.equal(times, 2);
+  store.stop();
+  await store.get("a");
+  assert.equal(times, 10);
+});
+
+// --- questions --------------------------------------------------------------------------------------------------------
+
+const later = (milliseconds = 0) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** An app with a network of one layer and one head, whose answers are `asked`: call the last one to let it answer. */
+function asker(kernel = null, patience = undefined) {
+  const asked = [], n = 4, drawn = [];
+  const state = { mode: "hide", answers: kernel ? "kernel" : "page", seen: [true, true, true, false], message: "" };
+  const uniform = () => ({ logits: new Float32Array(n * n), attention: [[new Float32Array(n * n).fill(1 / n)]] });
+  const predict = (_, seen) => new Promise((answer) => asked.push({ seen, answer: () => answer(uniform()) }));
+  const app = { state, network: { n, config: {}, predict }, named: "a", answer: null, other: null };
+  const picture = { pixels: new Uint8ClampedArray(16) };
+  app.picture = () => picture;
+  const byKernel = kernel && ((_, __, seen) => predict(null, seen));
+  return { app, asked, drawn, uniform, ...questions(app, byKernel, () => drawn.push(state.message), patience) };
+}
+
+test("while an answer is awaited, of many questions only the newest is asked", async () => {
+  const { app, asked, ask, asking, drawn } = asker();
+  const all = [0, 1, 2, 3].map((hidden) => {
+    app.state.seen = [0, 1, 2, 3].map((patch) => patch !== hidden);
+    return ask();
+  });
+  await later();
+  assert.deepEqual(asked.map(({ seen }) => seen.indexOf(false)), [0]);
+  asked[0].answer();
+  await later();
+  assert.deepEqual(asked.map(({ seen }) => seen.indexOf(false)), [0, 3]);
+  assert.ok(asking() !== null && app.answer.seen.indexOf(false) === 0, "the older answer is shown meanwhile");
+  asked[1].answer();
+  await Promise.all(all);
+  assert.deepEqual([app.answer.seen.indexOf(false), asking(), drawn.length], [3, null, 2]);
+});
+
+test("an answer about another picture is not shown", async () => {
+  const { app, asked, ask } = asker();
+  const answered = ask(), other = { pixels: new Uint8ClampedArray(16) };
+  app.picture = () => other;
+  ask();
+  asked[0].answer();
+  await later();
+  assert.equal(app.answer, null);
+  asked[1].answer();
+  await answered;
+  assert.ok(app.answer !== null);
+});
+
+test("an error is told, and the next question is asked", async () => {
+  const { app, ask, asking } = asker();
+  app.network.predict = async () => { throw new Error("no weights"); };
+  await ask();
+  assert.deepEqual([app.state.message, asking()], ["There is no answer: no weights", null]);
+});
+
+test("a kernel that does not answer is told of, until it does", async () => {
+  const { app, asked, ask, drawn } = asker(true, 5);
+  const answered = ask();
+  await later(50);
+  assert.ok(/^The kernel has not answered yet/.test(app.state.message));
+  assert.deepEqual(drawn, [app.state.message]);
+  asked[0].answer();
+  await answered;
+  assert.equal(app.state.message, "");
+});
+
+// --- mouse, finger and keyboard ---------------------------------------------------------------------------------------
+
+/** The listeners of a board of 2 x 2 cells, and what they do: calls of act, swap and show. */
+function hands(mode = "jigsaw") {
+  const done = [], listeners = {}, note = (name) => (...given) => void done.push([name, ...given]);
+  const cells = [0, 1, 2, 3].map((place) => {
+    const cell = { dataset: { place }, style: {}, classList: { add() {}, remove() {} } };
+    return Object.assign(cell, { closest: () => cell });
+  });
+  const board = {
+    addEventListener: (kind, listener) => (listeners[kind] = listener), contains: () => true, setPointerCapture() {},
+    getRootNode: () => ({ elementFromPoint: (x) => cells[Math.floor(x / 100)] ?? null }), querySelector: () => ({ focus() {} }),
+  };
+  const state = { mode, game: 1, revealed: false, focus: 0, pick: null, pinned: false };
+  listen(board, { state, network: { n: 4, grid: [2, 2] }, act: note("act"), swap: note("swap"), show: note("show") });
+  const point = (kind, place, pointerId = 1) =>
+    listeners[`pointer${kind}`]({ type: `pointer${kind}`, pointerId, button: 0, target: cells[place], clientX: 100 * place + 50, clientY: 0 });
+  const press = (key, more = {}) => {
+    const event = { key, preventDefault: () => (event.isTaken = true), stopPropagation() {}, ...more };
+    listeners.keydown(event);
+    return event.isTaken === true;
+  };
+  return { state, done, point, press, cells };
+}
+
+test("a drag swaps, a tap acts, and a finger that is taken away does nothing", () => {
+  const { done, point, cells } = hands();
+  [["down", 0], ["move", 3]].forEach(([kind, place]) => point(kind, place));
+  assert.ok(cells[0].style.transform.startsWith("translate(300px"));
+  point("up", 3);
+  assert.deepEqual([done, cells[0].style.transform], [[["swap", 0, 3]], ""]);
+  [["down", 1], ["up", 1], ["down", 0], ["move", 2], ["cancel", 2], ["up", 2]].forEach(([kind, place]) => point(kind, place));
+  assert.deepEqual(done, [["swap", 0, 3], ["act", 1]]);
+});
+
+test("a second finger neither moves nor drops what the first one holds", () => {
+  const { done, point } = hands();
+  [["down", 0, 1], ["move", 1, 1], ["down", 2, 2], ["move", 3, 2], ["up", 3, 2]].forEach((event) => point(...event));
+  assert.deepEqual(done, []);
+  point("up", 1, 1);
+  assert.deepEqual(done, [["swap", 0, 1]]);
+});
+
+test("what was held is let go where another game or another mode came meanwhile", () => {
+  for (const change of [{ game: 2 }, { mode: "hide" }]) {
+    const { state, done, point } = hands();
+    point("down", 0);
+    point("move", 2);
+    Object.assign(state, change);
+    point("up", 2);
+    assert.deepEqual(done, []);
+  }
+});
+
+test("a patch is hidden where the mouse goes down and up on it", () => {
+  const { done, point } = hands("hide");
+  [["down", 0], ["move", 2], ["up", 2], ["down", 3], ["up", 3]].forEach(([kind, place]) => point(kind, place));
+  assert.deepEqual(done, [["act", 3]]);
+});
+
+test("keys of the browser stay the browser's, and a held key acts once", () => {
+  const { done, press } = hands();
+  for (const modifier of ["altKey", "ctrlKey", "metaKey"]) assert.ok(!press("ArrowRight", { [modifier]: true }), modifier);
+  assert.ok(!press("Tab") && !press("a"));
+  assert.deepEqual(done, []);
+  assert.ok(press(" ") && press(" ", { repeat: true }) && press("ArrowUp") && press("ArrowDown"));
+  assert.deepEqual(done, [["act", 0], ["show", { focus: 2 }]]);
 });

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import partial
+
 import datasets
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import torch
 from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
+from mp3lib.data.notes import Note
 from mp3lib.data.streaming import Stream
 from mp3lib.train import pretrain
 
@@ -26,13 +30,13 @@ class Pairs(torch.utils.data.Dataset):
         return PICTURES[index], self.targets[index]
 
 
-def hugging() -> datasets.Dataset:
-    features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
-    return datasets.Dataset.from_dict({"img": PICTURES, "label": [0, 1] * 10}, features=features)
+def hugging(column: str = "img") -> datasets.Dataset:
+    features = datasets.Features({column: datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    return datasets.Dataset.from_dict({column: PICTURES, "label": [0, 1] * 10}, features=features)
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("make", [Pairs, hugging])
+@pytest.mark.parametrize("make", [Pairs, hugging, partial(hugging, "image"), partial(hugging, "photo")])
 def test_data_sets_give_their_pictures_labels_and_classes(make, stream):
     images = load_images(make(), 8, stream=stream, workers=0)
     assert isinstance(images.train.images, Stream) == stream and images.classes == ("cat", "dog")
@@ -43,6 +47,51 @@ def test_data_sets_give_their_pictures_labels_and_classes(make, stream):
         assert split.labels.tolist() == [i % 2 for i in chosen]
     both = load_images({"train": make(), "test": make()}, 8, stream=stream, workers=0)
     assert (len(both.train), len(both.test)) == (20, 20)
+
+
+def loaded(*args, **options):
+    """The images, whose notes are texts."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images = load_images(*args, **options)
+    told = [str(warning.message) for warning in caught if warning.category is Note]
+    assert told == [f"{images.name}: {note}" for note in images.notes]
+    return images
+
+
+def with_labels(labels: list, kind: str = "int64") -> datasets.Dataset:
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value(kind)})
+    return datasets.Dataset.from_dict({"image": PICTURES, "label": labels}, features=features)
+
+
+def test_labels_of_every_kind_are_taken_or_a_note_says_what_was_not():
+    texts = loaded(with_labels(["moss", "bark"] * 10, "string"), 8)
+    assert texts.classes == ("bark", "moss") and texts.train.labels[:4].tolist() == [1, 0, 1, 0] and not texts.notes
+    assert loaded(torch.utils.data.Subset(Pairs(), [1, 0, 3, 5]), 8).train.labels.tolist() == [1, 0, 1]
+    gaps = with_labels([0, 1, None, -1] * 5)
+    usual, every = loaded(gaps, 8), loaded(gaps, 8, unlabelled=True)
+    assert (len(usual.train) + len(usual.test), len(every.train)) == (10, len(usual.train) + 10)
+    assert "left out 10 picture(s) of the file whose label is -1" in usual.notes[0]
+    assert (
+        every.train.labels[-10:].tolist() == [-1] * 10 and "without labels are there for pretraining" in every.notes[0]
+    )
+    bare = loaded({"train": Pairs(), "test": with_labels([-1] * 20)}, 8)
+    assert len(bare.train) + len(bare.test) == 20 and "every tenth picture of a class is used to test" in bare.notes[1]
+    assert "it has no labels" in loaded(gaps.remove_columns("label"), 8).notes[0]
+    with pytest.raises(ValueError, match="labels of a data set must be whole numbers or texts, got \\[1\\]"):
+        load_images(datasets.Dataset.from_dict({"image": PICTURES, "label": [[1]] * 20}), 8)
+
+
+def test_a_label_goes_with_its_picture_where_one_is_broken():
+    class Broken(Pairs):
+        def __getitem__(self, index):
+            return (b"\xff\xd8\xff broken" if index == 4 else PICTURES[index]), self.targets[index]
+
+    with pytest.warns(Note, match="picture 4 is left out .*; the next image takes its place"):
+        images = load_images(Broken(), 8, workers=0)
+    for found, label in zip(images.train.images.numpy(), images.train.labels.tolist(), strict=True):
+        [number] = [i for i in range(20) if np.array_equal(PIXELS[i], found)]
+        assert label == number % 2
 
 
 def test_tensors_and_arrays_on_disk_are_not_copied(tmp_path):
@@ -70,6 +119,8 @@ def test_what_is_no_data_set_of_pictures_is_refused_in_a_sentence():
         ({"a": 1}, "must be named train and test"),
         (np.zeros((4, 8, 8, 3), np.uint8), "permute"),
         (datasets.Dataset.from_dict({"x": [1, 2]}), "must have a column of pictures"),
+        (hugging().to_iterable_dataset(), "must be a map-style data set.*leave out streaming=True"),
+        ({"test": hugging()}, "must be named train and test, got \\['test'\\]: give one of them by itself"),
     ):
         with pytest.raises(ValueError, match=words):
             load_images(bad, 8)

@@ -57,6 +57,25 @@ def test_accuracy_is_that_of_the_predictions_whatever_the_batch():
     assert mp3.training  # as it was
 
 
+def test_a_measure_leaves_each_part_of_a_model_in_its_own_mode():
+    """Also where it raises: frozen lower layers may be in eval mode while the rest is trained."""
+    images, labels = noise(4, 8), torch.tensor([0, 1, 0, 1])
+    for measure in (
+        lambda mp3: position_accuracy(mp3, images, (0.5,)),
+        lambda mp3: top1_accuracy(mp3.vit, images, labels),
+        lambda mp3: frozen_features(mp3.vit, images),
+    ):
+        mp3 = model().train()
+        mp3.vit.transformer.eval()
+        before = [part.training for part in mp3.modules()]
+        measure(mp3)
+        assert [part.training for part in mp3.modules()] == before
+        mp3.vit.transformer.layers[0][1].net[1].weight.data.fill_(1e38)  # its results are not finite
+        with pytest.raises(ValueError):
+            measure(mp3)
+        assert [part.training for part in mp3.modules()] == before
+
+
 def test_assignment_gives_every_position_once_and_prefers_the_whole():
     logits = torch.tensor([[[5.0, 4.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
     assert logits.argmax(-1).tolist() == [[0, 0, 2]]

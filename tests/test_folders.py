@@ -84,6 +84,8 @@ LAYOUTS = {  # folder: number of pictures; what it should become
     "neutral test": ({"train/n1/images": 10, "train/n2/images": 10, "val/images": 6}, (2, 18, 2)),
     "unsup": ({"train/a": 10, "train/b": 10, "test/a": 2, "unsup": 7}, (2, 20, 2)),
     "train alone": ({"train/a": 10, "train/b": 10, "unlabeled": 7}, (2, 18, 2)),
+    "labelled and unlabelled": ({"labeled/a": 10, "labeled/b": 10, "unlabeled": 7}, (2, 18, 2)),
+    "images in each split": ({"train/images": 5, "val/images": 2}, (1, 5, 2)),
     "a wrapper and a stray picture": ({"d/train/a": 5, "d/train/b": 5, "d/test/a": 2, ".": 1}, (2, 10, 2)),
     "wrappers of versions": ({"d/v1/train/a": 5, "d/v1/train/b": 5, "d/v1/valid/a": 2}, (2, 10, 2)),
     "a year": ({"2019/train/a": 5, "2019/train/b": 5, "2019/test/a": 2}, (2, 10, 2)),
@@ -164,6 +166,7 @@ SAME_FOLDERS = {
     "either": ("male/cat", "male/dog", "female/cat", "female/dog"),
     "versions": ("color/a", "color/b", "color/c", "grayscale/a", "grayscale/b", "grayscale/c", "cut/a", "cut/b"),
     "domains": ("Art/clock", "Art/bed", "Product/clock", "Product/bed"),
+    "images between": ("amazon/images/bike", "amazon/images/mug", "dslr/images/bike", "dslr/images/mug"),
     "a class is missing": ("uno/a", "uno/b", "uno/c", "due/a", "due/b"),
 }
 
@@ -190,6 +193,13 @@ def test_parts_and_versions_of_a_set_are_not_taken_for_classes(name, tmp_path):
     for folder in folders:
         fill(tmp_path / "set" / folder, 2)
     with pytest.raises(ValueError, match=f"look like (the )?{words}.* rather than like classes"):
+        load_images(tmp_path / "set")
+
+
+def test_a_split_beside_folders_of_the_same_classes_is_no_class(tmp_path):
+    for folder in ("train/a", "train/b", "query/a", "gallery/b"):
+        fill(tmp_path / "set" / folder, 2)
+    with pytest.raises(ValueError, match="the folder train is named like a split, and holds a and b as others beside"):
         load_images(tmp_path / "set")
 
 

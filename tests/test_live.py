@@ -22,8 +22,9 @@ from scipy.optimize import linear_sum_assignment
 from scripts import load_script
 from static_server import served
 
-from mp3lib import MP3, ViT, load_shipped
-from mp3lib.board import kernel_answer, patch_board, script
+from mp3lib import MP3, ViT, load_images, load_shipped
+from mp3lib.board import accuracies, kernel_answer, patch_board, script
+from mp3lib.evaluate import position_accuracy
 from mp3lib.model import attention_rollout
 from mp3lib.plots.dark import PAPER_ALPHA
 
@@ -148,8 +149,13 @@ def test_the_functions_by_nodes_own_runner():
 
 # what stands for Node's modules in a browser
 SHIM = {
-    "node:test": "export default (name, body) => { try { body(); window.passed.push(name) }"
-    " catch (error) { window.failed.push(`${name}: ${error.message}`) } }",
+    "node:test": """
+      let before = Promise.resolve();
+      export default (name, body) => {
+        before = window.tested = before.then(body).then(
+          () => window.passed.push(name), (error) => window.failed.push(`${name}: ${error.message}`));
+      };
+    """,
     "node:assert/strict": """
       const ok = (value, message) => { if (!value) throw new Error(message ?? "is not true") };
       const text = JSON.stringify, same = (a, b) => ok(text(a) === text(b), `${text(a)} is not ${text(b)}`);
@@ -158,7 +164,11 @@ SHIM = {
         try { call() } catch (error) { told = error.message }
         ok(told !== null && pattern.test(told), `${told} does not match ${pattern}`);
       };
-      export default { ok, equal: same, deepEqual: same, throws };
+      const rejects = async (promise, pattern) => {
+        const told = await promise.then(() => null, ({ message }) => message);
+        ok(told !== null && pattern.test(told), `${told} does not match ${pattern}`);
+      };
+      export default { ok, equal: same, deepEqual: same, throws, rejects };
     """,
 }
 
@@ -172,7 +182,8 @@ def test_the_functions_in_a_browser(browser):
         page.set_content(
             f"<script type=importmap>{json.dumps({'imports': imports})}</script>"
             "<script>passed = []; failed = []</script>"
-            f"<script type=module>import '{address}tests/live.test.js'; document.title = 'done'</script>"
+            f"<script type=module>import '{address}tests/live.test.js';"
+            " await window.tested; document.title = 'done'</script>"
         )
         page.wait_for_function("() => document.title === 'done'")
         assert page.evaluate("() => window.failed") == []
@@ -312,6 +323,34 @@ def test_the_stored_picture_is_what_the_board_shows_first():
     hidden[:8, :24] = False
     assert stored["hide"][:, hidden].unique().tolist() == [0x8A, 0xC8]  # both colours of the hatching
     assert stored["hide"][:, ~hidden].equal(images[0][:, ~hidden])
+
+
+def test_the_easiest_pictures_come_first():
+    """Those on which the first model places most patches right; a name stays with its picture."""
+    mp3, images = load_shipped("puzzler-scenes"), scenes()[:6]
+    shares = accuracies(mp3, images)
+    one = position_accuracy(mp3, images[4].repeat(16, 1, 1, 1), [0.75])[0.75]["accuracy"]
+    assert shares[4] == one and len(set(shares)) == 6
+    board = patch_board({"first": mp3, "second": load_shipped("pupil-4x4")}, images, easiest_first=True)
+    order = [int(name.removeprefix("picture ")) for name in board.names]
+    assert [shares[i] for i in order] == sorted(shares, reverse=True) and order != list(range(6))
+    for place, i in enumerate(order):
+        board.picture = place
+        assert board.image.equal(images[i])
+
+
+def test_the_page_shows_a_picture_of_each_class_with_the_figures_that_order_them(tmp_path):
+    load_script("site/live.py").write_live(tmp_path, "scenes")
+    page = (tmp_path / "live.html").read_text(encoding="utf-8")
+    found = re.findall(r'"name": "test picture (\d+): (\w+) \((\d+) % right with 75 % hidden\)", "rgb": "(.+?)"', page)
+    images = load_images("scenes")
+    assert sorted(name for _, name, _, _ in found) == sorted(images.classes)
+    chosen = images.test.images[[int(i) for i, _, _, _ in found]]
+    shares = accuracies(load_shipped("puzzler-scenes"), chosen)
+    assert [int(share) for _, _, share, _ in found] == [round(100 * share) for share in shares]
+    assert shares == sorted(shares, reverse=True)
+    pixels = b"".join(base64.b64decode(rgb) for *_, rgb in found)
+    assert np.frombuffer(pixels, np.uint8).reshape(-1, 32, 32, 3).tolist() == chosen.permute(0, 2, 3, 1).tolist()
 
 
 def test_another_network_may_have_another_grid():

@@ -291,6 +291,13 @@ def test_another_network_and_one_that_is_missing(server, open_page):
     board.page.get_by_text("could not be loaded: live-flagship.safetensors is missing").wait_for()
     assert network.input_value() == "pupil" and board.state("network") == "pupil"
     assert all("404" in text for text in board.wrong)
+    # what should have come with it does not come either, and the board goes on
+    board.page.evaluate("() => window.live.show({ network: 'flagship', mode: 'look', pick: 63 })")
+    assert [board.state(name) for name in ("network", "mode", "pick")] == ["pupil", "jigsaw", None]
+    assert board.page.get_by_role("tab", selected=True).inner_text() == "Solve the jigsaw"
+    board.tab("Pick a patch")
+    board.cell(6).click()
+    assert "The network puts this patch at row" in board.words()
 
 
 def test_a_page_without_its_first_network_says_so(server, open_page, folder):
@@ -326,6 +333,13 @@ def jpeg(size: tuple[int, int], *, turned: bool = False) -> bytes:
     return file.getvalue()
 
 
+def gif() -> bytes:
+    """Two pictures one after the other: as in `jpeg`, then green."""
+    first, file = Image.open(io.BytesIO(jpeg((60, 60)))), io.BytesIO()
+    first.save(file, "gif", save_all=True, append_images=[Image.new("RGB", (60, 60), "green")], duration=40, loop=0)
+    return file.getvalue()
+
+
 def is_red(pixels: list[int], row: int, column: int) -> bool:
     red, _, blue, _ = pixels[4 * (32 * row + column) :][:4]
     return red > 150 > blue
@@ -345,30 +359,96 @@ def test_a_picture_of_the_readers_own(server, open_page):
         return page.evaluate("() => [...window.live.picture().pixels]")
 
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="3" height="9" fill="red"/></svg>'
-    for number, (name, kind, content) in enumerate(
-        [
-            ("small.jpg", "image/jpeg", jpeg((24, 24))),
-            ("large.jpg", "image/jpeg", jpeg((3000, 2000))),
-            ("drawn.svg", "image/svg+xml", svg),
-        ]
-    ):
+    pictures = [
+        ("small.jpg", "image/jpeg", jpeg((24, 24))),
+        ("large.jpg", "image/jpeg", jpeg((3000, 2000))),
+        ("drawn.svg", "image/svg+xml", svg),
+        ("moving.gif", "image/gif", gif()),
+    ]
+    for number, (name, kind, content) in enumerate(pictures):
         give(name, kind, content)
         page.wait_for_function(f"() => window.live.state.picture === {3 + number}")
         assert board.status().startswith("Your picture stays in this page.")
         assert is_red(shown(), 16, 2) and not is_red(shown(), 16, 28), name
     give("turned.jpg", "image/jpeg", jpeg((600, 600), turned=True))
-    page.wait_for_function("() => window.live.state.picture === 6")
+    page.wait_for_function("() => window.live.state.picture === 7")
     assert is_red(shown(), 2, 16) and not is_red(shown(), 28, 16), "what the camera had on its left is above"
+    for number, size in enumerate([(1, 1), (900, 1), (1, 900)]):
+        give("thin.jpg", "image/jpeg", jpeg(size))
+        page.wait_for_function(f"() => window.live.state.picture === {8 + number}")
+        assert torch.tensor(board.logits()).isfinite().all()
     for name, kind, content in [
         ("note.png", "image/png", b"no picture"),
         ("cut.jpg", "image/jpeg", jpeg((300, 300))[:60]),
         ("letter.txt", "text/plain", b"Dear reader"),
+        ("empty.png", "image/png", b""),
+        ("phone.heic", "image/heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
     ]:
         give(name, kind, content)
         page.get_by_text(f"{name} is not a picture that this browser can read. Choose a PNG or JPEG file.").wait_for()
-        assert board.state("picture") == 6
+        assert board.state("picture") == 10
     sent = [url for url in board.loaded[loaded:] if not url.startswith(("data:", "blob:"))]
     assert sent == [] and board.wrong == []
+
+
+DROP = """([selector, files]) => {
+    const dataTransfer = new DataTransfer();
+    for (const [name, bytes] of files)
+        dataTransfer.items.add(new File([Uint8Array.from(bytes)], name, { type: "image/jpeg" }));
+    const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+    document.querySelector(selector).dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
+def test_a_picture_is_dropped_on_the_board_or_beside_it(server, open_page):
+    """The first of several is shown; a browser would leave the page for a file that is dropped elsewhere."""
+    board = open_page(f"{server}live.html").wait()
+    files = [("a.jpg", list(jpeg((24, 24)))), ("b.jpg", list(jpeg((9, 9))))]
+    assert board.page.evaluate(DROP, [".live-board", files])
+    board.page.wait_for_function("() => window.live.state.picture === 3")
+    assert board.status().endswith("Only the first of the 2 files is shown.")
+    assert board.page.evaluate(DROP, ["h1", files]) and board.state("picture") == 3
+    assert board.page.evaluate(DROP, [".live-board", [("c.jpg", [1, 2])]])
+    board.page.get_by_text("c.jpg is not a picture that this browser can read").wait_for()
+    assert board.wrong == []
+
+
+def test_a_high_contrast_theme_keeps_the_marks(server, open_page):
+    """It would take away shadows, hatching and the colours of borders."""
+    board = open_page(f"{server}live.html", forced_colors="active").wait()
+    board.cell(2).click()
+    assert board.cell(2).evaluate("e => getComputedStyle(e, '::after').boxShadow") != "none"
+    tab = board.page.get_by_role("tab", selected=True)
+    assert tab.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    pressed, other = (
+        board.page.locator(f".live-thumbs [aria-pressed={pressed}]").first.evaluate(
+            "e => getComputedStyle(e).borderColor"
+        )
+        for pressed in ("true", "false")
+    )
+    assert pressed != other
+    board.tab("Hide patches")
+    board.cell(3).click()
+    board.wait()
+    assert "gradient" in board.cell(3).evaluate("e => getComputedStyle(e).backgroundImage")
+
+
+def test_an_answer_that_is_awaited_is_for_the_game_that_asked(server, open_page):
+    """A comparison or a hint that was asked for before another picture came is not shown for that one."""
+    board = open_page(f"{server}live.html").wait()
+    board.page.evaluate(
+        """() => {
+            const live = window.live, click = (words) =>
+                [...document.querySelectorAll(".live-buttons button")].find((e) => e.textContent === words).click();
+            live.show({ picture: 1 });
+            click("Compare with the network");
+            click("Hint");
+            live.show({ picture: 2 });
+        }"""
+    )
+    assert [board.state(name) for name in ("picture", "revealed", "hint", "held")] == [2, False, None, None]
+    assert board.wrong == []
 
 
 def test_on_a_phone_nothing_is_too_small_to_touch(server, open_page):
@@ -391,7 +471,7 @@ def test_on_a_phone_nothing_is_too_small_to_touch(server, open_page):
 
 
 @on("scheme", ["light", "dark"])
-@on("width", [390, 800, 1440])
+@on("width", [320, 800, 1440])  # 320: a small phone, or 200 % zoom of 640
 def test_nothing_is_wider_than_the_page(server, open_page, width, scheme):
     """Text stands out from its ground, and no page scrolls to the side."""
     board = open_page(f"{server}live.html", viewport={"width": width, "height": 900}, color_scheme=scheme).wait()

@@ -7,7 +7,7 @@ import torch
 from notebook_code import cells, definitions, exercises
 from samples import seeded
 
-from mp3lib import MP3, ViT, load_images
+from mp3lib import MP3, ViT
 from mp3lib.data import to_float
 from mp3lib.model import attention_rollout, load_shipped, puzzler_of
 
@@ -82,11 +82,9 @@ def test_the_prose_on_training_holds():
     assert "five of the eight heads" in prose
 
 
-def test_what_the_prose_says_of_cifar10_holds():
+def test_what_the_prose_says_of_cifar10_holds(cifar10):
     """Five heads look to one side each, in the order of the prose; 4 and 16 patches are calibrated, 1 is too sure."""
-    images, network = load_images("auto"), load_shipped(puzzler_of("cifar10"))
-    if images.name != "cifar10":
-        return  # the prose says "On CIFAR-10"
+    images, network = cifar10, load_shipped(puzzler_of("cifar10"))
     nb.update(n=16, rows=4, cols=4)
     attn = network.predict(to_float(images.test.images[:24]), torch.arange(16), with_attention=True).attn
     sides = {"right": (0, 1), "left": (0, -1), "above": (-1, 0), "below": (1, 0)}

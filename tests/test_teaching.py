@@ -9,7 +9,7 @@ from notebook_code import exercises
 from scipy.stats import spearmanr
 from scripts import load_script
 
-from mp3lib import load_images, load_shipped
+from mp3lib import load_shipped
 from mp3lib.data import to_float
 from mp3lib.evaluate import assign
 from mp3lib.model import attention_rollout
@@ -59,17 +59,9 @@ def test_every_notebook_is_in_the_plans():
 # --- what it says of the open exercises -------------------------------------------------------------------------------
 
 
-def network_and_images(count: int):
-    """The shipped puzzler and uint8 test images of CIFAR-10; None where CIFAR-10 is not at hand."""
-    images = load_images("auto")
-    return (load_shipped("puzzler-4x4"), images.test.images[:count]) if images.name == "cifar10" else None
-
-
-def test_the_numbers_of_a_removed_patch_are_right():
-    if not (given := network_and_images(60)):
-        return  # the page speaks of CIFAR-10
-    network, n, every = given[0], 16, torch.arange(16)
-    pictures = to_float(given[1])
+def test_the_numbers_of_a_removed_patch_are_right(cifar10):
+    network, n, every = load_shipped("puzzler-4x4"), 16, torch.arange(16)
+    pictures = to_float(cifar10.test.images[:60])
 
     def probs(context: torch.Tensor) -> torch.Tensor:
         return network.predict(pictures, context).logits.softmax(dim=2)
@@ -91,13 +83,11 @@ def test_the_numbers_of_a_removed_patch_are_right():
         assert f"*{np.mean(ranks):.2f}* for {name}" in TEXT
 
 
-def test_the_numbers_of_neighbours_are_right():
-    if not (given := network_and_images(1_000)):
-        return  # the page speaks of CIFAR-10
+def test_the_numbers_of_neighbours_are_right(cifar10):
     space = {"torch": torch}
     exec(exercises("08")[2].solution, space)
     score, patch = space["neighbours_right"], torch.arange(16)
-    placed = assign(given[0].predict(to_float(given[1]), patch).logits)
+    placed = assign(load_shipped("puzzler-4x4").predict(to_float(cifar10.test.images[:1000]), patch).logits)
     right, pairs = placed == patch, torch.tensor([score(places, 4, 4) for places in placed])
     random = torch.rand(placed.shape, generator=torch.Generator().manual_seed(0)).argsort(dim=1)
     kept = np.mean([score(places, 4, 4) for places in random])

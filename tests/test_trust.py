@@ -492,8 +492,19 @@ def test_every_public_function_and_every_command_is_tried(options):
         n for n, v in vars(cues).items() if getattr(v, "__module__", None) == cues.__name__ and not n.startswith("_")
     ]
     assert set(own) - names == {"changed_by", "check_images", "check_patches", "repeated"}
+
+
+@pytest.mark.posix
+def test_the_stored_file_has_every_argument_of_every_function_and_command(options):
+    """As many cases as there would be now: one more argument, value or option, and it has to be made anew."""
     stored = json.loads((ROOT / "results" / "options.json").read_text())
-    assert set(stored["commands"]) == set(options.COMMANDS)
+    with options.workplace() as room:
+        made = options.calls(room)
+        assert set(stored["functions"]) == set(made) and set(stored["commands"]) == set(options.COMMANDS)
+        for name, (_, good) in made.items():
+            one, drawn = stored["functions"][name], random.Random(0)
+            cases = options.function_cases(good(), drawn, one["pairs"], one["each"])
+            assert one["tried"] == len(cases), f"python tools/options.py --pairs 4 --each 6 --only {name}"
 
 
 @pytest.mark.posix

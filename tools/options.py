@@ -54,7 +54,9 @@ PLAIN = [
     np.int64(1), np.float32(0.5), np.bool_(True), "", "3", "no such word", b"x", [], [1], (0.5, 0.5), (1, 2, 3), {},
     {"a": 1}, [None], object(), print, torch.float16, nn.Identity(), Path("no-such-file"),
 ]  # fmt: skip
-PASS_ON = {"Attention", "Block", "FeedForward", "Transformer", "record_attention"}  # not finite in, not finite out
+PASS_ON = {  # not finite in, not finite out
+    "Attention", "Block", "FeedForward", "Transformer", "ViT.forward_head", "record_attention",
+}  # fmt: skip
 FOREVER = {"epochs", "iterations"}  # a huge number of these is accepted, and takes as long as it says
 HUGE = (10**12,)
 
@@ -113,6 +115,12 @@ def mp3() -> MP3:
     return MP3(vit(), 0.5, "updated")
 
 
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (9, 7), "red").save(file, "png")
+    return file.getvalue()
+
+
 SHAPE = {"num_classes": 2, "image_size": 8, "patch_size": 4, "dim": 8, "depth": 1, "heads": 1, "mlp_dim": 8}
 TRAIN = {
     "epochs": 1, "batch_size": 4, "lr": 1e-3, "weight_decay": 0.05, "optimizer": "adamw", "crop_area": (0.6, 1.0),
@@ -160,6 +168,12 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "ViT.forward": (lambda **a: vit()(**a), lambda: {"images": floats, "pos_emb": True}),
         "ViT.from_pretrained": (ViT.from_pretrained, lambda: {
             "pretrained_model_name_or_path": room, "subfolder": "vit"}),
+        "ViT.features": (lambda **a: vit().features(**a), lambda: {
+            "images": floats, "pos_emb": True, "layers": [0, -1]}),
+        "ViT.forward_features": (lambda **a: vit().forward_features(**a), lambda: {"images": floats}),
+        "ViT.forward_head": (lambda **a: vit().forward_head(**a), lambda: {"tokens": tokens, "pre_logits": False}),
+        "ViT.reset_classifier": (lambda **a: vit().reset_classifier(**a), lambda: {
+            "num_classes": 3, "classes": ["a", "b", "c"]}),
         "MP3": (MP3, lambda: {"vit": vit(), "masking_ratio": 0.5, "context": "frozen"}),
         "MP3.forward": (
             lambda **a: mp3()(**a),
@@ -197,6 +211,8 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "record_attention": (recorded, lambda: {"model": vit(), "images": floats}),
         "sample_context": (model.sample_context, lambda: {
             "batch": 2, "num_patches": 4, "mask_ratio": 0.5, "generator": None, "device": None}),
+        "model_card": (model.model_card, lambda: {"model": vit(), "run": {"license": "mit"}, "lines": [], "name": "x"}),
+        "preset_of": (model.preset_of, lambda: {"vit": vit()}),
         "save_model": (model.save_model, lambda: {"folder": room / "written", "model": vit()}),
         "use_classes": (model.use_classes, lambda: {"vit": vit(), "classes": 3, "image_size": None}),
         "with_image_size": (model.with_image_size, lambda: {
@@ -250,6 +266,13 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
             "channels": 3, "value_range": None}),
         "pack_images": (data.pack_images, lambda: {
             "path": room / "pictures", "size": 8, "out": room / "pack", "channels": 3, "value_range": None}),
+        "packed_size": (data.packed_size, lambda: {"path": room / "pictures"}),
+        "read_picture": (data.read_picture, lambda: {"data": png(), "size": 8}),
+        "fingerprint": (data.fingerprint, lambda: {
+            "train": data.Split(images(), labels()), "test": data.Split(images(), labels())}),
+        "from_vit_pytorch": (export.from_vit_pytorch, lambda: {
+            "model": export.to_vit_pytorch(vit()), "image_size": 8, "classes": ["a", "b"]}),
+        "from_timm": (export.from_timm, lambda: {"model": export.to_timm(vit()), "classes": ["a", "b"]}),
         "to_vit_pytorch": (export.to_vit_pytorch, lambda: {"model": vit()}),
         "save_vit_pytorch": (export.save_vit_pytorch, lambda: {"model": vit(), "file": room / "vit.pt"}),
         "to_timm": (export.to_timm, lambda: {"vit": vit(), "pos_emb": True}),
@@ -277,9 +300,8 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
 # public names that are no functions of arguments: classes of results, lists, and what only asks the machine
 OTHER = {
     "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
-    "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "fingerprint", "read_picture",
-    "keep_memory", "shipped_names", "pupil_of", "puzzler_of", "PRESETS", "preset_of", "model_card", "from_timm",
-    "from_vit_pytorch", "packed_size",
+    "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "keep_memory", "shipped_names",
+    "pupil_of", "puzzler_of", "PRESETS",
 }  # fmt: skip
 
 
@@ -347,20 +369,23 @@ def some(rng: random.Random, values: list[Any], each: int | None) -> list[Any]:
     return values if each is None or each >= len(values) else rng.sample(values, each)
 
 
+def function_cases(good: dict[str, Any], rng: random.Random, pairs: int, each: int | None) -> list[dict[str, Any]]:
+    """What replaces the good arguments of a function in each case; nothing in the first."""
+    cases: list[dict[str, Any]] = [{}]
+    for argument, usual in good.items():
+        cases += [{argument: value} for value in some(rng, odd_values(argument, usual), each)]
+    for _ in range(pairs if len(good) > 1 else 0):
+        chosen = rng.sample(sorted(good), 2)
+        cases.append({argument: rng.choice(odd_values(argument, good[argument])) for argument in chosen})
+    return cases
+
+
 def run_function(name: str, room: Path, pairs: int, each: int | None, seed: int) -> dict:
     """All cases of a function."""
     call, good = calls(room)[name]
-    rng = random.Random(f"{seed}/{name}")
-    cases = [
-        {argument: value}
-        for argument, usual in good().items()
-        for value in some(rng, odd_values(argument, usual), each)
-    ]
-    for _ in range(pairs if len(good()) > 1 else 0):
-        chosen = rng.sample(sorted(good()), 2)
-        cases.append({argument: rng.choice(odd_values(argument, good()[argument])) for argument in chosen})
+    cases = function_cases(good(), random.Random(f"{seed}/{name}"), pairs, each)
     count, faults = {"right": 0, "refused": 0, "fault": 0}, []
-    for case in [{}, *cases]:
+    for case in cases:
         with tempfile.TemporaryDirectory(dir=room) as here, contextlib.chdir(here):  # some write to a relative path
             outcome, said = tried(lambda case=case: call(**good() | case))
         if said.startswith("not finite") and name in PASS_ON:
@@ -370,7 +395,7 @@ def run_function(name: str, room: Path, pairs: int, each: int | None, seed: int)
         count[outcome] += 1
         if outcome == "fault":
             faults.append(f"{', '.join(f'{k}={words(v)}' for k, v in case.items())}: {said}")
-    return {"tried": len(cases) + 1, **count, "faults": faults}
+    return {"tried": len(cases), **count, "faults": faults}
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -517,17 +542,22 @@ def command_cases(command: str, room: Path, rng: random.Random, each: int | None
     return cases
 
 
+def cases_of_command(command: str, room: Path, rng: random.Random, pairs: int, each: int | None) -> list[list[str]]:
+    """All cases of a command, the first of which is good; of ``misuse`` those whose parts do not fit."""
+    if command == "misuse":
+        return misuse(room)
+    good = [command, *bases(room)[command]]
+    cases = command_cases(command, room, rng, each)
+    for _ in range(pairs):
+        one, other = rng.choice(cases), rng.choice(cases)
+        cases.append([*one, *other[len(good) :]])
+    return [good, *cases]
+
+
 def run_command(command: str, room: Path, pairs: int, each: int | None, seed: int) -> dict:
-    """All cases of a command; of ``misuse`` those whose parts do not fit."""
+    """Try all cases of a command."""
     must_fail = command == "misuse"
-    rng = random.Random(f"{seed}/{command}")
-    cases = misuse(room) if must_fail else command_cases(command, room, rng, each)
-    if not must_fail:
-        length = len(bases(room)[command]) + 1
-        for _ in range(pairs):
-            one, other = rng.choice(cases), rng.choice(cases)
-            cases.append([*one, *other[length:]])
-        cases.insert(0, [command, *bases(room)[command]])
+    cases = cases_of_command(command, room, random.Random(f"{seed}/{command}"), pairs, each)
     count, faults = {"right": 0, "refused": 0, "fault": 0}, []
     for argv in cases:
         outcome, said = ran(argv, room, must_fail)

@@ -48,17 +48,14 @@ def checker(check: Callable[[SafeFunction], None]) -> Callable[[Callable], None]
     return public
 
 
-def verdict(check: Callable[[SafeFunction], None], function, seconds: float | None = None) -> str:
-    """The sentence of a checker about a function: "passed", "not solved yet", or "not yet:" and the likely mistake.
-
-    seconds: time limit; by default ``SECONDS``.
-    """
+def verdict(check: Callable[[SafeFunction], None], function) -> str:
+    """The sentence of a checker about a function: "passed", "not solved yet", or "not yet:" and the likely mistake."""
     before, threads = random_state(), torch.get_num_threads()
     try:
         torch.set_num_threads(1)  # enough for small tensors; several threads would be slower on a busy machine
         if not callable(function):
             raise Finding(f"give the function itself, without calling it: this is {type_name(function)}")
-        run_with_limit(seconds or SECONDS, lambda: check(SafeFunction(function)))
+        run_with_limit(SECONDS, lambda: check(SafeFunction(function)))
     except Finding as finding:
         text = " ".join(str(finding).split())
         return text if text == UNSOLVED else f"not yet: {text}"
@@ -156,13 +153,13 @@ def randn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """A module in eval mode whose weights depend only on the seed.
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    """A module in eval mode whose weights are the same each time.
 
     Noise is added to all weights, so that no part of the module has a negligible effect on its output.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         module = make().eval()
         with torch.no_grad():
             for weight in module.parameters():

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import ConcatDataset, Subset
 
 from ..arguments import shown
-from .arrays import Arrays, every_tenth
+from .arrays import Arrangement, Arrays
 from .contents import pixels_of_content
 from .images import Images
+from .labelled_rows import from_rows
 from .making import resized, to_images
-from .map_style import as_stream
-from .parquet import LABELS
+from .map_style import as_stream, check_map_style
+from .parquet import LABELS, plain_label
 from .split_names import TEST
 from .streaming import Stream
-from .tensors import as_images, as_labels, is_data_set
+from .tensors import as_images, is_data_set
 from .wanted import Wanted
+
+Row = tuple[int, Any, str | None]  # the number of a picture, its label, its split
+BLOCK = 64  # pictures that are taken into memory at a time
+
+
+class Given(NamedTuple):
+    """The pictures of a data set, as ``from_rows`` arranges them."""
+
+    pictures: Stream
+    in_memory: bool
+
+    def arrays(self, to: Arrangement) -> Arrays:
+        train, test = (self.pictures[torch.from_numpy(numbers)] for numbers in (to.train, to.test))
+        labels = to.train_labels, to.test_labels
+        if not self.in_memory:
+            text = repr([(len(part), known.tolist()) for part, known in zip((train, test), labels, strict=True)])
+            digits = hashlib.sha256(text.encode()).hexdigest()[:32]
+            return Arrays(train, labels[0], test, labels[1], to.classes, notes=to.notes, fingerprint=digits)
+        pixels = np.empty((len(train) + len(test), *train.shape[1:]), dtype=np.uint8)
+        first = len(train)
+        labels = filled(pixels[:first], train, labels[0]), filled(pixels[first:], test, labels[1])
+        return Arrays(pixels[:first], labels[0], pixels[first:], labels[1], to.classes, notes=to.notes)
+
+
+def filled(pixels: np.ndarray, pictures: Stream, labels: np.ndarray) -> np.ndarray:
+    """Fill ``pixels`` (N, c, h, w) with the pictures; their labels: in place of a broken picture is a later one."""
+    found, row = [], 0
+    for batch, numbers in pictures.read_numbered(torch.arange(len(pictures)).split(BLOCK)):
+        pixels[row : row + len(batch)] = batch
+        found.append(labels[numbers.numpy()])
+        row += len(batch)
+    return np.concatenate(found)
 
 
 def is_object(images: Any) -> bool:
@@ -30,21 +64,30 @@ def is_object(images: Any) -> bool:
     return isinstance(images, (Tensor, np.ndarray, Mapping)) or is_data_set(images)
 
 
-def labels_of(dataset: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The labels, int64 (N,), and the names of the classes: of a label column, or of ``targets``; else one class."""
-    number, names = len(dataset), ()
+def labels_of(dataset: Any) -> tuple[list | None, tuple[str, ...]]:
+    """The labels, one a picture, and the names of the classes: of a label column, or of ``targets``; None: no labels.
+
+    A part of a data set (``torch.utils.data.Subset``) has those of the whole.
+    """
+    names: tuple[str, ...] = ()
+    if isinstance(dataset, Subset):
+        given, names = labels_of(dataset.dataset)
+        return given and [given[number] for number in dataset.indices], names
     if hasattr(dataset, "cast_column"):
         column = next((name for name in LABELS if name in dataset.features), None)
         given = dataset[column][:] if column else None
         names = tuple(getattr(dataset.features.get(column), "names", None) or ()) if column else ()
     else:
         given, names = getattr(dataset, "targets", None), tuple(map(str, getattr(dataset, "classes", ())))
-    given = given.tolist() if hasattr(given, "tolist") else given
-    if given is None or any(isinstance(one, bool) or not isinstance(one, int) for one in given):
-        return np.zeros(number, dtype=np.int64), ("images",)
-    labels = as_labels(given, number, "targets").numpy()
-    most = int(labels.max()) + 1
-    return labels, names if len(names) >= most else tuple(map(str, range(most)))
+    if given is None:
+        return None, ()
+    given = given.tolist() if hasattr(given, "tolist") else list(given)
+    if len(given) != len(dataset):
+        raise ValueError(f"a data set of {len(dataset)} pictures must have as many labels, got {len(given)}")
+    given = [plain_label(label) for label in given]
+    if odd := [label for label in given if not isinstance(label, (int, float, str, type(None)))]:
+        raise ValueError(f"the labels of a data set must be whole numbers or texts, got {shown(odd[0])}")
+    return given, names
 
 
 def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, str]:
@@ -56,46 +99,56 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
     if isinstance(images, (Tensor, np.ndarray)):
         return from_tensor(as_images(images, channels=wanted.channels), wanted, size_given), "given as a tensor"
     wanted = wanted._replace(channels=wanted.channels or 3)
-    test = None
+    parts: dict[str | None, Any] = {None: images}
     if isinstance(images, Mapping):
         word = next((word for word in TEST if word in images), None)
         if "train" not in images or not all(map(is_data_set, images.values())):
-            raise ValueError(f"several data sets must be named train and test, got {shown([*images])}")
-        images, test = images["train"], images[word] if word else None
-    labels, classes = labels_of(images)
-    train = stream_of(images, wanted)
-    if test is None:
-        tenth = torch.from_numpy(every_tenth(labels, len(classes)))
-        parts = [(train[~tenth], labels[~tenth.numpy()]), (train[tenth], labels[tenth.numpy()])]
-    else:
-        test_labels, more = labels_of(test)
-        classes = max(classes, more, key=len)
-        parts = [(train, labels), (stream_of(test, wanted), test_labels)]
-    number = sum(len(part) for part, _ in parts)
-    if wanted.streams(number, Path(type(images).__name__), possible=True):
-        text = repr([(len(part), known.tolist()) for part, known in parts]).encode()
-        arrays = Arrays(*parts[0], *parts[1], classes, fingerprint=hashlib.sha256(text).hexdigest()[:32])
-        return to_images(arrays, "a data set", type(images).__name__), f"streamed by {train.workers} worker(s)"
-    pixels = np.empty((number, wanted.channels, *wanted.size), dtype=np.uint8)
-    row = 0
-    for part, _ in parts:
-        for batch in part.split(64):
-            pixels[row : row + len(batch)] = batch
-            row += len(batch)
-    first = len(parts[0][0])
-    arrays = Arrays(pixels[:first], parts[0][1], pixels[first:], parts[1][1], classes)
-    return to_images(arrays, "a data set", type(images).__name__), "in memory"
+            raise ValueError(
+                f"several data sets must be named train and test, got {shown([*images])}: give one of them by itself"
+            )
+        parts = {"train": images["train"], **({word: images[word]} if word else {})}
+    for part in parts.values():
+        check_map_style(part, "a data set")
+    rows, names, notes = rows_of(parts)
+    pictures = stream_of([*parts.values()], wanted)
+    streams = wanted.streams(len(rows), Path(type(images).__name__), possible=True)
+    read = Given(pictures, not streams)
+    arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled)
+    made = to_images(arrays, "a data set", type(images).__name__)
+    return made, f"streamed by {pictures.workers} worker(s)" if streams else "in memory"
 
 
-def stream_of(dataset: Any, wanted: Wanted) -> Stream:
-    """A data set as a ``Stream``; its first element is looked at.
+def rows_of(parts: Mapping[str | None, Any]) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:
+    """For each picture its number, label and split; the names of the classes; and a note where there are no labels."""
+    rows: list[Row] = []
+    known = {split: labels_of(part) for split, part in parts.items()}
+    names = max((names for _, names in known.values()), key=len)
+    bare = all(labels is None for labels, _ in known.values())
+    for split, part in parts.items():
+        labels = known[split][0]
+        if labels is None:
+            labels = ["" if bare else -1] * len(part)
+        rows += [(len(rows) + i, -1 if label is None else label, split) for i, label in enumerate(labels)]
+    note = "it has no labels (no attribute targets, no label column), so all pictures count as one class"
+    return rows, names, (note,) if bare else ()
+
+
+def stream_of(datasets: Sequence[Any], wanted: Wanted) -> Stream:
+    """Data sets, one after the other, as a ``Stream``; the first element of each is looked at.
 
     Raises:
         ValueError: where there is none, or where it is no picture.
     """
-    stream = as_stream(dataset, wanted.size, wanted.channels, "a data set")
-    if isinstance(reason := pixels_of_content(stream.contents, 0, wanted.size, wanted.channels), str):
-        raise ValueError(f"the first element of the {type(dataset).__name__} cannot be used: {reason}")
+    streams = [as_stream(dataset, wanted.size, wanted.channels, "a data set") for dataset in datasets]
+    for dataset, stream in zip(datasets, streams, strict=True):
+        first = stream.contents, int(stream.chosen[0])
+        if isinstance(reason := pixels_of_content(*first, stream.size, stream.channels, stream.value_range), str):
+            raise ValueError(f"the first element of the {type(dataset).__name__} cannot be used: {reason}")
+    stream = streams[0]
+    if len(streams) > 1:  # of a set that is a Stream already, the pixels are the pictures
+        both = zip(datasets, streams, strict=True)
+        parts = [dataset if isinstance(dataset, Stream) else one.contents for dataset, one in both]
+        stream = replace(stream, contents=ConcatDataset(parts), chosen=None, value_range=None)
     return stream if wanted.workers is None else replace(stream, workers=wanted.workers)
 
 

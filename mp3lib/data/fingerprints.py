@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from torch import Tensor
 
+from ..arguments import shown
 from .images import Split
 
 CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
@@ -17,7 +19,14 @@ def digest(pixels: np.ndarray, salt: bytes = b"") -> bytes:
 
 
 def fingerprint(train: Split, test: Split) -> str:
-    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order."""
+    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order.
+
+    Raises:
+        ValueError: unless both are a ``Split`` whose images are in memory, with a label each.
+    """
+    for name, split in (("train", train), ("test", test)):
+        if not isinstance(split, Split) or not isinstance(split.images, Tensor) or not split.is_whole():
+            raise ValueError(f"{name} must be a Split of images in memory, with a label each, got {shown(split)}")
     whole = hashlib.sha256()
     for split in (train, test):
         rows = np.ascontiguousarray(split.images.numpy()).reshape(len(split), -1)

@@ -110,13 +110,9 @@ def several(found: dict[tuple[str, ...], set[str]], others: set[str]) -> str:
 
 
 def common_folder(folders: Sequence[Sequence[str]], in_test: bool) -> str | None:
-    """The folder that all of these lie in, if it names the split again or is neutral, with folders below it."""
-    if not folders or any(len(parts) < 2 for parts in folders):
-        first = {parts[0] for parts in folders if parts}
-        again = len(first) == 1 and all(folders) and (is_test if in_test else is_train)(*first)
-        return first.pop() if again else None
-    first = {parts[0] for parts in folders}
-    if len(first) > 1:
+    """The folder that all of these lie in, if it names the split again or is neutral."""
+    first = {parts[0] if parts else "" for parts in folders}
+    if len(first) != 1:
         return None
     (name,) = first
     named_again = (is_test if in_test else is_train)(name)
@@ -136,6 +132,11 @@ def check_parts(classes: set[str], where: str) -> None:
         )
 
 
+def inner(parts: Sequence[str]) -> list[int]:
+    """The end of the path to the first folder below the topmost that is not neutral, ``a/images/b``; [] if none is."""
+    return [end for end in range(2, len(parts) + 1) if not is_neutral(parts[end - 1])][:1]
+
+
 def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
     """The first folders and the folders in them, where it is open which are the classes; else nothing.
 
@@ -145,7 +146,7 @@ def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
     below: dict[str, set[str]] = defaultdict(set)
     for parts in folders:
         if parts:
-            below[parts[0]] |= {name for name in parts[1:2] if not is_neutral(name)}
+            below[parts[0]].update(parts[end - 1] for end in inner(parts))
     most = max(below.values(), key=len, default=set())
     alike = all(inside <= most and 2 * len(inside) > len(most) for inside in below.values())
     return dict(below) if len(below) > 1 and len(most) >= max(2, len(below)) and alike else {}
@@ -153,7 +154,8 @@ def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
 
 def deeper(folders: Sequence[Sequence[str]]) -> str:
     """A note on folders below the classes that could be the classes themselves."""
-    pairs = {(parts[0], parts[1]) for parts in folders if len(parts) > 1 and not is_neutral(parts[1])}
+    below_classes = {tuple(parts[:end]) for parts in folders for end in inner(parts)}
+    pairs = {(parts[0], parts[-1]) for parts in below_classes}
     below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1]
     if len(below) > 1:
         return f"the first folder is taken for the class: {listed(below)} below several of them play no part"
@@ -161,5 +163,6 @@ def deeper(folders: Sequence[Sequence[str]]) -> str:
     if splits := [name for name in first if len(first) > 1 and (is_train(name) or is_test(name))]:
         return f"the first folder is taken for the class, even {listed(splits)}: the folders below it play no part"
     if max(first.values(), default=0) > 1:
-        return f"the first folder is taken for the class: the folders below, as {'/'.join(min(pairs))}, play no part"
+        one = "/".join(min(below_classes))
+        return f"the first folder is taken for the class: the folders below, as {one}, play no part"
     return ""

@@ -25,15 +25,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def is_whole(self, classes: int) -> bool:
-        """Whether these are images and labels as they should be, with a class or -1 for each image."""
+    def is_whole(self, classes: int | None = None) -> bool:
+        """Whether these are images and labels as they should be, with one of so many classes or -1 for each image."""
         images, labels = self.images, self.labels
         return (
             images.dtype == torch.uint8
             and images.ndim == 4
             and labels.dtype == torch.int64
             and labels.shape == images.shape[:1]
-            and (not len(labels) or (int(labels.min()) >= -1 and int(labels.max()) < classes))
+            and (not len(labels) or (int(labels.min()) >= -1 and (classes is None or int(labels.max()) < classes)))
         )
 
     def __repr__(self) -> str:

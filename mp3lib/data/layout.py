@@ -12,13 +12,14 @@ from .folder_roles import (
     common_folder,
     deeper,
     holders,
+    inner,
     same_folders,
     several,
     splits_on_top,
     target_folders,
 )
 from .sentences import listed
-from .split_names import TEST, has_year, is_neutral, is_part, is_test, is_train, split_word
+from .split_names import TEST, has_year, is_neutral, is_part, is_test, is_train, looks_like_split, split_word
 
 
 class Placed(NamedTuple):
@@ -146,6 +147,16 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
             raise ValueError(
                 f"the folder {name} holds folders named like those beside it ({listed(inside)}), so it may be no "
                 "class: move it elsewhere, or put its pictures into the folders beside it"
+            )
+    for name in sorted(filter(looks_like_split, classes)):
+        inside, around = (
+            {parts[end - 1] for parts in folders for end in inner(parts) if (parts[0] == name) == here}
+            for here in (True, False)
+        )
+        if shared := inside & around:  # train/cat, train/dog, gallery/cat
+            raise ValueError(
+                f"the folder {name} is named like a split, and holds {listed(shared)} as others beside it do: name "
+                f"the splits train and test, or give the path of one of {listed(classes)}"
             )
     if same := same_folders(folders):
         one, other, *_ = sorted(same)

@@ -9,6 +9,7 @@ Where things are looked for, and the cache, are set by two environment variables
 """
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .fingerprints import CIFAR10_FINGERPRINT
 from .from_paths import from_pack, from_path
 from .images import Images
 from .making import from_cache, resized, to_cache, to_images
+from .notes import Note
 from .pack import is_pack
 from .wanted import Wanted
 
@@ -102,6 +104,8 @@ def _load(
         if channels is None:
             wanted = wanted._replace(channels=None)
         images, where = from_object(name_or_path, wanted, size is not None)
+        for note in images.notes:
+            warnings.warn(f"{images.name}: {note}", Note, stacklevel=3)
         print(f"data: {images.name}, {len(images.train):,} + {len(images.test):,} images, {where}", flush=True)
         return images
     if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):

@@ -32,6 +32,15 @@ class Pictures:
         return element
 
 
+def check_map_style(dataset: Any, name: str) -> None:
+    """Raise ``ValueError`` for a data set without a length, as Hugging Face's with ``streaming=True``."""
+    if not (hasattr(type(dataset), "__len__") and hasattr(type(dataset), "__getitem__")):
+        raise ValueError(
+            f"{name} must be a map-style data set, with a length and elements by number, got {shown(dataset)}: with "
+            "Hugging Face's load_dataset leave out streaming=True"
+        )
+
+
 def contents_of(dataset: Any, name: str) -> Pictures:
     """The pictures of a data set. Those of Hugging Face come as the bytes of their files.
 
@@ -46,7 +55,8 @@ def contents_of(dataset: Any, name: str) -> Pictures:
     column = next((column for column in PICTURES if column in columns), columns[0] if columns else None)
     if column is None:
         raise ValueError(f"{name} must have a column of pictures (datasets.Image), got {[*dataset.features]}")
-    return Pictures(dataset.select_columns([column]).rename_column(column, "image").cast_column("image", Image(False)))
+    pictures = dataset.select_columns([column]).cast_column(column, Image(decode=False))
+    return Pictures(pictures if column == "image" else pictures.rename_column(column, "image"))
 
 
 def as_stream(images: Any, size: tuple[int, int] | None, channels: int | None, name: str) -> Stream:
@@ -63,6 +73,7 @@ def as_stream(images: Any, size: tuple[int, int] | None, channels: int | None, n
     """
     if isinstance(images, Stream):
         return images
+    check_map_style(images, name)
     contents = contents_of(images, name)
     if not len(contents):
         raise ValueError(f"{name} must hold at least one picture, got an empty {type(images).__name__}")

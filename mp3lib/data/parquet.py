@@ -27,6 +27,7 @@ LABELS = (  # names of a column of labels; the first two count whatever others a
 COARSE = ("coarse_label", "coarse_labels", "superclass")
 ROWS = 32  # read at a time, and fewer where they are large
 BYTES = 64_000_000  # of pictures that are read at a time
+BUFFER = 1 << 16  # bytes of a column that pyarrow reads from the file at a time; otherwise a whole row group
 
 
 class Columns(NamedTuple):
@@ -57,7 +58,7 @@ def rows_of(files: Sequence[Path]) -> int:
 def opened_parquet(file: Path):
     module = parquet_module(file)
     try:
-        return module.ParquetFile(file)
+        return module.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)  # pre_buffer reads the whole file ahead
     except Exception as error:  # pyarrow's errors have several bases
         raise ValueError(unreadable(file, error)) from None
 
@@ -109,7 +110,8 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
 def cells_of(opened, file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:
     """The pictures and the labels of some rows at a time. Where other files have labels, a row of this one has none."""
     try:
-        for batch in opened.iter_batches(rows_at_once(opened, file), columns=[*filter(None, about[:2])]):
+        wanted = [*filter(None, about[:2])]
+        for batch in opened.iter_batches(rows_at_once(opened, file), columns=wanted, use_threads=False):
             table = batch.to_pydict()
             labels = table[about.label] if about.label else [None if some_labels else ""] * batch.num_rows
             yield table[about.picture], [plain_label(label) for label in labels]

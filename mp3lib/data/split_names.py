@@ -10,6 +10,7 @@ TEST = (  # the first one that is there becomes the test set
     "test", "testing", "tst", "testset", "testdata", "val", "valid", "validation", "validate", "eval", "evaluation",
     "dev", "holdout",
 )  # fmt: skip
+LABELLED = frozenset("labeled labelled annotated supervised".split())  # for training, where no other split is named
 NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_train", "train_images", "Test Set"
     "set sets data dataset image images img imgs pic pics picture pictures photo photos split splits folder seg new "
     "files samples jpg jpeg png raw processed resized cropped the".split()
@@ -42,10 +43,15 @@ def words(name: str) -> list[str]:
 
 
 def split_word(name: str) -> str | None:
-    """The word of a folder name that names a split, if all its other words are neutral; else None."""
+    """The word of a folder name that names a split, if all its other words are neutral; else None.
+
+    ``labeled`` alone is as good as ``train``.
+    """
     found = [word for word in words(name) if word in TRAIN + TEST]
-    rest = [word for word in words(name) if word not in TRAIN + TEST]
-    return found[0] if len(set(found)) == 1 and NEUTRAL.issuperset(rest) else None
+    rest = {word for word in words(name) if word not in TRAIN + TEST}
+    if not found and rest & LABELLED:
+        found = ["train"]
+    return found[0] if len(set(found)) == 1 and rest <= NEUTRAL | LABELLED else None
 
 
 def is_train(name: str) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
 from ..data.tensors import as_images, picked, to_float
 from ..model.checking import check_weights
+from ..model.modes import eval_mode
 from ..model.mp3 import MP3
 from .jigsaw import assign
 
@@ -29,7 +30,7 @@ def position_accuracy(
     """Position accuracy of a model under drawn contexts, for each mask ratio.
 
     Args:
-        mp3: the model; evaluated in eval mode, its own mode is restored.
+        mp3: the model; evaluated in eval mode, and afterwards every part is in its own mode again.
         images: uint8 (N, c, H, W), a tensor or a NumPy array; or a data set of pictures, which is streamed.
         mask_ratios: fractions hidden, each 0 <= ratio < 1.
         jigsaw: also solve each image's jigsaw, which takes longer.
@@ -56,16 +57,12 @@ def position_accuracy(
         raise ValueError("mask_ratios must hold at least one number, got none: []")
     check_weights(mp3)
     device = next(mp3.parameters()).device
-    was_training = mp3.training
-    mp3.eval()
     result = {}
-    try:
+    with eval_mode(mp3):
         for ratio in mask_ratios:
             draw = torch.Generator().manual_seed(seed)
             batches = [_score(mp3, batch.to(device), ratio, draw, jigsaw) for batch in images.split(batch_size)]
             result[ratio] = {name: sum(b[name] for b in batches) / len(images) for name in batches[0]}
-    finally:
-        mp3.train(was_training)
     return result
 
 

@@ -13,6 +13,7 @@ from ..arguments import check_dense, is_finite, not_finite, number, seed_number,
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
 from ..model.checking import check_weights
+from ..model.modes import eval_mode
 from ..model.vit import ViT
 
 MOST_CLASSES = 1_000_000
@@ -34,16 +35,12 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
     if labels.max() >= vit.num_classes:
         raise ValueError(f"labels must be 0 to {vit.num_classes - 1}, the classes of the model, got {labels.max()}")
     check_weights(vit)
-    was_training, weight = vit.training, next(vit.parameters())
-    vit.eval()
-    right = 0
-    try:
+    weight, right = next(vit.parameters()), 0
+    with eval_mode(vit):
         for batch, numbers in numbered(images, batch_size):
             logits = vit(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb)
             check_output(logits)
             right += (logits.argmax(dim=1).cpu() == labels[numbers]).sum().item()
-    finally:
-        vit.train(was_training)
     return right / len(images)
 
 
@@ -59,11 +56,8 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     batch_size = whole("batch_size", batch_size)
     check_weights(vit)
-    was_training, weight = vit.training, next(vit.parameters())
-    vit.eval()
-    parts = []
-    try:
-        done = 0
+    weight, parts, done = next(vit.parameters()), [], 0
+    with eval_mode(vit):
         for batch, numbers in numbered(images, batch_size):
             if not torch.equal(numbers, torch.arange(done, done + len(batch))):
                 raise ValueError(
@@ -74,8 +68,6 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
             pooled = vit.features(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb).pooled
             check_output(pooled)
             parts.append(pooled.float().cpu())
-    finally:
-        vit.train(was_training)
     return torch.cat(parts)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ..arguments import as_pair
 from ..model import MP3, ViT
 from ..paths import check_target, written_beside
 from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
@@ -138,6 +139,8 @@ def imported() -> ModuleType:
 
 def settings_of(theirs: nn.Module, image_size: int | Sequence[int] | None) -> dict[str, Any]:
     """The arguments that make a ViT of the same shape, read from the layers of a ``vit_pytorch.mp3.ViT``."""
+    if not len(theirs.transformer.layers):
+        raise ValueError("the model has no layers, from which the widths could be read")
     attention, feed_forward = theirs.transformer.layers[0]
     height, width = theirs.patch_size
     if image_size is None:
@@ -147,9 +150,10 @@ def settings_of(theirs: nn.Module, image_size: int | Sequence[int] | None) -> di
                 f"{theirs.num_patches} patches of {height} x {width} pixels make no square image: give image_size"
             )
         image_size = side
+    both = as_pair(image_size, "image_size")
     settings = {
         "num_classes": theirs.linear_head[1].out_features,
-        "image_size": image_size,
+        "image_size": both,
         "patch_size": (height, width),
         "dim": theirs.dim,
         "depth": len(theirs.transformer.layers),
@@ -159,8 +163,7 @@ def settings_of(theirs: nn.Module, image_size: int | Sequence[int] | None) -> di
         "dim_head": attention.to_q.out_features // attention.heads,
         "dropout": attention.dropout.p,
     }
-    both = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(both) == 2 and (both[0] // height) * (both[1] // width) != theirs.num_patches:
+    if (both[0] // height) * (both[1] // width) != theirs.num_patches:
         raise ValueError(
             f"image_size {image_size} has {(both[0] // height) * (both[1] // width)} patches of {height} x {width} "
             f"pixels, but the model was made for {theirs.num_patches}"

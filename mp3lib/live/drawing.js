@@ -38,14 +38,8 @@ async function decoded(file) {
   }
 }
 
-/** A file of any size as pixels (height, width, 4): cut to its middle, then made smaller. */
-export async function readPicture(file, [height, width]) {
-  let image;
-  try {
-    image = await decoded(file);
-  } catch {
-    throw new Error(`${file.name || "This file"} is not a picture that this browser can read. Choose a PNG or JPEG file.`);
-  }
+/** What a canvas draws, as pixels (height, width, 4): cut to its middle, then made smaller. */
+function pixelsOf(image, height, width) {
   const scale = Math.min(image.width / width, image.height / height), w = width * scale, h = height * scale;
   const canvas = element("canvas", { width, height }), context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
@@ -53,6 +47,17 @@ export async function readPicture(file, [height, width]) {
   context.fillRect(0, 0, width, height);
   context.drawImage(image, (image.width - w) / 2, (image.height - h) / 2, w, h, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
+}
+
+/** A file of any size as pixels (height, width, 4). */
+export async function readPicture(file, [height, width]) {
+  try {
+    const image = await decoded(file), pixels = pixelsOf(image, height, width);
+    image.close?.(); // a large bitmap takes much memory
+    return pixels;
+  } catch {
+    throw new Error(`${file.name || "This file"} is not a picture that this browser can read. Choose a PNG or JPEG file.`);
+  }
 }
 
 /** A picture whose patches stand in another order, as a canvas of H x W pixels; order[place] is a patch. */

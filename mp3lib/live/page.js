@@ -51,6 +51,8 @@ export async function startPage({ networks, pictures }) {
     pictures: pictures.map(({ name, rgb }) => ({ name, pixels: withAlpha(bytesOf(rgb)) })),
   });
   window.live = live;
+  // a file that misses the board must not take the place of the page
+  for (const event of ["dragover", "drop"]) document.addEventListener(event, (dropped) => dropped.preventDefault());
   const [tour, title, text, step, next, back] = ["tour", "tour-title", "tour-text", "tour-step", "tour-next", "tour-back"]
     .map((id) => document.getElementById(id));
   let at = 0;

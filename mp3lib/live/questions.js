@@ -4,6 +4,8 @@ import { toFloat } from "./drawing.js";
 import { softmax } from "./mp3.js";
 import { argmax, assign, rollout } from "./solve.js";
 
+const SILENT = "The kernel has not answered yet. It may be busy with another cell. If it is not, run the cell of this board again.";
+
 /** An answer { logits, attention } with what follows from it; n patches, seen: n booleans, ms: how long it took. */
 export function complete({ logits, attention }, { n, config }, seen, ms) {
   const shares = softmax(logits, n), places = assign(logits, n);
@@ -18,9 +20,10 @@ export function complete({ logits, attention }, { n, config }, seen, ms) {
 /** { ask, asking }: ask() asks for the state of app as it is, and asking() is the promise of the answer, or null.
  *
  * While an answer is awaited, only the newest of the questions that follow is asked. app.answer, and app.other where
- * two answers are compared, are set, and then drawn() is called.
+ * two answers are compared, are set, and then drawn() is called. Where the kernel takes longer than `patience`, in
+ * milliseconds, the reader is told.
  */
-export function questions(app, kernel, drawn) {
+export function questions(app, kernel, drawn, patience = 5000) {
   const { state } = app;
   let newest = 0, waiting = null;
 
@@ -30,6 +33,7 @@ export function questions(app, kernel, drawn) {
       const { network, named } = app, picture = app.picture(), { mode, answers } = state, began = performance.now();
       const isWanted = () => app.network === network && app.picture() === picture && state.mode === mode && state.answers === answers;
       const seen = mode === "jigsaw" ? new Array(network.n).fill(true) : [...state.seen], by = kernel ? answers : "page";
+      const isSilent = by === "page" ? null : setTimeout(() => { state.message = SILENT; drawn(); }, patience);
       const timed = async (answer) => complete(await answer, network, seen, performance.now() - began);
       try {
         const answered = await Promise.all([
@@ -41,6 +45,9 @@ export function questions(app, kernel, drawn) {
         [app.answer, app.other = null] = answered;
       } catch (error) {
         if (asked === newest) [waiting, state.message] = [null, `There is no answer: ${error.message}`];
+      } finally {
+        clearTimeout(isSilent);
+        if (state.message === SILENT) state.message = "";
       }
       drawn();
     }

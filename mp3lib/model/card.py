@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..arguments import shown
 from ..paths import written_beside
 
 MARK = "<!-- made by mp3lib from run.json and made again with it; remove this line to keep your own text -->"
@@ -23,9 +24,13 @@ def model_card(
     Args:
         model: an ``MP3`` or a ``ViT``.
         run: what its ``run.json`` holds, if it comes from a run. Of its own entries, ``license`` becomes a field.
-        lines: the log of the run, an epoch each.
+        lines: the log of the run, an epoch each, as ``read_metrics`` gives it.
         name: for the title; default: what kind of model it is.
+
+    Raises:
+        ValueError: for anything else.
     """
+    check_arguments(model, run, lines, name)
     run, config = run or {}, model.config
     shape = config.get("vit", config)
     pretrained = "vit" in config
@@ -42,6 +47,18 @@ def model_card(
         parts.append("## Figures\n\n" + figures(run, lines))
     parts.append("## License\n\n" + license_of(run))
     return "\n\n".join(parts) + "\n"
+
+
+def check_arguments(model: Any, run: Any, lines: Any, name: Any) -> None:
+    """Raise ``ValueError`` for arguments of ``model_card`` that are of another kind."""
+    if not isinstance(config := getattr(model, "config", None), dict) or "image_size" not in config.get("vit", config):
+        raise ValueError(f"model must be an MP3 or a ViT, got {shown(model)}")
+    if run is not None and not isinstance(run, dict):
+        raise ValueError(f"run must be the dict of a run.json, or None, got {shown(run)}")
+    if not isinstance(lines, Sequence) or not all(isinstance(line, dict) and "epoch" in line for line in lines):
+        raise ValueError(f"lines must be the lines of a log, a dict with its epoch each, got {shown(lines)}")
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name must be a text or None, got {shown(name)}")
 
 
 def fields(run: dict, pretrained: bool) -> list[str]:

@@ -68,7 +68,7 @@ class PatchPicker(anywidget.AnyWidget):
           Home: 0,
           End: patches.length - 1,
         }[event.key]
-        if (to === undefined) return
+        if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return // else they are the browser's
         event.preventDefault()
         event.stopPropagation()
         pick(to)
