@@ -33,6 +33,7 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
     bands(tmp_path / "path/to/bands")
     shards(tmp_path / "path/to/shards")
     cifar100(tmp_path / "path/to/cifar-100-python")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "hugging face")
     monkeypatch.chdir(tmp_path)
     space: dict = {}
     for kind, code in BLOCKS:
