@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT.split("## Questions")[0], re.DOTALL | re.MULTILINE)
 SMALLER = {  # of the text: a minute of work instead of hours
-    "--log tensorboard --epochs 20": "--log tensorboard --batch-size 32 --epochs 2",  # the best epoch is one that was tested
+    # four steps an epoch, so that the rate of the longer run is that of the shorter one; and every epoch is tested
+    "--log tensorboard --epochs 20": "--log tensorboard --batch-size 32 --epochs 2",
     "--log tensorboard --epochs 40": "--log tensorboard --batch-size 32 --epochs 3",
     "epochs=20": "epochs=1",
     "epochs=10": "epochs=1",
@@ -74,5 +75,6 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
     assert read_run(tmp_path / "runs/longer-again")["settings"]["epochs"] == 3
     assert space["backbone"].num_features == space["vit"].num_features
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "cache", "classes-int8.onnx", "classes.onnx", "features.npz", "in-timm", "path", "positions.pt2", "runs", "runs.csv", "runs.png",
+        "cache", "classes-int8.onnx", "classes.onnx", "features.npz", "in-timm", "path", "positions.pt2", "runs",
+        "runs.csv", "runs.png",
     ]  # fmt: skip
