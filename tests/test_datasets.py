@@ -37,8 +37,10 @@ def hugging(column: str = "img") -> datasets.Dataset:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("make", [Pairs, hugging, partial(hugging, "image"), partial(hugging, "photo")])
-def test_data_sets_give_their_pictures_labels_and_classes(make, stream):
+def test_data_sets_give_their_pictures_labels_and_classes(make, stream, capsys):
     images = load_images(make(), 8, stream=stream, workers=0)
+    where = "streamed by the process itself (0.0 MB if they were in memory)" if stream else "in memory (0.0 MB)"
+    assert capsys.readouterr().out == f"data: {images.name}, 18 + 2 images in 2 classes (cat, dog), {where}\n"
     assert isinstance(images.train.images, Stream) == stream and images.classes == ("cat", "dog")
     test = [18, 19]  # every tenth of a class
     train = [i for i in range(20) if i not in test]
