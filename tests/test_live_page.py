@@ -101,11 +101,15 @@ def test_the_tour_sets_the_board_in_six_steps(server, open_page):
         assert len([part for part in text.replace("?", ".").split(". ") if part]) == 2, "two sentences"
         hidden = board.state("seen").count(False)
         seen.append((board.page.locator("#tour-title").inner_text(), board.state("mode"), hidden))
+        if step == 5:  # of no patch is the network less sure
+            board.page.wait_for_function("() => window.live.state.pick !== null")
+            sure = torch.tensor(board.logits()).view(16, 16).softmax(1).max(1).values
+            assert abs(sure[board.state("pick")] - sure.min()) < 1e-5
         if step < 6:
             board.page.locator("#tour-next").click()
     assert len({title for title, _, _ in seen}) == 6
     assert [(mode, hidden) for _, mode, hidden in seen] == [
-        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("look", 0), ("hide", 12), ("hide", 12),
+        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("hide", 12), ("look", 12), ("hide", 12),
     ]  # fmt: skip
     assert board.page.locator("#tour-next").is_disabled()
     board.page.locator("#tour-back").click()
