@@ -24,6 +24,7 @@ from .images import Images
 from .making import from_cache, resized, to_cache, to_images
 from .notes import Note
 from .pack import is_pack
+from .tensors import hint
 from .wanted import Wanted
 
 
@@ -108,7 +109,10 @@ def _load(
             warnings.warn(f"{images.name}: {note}", Note, stacklevel=3)
         return _told(images, where)
     if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):
-        raise ValueError(f"images are named by auto, cifar10, scenes or a path, got {shown(name_or_path)}")
+        raise ValueError(
+            "load_images takes auto, cifar10, scenes, a path, a map-style data set of pictures, or a uint8 tensor or "
+            f"array (N, c, H, W), got {shown(name_or_path)}{hint(name_or_path)}"
+        )
     place = name_or_path
     if not os.fspath(place).strip():
         raise ValueError("the name or path of the images is empty: give auto, cifar10, scenes or a path")
