@@ -207,8 +207,10 @@ function hands(mode = "jigsaw") {
   };
   const state = { mode, game: 1, revealed: false, focus: 0, pick: null, pinned: false };
   listen(board, { state, network: { n: 4, grid: [2, 2] }, act: note("act"), swap: note("swap"), show: note("show") });
-  const point = (kind, place, pointerId = 1) =>
-    listeners[`pointer${kind}`]({ type: `pointer${kind}`, pointerId, button: 0, target: cells[place], clientX: 100 * place + 50, clientY: 0 });
+  const point = (kind, place, pointerId = 1) => {
+    const type = kind === "lost" ? "lostpointercapture" : `pointer${kind}`;
+    listeners[type]({ type, pointerId, button: 0, target: cells[place], clientX: 100 * place + 50, clientY: 0 });
+  };
   const press = (key, more = {}) => {
     const event = { key, preventDefault: () => (event.isTaken = true), stopPropagation() {}, ...more };
     listeners.keydown(event);
@@ -217,13 +219,14 @@ function hands(mode = "jigsaw") {
   return { state, done, point, press, cells };
 }
 
-test("a drag swaps, a tap acts, and a finger that is taken away does nothing", () => {
+test("a drag swaps, a tap acts, and a pointer that is taken away does nothing", () => {
   const { done, point, cells } = hands();
   [["down", 0], ["move", 3]].forEach(([kind, place]) => point(kind, place));
   assert.ok(cells[0].style.transform.startsWith("translate(300px"));
   point("up", 3);
   assert.deepEqual([done, cells[0].style.transform], [[["swap", 0, 3]], ""]);
   [["down", 1], ["up", 1], ["down", 0], ["move", 2], ["cancel", 2], ["up", 2]].forEach(([kind, place]) => point(kind, place));
+  [["down", 0], ["move", 2], ["lost", 2], ["up", 2]].forEach(([kind, place]) => point(kind, place));
   assert.deepEqual(done, [["swap", 0, 3], ["act", 1]]);
 });
 

@@ -1,4 +1,4 @@
-"""Small sets in every form: folders of pictures and of arrays, files of MNIST and CIFAR-100, shards of WebDataset."""
+"""Small sets in every form: folders of pictures and arrays, MNIST, Tiny ImageNet, CIFAR-100, shards of WebDataset."""
 
 from __future__ import annotations
 
@@ -41,6 +41,25 @@ def mnist(folder: Path, ending: str = "", before: str = "") -> Path:
     for name in GREY:
         (folder / f"{before}{name}-images-idx3-ubyte{ending}").write_bytes(pack(idx(GREY[name])))
         (folder / f"{before}{name}-labels-idx1-ubyte{ending}").write_bytes(pack(idx(LABELS[name])))
+    return folder
+
+
+# --- Tiny ImageNet ----------------------------------------------------------------------------------------------------
+
+
+def tiny_imagenet(folder: Path) -> Path:
+    """Two classes, the second one redder, of four pictures to train and four to validate, and five without labels."""
+    lines = []
+    for name, red in (("n01", 10), ("n02", 200)):
+        for i in range(4):
+            for inside in (f"train/{name}/images", "val/images"):
+                (folder / inside).mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (8, 8), (red, i, 0)).save(folder / inside / f"{name}_{i}.JPEG")
+            lines.append(f"{name}_{i}.JPEG\t{name}\t0\t0\t62\t62")
+        (folder / f"train/{name}/{name}_boxes.txt").write_text("n01_0.JPEG\t0\t0\t62\t62")
+    (folder / "val/val_annotations.txt").write_text("\n".join(lines))
+    (folder / "wnids.txt").write_text("n01\nn02")
+    noise_pictures(folder / "test/images", 5)
     return folder
 
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from set_makers import bands, cifar100, mnist, noise_pictures, shards
+from set_makers import bands, cifar100, mnist, noise_pictures, shards, tiny_imagenet
 
 from mp3lib.__main__ import main
 from mp3lib.data.wanted import PEAK, Wanted
@@ -32,7 +32,9 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
     mnist(tmp_path / "path/to/mnist")
     bands(tmp_path / "path/to/bands")
     shards(tmp_path / "path/to/shards")
+    tiny_imagenet(tmp_path / "path/to/tiny-imagenet-200")
     cifar100(tmp_path / "path/to/cifar-100-python")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "hugging face")
     monkeypatch.chdir(tmp_path)
     space: dict = {}
     for kind, code in BLOCKS:
@@ -43,6 +45,7 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
                 exec(compile(code, "docs/DATA.md", "exec"), space)
         for line in code.splitlines() if kind == "" else ():
             assert main(shlex.split(line)[3:]) == 0, line
+    assert len(space["tiny"].classes) == 2 and len(space["tiny"].test) == 8
     assert (tmp_path / "runs/packed/model.safetensors").exists() and (
         tmp_path / "path/to/folder-64.safetensors"
     ).exists()

@@ -37,8 +37,10 @@ def hugging(column: str = "img") -> datasets.Dataset:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("make", [Pairs, hugging, partial(hugging, "image"), partial(hugging, "photo")])
-def test_data_sets_give_their_pictures_labels_and_classes(make, stream):
+def test_data_sets_give_their_pictures_labels_and_classes(make, stream, capsys):
     images = load_images(make(), 8, stream=stream, workers=0)
+    where = "streamed by the process itself (0.0 MB if they were in memory)" if stream else "in memory (0.0 MB)"
+    assert capsys.readouterr().out == f"data: {images.name}, 18 + 2 images in 2 classes (cat, dog), {where}\n"
     assert isinstance(images.train.images, Stream) == stream and images.classes == ("cat", "dog")
     test = [18, 19]  # every tenth of a class
     train = [i for i in range(20) if i not in test]
@@ -113,12 +115,27 @@ def test_pretraining_takes_them_all(tmp_path):
         assert lines[0]["step"] == 2
 
 
+def test_pretraining_says_what_to_give_instead_of_what_holds_the_images(tmp_path):
+    images = load_images(PIXELS)
+    mp3 = MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=1, heads=1, mlp_dim=16), 0.5)
+    for given, words in (
+        (images, "give its images, .train.images"),
+        (images.train, "give its images, .images"),
+        (tmp_path, "load_images reads what is at a path"),
+        (torch.utils.data.DataLoader(images.train.images), "give its data set, images.dataset"),
+    ):
+        with pytest.raises(ValueError, match=f"images must be a torch tensor or NumPy array.*: {words}"):
+            pretrain(mp3, given)
+
+
 def test_what_is_no_data_set_of_pictures_is_refused_in_a_sentence():
     for bad, words in (
         (torch.utils.data.TensorDataset(torch.zeros(4, 3, 8, 8)), "the first element of the TensorDataset"),
         ({"a": 1}, "must be named train and test"),
         (np.zeros((4, 8, 8, 3), np.uint8), "permute"),
         (datasets.Dataset.from_dict({"x": [1, 2]}), "must have a column of pictures"),
+        (torch.utils.data.DataLoader(Pairs()), "got <.*DataLoader.*>: give its data set, images.dataset"),
+        (PICTURES, "load_images takes auto, .* a path, a map-style data set"),
         (hugging().to_iterable_dataset(), "must be a map-style data set.*leave out streaming=True"),
         ({"test": hugging()}, "must be named train and test, got \\['test'\\]: give one of them by itself"),
     ):

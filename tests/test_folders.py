@@ -24,6 +24,7 @@ import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
+from set_makers import tiny_imagenet
 
 from mp3lib import load_images
 from mp3lib.data import read_picture, tars
@@ -521,18 +522,7 @@ def test_where_there_are_no_pictures_it_says_what_was_found(files, words, tmp_pa
 
 
 def test_tiny_imagenet_is_read_with_its_text_of_labels(tmp_path):
-    root = tmp_path / "tiny-imagenet-200"
-    lines = []
-    for name, red in (("n01", 10), ("n02", 200)):
-        for i in range(4):
-            for folder in (f"train/{name}/images", "val/images"):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (8, 8), (red, i, 0)).save(root / folder / f"{name}_{i}.JPEG")
-            lines.append(f"{name}_{i}.JPEG\t{name}\t0\t0\t62\t62")
-        (root / f"train/{name}/{name}_boxes.txt").write_text("n01_0.JPEG\t0\t0\t62\t62")
-    (root / "val/val_annotations.txt").write_text("\n".join(lines))
-    (root / "wnids.txt").write_text("n01\nn02")
-    fill(root / "test/images", 5)
+    root = tiny_imagenet(tmp_path / "tiny-imagenet-200")
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         images = load_images(root, size=8)

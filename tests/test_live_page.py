@@ -101,11 +101,15 @@ def test_the_tour_sets_the_board_in_six_steps(server, open_page):
         assert len([part for part in text.replace("?", ".").split(". ") if part]) == 2, "two sentences"
         hidden = board.state("seen").count(False)
         seen.append((board.page.locator("#tour-title").inner_text(), board.state("mode"), hidden))
+        if step == 5:  # of no patch is the network less sure
+            board.page.wait_for_function("() => window.live.state.pick !== null")
+            sure = torch.tensor(board.logits()).view(16, 16).softmax(1).max(1).values
+            assert abs(sure[board.state("pick")] - sure.min()) < 1e-5
         if step < 6:
             board.page.locator("#tour-next").click()
     assert len({title for title, _, _ in seen}) == 6
     assert [(mode, hidden) for _, mode, hidden in seen] == [
-        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("look", 0), ("hide", 12), ("hide", 12),
+        ("jigsaw", 0), ("jigsaw", 0), ("look", 0), ("hide", 12), ("look", 12), ("hide", 12),
     ]  # fmt: skip
     assert board.page.locator("#tour-next").is_disabled()
     board.page.locator("#tour-back").click()
@@ -303,7 +307,9 @@ def test_another_network_and_one_that_is_missing(server, open_page):
 def test_a_page_without_its_first_network_says_so(server, open_page, folder):
     board = open_page(f"{server}live.html", before="window.fetch = async () => ({ ok: false })")
     board.page.get_by_text("could not be loaded: live-puzzler.safetensors is missing beside this page").wait_for()
-    assert board.page.get_by_role("region", name="Tour").count() == 0 and board.wrong == []
+    assert board.page.get_by_role("region", name="Tour").count() == 0
+    board.page.get_by_role("button", name="Shuffle again").click()  # it asks again
+    assert "could not be loaded" in board.status() and board.wrong == []
 
 
 def test_the_flagship_answers_for_8_x_8_patches(tmp_path, open_page):
@@ -478,6 +484,11 @@ def test_nothing_is_wider_than_the_page(server, open_page, width, scheme):
     for tab in ("Pick a patch", "Hide patches", "Solve the jigsaw"):
         board.tab(tab)
         board.page.evaluate("() => window.live.show({ pick: window.live.state.mode === 'look' ? 5 : null })")
+        assert board.page.evaluate("() => document.documentElement.scrollWidth") <= width
+    if width == 800:  # with letters of twice the size
+        size = board.cell(0).evaluate("e => parseFloat(getComputedStyle(e.closest('.live')).fontSize)")
+        board.page.add_style_tag(content="html { font-size: 200% }")
+        assert board.cell(0).evaluate("e => parseFloat(getComputedStyle(e.closest('.live')).fontSize)") == 2 * size
         assert board.page.evaluate("() => document.documentElement.scrollWidth") <= width
     ink, ground = board.page.locator(".live").evaluate(
         "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor].map(c => +c.match(/\\d+/)[0])"

@@ -136,18 +136,21 @@ def test_the_best_at_the_puzzle_is_not_the_best_at_classes():
 
 def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     models = {(m["variant"], m["epochs"]): m for m in stored("shown/what_is_hidden.json")["models"]}
-    little, much = models["0.1", 5], models["0.75", 5]
-    placed, probe = ([100 * m["position"]["0.0"] for m in (little, much)], [100 * m["linear"] for m in (little, much)])
+    rising = [models[ratio, 5] for ratio in ("0.1", "0.25", "0.5", "0.75")]
+    placed, probe = ([100 * m["position"]["0.0"] for m in rising], [100 * m["linear"] for m in rising])
+    most = models["0.9", 5]
     assert (
         f"a network places {placed[0]:.1f} % of the patches right, and its probe reaches {probe[0]:.1f} %. At 0.75, "
-        f"it places {placed[1]:.1f} %, and its probe reaches {probe[1]:.1f} %."
+        f"it places {placed[-1]:.1f} %, and its probe reaches {probe[-1]:.1f} %. Hiding even more does not help: at "
+        f"0.9, the probe reaches {100 * most['linear']:.1f} %."
     ) in PROSE
-    assert placed[0] > placed[1] and probe[0] < probe[1]
+    assert placed == sorted(placed, reverse=True) and probe == sorted(probe)
+    assert most["position"]["0.0"] < rising[-1]["position"]["0.0"] and most["linear"] < rising[-1]["linear"]
 
 
 @pytest.mark.parametrize("further", [0, 3])
 def test_the_figure_of_the_study_takes_further_networks(further):
-    """The same trainings made longer, and other kinds."""
+    """The same trainings made longer, and another one of a kind that is there."""
     study = stored("shown/what_is_hidden.json")
     longer = [m | {"epochs": 20, "linear": m["linear"] + 0.03} for m in study["models"][:further]]
     other = [study["models"][0] | {"variant": "0.5", "linear": 0.47}] if further else []
@@ -157,6 +160,6 @@ def test_the_figure_of_the_study_takes_further_networks(further):
     assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
     texts = [text.get_text().replace("\n", " ") for text in fig.axes[0].texts]
     assert texts.count("mask ratio 0.1") == 1 + (further > 0) and "puzzler-4x4" in texts
-    assert texts.count("") == further  # an arrow for each training that goes on
+    assert texts.count("") == 4 + max(0, further - 1)  # an arrow from each mask ratio to the next, at each length
     labels = {text.get_text() for text in fig.axes[0].get_legend().get_texts()}
     assert labels == {"study, 5 epochs", "shipped with mp3lib"} | ({"study, 20 epochs"} if further else set())

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from mp3lib import MP3, ViT
 from mp3lib.model import load_model, use_classes
 from mp3lib.model.saving import SavedModel, save_model
+from mp3lib.train import pretrain
 
 SHAPE = dict(num_classes=3, image_size=(8, 16), patch_size=4, dim=16, depth=2, heads=2, dim_head=8, mlp_dim=24)
 
@@ -76,6 +77,65 @@ def test_changes_after_the_making_are_saved(tmp_path):
     assert again.vit.num_classes == 2 and again.vit.classes == ("cat", "dog")
     for name, tensor in mp3.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("context", "Frozen", 'context must be "frozen" or "updated", got \'Frozen\''),
+        ("masking_ratio", float("nan"), "masking_ratio must lie between 0 and 1, both excluded, got nan"),
+        ("masking_ratio", 0.01, "masking_ratio 0.01 hides none of 8 patches"),
+    ],
+)
+def test_a_setting_is_checked_where_it_is_set(name, value, words):
+    mp3 = MP3(vit(), 0.75)
+    with pytest.raises(ValueError, match=words):
+        setattr(mp3, name, value)
+    assert (mp3.context, mp3.masking_ratio) == ("frozen", 0.75)
+
+
+@pytest.mark.parametrize("other", [{"image_size": 32}, {"patch_size": 8}, {"dim": 32}])
+def test_a_vit_that_does_not_fit_the_head_is_refused_before_anything_is_computed_or_written(other, tmp_path):
+    mp3 = MP3(vit(), 0.75)
+    mp3.vit = vit(**other)
+    images = torch.zeros(4, 3, *mp3.vit.image_size)
+    for use in (mp3, mp3.predict):
+        with pytest.raises(ValueError, match="mlp_head was made for 8 patches of 16 features, and vit has"):
+            use(images)
+    with pytest.raises(
+        ValueError, match=r"the MP3 was changed, so .* \(mlp_head.*\): make a new MP3, or save its state"
+    ):
+        mp3.save_pretrained(tmp_path / "saved")
+    with pytest.raises(ValueError, match="mlp_head was made for 8 patches of 16 features"):
+        pretrain(mp3, images.byte(), out=tmp_path / "run", epochs=1, batch_size=2)
+    assert [*tmp_path.iterdir()] == []
+
+
+def changed_head(model: ViT) -> None:
+    model.linear_head = torch.nn.Identity()
+
+
+def one_weight_more(model: ViT) -> None:
+    model.scale = torch.nn.Parameter(torch.ones(3))
+
+
+@pytest.mark.parametrize("change", [changed_head, one_weight_more])
+def test_a_model_that_could_not_be_loaded_is_not_saved(change, tmp_path):
+    model = vit()
+    change(model)
+    with pytest.raises(ValueError, match="make a new ViT, or save its state_dict.. yourself"):
+        model.save_pretrained(tmp_path / "saved")
+    with pytest.raises(ValueError, match="make a new MP3, or save its state_dict"):
+        pretrain(MP3(model, 0.75), torch.zeros(4, 3, 8, 16).byte(), out=tmp_path / "run", epochs=1, batch_size=2)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_layers_that_share_their_weights_are_saved_and_loaded(tmp_path):
+    model = vit(depth=2)
+    model.transformer.layers[1] = model.transformer.layers[0]
+    model.save_pretrained(tmp_path)
+    images = torch.randn(2, 3, *model.image_size)
+    assert torch.equal(ViT.from_pretrained(tmp_path).eval()(images), model.eval()(images))
 
 
 def test_a_folder_of_the_other_kind_is_refused_with_the_right_call(tmp_path):

@@ -11,11 +11,15 @@ import pytest
 from set_makers import noise_pictures
 
 from mp3lib.__main__ import main
+from mp3lib.train import read_run
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT.split("## Questions")[0], re.DOTALL | re.MULTILINE)
 SMALLER = {  # of the text: a minute of work instead of hours
+    # four steps an epoch, so that the rate of the longer run is that of the shorter one; and every epoch is tested
+    "--log tensorboard --epochs 20": "--log tensorboard --batch-size 32 --epochs 2",
+    "--log tensorboard --epochs 40": "--log tensorboard --batch-size 32 --epochs 3",
     "epochs=20": "epochs=1",
     "epochs=10": "epochs=1",
     "--epochs 20": "--epochs 1 --eval-every 0",
@@ -60,12 +64,17 @@ def test_everything_on_the_page_runs(tmp_path, monkeypatch, own_cache):
             exec(compile(code, "docs/USE.md", "exec"), space)
         for line in as_commands(code):
             arguments = shlex.split(line)[3:]
+            if arguments[0] == "evaluate":
+                arguments += ["--floor-epochs", "1"]
             if arguments[0] in ("pretrain", "finetune"):  # the snippet above has made these folders
                 arguments += ["--batch-size", "32", "--resume"] if "runs/tiny" in arguments else []
                 if "runs/tiny" not in arguments:
                     arguments[arguments.index("--out") + 1] += "-again"
             assert main(arguments) == 0, line
+    assert space["again"].config == space["vit"].config | {"num_classes": space["again"].num_classes}
+    assert read_run(tmp_path / "runs/longer-again")["settings"]["epochs"] == 3
     assert space["backbone"].num_features == space["vit"].num_features
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "cache", "classes.onnx", "features.npz", "in-timm", "path", "positions.pt2", "runs", "runs.csv", "runs.png",
+        "cache", "classes-int8.onnx", "classes.onnx", "features.npz", "in-timm", "path", "positions.pt2", "runs",
+        "runs.csv", "runs.png",
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from torch.utils.data import ConcatDataset, Subset
 from ..arguments import shown
 from .arrays import Arrangement, Arrays
 from .contents import pixels_of_content
+from .from_paths import place_in_words
 from .images import Images
 from .labelled_rows import from_rows
 from .making import resized, to_images
@@ -97,7 +98,8 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
         ValueError: for an object that holds no images; see ``load_images``.
     """
     if isinstance(images, (Tensor, np.ndarray)):
-        return from_tensor(as_images(images, channels=wanted.channels), wanted, size_given), "given as a tensor"
+        made = from_tensor(as_images(images, channels=wanted.channels), wanted, size_given)
+        return made, f"given as {'an array' if isinstance(images, np.ndarray) else 'a tensor'}"
     wanted = wanted._replace(channels=wanted.channels or 3)
     parts: dict[str | None, Any] = {None: images}
     if isinstance(images, Mapping):
@@ -115,7 +117,7 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
     read = Given(pictures, not streams)
     arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled)
     made = to_images(arrays, "a data set", type(images).__name__)
-    return made, f"streamed by {pictures.workers} worker(s)" if streams else "in memory"
+    return made, place_in_words(made)
 
 
 def rows_of(parts: Mapping[str | None, Any]) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:

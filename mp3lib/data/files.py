@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .entries import (
@@ -54,58 +55,67 @@ def files_of(path: Path) -> Iterator[Files]:
 
 
 def files_of_folder(path: Path) -> Files:
-    entries: list[Entry] = []
-    left_out: Counter[str] = Counter()
-    notes: list[str] = []
-    empty: list[str] = []
-    visits: Counter[tuple[int, int]] = Counter()
+    """The files in a folder and in those below it."""
+    walk = Walk(path)
+    walk.enter(os.fspath(path), "", frozenset())
+    notes = [f"{len(walk.empty)} folder(s) are empty, as {walk.empty[0]}"] if walk.empty else []
+    files = files_and_notes(walk.entries, walk.left_out)
+    return Files(files.entries, walk.notes + notes + files.notes)
 
-    def walk(folder: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
+
+class Walk:
+    """What is found on a walk through the folders below ``path``: files, and what is left out of them."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.entries: list[Entry] = []
+        self.left_out: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.empty: list[str] = []  # folders without anything in them
+        self.visits: Counter[tuple[int, int]] = Counter()  # of each folder, by its device and number
+
+    def enter(self, folder: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
+        """Look at everything in a folder. inside: its path below ``path``; above: the folders around it."""
         about = os.stat(folder)
-        if (about.st_dev, about.st_ino) in above:
-            left_out["link(s) that lead back to a folder around them"] += 1
+        own = (about.st_dev, about.st_ino)
+        if own in above:
+            self.left_out["link(s) that lead back to a folder around them"] += 1
             return
-        visits[about.st_dev, about.st_ino] += 1
-        if visits[about.st_dev, about.st_ino] > MOST_VISITS:
-            raise ValueError(f"{path} holds links that lead to the folder {readable(inside)} over {MOST_VISITS} times")
-        above |= {(about.st_dev, about.st_ino)}
-        if len(above) > DEEPEST:
-            raise ValueError(f"{path} holds more than {DEEPEST} folders inside each other")
+        self.visits[own] += 1
+        if self.visits[own] > MOST_VISITS:
+            raise ValueError(
+                f"{self.path} holds links that lead to the folder {readable(inside)} over {MOST_VISITS} times"
+            )
+        if len(above) >= DEEPEST:
+            raise ValueError(f"{self.path} holds more than {DEEPEST} folders inside each other")
         try:
             names = sorted(os.listdir(folder))
         except OSError as error:
-            notes.append(f"the folder {readable(inside)} cannot be opened ({error.strerror}): its pictures are missing")
+            reason = f"cannot be opened ({error.strerror}): its pictures are missing"
+            self.notes.append(f"the folder {readable(inside)} {reason}")
             return
         if not names and inside:
-            empty.append(readable(inside))
+            self.empty.append(readable(inside))
         for name in names:
-            whole, within = os.path.join(folder, name), f"{inside}/{name}" if inside else name
-            try:
-                about = os.stat(whole)
-            except OSError:
-                left_out["link(s) that lead nowhere"] += 1
-                continue
-            if hidden(name):
-                if stat.S_ISDIR(about.st_mode) and name.lower() not in SYSTEM_FOLDERS:
-                    left_out[f"hidden folder(s), as {readable(within)}"] += 1
-                count_hidden(name, left_out)
-            elif stat.S_ISDIR(about.st_mode):
-                walk(whole, within, above)
-            elif not stat.S_ISREG(about.st_mode):
-                left_out["pipe(s) or device(s)"] += 1
-            else:
-                entries.append(
-                    Entry(
-                        readable(within),
-                        about.st_size,
-                        lambda whole=whole: read_bytes(whole, LARGEST_FILE),
-                        lambda whole=whole: read_bytes(whole, 16),
-                        Path(whole),
-                    )
-                )
+            within = f"{inside}/{name}" if inside else name
+            self.look_at(os.path.join(folder, name), within, above | {own})
 
-    walk(os.fspath(path), "", frozenset())
-    if empty:
-        notes.append(f"{len(empty)} folder(s) are empty, as {empty[0]}")
-    files = files_and_notes(entries, left_out)
-    return Files(files.entries, notes + files.notes)
+    def look_at(self, whole: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
+        """Take a file, enter a folder, count anything else."""
+        name = os.path.basename(whole)
+        try:
+            about = os.stat(whole)
+        except OSError:
+            self.left_out["link(s) that lead nowhere"] += 1
+            return
+        if hidden(name):
+            if stat.S_ISDIR(about.st_mode) and name.lower() not in SYSTEM_FOLDERS:
+                self.left_out[f"hidden folder(s), as {readable(inside)}"] += 1
+            count_hidden(name, self.left_out)
+        elif stat.S_ISDIR(about.st_mode):
+            self.enter(whole, inside, above)
+        elif not stat.S_ISREG(about.st_mode):
+            self.left_out["pipe(s) or device(s)"] += 1
+        else:
+            read, begin = partial(read_bytes, whole, LARGEST_FILE), partial(read_bytes, whole, 16)
+            self.entries.append(Entry(readable(inside), about.st_size, read, begin, Path(whole)))

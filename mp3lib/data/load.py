@@ -24,6 +24,7 @@ from .images import Images
 from .making import from_cache, resized, to_cache, to_images
 from .notes import Note
 from .pack import is_pack
+from .tensors import hint
 from .wanted import Wanted
 
 
@@ -106,10 +107,12 @@ def _load(
         images, where = from_object(name_or_path, wanted, size is not None)
         for note in images.notes:
             warnings.warn(f"{images.name}: {note}", Note, stacklevel=3)
-        print(f"data: {images.name}, {len(images.train):,} + {len(images.test):,} images, {where}", flush=True)
-        return images
+        return _told(images, where)
     if not isinstance(name_or_path, (str, os.PathLike)) or not isinstance(os.fspath(name_or_path), str):
-        raise ValueError(f"images are named by auto, cifar10, scenes or a path, got {shown(name_or_path)}")
+        raise ValueError(
+            "load_images takes auto, cifar10, scenes, a path, a map-style data set of pictures, or a uint8 tensor or "
+            f"array (N, c, H, W), got {shown(name_or_path)}{hint(name_or_path)}"
+        )
     place = name_or_path
     if not os.fspath(place).strip():
         raise ValueError("the name or path of the images is empty: give auto, cifar10, scenes or a path")
@@ -131,6 +134,11 @@ def _load(
             images, where = from_path(path, wanted)
     if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
         images, where = resized(images, wanted), f"{where}, resized to {height} x {width} pixels"
+    return _told(images, where)
+
+
+def _told(images: Images, where: str) -> Images:
+    """The same images, of which a line says which they are, and where."""
     title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
     known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
     classes = "" if images.name in ("cifar10", "scenes") else f" in {_classes_in_words(images.classes)}"

@@ -25,6 +25,7 @@ _JPEG = (
 
 
 def to_images(arrays: Arrays, source: str, name: str) -> Images:
+    """The images that a reader has found, with their fingerprint and with notes of what is odd about them."""
     train, test = (
         Split(images if isinstance(images, Stream) else torch.from_numpy(images), torch.from_numpy(labels))
         for images, labels in (
@@ -72,11 +73,13 @@ def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, 
 
 
 def name_of(arrays: Arrays, path: Path) -> str:
+    """What the images are called: ``cifar10`` where they have its classes and shape, else by their path."""
     like_cifar10 = arrays.classes == CIFAR10_CLASSES and arrays.train_images.shape[1:] == (3, 32, 32)
     return "cifar10" if like_cifar10 else set_name(path)
 
 
 def resized(images: Images, wanted: Wanted) -> Images:
+    """A set in memory at another size, with a fingerprint of its own."""
     wanted = wanted._replace(channels=images.train.images.shape[1])
     wanted.streams(len(images.train) + len(images.test), Path(images.name), possible=False)
     train, test = (Split(fitted(split.images, wanted.size), split.labels) for split in (images.train, images.test))
@@ -84,7 +87,7 @@ def resized(images: Images, wanted: Wanted) -> Images:
 
 
 def fitted(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (N, 3, H, W) at another size, one after the other."""
+    """Images uint8 (N, c, H, W) at another size, one after the other."""
     resized = torch.empty((len(images), images.shape[1], *size), dtype=torch.uint8)
     for row, image in zip(resized, images, strict=True):
         row.copy_(decode.fit_pixels(image, size))
@@ -92,6 +95,7 @@ def fitted(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def from_cache(file: Path, key: str | None = None) -> Images | str:
+    """The set in a file of the cache, or why it cannot be used."""
     found = cache.read(file, key)
     if isinstance(found, str):
         return found
@@ -103,6 +107,7 @@ def from_cache(file: Path, key: str | None = None) -> Images | str:
 
 
 def to_cache(images: Images, file: Path, key: str) -> str:
+    """Write a set to a file of the cache; why that failed, or an empty text."""
     tensors = {"train_images": images.train.images, "train_labels": images.train.labels}
     tensors |= {"test_images": images.test.images, "test_labels": images.test.labels}
     return cache.write(file, key, tensors, texts_of(images))

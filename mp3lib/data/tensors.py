@@ -1,13 +1,15 @@
 """Images and labels as people hold them, as tensors of the dtype, shape and range that the library works on."""
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from ..arguments import check_dense, shown
 from .map_style import as_stream
@@ -53,7 +55,7 @@ def as_images(
     accepted = f"{name} must be a torch tensor or NumPy array of uint8 (N, c, H, W)"
     if not isinstance(images, Tensor):
         held = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else shown(images)
-        raise ValueError(f"{accepted}, got {held}")
+        raise ValueError(f"{accepted}, got {held}{hint(images)}")
     check_dense(name, images)
     if images.ndim != 4 or images.dtype != torch.uint8 or not images.numel():
         raise ValueError(f"{accepted}, got {images.dtype} {tuple(images.shape)}")
@@ -65,6 +67,22 @@ def as_images(
     if channels is not None and given != channels:
         raise ValueError(f"{name} must have {channels} channels (N, {channels}, H, W), got {tuple(images.shape)}")
     return images
+
+
+def hint(images: Any) -> str:
+    """What to give instead of something that holds images in another way; empty where that is not known."""
+    if isinstance(images, (str, os.PathLike)):
+        return ": load_images reads what is at a path"
+    if isinstance(images, DataLoader):
+        return ": give its data set, images.dataset"
+    for inside in ("train.images", "images"):
+        try:
+            held = attrgetter(inside)(images)
+        except AttributeError:
+            continue
+        if isinstance(held, (Tensor, Stream)):
+            return f": give its images, .{inside}"
+    return ""
 
 
 def tensor_of(array: np.ndarray) -> Tensor:

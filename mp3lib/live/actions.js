@@ -2,6 +2,7 @@
 
 import { readPicture } from "./drawing.js";
 import { percent } from "./panels.js";
+import { shuffled } from "./solve.js";
 
 export function actions(app, hasKernel) {
   const { state, show } = app;
@@ -42,6 +43,11 @@ export function actions(app, hasKernel) {
     await show({ held: from, hint: to, message: `The network would put this patch at ${app.place(to)} (probability ${sure}).` });
   }
 
+  /** A new game; where there is no network yet, it is asked for again. */
+  function shuffleAgain() {
+    return show(app.network ? { order: shuffled(app.network.n) } : {});
+  }
+
   function otherPicture() {
     const others = app.pictures.map((_, i) => i).filter((i) => i !== state.picture);
     return show({ picture: others[Math.floor(Math.random() * others.length)] ?? 0 });
@@ -75,5 +81,5 @@ export function actions(app, hasKernel) {
     return seen.some(Boolean) ? show({ seen, focus: p }) : show({ message: "At least one patch must be seen." });
   }
 
-  return { swap, reveal, hint, otherPicture, takeFiles, act };
+  return { swap, reveal, hint, shuffleAgain, otherPicture, takeFiles, act };
 }

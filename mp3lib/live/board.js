@@ -33,7 +33,6 @@ export function createLive(root, { networks, pictures, start = {}, kernel = null
     name: (patch) => `patch ${patch + 1}`,
     place: (p) => `row ${Math.floor(p / app.network.grid[1]) + 1}, column ${(p % app.network.grid[1]) + 1}`,
     seconds: () => (state.began ? Math.floor(((state.ended ?? performance.now()) - state.began) / 1000) : 0),
-    shuffled: () => shuffled(n()),
   };
   Object.assign(app, actions(app, kernel !== null));
   const layout = (app.layout = makeLayout(app, networks, kernel !== null));

@@ -21,8 +21,7 @@ export function listen(board, app) {
     const p = placeUnder(event);
     if (state.mode === "look" && !state.pinned && p !== null && p !== state.pick) app.show({ pick: p });
   });
-  board.addEventListener("pointerup", drop);
-  board.addEventListener("pointercancel", drop);
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) board.addEventListener(end, drop);
 
   function drag(event) {
     if (event.pointerId !== dragged.pointerId) return;
@@ -39,8 +38,8 @@ export function listen(board, app) {
     dragged = null;
     cell.style.transform = "";
     cell.classList.remove("dragged");
-    // the system takes the finger away, or the board shows something else by now
-    if (event.type === "pointercancel" || state.game !== game || state.mode !== mode) return;
+    // the system takes the pointer away, or the board shows something else by now
+    if (event.type !== "pointerup" || state.game !== game || state.mode !== mode) return;
     const to = placeUnder(event);
     if (!moved || (mode !== "jigsaw" && to === from)) app.act(from);
     else if (mode === "jigsaw" && to !== null) app.swap(from, to);

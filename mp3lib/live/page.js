@@ -3,6 +3,12 @@
 import { createLive } from "./board.js";
 import { startNetwork } from "./worker.js";
 
+/** The patch whose most probable position is the least probable of all. */
+function leastSure({ shares, best }, n) {
+  const sure = [...best].map((p, patch) => shares[patch * n + p]);
+  return sure.indexOf(Math.min(...sure));
+}
+
 const TOUR = [
   ["A shuffled picture", "A picture of 32 x 32 pixels is cut into 16 patches, and they are shuffled. Put them back: drag a patch onto another one.",
     { network: 0, mode: "jigsaw" }],
@@ -10,10 +16,10 @@ const TOUR = [
     { network: 0, mode: "jigsaw" }],
   ["Patches attend to each other", "To find its position, each patch is compared with the others; this is called attention. Point at a patch, or tap it: the small maps show which patches it attends to.",
     { network: 0, mode: "look", ratio: 0, pick: 6 }],
-  ["Each patch predicts its position", "For every patch, the network gives a probability to each of the 16 positions. The board shows them in blue, for the patch with the orange frame.",
-    { network: 0, mode: "look", ratio: 0, pick: 10 }],
   ["Why hide patches", "With all patches, a network can match the borders of neighbours. Drag the slider to hide patches: with few neighbours left, it has to use what a patch shows.",
     { network: 0, mode: "hide", ratio: 0.75 }],
+  ["Each patch predicts its position", "For every patch, the network gives a probability to each of the 16 positions. The board shows them in blue, for a patch of which the network is unsure.",
+    { network: 0, mode: "look", ratio: 0.75, pick: leastSure }],
   ["Try your own", "Choose a photo of your own below; it stays in this page. Or choose the network “pupil”: it was trained with 75 % hidden, and loses less when you hide patches.",
     { mode: "hide" }],
 ];
@@ -62,8 +68,10 @@ export async function startPage({ networks, pictures }) {
     step.textContent = `Step ${at + 1} of ${TOUR.length}`;
     back.disabled = at === 0;
     next.disabled = at === TOUR.length - 1;
-    const { network, ...part } = TOUR[at][2];
+    const { network, pick, ...part } = TOUR[at][2], here = at;
     await live.show(network === undefined ? part : { network: networks[network].name, ...part });
+    if (pick === undefined || at !== here || !live.answer()) return; // nothing to pick, or the reader is a step further
+    await live.show({ pick: typeof pick === "function" ? pick(live.answer(), live.network().n) : pick });
   };
   for (const [button, move] of [[next, 1], [back, -1]])
     button.addEventListener("click", async () => {

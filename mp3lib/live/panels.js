@@ -14,7 +14,9 @@ const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 function arrangement(app, words) {
   const { n, grid, imageSize } = app.network, back = new Array(n);
   app.answer.places.forEach((p, patch) => (back[p] = patch));
-  const frame = element("div", { class: "live-answer", role: "img", "aria-label": words },
+  const wrong = back.flatMap((patch, p) => (patch === p ? [] : [app.place(p)]));
+  const told = wrong.length ? `Wrong patches stand at ${wrong.join("; ")}.` : "All patches are right.";
+  const frame = element("div", { class: "live-answer", role: "img", "aria-label": `${words} ${told}` },
     pictureOf(app.picture().pixels, app.network, back));
   frame.style.setProperty("--columns", grid[1]);
   frame.style.setProperty("--shape", `${imageSize[1]} / ${imageSize[0]}`);
@@ -38,7 +40,7 @@ function jigsaw(app) {
   const hint = element("button", { click: app.hint }, "Hint"), compare = element("button", { click: app.reveal }, "Compare with the network");
   const controls = element("div", {},
     element("div", { class: "live-buttons" }, compare, hint,
-      element("button", { click: () => app.show({ order: app.shuffled() }) }, "Shuffle again"),
+      element("button", { click: app.shuffleAgain }, "Shuffle again"),
       element("button", { click: app.otherPicture }, "New picture")),
     count, tip);
   const told = () => (count.textContent = `${state.moves} ${state.moves === 1 ? "swap" : "swaps"}, ${app.seconds()} s`);

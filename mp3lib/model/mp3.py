@@ -58,22 +58,39 @@ class MP3(nn.Module, SavedModel):
         if not isinstance(vit, nn.Module) or not hasattr(vit, "num_patches"):
             raise ValueError(f"vit must be a ViT, got {shown(vit)}")
         n = vit.num_patches
-        masking_ratio = number(
-            "masking_ratio", masking_ratio, "lie between 0 and 1, both excluded", lambda r: 0 < r < 1
-        )
         if n == 1:
             raise ValueError(one_patch(vit))
-        if int(masking_ratio * n) == 0:
-            least = math.ceil(1e6 / n) / 1e6  # rounded up, so that the number in the message works
-            raise ValueError(f"masking_ratio {masking_ratio} hides none of {n} patches; use at least {least:g}")
-        if not isinstance(context, str) or context not in ("frozen", "updated"):
-            raise ValueError(f'context must be "frozen" or "updated", got {shown(context)}')
-        check_size(vit.dim * (n + 2) + n + sum(p.numel() for p in vit.parameters()))
         self.vit = vit
         self.masking_ratio = masking_ratio
         self.context = context
+        check_size(vit.dim * (n + 2) + n + sum(p.numel() for p in vit.parameters()))
         self.mlp_head = nn.Sequential(nn.LayerNorm(vit.dim), nn.Linear(vit.dim, n))
         self.register_load_state_dict_pre_hook(without_compiled_prefix)
+
+    @property
+    def masking_ratio(self) -> float:
+        """Fraction of patches that are not context in a training, if a call gives no other; it can be set."""
+        return self._masking_ratio
+
+    @masking_ratio.setter
+    def masking_ratio(self, ratio: float) -> None:
+        ratio = number("masking_ratio", ratio, "lie between 0 and 1, both excluded", lambda r: 0 < r < 1)
+        n = self.vit.num_patches
+        if int(ratio * n) == 0:
+            least = math.ceil(1e6 / n) / 1e6  # rounded up, so that the number in the message works
+            raise ValueError(f"masking_ratio {ratio} hides none of {n} patches; use at least {least:g}")
+        self._masking_ratio = ratio
+
+    @property
+    def context(self) -> Literal["frozen", "updated"]:
+        """Where keys and values come from; it can be set."""
+        return self._context
+
+    @context.setter
+    def context(self, context: Literal["frozen", "updated"]) -> None:
+        if not isinstance(context, str) or context not in ("frozen", "updated"):
+            raise ValueError(f'context must be "frozen" or "updated", got {shown(context)}')
+        self._context = context
 
     @property
     def config(self) -> dict[str, Any]:
@@ -186,7 +203,17 @@ class MP3(nn.Module, SavedModel):
         return Prediction(logits, labels, context, loss, attn)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Tokens (b, n, d) without position embeddings; ``ValueError`` unless the images fit the n positions."""
+        """Tokens (b, n, d) without position embeddings.
+
+        Raises:
+            ValueError: for images that do not fit the n positions, and for a ``vit`` put in later that does not.
+        """
+        last, n = self.mlp_head[-1], self.vit.num_patches
+        if isinstance(last, nn.Linear) and (last.out_features, last.in_features) != (n, self.vit.dim):
+            raise ValueError(
+                f"mlp_head was made for {last.out_features} patches of {last.in_features} features, and vit has "
+                f"{n} of {self.vit.dim}: make a new MP3 of this vit"
+            )
         if not isinstance(images, Tensor):
             raise ValueError(f"images must be a torch tensor (b, c, H, W), got {shown(images)}")
         channels_fit = images.ndim == 4 and images.shape[1] == self.vit.channels

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_model as write_weights
+from safetensors.torch import save_file as write_weights
+from torch import Tensor
 
 from .. import __version__
 from ..arguments import shown
@@ -61,8 +62,10 @@ class SavedModel(PyTorchModelHubMixin):
         those of the hub mixin.
 
         Raises:
-            ValueError: for weights without values (on the meta device), and for a place where no folder can be made.
+            ValueError: for weights without values (on the meta device), for a model that could not be loaded again
+                (see ``check_loadable``), and for a place where no folder can be made.
         """
+        check_loadable(self)
         if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
             raise ValueError(f"the weights have no values to save, got {name} on the meta device")
         save_directory = folder_for_weights(save_directory)
@@ -72,7 +75,7 @@ class SavedModel(PyTorchModelHubMixin):
         # The mixin's place for writing the weights of a subclass.
         file = save_directory / "model.safetensors"
         about = {"format": "pt", "library": f"mp3lib {__version__}", "model": type(self).__name__}
-        write_weights(self, str(file), about | {"config": json.dumps(self.config)})
+        write_weights(unshared(self.state_dict()), str(file), about | {"config": json.dumps(self.config)})
         with_usual_mode(file)
 
     def generate_model_card(self, **about: Any) -> ModelCard:
@@ -117,13 +120,57 @@ class SavedModel(PyTorchModelHubMixin):
 
 def check_required(kind: type[SavedModel], config: dict[str, Any], place: str | Path) -> None:
     """Refuse a configuration that lacks arguments which the constructor needs: that of another kind of model."""
-    arguments = inspect.signature(kind.__init__).parameters
-    required = [name for name, a in arguments.items() if name != "self" and a.default is inspect.Parameter.empty]
-    if missing := [name for name in required if name not in config]:
+    if missing := missing_arguments(kind, config):
         raise ValueError(
             f"{place} holds no {kind.__name__}: its config.json has no {', '.join(missing)}. "
             "mp3lib.model.load_model takes a folder of either kind, an MP3 or a ViT"
         )
+
+
+def unshared(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights, each in memory of its own: safetensors writes weights that two layers share only once."""
+    seen, own = set(), {}
+    for name, weight in weights.items():
+        place = weight.untyped_storage().data_ptr()
+        own[name] = weight.clone() if place in seen else weight.contiguous()
+        seen.add(place)
+    return own
+
+
+def check_loadable(model: SavedModel) -> None:
+    """Refuse a model that has been changed so that ``from_pretrained`` could not load what is saved.
+
+    A subclass whose constructor takes more than its ``config`` holds is not checked.
+
+    Raises:
+        ValueError: if the constructor does not make such weights from the model's ``config``.
+    """
+    kind = type(model).__name__
+    fix = f"make a new {kind}, or save its state_dict() yourself"
+    try:
+        config = model.config
+    except (TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"a part of the {kind} was replaced, so that it has no config ({error}): {fix}") from None
+    if missing_arguments(type(model), config):
+        return
+    made = shapes_made(type(model), config)
+    has = {name.replace(COMPILED, ""): tuple(weight.shape) for name, weight in model.state_dict().items()}
+    if name := next((name for name in sorted({*made, *has}) if made.get(name) != has.get(name)), None):
+        difference = f"{name} should be {made.get(name)} and is {has.get(name)}".replace("None", "absent")
+        raise ValueError(f"the {kind} was changed, so that it could not be loaded again ({difference}): {fix}")
+
+
+def missing_arguments(kind: type[SavedModel], config: dict[str, Any]) -> list[str]:
+    """The arguments that the constructor needs and the configuration lacks."""
+    arguments = inspect.signature(kind.__init__).parameters
+    required = [name for name, a in arguments.items() if name != "self" and a.default is inspect.Parameter.empty]
+    return [name for name in required if name not in config]
+
+
+def shapes_made(kind: type[SavedModel], config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of the weights that a configuration makes."""
+    with torch.device("meta"):  # shapes without memory
+        return {name: tuple(weight.shape) for name, weight in kind.from_config(config).state_dict().items()}
 
 
 def check_saved(kind: type[SavedModel], folder: Path) -> None:
@@ -140,8 +187,7 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
     config = {name: value for name, value in read_json(folder / "config.json").items() if name in arguments}
     check_required(kind, config, folder)
     try:
-        with torch.device("meta"):  # shapes without memory
-            expected = {name: tuple(t.shape) for name, t in kind.from_config(config).state_dict().items()}
+        expected = shapes_made(kind, config)
     except (TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"{folder / 'config.json'} holds values that make no model ({error})") from None
     try:

@@ -210,7 +210,7 @@ def scatter(
     labels: m texts; an empty text writes nothing. Labels are placed where they cover no point and no other label.
     groups: m names, one for each point. Points of a group have the same colour and the same shape, and a legend above
     the axes names them. By default there is one group.
-    links: sequences of indices of points; arrows lead from each point to the next, for example over the epochs.
+    links: sequences of indices of points; arrows lead from each point to the next, for example to the next mask ratio.
     xlim, ylim: (low, high); width, height: inches.
     Raises ValueError for arrays that do not fit, for numbers that are not finite, and for an index out of range.
     """
@@ -236,7 +236,7 @@ def scatter(
     for link in links:
         for start, stop in zip(link, link[1:], strict=False):
             arrow = dict(arrowstyle="-|>", color=HATCH, linewidth=1.4, shrinkA=6, shrinkB=6)
-            ax.annotate("", (x[stop], y[stop]), (x[start], y[start]), arrowprops=arrow)
+            ax.annotate("", (x[stop], y[stop]), (x[start], y[start]), arrowprops=arrow, zorder=2)  # behind the points
     if names != [""]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=len(names), handletextpad=0.2)
     # where the points and the middles of the arrows are, in inches

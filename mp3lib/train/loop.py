@@ -10,7 +10,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..model.card import model_card, write_card
-from ..model.saving import SavedModel, save_model
+from ..model.saving import SavedModel, check_loadable, save_model
 from ..paths import expanded
 from .batches import Source
 from .best import has_waited
@@ -55,6 +55,8 @@ def fit(
     """
     keep_memory()
     folder = expanded(out) if out is not None else None
+    if folder is not None:
+        check_loadable(model)
     accelerator = new_accelerator(log, folder)
     check_divided(settings, accelerator)
     check_sharding(settings, accelerator)
