@@ -165,6 +165,25 @@ def test_only_patches_of_the_grid_can_be_picked():
             patch_picker("patch", (2, 3), value)
 
 
+PICKER = """async (esm) => {
+    const { default: { render } } = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+    window.values = { label: "patch", rows: 2, columns: 3, value: 1 };
+    const model = { get: (name) => values[name], set: (name, value) => (values[name] = value) };
+    render({ model: { ...model, save_changes() {}, on() {}, off() {} }, el: document.body });
+    document.querySelectorAll("[role=radio]")[1].focus();
+}"""
+
+
+@pytest.mark.slow
+def test_keys_with_a_modifier_are_left_to_the_browser(browser):
+    page = browser.new_page()
+    page.evaluate(PICKER, str(patch_picker("patch", (2, 3))._esm))
+    for key, value in (("ArrowRight", 2), ("Control+ArrowLeft", 2), ("Alt+ArrowLeft", 2), ("ArrowLeft", 1)):
+        page.keyboard.press(key)
+        assert page.evaluate("() => window.values.value") == value, key
+    page.close()
+
+
 def test_a_picker_alone_has_a_constant_text_and_a_png():
     data, _ = patch_picker("patch", (2, 3), 4)._repr_mimebundle_()
     assert data["text/plain"] == "[patch picker: patch]" and "application/vnd.jupyter.widget-view+json" in data

@@ -102,47 +102,63 @@ def next_member(archive: tarfile.TarFile, headers: Headers) -> tarfile.TarInfo |
 
 
 def files_in(path: Path, archive: tarfile.TarFile, headers: Headers, plain: bool = False) -> Files:
-    members: dict[str, tarfile.TarInfo] = {}  # by name: of several with the same name, the last one
-    unpacked = 0
+    """The files in an open tar; plain: it is not compressed, so that each can be read from its place in ``path``."""
+    found = members_of(path, archive, headers)
+    members = {member.name: member for member in found}  # of several with the same name, the last one
     left_out: Counter[str] = Counter()
+    entries = []
+    for member in found:
+        target = target_of(members, member, left_out)
+        if target is None or not (shown := plain_name(member.name, left_out)):
+            continue
+        entries.append(
+            Entry(
+                shown,
+                target.size,
+                lambda target=target: archive.extractfile(target).read(),
+                lambda target=target: archive.extractfile(target).read(16),
+                inside=(path, target.offset_data) if plain else None,
+            )
+        )
+    return files_and_notes(last_of_each(entries, left_out), left_out)
+
+
+def members_of(path: Path, archive: tarfile.TarFile, headers: Headers) -> list[tarfile.TarInfo]:
+    """All members of a tar, whose headers are read to the end; an error where they claim too much or end in damage."""
     found: list[tarfile.TarInfo] = []
+    unpacked = 0
     while (member := next_member(archive, headers)) is not None:
         unpacked += 0 if member.issparse() else member.size  # sparse members are left out
         check_ratio(path, unpacked)
         member.pax_headers = {}  # they are of no use here, and may be many
-        members[member.name] = member
         found.append(member)
     headers.bounded = False
     headers.seek(archive.offset)
     if headers.read(512).strip(b"\0") or not found:  # tarfile takes a damaged header for the end
         raise tarfile.ReadError(f"there is damage after {found[-1].name if found else 'the beginning'}")
-    entries = []
-    for member in found:
-        name = PurePosixPath(member.name)
-        if member.isdir():
-            continue
-        if any(hidden(part) for part in name.parts):
-            count_hidden(name.name, left_out)
-        elif not (member.isreg() or member.islnk() or member.issym()):
-            left_out["pipe(s) or device(s)"] += 1
-        elif member.issparse():
-            left_out["sparse file(s)"] += 1
-        else:
-            target = linked(members, member)
-            if target is None:
-                left_out["link(s) that lead out of the archive, or to a folder in it"] += 1
-                continue
-            if shown := plain_name(member.name, left_out):
-                entries.append(
-                    Entry(
-                        shown,
-                        target.size,
-                        lambda target=target: archive.extractfile(target).read(),
-                        lambda target=target: archive.extractfile(target).read(16),
-                        inside=(path, target.offset_data) if plain else None,
-                    )
-                )
-    return files_and_notes(last_of_each(entries, left_out), left_out)
+    return found
+
+
+def target_of(
+    members: dict[str, tarfile.TarInfo], member: tarfile.TarInfo, left_out: Counter[str]
+) -> tarfile.TarInfo | None:
+    """The regular file that a visible member is or leads to; None for a folder, and, counted, for anything else."""
+    if member.isdir():
+        return None
+    name = PurePosixPath(member.name)
+    if any(hidden(part) for part in name.parts):
+        count_hidden(name.name, left_out)
+        return None
+    if not (member.isreg() or member.islnk() or member.issym()):
+        left_out["pipe(s) or device(s)"] += 1
+        return None
+    if member.issparse():
+        left_out["sparse file(s)"] += 1
+        return None
+    target = linked(members, member)
+    if target is None:
+        left_out["link(s) that lead out of the archive, or to a folder in it"] += 1
+    return target
 
 
 def linked(members: dict[str, tarfile.TarInfo], member: tarfile.TarInfo) -> tarfile.TarInfo | None:
