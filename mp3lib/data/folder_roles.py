@@ -122,9 +122,9 @@ def common_folder(folders: Sequence[Sequence[str]], in_test: bool) -> str | None
 def check_parts(classes: set[str], where: str) -> None:
     """Refuse folders that should be classes, and are all named like splits or parts of a set."""
     parts = [JOINED.fullmatch(re.sub(r"[\W\d_]+", "", name.lower())) for name in classes]
-    both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # trainimgs and testimgs
+    both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # as trainimgs, testimgs
     about = {subject(name) for name in classes}
-    same = len(about) == 1 and about != {()} and any(map(looks_like_split, classes))  # rps and rps-test-set
+    same = len(about) == 1 and about != {()} and any(map(looks_like_split, classes))  # as rps, rps-test-set
     if len(classes) > 1 and (both or same or all(looks_like_split(name) or is_neutral(name) for name in classes)):
         raise ValueError(
             f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "

@@ -136,7 +136,7 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
     check_parts(classes, "")
     repeated = deeper(folders)
     years = all(map(has_year, classes)) and all(len(parts) > 1 and is_neutral(parts[1]) for parts in folders)
-    if len(classes) > 1 and (years or (repeated and all(map(is_part, classes)))):  # VOC2007/JPEGImages, v1/a
+    if len(classes) > 1 and (years or (repeated and all(map(is_part, classes)))):  # such as VOC2007/JPEGImages, v1/a
         raise ValueError(
             f"the folders {listed(classes)} look like versions or parts of a set rather than like classes: give the "
             f"path of one of them{f' ({repeated})' if repeated else ''}"
