@@ -70,7 +70,7 @@ def versions(python: Path, pinned: Sequence[str]) -> dict[str, str]:
 
 
 def library_tests() -> list[str]:
-    """The test files of the library and of the command line: all but those of ``REPOSITORY``, so that none is missed."""
+    """The test files of the library and of the command line: all but those of ``REPOSITORY``."""
     others = {file for name in REPOSITORY for file in (ROOT / "tests").glob(f"test_{name}.py")}
     return sorted(file.relative_to(ROOT).as_posix() for file in {*(ROOT / "tests").glob("test_*.py")} - others)
 

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..arguments import truth
+from ..json_files import text_of
 from ..model import MP3, ViT
 from ..paths import expanded, with_usual_mode
 from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
@@ -211,7 +212,7 @@ def check_folder(folder: str | Path) -> Path:
         raise ValueError(f"{folder} is no folder: choose another name")
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
     config = folder / FILES[1]
-    if others or (config.exists() and '"architecture"' not in config.read_text(encoding="utf-8", errors="replace")):
+    if others or (config.exists() and '"architecture"' not in text_of(config, "replace")):
         raise ValueError(f"{folder} holds {others[0] if others else 'a model of mp3lib'}: choose a new folder")
     return folder
 
