@@ -416,7 +416,7 @@ def test_test_classes_that_training_does_not_have_are_kept():
     assert [place.label for place in layout.places] == ["b", "c", "a", "b"] and layout.has_split
 
 
-NO_CLASSES = {  # test folders without a class of the training set; training and test pictures, a word of a note
+WITHOUT_A_CLASS = {  # test folders without a class of the training set; training and test pictures, a word of a note
     "unknown": ({"train/cat": 12, "train/dog": 12, "test/unknown": 8}, (22, 2), "test folders unknown have no class"),
     "a number": ({"train/cat": 12, "train/dog": 12, "test/0": 8}, (22, 2), "test folders 0 have no class"),
     "other classes": ({"train/a": 10, "train/b": 10, "test/c": 3, "val/d": 3}, (18, 2), "test folders c have no class"),
@@ -426,9 +426,9 @@ NO_CLASSES = {  # test folders without a class of the training set; training and
 }
 
 
-@pytest.mark.parametrize("name", NO_CLASSES)
+@pytest.mark.parametrize("name", WITHOUT_A_CLASS)
 def test_folders_without_a_class_are_left_out_and_named(name, tmp_path):
-    folders, counts, words = NO_CLASSES[name]
+    folders, counts, words = WITHOUT_A_CLASS[name]
     for folder, number in folders.items():
         fill(tmp_path / "set" / folder, number)
     (classes, *found), notes = loaded(tmp_path / "set")

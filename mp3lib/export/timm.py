@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..arguments import truth
 from ..json_files import text_of
 from ..model import MP3, ViT
-from ..paths import expanded, with_usual_mode
+from ..paths import expanded, folder_for_weights, with_usual_mode
 from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
 from .timm_parts import EPS, arguments_of, data_config, our_weights, table, their_weights, why_not
 
@@ -205,7 +205,7 @@ def check_vit(vit: ViT) -> None:
 
 def check_folder(folder: str | Path) -> Path:
     """The absolute path of a folder that ``save_timm`` may write: new, empty, or written by it before."""
-    folder = expanded(folder).resolve()
+    folder = folder_for_weights(expanded(folder).resolve())
     if not folder.exists():
         return folder
     if not folder.is_dir():
