@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib import load_images
+from mp3lib import MP3, ViT, load_images
 from mp3lib.data.notes import Note
 from mp3lib.data.streaming import Stream
+from mp3lib.train import pretrain
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 3, 8, 8), dtype=np.uint8)
 PICTURES = [Image.fromarray(pixels.transpose(1, 2, 0)) for pixels in PIXELS]
