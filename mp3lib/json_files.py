@@ -9,24 +9,46 @@ from typing import Any
 
 from .paths import written_beside
 
+LARGEST = 200_000_000  # bytes of a file that is read: a log has some hundred an epoch
+
 
 def parse_json(text: str) -> Any:
-    """What a text of JSON says; ``ValueError`` for anything else, and for NaN and Infinity, which JSON lacks."""
+    """What a text of JSON says.
+
+    Raises:
+        ValueError: for anything else; for NaN and Infinity, which JSON lacks; for an object that has a key twice.
+    """
 
     def finite(digits: str) -> float:
         if not math.isfinite(value := float(digits)):
             raise ValueError(f"{digits[:20]} is not a finite number")
         return value
 
-    return json.loads(text, parse_constant=finite, parse_float=finite)
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+            raise ValueError(f"{twice[:50]!r} is there twice")
+        return content
+
+    return json.loads(text, parse_constant=finite, parse_float=finite, object_pairs_hook=once)
+
+
+def text_of(path: Path, errors: str = "strict") -> str:
+    """The text of a file; ``ValueError`` for what is no regular file, such as a pipe, and for one that is too large."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file")
+    if (size := path.stat().st_size) > LARGEST:
+        raise ValueError(f"{path} has {size:,} bytes, and at most {LARGEST:,} are read: it is none of mp3lib's")
+    return path.read_text(encoding="utf-8", errors=errors)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; ``ValueError`` for a file that does not hold one."""
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(text_of(path))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:100]})") from None
+        raise ValueError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())[:200]})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: it holds {type(content).__name__} instead of an object")
     return content
@@ -35,7 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_jsonl(path: Path) -> list[dict]:
     """The objects of a file of JSON lines; ``ValueError`` if a line is not JSON, naming file and line."""
     lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(text_of(path, "replace").splitlines(), start=1):
         try:
             lines.append(parse_json(line))
         except (ValueError, RecursionError) as error:

@@ -245,9 +245,8 @@ def command_line() -> list[str]:
 
     os.environ["COLUMNS"] = "88"
     top = parser()
-    (commands,) = [a for a in top._actions if isinstance(a, argparse._SubParsersAction)]
     lines = heading("The command line")
-    for name, each in [("", top), *commands.choices.items()]:
+    for name, each in [("", top), *top.commands.items()]:
         lines += heading(f"python -m mp3lib {name}", "-") if name else []
         lines += [".. code-block:: text", "", *[f"   {line}" for line in each.format_help().splitlines()], ""]
     return lines

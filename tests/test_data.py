@@ -303,10 +303,11 @@ def test_train_and_test_folders_are_kept_and_classes_numbered_over_both(tmp_path
         "set/train/b/1.png": picture("red"),
         "set/train/c/1.png": picture("red"),
         "set/val/a/1.png": picture("red"),
+        "set/val/b/1.png": picture("red"),
     }
     images = load.load_images(as_zip(files, tmp_path / "set.zip"))
     assert images.classes == ("a", "b", "c")
-    assert images.train.labels.tolist() == [1, 2] and images.test.labels.tolist() == [0]
+    assert images.train.labels.tolist() == [1, 2] and images.test.labels.tolist() == [0, 1]
 
 
 def test_a_picture_is_cropped_about_its_centre_to_the_shape_asked_for(tmp_path):

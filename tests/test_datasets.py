@@ -141,3 +141,26 @@ def test_what_is_no_data_set_of_pictures_is_refused_in_a_sentence():
     ):
         with pytest.raises(ValueError, match=words):
             load_images(bad, 8)
+
+
+def named(targets, classes=()):
+    data = Pairs()
+    data.targets, data.classes = targets, classes
+    return data
+
+
+def test_names_of_classes_are_one_line_and_the_same_in_both_splits():
+    assert load_images(named([0, 2] * 10, ["a\nb", "b", "c"]), 8).classes == ("a\\nb", "b", "c")
+    assert load_images(named([0, 1] * 10, None), 8).classes == ("0", "1")
+    both = {"train": named([0, 1] * 10, ["a", "b"]), "test": named([0, 1] * 10, ["b", "a"])}
+    for bad, words in ((both, "name their classes otherwise"), (named(5), "must be a list, one for each")):
+        with pytest.raises(ValueError, match=words):
+            load_images(bad, 8)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5, 17])
+def test_tensors_of_any_number_of_channels_are_resized_band_by_band(channels):
+    pixels = np.repeat(PIXELS[:, :1], channels, axis=1)
+    resized = load_images(pixels, 4).train.images
+    assert resized.shape == (18, channels, 4, 4) and (resized == resized[:, :1]).all()
+    assert torch.equal(resized[:, 0], load_images(PIXELS, 4).train.images[:, 0])

@@ -221,6 +221,8 @@ def test_no_other_folder_is_written_to(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ValueError, match="is no folder"):
         save_timm(vit(), tmp_path / "file")
+    with pytest.raises(ValueError, match="has bytes that are not UTF-8"):
+        save_timm(vit(), tmp_path / "\udcff")
     (tmp_path / "empty").mkdir()
     save_timm(vit(), tmp_path / "empty")
 

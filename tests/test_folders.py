@@ -275,7 +275,11 @@ def test_splits_in_other_languages_are_not_taken_for_classes(train, test, below,
 def test_words_for_splits_among_classes_are_classes(tmp_path):
     for folder in ("prueba", "gato", "perro"):
         fill(tmp_path / "set" / folder, 2)
-    assert loaded(tmp_path / "set")[0][0] == ("gato", "perro", "prueba")
+    assert loaded(tmp_path / "set") == ((("gato", "perro", "prueba"), 3, 3), [])
+    (tmp_path / "set" / "prueba").rename(tmp_path / "set" / "test")
+    result, notes = loaded(tmp_path / "set")
+    assert result[0] == ("gato", "perro", "test")
+    assert "test counts as a class, though it is named like a split" in notes[0]
 
 
 @pytest.mark.parametrize("address", ["https://x.org/a.zip", "s3://bucket/set", Path("https://x.org/a.zip"), "hf://d/x"])
@@ -343,6 +347,7 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
         ([COMPOSED, DECOMPOSED, "b"], [], (COMPOSED, "b"), None),
         (["Cat", "dog"], ["cat", "dog"], ("Cat", "dog"), "the training set has one and the test set the other: joined"),
         (["big cat", "dog"], ["Big_Cat"], ("big cat", "dog"), "Big_Cat and big cat differ only in case, spaces"),
+        (["cat", "cat ", "dog"], [], ("cat", "cat ", "dog"), "are kept apart"),
         (["Cat", "cat", "dog"], ["cat"], ("Cat", "cat", "dog"), "are kept apart"),
         (["Cat", "dog"], ["cat", "CAT"], ("Cat", "dog", "cat", "CAT"), "are kept apart"),
         (["Cat", "cat"], [], ("Cat", "cat"), "are kept apart"),
@@ -385,7 +390,8 @@ def test_the_line_about_the_data_tells_the_classes(tmp_path, capsys):
     [
         *(["fold1", "fold2"], ["train_a", "train_b"], ["test", "val"], ["tr", "te"], ["Trainingsdaten", "Testdaten"]),
         *(["imagesTr", "imagesTs"], ["xtrain", "xvalid"], ["trainA", "trainB", "testA", "testB"]),
-        *(["HAM_images_part_1", "HAM_images_part_2"], ["images_001", "images_002"]),
+        *(["HAM_images_part_1", "HAM_images_part_2"], ["images_001", "images_002"], ["part_a", "part_b"]),
+        *(["cat", "dog", "cat_test", "dog_test"], ["sad", "val_sad"], ["box_train", "box_test", "query"]),
     ],
 )
 def test_folders_that_look_like_splits_are_no_classes(folders, tmp_path):
@@ -406,8 +412,30 @@ def test_words_of_splits(name, word):
 
 
 def test_test_classes_that_training_does_not_have_are_kept():
-    layout = arrange(["train/b/1.png", "train/c/1.png", "val/a/1.png"], "set")
-    assert [place.label for place in layout.places] == ["b", "c", "a"] and layout.has_split
+    layout = arrange(["train/b/1.png", "train/c/1.png", "val/a/1.png", "val/b/1.png"], "set")
+    assert [place.label for place in layout.places] == ["b", "c", "a", "b"] and layout.has_split
+
+
+WITHOUT_A_CLASS = {  # test folders without a class of the training set; training and test pictures, a word of a note
+    "unknown": ({"train/cat": 12, "train/dog": 12, "test/unknown": 8}, (22, 2), "test folders unknown have no class"),
+    "a number": ({"train/cat": 12, "train/dog": 12, "test/0": 8}, (22, 2), "test folders 0 have no class"),
+    "other classes": ({"train/a": 10, "train/b": 10, "test/c": 3, "val/d": 3}, (18, 2), "test folders c have no class"),
+    "the next split": ({"train/a": 5, "train/b": 5, "test/all": 8, "val/a": 2}, (10, 2), "as test/all/000.png"),
+    "in the training set": ({"train/a": 5, "train/b": 5, "train/unsup": 4, "test/a": 2}, (10, 2), "train/unsup/0"),
+    "beside classes": ({"a": 10, "b": 10, "Unlabelled images": 4}, (18, 2), "as Unlabelled images/000.png"),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_CLASS)
+def test_folders_without_a_class_are_left_out_and_named(name, tmp_path):
+    folders, counts, words = WITHOUT_A_CLASS[name]
+    for folder, number in folders.items():
+        fill(tmp_path / "set" / folder, number)
+    (classes, *found), notes = loaded(tmp_path / "set")
+    assert (len(classes), *found) == (2, *counts)
+    assert any(words in note for note in notes), notes
+    if name == "in the training set":
+        assert loaded(tmp_path / "set", unlabelled=True)[0] == (("a", "b"), 14, 2)
 
 
 # --- links, pipes, endings --------------------------------------------------------------------------------------------
@@ -943,12 +971,15 @@ def test_rows_without_picture_or_label_are_left_out_and_named(tmp_path):
         (["dog", "cat"] * 5, ("cat", "dog")),
         (None, ("set",)),
         ([-1] * 10, ("set",)),
+        (pyarrow.nulls(10), ("set",)),
+        (["a", " "] * 5, ("a",)),
+        (["a\nb", "c"] * 5, ("a\\nb", "c")),
         ([0, 10**9] * 5, ("0", "1000000000")),
         ([3, 7] * 5, ("3", "7")),
     ],
 )
 def test_labels_of_any_kind(labels, classes, tmp_path):
-    table(tmp_path / "set/x.parquet", image=[png() for _ in range(10)], **({"label": labels} if labels else {}))
+    table(tmp_path / "set/x.parquet", image=[png() for _ in range(10)], **({} if labels is None else {"label": labels}))
     assert loaded(tmp_path / "set")[0][0] == classes
 
 
@@ -965,10 +996,13 @@ def test_labels_of_any_kind(labels, classes, tmp_path):
         ({"label": [1.0, 2.0]}, ("1", "2"), None),
         ({"target": [0.25, 1.5]}, ("set",), "the labels are fractions, as 0.25, and no classes"),
         ({"label": [0, 1], "id": [5, 6]}, ("0", "1"), None),
+        ({"label": [None, None]}, ("set",), "no row has a label: all pictures count as one class"),
+        ({"label": [0, 1], "mask": cells(2)}, ("0", "1"), "the pictures are those of the column image, not of mask"),
+        ({"label": [0, 1], "img": cells(2)}, ("0", "1"), "the pictures are those of the column img, not of image"),
         ({}, ("set",), None),
     ],
 )
-def test_the_column_of_labels_is_found_or_missed_with_a_word(columns, classes, words, tmp_path):
+def test_the_column_is_found_or_missed_with_a_word(columns, classes, words, tmp_path):
     table(tmp_path / "set/x.parquet", image=cells(10), **{name: two * 5 for name, two in columns.items()})
     result, notes = loaded(tmp_path / "set")
     assert result[0] == classes
@@ -1099,10 +1133,53 @@ def test_parquet_takes_the_first_test_split_with_labels_and_refuses_tests_alone(
 
 def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):
     table(tmp_path / "set/train.parquet", image=cells(8), label=[0, 1] * 4)
-    table(tmp_path / "set/test.parquet", image=cells(4), label=["a", "b"] * 2)
+    table(tmp_path / "set/test.parquet", image=cells(4), label=["a", "b", "1", "0"])
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1", "a", "b"), 8, 4)
     assert "no training picture has the class a and b of the test pictures" in notes[0]
+
+
+def test_the_labels_of_a_test_split_that_training_lacks_count_as_none(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(20), label=[0, 1] * 10)
+    table(tmp_path / "set/test.parquet", image=cells(4), label=["?"] * 4)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 18, 2)
+    assert notes[0].endswith("the labels of test (?) are none of the training set")
+    table(tmp_path / "set/validation.parquet", image=cells(6), label=["01", "00"] * 3)
+    assert loaded(tmp_path / "set")[0][1:] == (20, 6)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "words"),
+    [
+        (["cat", "dog"], ("cat", "dog"), None),
+        (["a\nb", "\ud800"], ("a\\nb", "\\ud800"), None),
+        (["cat", "cat"], ("0", "1"), "are not used: some are equal"),
+        ("cat", ("0", "1"), "are not used: they are no list of texts"),
+        ([["cat"], None], ("0", "1"), "are not used: they are no list of texts"),
+    ],
+)
+def test_odd_names_in_the_description_of_the_labels_are_not_used(names, classes, words, tmp_path, capsys):
+    about = json.dumps({"info": {"features": {"label": {"names": names}}}}).encode()
+    made = pyarrow.table({"image": cells(10), "label": [0, 1] * 5}).replace_schema_metadata({b"huggingface": about})
+    (tmp_path / "set").mkdir()
+    parquet.write_table(made, tmp_path / "set/x.parquet")
+    (found, *_), notes = loaded(tmp_path / "set")
+    assert found == classes and (words is None) == (notes == [])
+    assert words is None or words in notes[0]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_files_of_several_folders_are_joined_with_a_word(tmp_path):
+    table(tmp_path / "set/a/train.parquet", image=cells(8), label=[0, 1] * 4)
+    table(tmp_path / "set/b/test.parquet", image=cells(4), label=[0, 1] * 2)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 8, 4) and "the files of a and b count as one set" in notes[0]
+    (
+        (tmp_path / "set/a").rename(tmp_path / "set/partial-train"),
+        (tmp_path / "set/b").rename(tmp_path / "set/partial-test"),
+    )
+    assert loaded(tmp_path / "set") == (result, [])
 
 
 def test_a_column_of_splits_and_missing_files_of_a_set_are_named(tmp_path):
@@ -1173,6 +1250,30 @@ def test_names_in_archives_are_made_plain(names, tmp_path):
     assert images.classes == ("a", "b") and len(images.train) + len(images.test) == 8
     assert any("lead out of the archive" in note for note in images.notes)
     assert any("2 older version(s)" in note for note in images.notes)
+
+
+def test_names_with_backslashes_on_disk_are_folders(tmp_path):
+    for folder in ("train\\a", "train\\b", "test\\a"):
+        for i in range(3):
+            (tmp_path / "set").mkdir(exist_ok=True)
+            (tmp_path / "set" / f"{folder}\\{i}.png").write_bytes(png())
+    assert loaded(tmp_path / "set")[0] == (("a", "b"), 6, 3)
+    (tmp_path / "set" / "a\\..\\x.png").write_bytes(png())
+    assert any("left out 1 member(s) whose names lead out" in note for note in loaded(tmp_path / "set")[1])
+
+
+def test_a_tar_behind_the_end_of_a_tar_is_not_dropped(tmp_path):
+    for name in ("a", "b"):
+        fill(tmp_path / name / name, 3)
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as archive:
+            archive.add(tmp_path / name / name, name)
+    (tmp_path / "both.tar").write_bytes((tmp_path / "a.tar").read_bytes() + (tmp_path / "b.tar").read_bytes())
+    (tmp_path / "both.tgz").write_bytes(gzip.compress((tmp_path / "both.tar").read_bytes()))
+    for file in ("both.tar", "both.tgz"):
+        with pytest.raises(ValueError, match="another archive follows behind its end: unpack it"):
+            load_images(tmp_path / file)
+    (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes() + bytes(5_000_000))
+    assert loaded(tmp_path / "a.tar")[0][1:] == (2, 1)
 
 
 def test_hidden_folders_are_named_and_names_cannot_forge_lines(tmp_path, capsys):

@@ -123,7 +123,7 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
         (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"]))[:-3], "is no whole file"),
         (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"])[:-5]), "fewer values than the 3,600"),
         (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"]) + b"x"), "more values than the 3,600"),
-        (f"{TRAIN_IMAGES}.gz", idx(GREY["train"]), "is no whole file"),
+        (f"{TRAIN_IMAGES}.gz", gzip.compress(gzip.compress(idx(GREY["train"]))), "does not begin as one"),
         (f"{TRAIN_IMAGES}.gz", gzip.compress(idx(GREY["train"])[:4] + b"\0\xff\xff\xff" * 3), "header says 16,777,215"),
     ],
     ids=lambda value: "content" if isinstance(value, bytes) else None,
@@ -135,6 +135,31 @@ def test_damaged_idx_files_are_refused_in_a_sentence(name, content, words, tmp_p
     with pytest.raises(ValueError, match=words) as told:
         load_images(folder, 8)
     assert name in str(told.value)
+
+
+def test_gzip_is_seen_by_its_content(tmp_path):
+    folder = mnist(tmp_path / "set")
+    (folder / TRAIN_IMAGES).rename(folder / f"{TRAIN_IMAGES}.gz")  # as browsers save it
+    (folder / TRAIN_LABELS).write_bytes(gzip.compress((folder / TRAIN_LABELS).read_bytes()))
+    images = loaded(folder, (12, 10))
+    assert np.array_equal(images.train.images[:, 0].numpy(), GREY["train"]) and images.notes == ()
+
+
+def test_labels_alone_and_a_few_pictures_beside_idx_files_are_said(tmp_path):
+    folder = mnist(tmp_path / "set")
+    (folder / "t10k-images-idx3-ubyte").unlink()
+    for name in ("preview.png", "sample.png"):
+        (folder / name).write_bytes(png(1))
+    images = loaded(folder, 8)
+    assert (len(images.train), len(images.test)) == (27, 3)
+    assert images.notes == (
+        "there are no images for the labels in t10k-labels-idx1-ubyte",
+        "left out 2 picture(s) beside the idx files",
+    )
+    for i in range(20):
+        (folder / f"{i}.png").write_bytes(png(i))
+    images = loaded(folder, 8)
+    assert len(images.train) == 20 and "left out 3 other file(s): t10k-labels-idx1-ubyte" in images.notes[0]
 
 
 def test_idx_sets_beside_each_other_and_single_files_are_refused(tmp_path, monkeypatch):
@@ -199,6 +224,12 @@ def without(name: bytes) -> dict[bytes, object]:
         ("test", hundred(10) | {b"fine_labels": [b"x"] * 10}, "labels are not whole numbers"),
         ("train", hundred(10) | {b"data": np.zeros((10, 3000), np.uint8)}, "train is no batch of CIFAR-100"),
         ("train", hundred(10) | {b"data": np.zeros((10, 3072), np.float32)}, "train is no batch of CIFAR-100"),
+        (
+            "train",
+            hundred(10) | {b"data": np.zeros((10, 32, 32, 3), np.uint8)},
+            r"images of the shape \(10, 32, 32, 3\)",
+        ),
+        ("test", hundred(10) | {b"fine_labels": [-1] * 10}, "a label is -1"),
         ("meta", {b"coarse_label_names": [b"a"]}, "meta holds no names of classes"),
         ("meta", {b"fine_label_names": [b"a", b"a"]}, "empty or equal names"),
         ("meta", [1], "meta holds no names of classes"),
@@ -214,6 +245,14 @@ def test_odd_pickles_of_cifar_100_are_refused_and_run_nothing(name, value, words
     with pytest.raises(ValueError, match=words):
         load_images(tmp_path / "set")
     assert "ran code" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_cifar_100_is_read_whatever_the_protocol(protocol, tmp_path):
+    held = cifar100(tmp_path / "set")
+    for name, value in held.items():
+        (tmp_path / "set" / name).write_bytes(pickle.dumps(value, protocol=protocol))
+    assert np.array_equal(loaded(tmp_path / "set").train.images.flatten(1).numpy(), held["train"][b"data"])
 
 
 def test_a_cut_pickle_of_cifar_100_is_refused_and_memory_is_asked_for_first(tmp_path, monkeypatch):
@@ -271,6 +310,33 @@ def test_the_samples_of_one_archive_or_folder_are_read(form, tmp_path):
     for split in (images.train, images.test):
         reds = {"eel": 0, "auk": 10, "bat": 20}
         assert split.images[:, 0, 0, 0].tolist() == [reds[images.classes[label]] for label in split.labels]
+
+
+@pytest.mark.parametrize(
+    ("picture", "label", "other"),
+    [
+        (".image.png", ".cls", ".depth.png"),
+        (".input.png", ".target.cls", ".mask.png"),
+        (".png", ".label.cls", ".mask.png"),
+        (".PNG", ".CLS", ".left.PNG"),
+    ],
+)
+def test_a_sample_is_told_by_what_stands_before_the_first_dot(picture, label, other, tmp_path):
+    members = {name.replace(".png", picture).replace(".cls", label): data for name, data in samples(0, 30).items()}
+    for i in range(30):
+        members[f"{i:06}{other}"] = png(255)
+    images = loaded(write_tar(tmp_path / "one.tar", members), 8)
+    expect_right(images.train, 27), expect_right(images.test, 3)
+    assert f"left out 30 further picture(s): 000000{other}" in images.notes[0]
+
+
+def test_names_with_dots_and_labels_with_a_byte_order_mark(tmp_path):
+    members = {}
+    for name, data in samples(0, 30).items():
+        members[f"img_v1.5_{name}"] = b"\xef\xbb\xbf" + data if name.endswith(".cls") else data
+    images = loaded(write_tar(tmp_path / "one.tar", members), 8)
+    expect_right(images.train, 27), expect_right(images.test, 3)
+    assert images.notes == ()
 
 
 def test_folders_in_a_tar_say_the_split_and_a_packed_set_is_the_same(tmp_path):
@@ -427,7 +493,8 @@ RAMP = np.zeros((8, 8, 5), dtype=np.uint8)
         (saved(np.zeros((8, 8), dtype=np.uint8)), "and 5 channels are wanted"),
         (saved(np.zeros((5, 8, 5), dtype=np.uint8)), "so it is open which axis has the 5 channels"),
         (saved(np.zeros((2, 8, 8, 5), dtype=np.uint8)), "of several pictures: load_images.np.load"),
-        (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5."),
+        (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5., which is no picture"),
+        (saved(np.zeros((1, 1, 5), dtype=np.uint8)).replace(b"(1, 1, 5)", b"(True,1,5)")[:-1], "no picture|damaged"),
         (saved(np.zeros((8, 8, 5), dtype=np.uint16)), "values of uint16 need value_range"),
         (png(5), "its header is damaged|does not begin as an array"),
     ],

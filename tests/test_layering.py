@@ -21,7 +21,7 @@ ALLOWED = {
     "plots": {"luma"},
     "evaluate": {"arguments", "model", "data"},
     "train": {"arguments", "json_files", "model", "data", "evaluate", "paths"},
-    "export": {"arguments", "model", "paths"},
+    "export": {"arguments", "json_files", "model", "paths"},
     "widgets": {"plots"},
     "board": {"data", "evaluate", "model", "plots"},
     "checks": {"model"},

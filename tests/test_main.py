@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -63,9 +64,11 @@ def test_every_command_and_option_is_documented(capsys):
             parser().parse_args([command, "--help"])
         assert ended.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: python -m mp3lib {command} ")
-    subparsers = next(action for action in parser()._actions if action.choices)
-    for name, command in subparsers.choices.items():
-        assert all(action.help for action in command._actions), name
+    assert [*parser().commands] == [*COMMANDS]
+    for name, command in parser().commands.items():
+        assert all(option.help for option in command.options), name
+        listed = {word for line in command.format_help().splitlines() for word in re.findall(r"^  (-[\w-]+)", line)}
+        assert listed - {"-h"} == {option.option_strings[0] for option in command.options if option.option_strings}
 
 
 def test_help_needs_no_pytorch():
@@ -179,8 +182,8 @@ def test_every_command_tells_json(capsys, tmp_path, monkeypatch):
         capsys.readouterr()
         assert main([*command, "--json"]) == 0
         assert set(json.loads(capsys.readouterr().out.splitlines()[-1])) == {key}
-    for name, command in next(action for action in parser()._actions if action.choices).choices.items():
-        assert "--json" in command._option_string_actions, name
+    for name, command in parser().commands.items():
+        assert any("--json" in option.option_strings for option in command.options), name
 
 
 def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsys):

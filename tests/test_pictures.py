@@ -149,6 +149,9 @@ def test_a_bomb_is_refused_before_it_goes_off():
     ):
         with pytest.raises(ValueError, match=said):
             read_picture(png_of(side, side))
+    for width, height in ((1, 80_000_000), (80_000_000, 1)):  # each row takes memory, however short it is
+        with pytest.raises(ValueError, match="pixels; at most 250,000 a side are read"):
+            read_picture(png_of(width, height))
 
 
 def test_a_large_photo_is_read_at_a_smaller_scale():

@@ -279,6 +279,15 @@ def test_lowest_versions_are_those_of_pyproject(capsys, monkeypatch):
             tool.lowest({"dependencies": [requirement]})
 
 
+def test_every_test_file_of_the_library_runs_with_the_lowest_versions():
+    tool = load_script("tools/lowest.py")
+    chosen = {Path(name).stem for name in tool.library_tests()}
+    assert {"test_model", "test_features", "test_datasets", "test_export_programs", "test_main", "test_trust"} <= chosen
+    assert not chosen & {"test_notebook_03", "test_live_page", "test_site", "test_tools"}
+    for name in tool.REPOSITORY:
+        assert [*(tool.ROOT / "tests").glob(f"test_{name}.py")], f"{name} is the name of no test file"
+
+
 # --- workflows --------------------------------------------------------------------------------------------------------
 
 

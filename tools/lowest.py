@@ -24,11 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 RESULT = ROOT / "results" / "lowest.json"
 EXTRAS = ("lab", "test")  # what the tests need
-TESTS = tuple(  # of the model, data, training, evaluation, export, figures, widgets and the command line
-    f"tests/test_{name}.py"
-    for name in "model mp3 saving shipped data folders pictures scenes augment cues train finetune evaluate intervals "
-    "export main trust properties plots plots_attention widgets".split()
-)
+REPOSITORY = (  # what is not run: tests of the notebooks, pages, documents, studies and tools, which take long
+    "notebook_* browser browser_tool live* site overview packaging layering studies recipes tables teaching tools fuzz "
+    "gpu use data_page scale_docs vocabulary streaming_benchmark throughput wheel"
+).split()
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|deselected)")
 
 
@@ -70,19 +69,25 @@ def versions(python: Path, pinned: Sequence[str]) -> dict[str, str]:
     return json.loads(subprocess.run([python, "-c", code, *names], check=True, capture_output=True, text=True).stdout)
 
 
+def library_tests() -> list[str]:
+    """The test files of the library and of the command line: all but those of ``REPOSITORY``."""
+    others = {file for name in REPOSITORY for file in (ROOT / "tests").glob(f"test_{name}.py")}
+    return sorted(file.relative_to(ROOT).as_posix() for file in {*(ROOT / "tests").glob("test_*.py")} - others)
+
+
 def counts(output: str) -> dict[str, int]:
     """The numbers in the last line of pytest: passed, failed, skipped and so on."""
     lines = [line for line in output.splitlines() if COUNT.search(line)]
     return {word: int(number) for number, word in COUNT.findall(lines[-1])} if lines else {}
 
 
-def run(folder: Path, pinned: Sequence[str], tests: Sequence[str] = TESTS) -> dict:
+def run(folder: Path, pinned: Sequence[str]) -> dict:
     """Install these versions into ``folder`` and run the fast tests there: what results/lowest.json holds."""
     python = folder / "bin" / "python"
     if not (folder / "done").exists():  # a whole environment is used again
         python = install(folder, pinned)
         (folder / "done").touch()
-    command = [python, "-m", "pytest", *tests, "-m", "not slow", "-q", "-p", "no:cacheprovider"]
+    command = [python, "-m", "pytest", *library_tests(), "-m", "not slow", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     print(done.stdout[-10_000:], done.stderr[-2000:])
     return {

@@ -516,8 +516,7 @@ def ran(argv: list[str], room: Path, must_fail: bool = False) -> tuple[str, str]
 
 def options(command: str) -> list[argparse.Action]:
     """The options and arguments of a command."""
-    (commands,) = (a for a in options_of()._actions if isinstance(a, argparse._SubParsersAction))
-    return [a for a in commands.choices[command]._actions if not isinstance(a, argparse._HelpAction)]
+    return options_of().commands[command].options
 
 
 def command_cases(command: str, room: Path, rng: random.Random, each: int | None) -> list[list[str]]:

@@ -6,10 +6,8 @@ that ``--help`` comes at once.
 
 from __future__ import annotations
 
-import argparse
-
 from . import data, embed, evaluate, export, finetune, pretrain, probe, runs
-from .options import RECIPES
+from .options import RECIPES, Parser
 
 FILES = {
     "data": data,
@@ -26,15 +24,14 @@ COMMANDS = {name: file.run for name, file in FILES.items()}
 __all__ = ["COMMANDS", "RECIPES", "parser"]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Of all commands."""
-    top = argparse.ArgumentParser(
+def parser() -> Parser:
+    """Of all commands; ``commands`` are their own, by name."""
+    top = Parser(
         prog="python -m mp3lib",
         description="Masked position prediction for vision transformers: pretrain on pictures without labels, compare "
         "runs, finetune on labels, probe and evaluate, and take features (embed) or the model (export) elsewhere.",
         epilog="python -m mp3lib COMMAND --help shows the options of a command.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for file in FILES.values():
-        file.add(commands)
+    top.commands = {name: file.add(commands) for name, file in FILES.items()}
     return top

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_array_options, figures_options, named, path, whole
+from .options import Parser, add_array_options, figures_options, named, path, whole
 from .training import size_of
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     data = commands.add_parser(
         "data",
         parents=[figures_options()],
@@ -24,6 +24,7 @@ def add(commands) -> None:
     data.add_argument(
         "--out", type=path, metavar="FILE", help="pack: the file (default: beside PATH, as photos-224.safetensors)"
     )
+    return data
 
 
 def run(args: argparse.Namespace) -> dict:

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .options import IMAGES, Help, image_options, path, weights_options, whole
+from .options import IMAGES, Parser, image_options, path, weights_options, whole
 from .training import images_of, with_positions
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     embed = commands.add_parser(
         "embed",
         parents=[image_options(), weights_options()],
-        formatter_class=Help,
         help="features of images, as arrays of NumPy",
         description="Writes arrays with a row an image: pooled (N, d) and labels (N,), names (N,) and split (N,), and "
         "classes (C,), the names of the labels. NumPy reads them: numpy.load(FILE)['pooled'].",
@@ -30,6 +29,7 @@ def add(commands) -> None:
         "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
     )
     embed.add_argument("--batch-size", type=whole, default=64, metavar="B", help="images at a time")
+    return embed
 
 
 def run(args: argparse.Namespace) -> dict:

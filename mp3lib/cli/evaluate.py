@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 
-from .options import RATIOS, Help, count, image_options, number, path, weights_options, whole
+from .options import RATIOS, Parser, count, image_options, number, path, weights_options, whole
 from .training import images_of
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     test = commands.add_parser(
         "evaluate",
         parents=[image_options(), weights_options()],
-        formatter_class=Help,
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
     test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument("--seed", type=count, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
+    return test
 
 
 def run(args: argparse.Namespace) -> dict:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Help, figures_options, path, weights_options, whole
+from .options import Parser, figures_options, path, weights_options, whole
 from .training import with_positions
 
 KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     export = commands.add_parser(
         "export",
         parents=[figures_options(), weights_options()],
-        formatter_class=Help,
         help="weights in the format of another library",
         description="Every result is compared with the original before it is kept. What cannot be exact is refused "
         "with the reason.",
@@ -35,6 +34,7 @@ def add(commands) -> None:
     export.add_argument(
         "--attention", action="store_true", help="attention weights as a further output (onnx, torch-export)"
     )
+    return export
 
 
 def run(args: argparse.Namespace) -> dict:

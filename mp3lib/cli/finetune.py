@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import PLACES, WEIGHTS, Help, image_options, named, number, run_options, shape_options
+from .options import PLACES, WEIGHTS, Parser, image_options, named, number, run_options, shape_options
 from .training import check_shape, images_of, new_vit, training_arguments
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     fine = commands.add_parser(
         "finetune",
         parents=[image_options(), run_options(), shape_options()],
-        formatter_class=Help,
         help="train a ViT, pretrained or not, on labels",
     )
     fine.add_argument(
@@ -44,6 +43,7 @@ def add(commands) -> None:
         metavar="P",
         help="probability that the last layer is left out for an image",
     )
+    return fine
 
 
 def run(args: argparse.Namespace) -> dict:

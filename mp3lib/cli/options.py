@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an option says otherwise
@@ -43,24 +45,50 @@ PLACES = "DIR|NAME|USER/REPO"  # of weights
 IMAGES = ("auto", "cifar10", "scenes")  # names of images; anything else is a path
 
 
-class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the default of an option, but not where the default is nothing."""
+class Parser(argparse.ArgumentParser):
+    """A parser that shows the default of an option where it is something, and that keeps lists of what it has.
 
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+    ``options`` are its options and arguments, those of its ``parents`` first, without ``--help``; ``commands`` its
+    parsers of commands, by name.
+    """
+
+    def __init__(self, *args: Any, parents: Sequence[Parser] = (), **more: Any):
+        self.options: list[argparse.Action] = [option for parent in parents for option in parent.options]
+        self.commands: dict[str, Parser] = {}
+        super().__init__(*args, parents=parents, **more)
+
+    def add_argument(self, *names: str, **about: Any) -> argparse.Action:
+        return self.added(super().add_argument(*names, **with_default(about)))
+
+    def add_either(self, options: dict[str, dict[str, Any]]) -> None:
+        """Options that exclude each other, by name, each with the arguments of ``add_argument``."""
+        group = self.add_mutually_exclusive_group()
+        for name, about in options.items():
+            self.added(group.add_argument(name, **with_default(about)))
+
+    def added(self, option: argparse.Action) -> argparse.Action:
+        self.options += [option] if option.dest != "help" else []
+        return option
 
 
-def figures_options() -> argparse.ArgumentParser:
+def with_default(about: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``add_argument``, with the default in the help unless it is None, False or 0."""
+    if about.get("default") in (None, False, argparse.SUPPRESS):
+        return about
+    return about | {"help": f"{about['help']} (default: %(default)s)"}
+
+
+def figures_options() -> Parser:
     """Of every command: how results and errors are printed."""
-    figures = argparse.ArgumentParser(add_help=False)
+    figures = Parser(add_help=False)
     figures.add_argument("--json", action="store_true", help="print the figures as a last line of JSON")
     figures.add_argument("--debug", action="store_true", help="after an error, show where it came from")
     return figures
 
 
-def image_options() -> argparse.ArgumentParser:
+def image_options() -> Parser:
     """Of every command that reads images."""
-    common = argparse.ArgumentParser(add_help=False, parents=[figures_options()])
+    common = Parser(add_help=False, parents=[figures_options()])
     common.add_argument("--data", type=named, default="auto", metavar="|".join([*IMAGES, "PATH"]), help="the images")
     common.add_argument(
         "--size",
@@ -70,19 +98,13 @@ def image_options() -> argparse.ArgumentParser:
         help="side, or height and width (default: that of the weights or of --model, else 32)",
     )
     add_array_options(common)
-    where = common.add_mutually_exclusive_group()
-    where.add_argument(
-        "--stream",
-        action="store_true",
-        default=None,
-        help="leave pictures on disk, and let workers read them when they are needed (default: as memory allows)",
-    )
-    where.add_argument(
-        "--in-memory",
-        dest="stream",
-        action="store_false",
-        default=None,
-        help="read all pictures into memory at the start",
+    leave = "leave pictures on disk, and let workers read them when they are needed (default: as memory allows)"
+    read = "read all pictures into memory at the start"
+    common.add_either(
+        {
+            "--stream": dict(action="store_true", default=None, help=leave),
+            "--in-memory": dict(dest="stream", action="store_false", default=None, help=read),
+        }
     )
     common.add_argument(
         "--workers", type=count, metavar="N", help="processes that read a streamed set (default: one a core, at most 8)"
@@ -91,7 +113,7 @@ def image_options() -> argparse.ArgumentParser:
     return common
 
 
-def add_array_options(parser: argparse.ArgumentParser) -> None:
+def add_array_options(parser: Parser) -> None:
     """Of commands that read arrays (``.npy``), too."""
     parser.add_argument(
         "--channels", type=whole, metavar="C", help="channels of arrays (.npy; default: those of the weights, else 3)"
@@ -105,9 +127,9 @@ def add_array_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def weights_options() -> argparse.ArgumentParser:
+def weights_options() -> Parser:
     """Of every command that uses a trained model as it is."""
-    trained = argparse.ArgumentParser(add_help=False)
+    trained = Parser(add_help=False)
     trained.add_argument("--weights", type=named, required=True, metavar=PLACES, help=WEIGHTS)
     trained.add_argument(
         "--no-pos-emb",
@@ -117,9 +139,9 @@ def weights_options() -> argparse.ArgumentParser:
     return trained
 
 
-def shape_options() -> argparse.ArgumentParser:
+def shape_options() -> Parser:
     """The shape of a new ViT."""
-    shape = argparse.ArgumentParser(add_help=False)
+    shape = Parser(add_help=False)
     shape.add_argument(
         "--model",
         choices=MODELS,
@@ -136,9 +158,9 @@ def shape_options() -> argparse.ArgumentParser:
     return shape
 
 
-def run_options() -> argparse.ArgumentParser:
+def run_options() -> Parser:
     """Of a training."""
-    run = argparse.ArgumentParser(add_help=False)
+    run = Parser(add_help=False)
     run.add_argument("--out", type=path, required=True, metavar="DIR", help="run folder; made if missing")
     run.add_argument("--epochs", type=whole, default=5, metavar="N", help="passes over the training images")
     run.add_argument(

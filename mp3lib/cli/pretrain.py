@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import PLACES, RECIPES, Help, by_recipe, image_options, named, number, run_options, shape_options
+from .options import PLACES, RECIPES, Parser, by_recipe, image_options, named, number, run_options, shape_options
 from .training import check_shape, images_of, new_vit, training_arguments
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     pre = commands.add_parser(
         "pretrain",
         parents=[image_options(), run_options(), shape_options()],
-        formatter_class=Help,
         help="pretrain a ViT by position prediction",
     )
     pre.add_argument(
@@ -39,6 +38,7 @@ def add(commands) -> None:
         metavar="Q",
         help=f"share of hidden patches that give queries (default: {by_recipe('query_fraction')})",
     )
+    return pre
 
 
 def run(args: argparse.Namespace) -> dict:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Help, count, image_options, path, weights_options
+from .options import Parser, count, image_options, path, weights_options
 from .training import images_of, with_positions
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     probe = commands.add_parser(
         "probe",
         parents=[image_options(), weights_options()],
-        formatter_class=Help,
         help="k-NN and linear top-1 accuracy of frozen features",
     )
     probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
+    return probe
 
 
 def run(args: argparse.Namespace) -> dict:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .options import Help, figures_options, named, path
+from .options import Parser, figures_options, named, path
 
 
-def add(commands) -> None:
+def add(commands) -> Parser:
     runs = commands.add_parser(
         "runs",
         parents=[figures_options()],
-        formatter_class=Help,
         help="compare run folders: settings, losses, test measures, time",
         description="Settings that differ between runs, what came out, and how long it took. A folder of run folders "
         "stands for all of them.",
@@ -24,6 +23,7 @@ def add(commands) -> None:
     runs.add_argument("folders", type=named, nargs="+", metavar="DIR", help="run folder, or a folder of run folders")
     runs.add_argument("--plot", type=path, metavar="FILE", help="draw losses and test measures; .png, .svg or .pdf")
     runs.add_argument("--csv", type=path, metavar="FILE", help="write one row an epoch; .csv")
+    return runs
 
 
 @dataclass

@@ -61,6 +61,6 @@ def whole_numbers(data: bytes, name: str) -> np.ndarray:
         labels = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} is not JSON ({error})") from None
-    if not isinstance(labels, list) or not all(type(n) is int and abs(n) < 1 << 31 for n in labels):
+    if not isinstance(labels, list) or not all(type(n) is int and 0 <= n < 1 << 31 for n in labels):
         raise ValueError(f"{name} is not a list of labels")
     return np.asarray(labels, dtype=np.int64)

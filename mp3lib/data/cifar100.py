@@ -12,12 +12,13 @@ from .entries import Entry
 from .wanted import Wanted
 
 FILES = frozenset({"train", "test", "meta"})
+PICKLES = (b"\x80", b"(d", b"}")  # how the pickle of a dict begins, by protocol: from 2 on, 0, 1
 ROW = 3 * 32 * 32  # bytes of an image
 
 
 def is_cifar100(entries: Mapping[str, Entry]) -> bool:
     """Whether two of these three files are there, or all, and begin as pickles do."""
-    return len(entries) >= 2 and all(entry.begin()[:1] == b"\x80" for entry in entries.values())
+    return len(entries) >= 2 and all(entry.begin().startswith(PICKLES) for entry in entries.values())
 
 
 def from_cifar100(entries: Mapping[str, Entry], path: Path, wanted: Wanted) -> Arrays:

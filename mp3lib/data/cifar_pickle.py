@@ -167,8 +167,11 @@ def read_batch(data: bytes, name: str, of: str = "CIFAR-10", labelled: str = "la
     try:
         batch = contents(data)
         images, labels = (plain(batch[key]) for key in ("data", labelled))
-        images = images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32)
-        return images, labels.astype(np.int64).reshape(-1)
+        if images.shape[1:] not in ((3 * 32 * 32,), (3, 32, 32)) or labels.ndim != 1:
+            raise ValueError(f"images of the shape {images.shape} and labels of {labels.shape}")
+        if len(labels) and labels.min() < 0:
+            raise ValueError(f"a label is {labels.min()}")
+        return images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32), labels.astype(np.int64)
     except Exception as error:  # a damaged pickle can raise anything
         raise ValueError(f"{name} is no batch of {of} ({type(error).__name__}: {error})") from None
 

@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from .sentences import listed
 
 
+def plain(name: str) -> str:
+    """A name of a class without what may differ between the splits: case, spaces, hyphens, zeros before a number."""
+    name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name).strip().casefold())
+    return re.sub(r"^0+(?=\d+$)", "", name)
+
+
 def joined(names: Sequence[str], in_test: Sequence[bool]) -> tuple[list[str], tuple[str, ...]]:
     """The class of each picture with one spelling for each class, and notes on what was joined or is doubtful.
 
@@ -24,8 +30,7 @@ def joined(names: Sequence[str], in_test: Sequence[bool]) -> tuple[list[str], tu
     names = [unicodedata.normalize("NFC", name) for name in names]
     spellings: dict[str, tuple[set[str], set[str]]] = {}  # of what is alike: in the training set, in the test set
     for name, test in {*zip(names, in_test, strict=True)}:
-        plain = re.sub(r"^0+(?=\d+$)", "", re.sub(r"[\s_-]+", " ", name.casefold()))
-        spellings.setdefault(plain, (set(), set()))[test].add(name)
+        spellings.setdefault(plain(name), (set(), set()))[test].add(name)
     renamed: dict[str, str] = {}
     notes: list[str] = []
     for train, test in (spellings[key] for key in sorted(spellings)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from torch.utils.data import ConcatDataset, Subset
 from ..arguments import shown
 from .arrays import Arrangement, Arrays
 from .contents import pixels_of_content
+from .entries import printable
 from .from_paths import place_in_words
 from .images import Images
 from .labelled_rows import from_rows
@@ -77,12 +78,16 @@ def labels_of(dataset: Any) -> tuple[list | None, tuple[str, ...]]:
     if hasattr(dataset, "cast_column"):
         column = next((name for name in LABELS if name in dataset.features), None)
         given = dataset[column][:] if column else None
-        names = tuple(getattr(dataset.features.get(column), "names", None) or ()) if column else ()
+        held = getattr(dataset.features.get(column), "names", None) if column else None
     else:
-        given, names = getattr(dataset, "targets", None), tuple(map(str, getattr(dataset, "classes", ())))
+        given, held = getattr(dataset, "targets", None), getattr(dataset, "classes", None)
+    names = tuple(printable(str(name)) for name in held) if isinstance(held, (list, tuple)) else ()
     if given is None:
         return None, ()
-    given = given.tolist() if hasattr(given, "tolist") else list(given)
+    given = given.tolist() if hasattr(given, "tolist") else given
+    if not isinstance(given, Iterable):
+        raise ValueError(f"the labels of a data set must be a list, one for each picture, got {shown(given)}")
+    given = list(given)
     if len(given) != len(dataset):
         raise ValueError(f"a data set of {len(dataset)} pictures must have as many labels, got {len(given)}")
     given = [plain_label(label) for label in given]
@@ -124,7 +129,10 @@ def rows_of(parts: Mapping[str | None, Any]) -> tuple[list[Row], tuple[str, ...]
     """For each picture its number, label and split; the names of the classes; and a note where there are no labels."""
     rows: list[Row] = []
     known = {split: labels_of(part) for split, part in parts.items()}
-    names = max((names for _, names in known.values()), key=len)
+    named = {names for _, names in known.values() if names}
+    if len(named) > 1:
+        raise ValueError(f"the data sets for training and testing name their classes otherwise: {shown([*named])}")
+    names = named.pop() if named else ()
     bare = all(labels is None for labels, _ in known.values())
     for split, part in parts.items():
         labels = known[split][0]

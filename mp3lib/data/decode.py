@@ -19,6 +19,7 @@ from .crops import Crop
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
 LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
+LONGEST = 250_000  # pixels of a side: Pillow takes memory and time for each row, however short it is
 ONE_AT_A_TIME = 16_000_000  # pixels: larger pictures are decoded one after another, whatever the number of threads
 
 # The formats that are opened. The list is closed, because a file's ending says nothing about its content, and some of
@@ -46,9 +47,8 @@ class TooLarge(ValueError):
     """A picture of more pixels than will be decoded."""
 
     def __init__(self, width: int, height: int, largest: int = LARGEST):
-        super().__init__(
-            f"The picture has {width:,} x {height:,} pixels; at most {largest / 1e6:.0f} million are read."
-        )
+        most = f"{largest / 1e6:.0f} million" if width * height > largest else f"{LONGEST:,} a side"
+        super().__init__(f"The picture has {width:,} x {height:,} pixels; at most {most} are read.")
 
 
 def formats() -> list[str]:
@@ -95,7 +95,7 @@ def check_pixels(picture: Image.Image, size: tuple[int, int], times: float) -> N
     """Let a big JPEG decode at a smaller scale, still so many ``times`` the ``size``; refuse too many pixels."""
     picture.draft("RGB", (math.ceil(times * size[1]), math.ceil(times * size[0])))
     largest = LARGEST_DEEP if is_deep(picture) else LARGEST
-    if picture.width * picture.height > largest:
+    if picture.width * picture.height > largest or max(picture.size) > LONGEST:
         raise TooLarge(picture.width, picture.height, largest)
 
 
@@ -176,9 +176,8 @@ def fit_picture(picture: Image.Image, size: tuple[int, int], crop: Crop | None =
 
 
 def fit_pixels(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """The same for uint8 pixels (3, H, W)."""
-    picture = fit_picture(Image.fromarray(pixels.permute(1, 2, 0).numpy()), size)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    """The same for uint8 pixels (c, H, W)."""
+    return torch.from_numpy(np.stack([np.asarray(fit_picture(Image.fromarray(band.numpy()), size)) for band in pixels]))
 
 
 def value_range(low: float, high: float) -> tuple[float, float]:

@@ -76,7 +76,11 @@ def count_hidden(name: str, left_out: Counter[str]) -> None:
 
 def readable(name: str) -> str:
     r"""A file name as text that can be printed and stored; bytes that are not UTF-8 become ``\xff``."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    r"""Text on one line that any terminal shows and any file stores: what cannot be printed becomes ``\n`` or so."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

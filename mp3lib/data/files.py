@@ -19,6 +19,7 @@ from .entries import (
     count_hidden,
     files_and_notes,
     hidden,
+    plain_name,
     read_bytes,
     readable,
 )
@@ -118,4 +119,6 @@ class Walk:
             self.left_out["pipe(s) or device(s)"] += 1
         else:
             read, begin = partial(read_bytes, whole, LARGEST_FILE), partial(read_bytes, whole, 16)
-            self.entries.append(Entry(readable(inside), about.st_size, read, begin, Path(whole)))
+            # names with \\ are what some programs make of an archive that Windows packed
+            if shown := plain_name(inside, self.left_out) if "\\" in inside else readable(inside):
+                self.entries.append(Entry(shown, about.st_size, read, begin, Path(whole)))

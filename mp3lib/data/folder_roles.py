@@ -120,11 +120,13 @@ def common_folder(folders: Sequence[Sequence[str]], in_test: bool) -> str | None
 
 
 def check_parts(classes: set[str], where: str) -> None:
-    """Refuse folders that should be classes, and are all named like splits or parts of a set."""
+    """Refuse folders that should be classes where all are named like splits or parts of a set, or one like a split of
+    another one: ``cat``, ``dog``, ``cat_test``, ``dog_test``.
+    """
     parts = [JOINED.fullmatch(re.sub(r"[\W\d_]+", "", name.lower())) for name in classes]
-    both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # trainimgs and testimgs
-    about = {subject(name) for name in classes}
-    same = len(about) == 1 and about != {()} and any(map(looks_like_split, classes))  # rps and rps-test-set
+    both = all(parts) and {part["train"] is not None for part in parts} == {True, False}  # as trainimgs, testimgs
+    about = Counter(subject(name) for name in classes)
+    same = any(subject(name) and about[subject(name)] > 1 for name in classes if looks_like_split(name))
     if len(classes) > 1 and (both or same or all(looks_like_split(name) or is_neutral(name) for name in classes)):
         raise ValueError(
             f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "

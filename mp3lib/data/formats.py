@@ -21,7 +21,7 @@ from .cifar100 import FILES as CIFAR100
 from .cifar100 import from_cifar100, is_cifar100
 from .entries import Entry, read_bytes
 from .files import files_of
-from .idx import from_idx, is_idx
+from .idx import from_idx, is_idx, number_of_images
 from .npy import MAGIC, is_npy
 from .parquet import from_parquet, is_parquet, rows_of, split_of_file
 from .pictures import from_pictures, is_picture
@@ -87,7 +87,8 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
         return from_sprites(sprites, path)
     if is_cifar100(hundred := complete(entries, CIFAR100)):
         return from_cifar100(hundred, path, wanted)
-    if len(pictures) < 2 and (idx := [entry for entry in entries if is_idx(entry.name)]):
+    idx = [entry for entry in entries if is_idx(entry.name)]
+    if idx and (len(pictures) < 2 or number_of_images(idx, path) > 10 * len(pictures)):
         arrays = from_idx(idx, path, wanted)
         arrays.notes += (f"left out {len(pictures)} picture(s) beside the idx files",) if pictures else ()
         return arrays

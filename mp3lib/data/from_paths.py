@@ -26,7 +26,7 @@ from .streaming import Stream, processes_here
 from .unread import ACCEPTED
 from .wanted import Wanted
 
-READER = 6  # the version of the reader: sets that an older one decoded are decoded again
+READER = 7  # the version of the reader: sets that an older one decoded are decoded again
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are kept only for several processes, which share them
 
 

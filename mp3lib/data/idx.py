@@ -62,8 +62,8 @@ class Part:
         return re.findall(r"[^-_./]+", self.about.lower())
 
 
-def parts_of(entries: Sequence[Entry], path: Path) -> list[Part]:
-    """The splits with images. Of a file and the same in gzip, the plain one is taken.
+def parts_of(entries: Sequence[Entry], path: Path) -> tuple[list[Part], tuple[str, ...]]:
+    """The splits with images, and a note on labels alone. Of a file and the same in gzip, the plain one is taken.
 
     Raises:
         ValueError: where there are labels alone, several sets, or two files for one split.
@@ -83,17 +83,26 @@ def parts_of(entries: Sequence[Entry], path: Path) -> list[Part]:
         if len(same := [part for part in found if part.split == split]) > 1:
             names = listed(part.files["images"].name for part in same)
             raise ValueError(f"{path}: {names} are images of the same split: leave one there")
-    return found
+    alone = [part.files["labels"].name for part in parts.values() if part not in found]
+    return found, (f"there are no images for the labels in {listed(alone)}",) if alone else ()
+
+
+def number_of_images(entries: Sequence[Entry], path: Path) -> int:
+    """How many images the headers of these files say that they hold; 0 for files that are damaged or several sets."""
+    try:
+        return sum(shape_of(part.files["images"], 3, path)[0] for part in parts_of(entries, path)[0])
+    except (ValueError, OSError):
+        return 0
 
 
 def from_idx(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     """The images and labels of idx files, by their names."""
-    parts = parts_of(entries, path)
+    parts, notes = parts_of(entries, path)
     shapes = [shape_of(part.files["images"], 3, path) for part in parts]
     number = sum(shape[0] for shape in shapes)
     wanted.streams(number, path, possible=False)
     labels = [labels_of(part, shape[0], path) for part, shape in zip(parts, shapes, strict=True)]
-    pictures, rows, notes = Rows(number, wanted), [], ()
+    pictures, rows = Rows(number, wanted), []
     for part, shape, known in zip(parts, shapes, labels, strict=True):
         images = values_of(part.files["images"], shape, path)
         if "emnist" in part.words():
@@ -155,7 +164,7 @@ def shape_of(entry: Entry, axes: int, path: Path) -> tuple[int, ...]:
     if beginning[2] != UBYTE or beginning[3] != axes:
         raise damaged(entry, path, f"values of type {beginning[2]} in {beginning[3]} axes, not {UBYTE} in {axes}")
     shape = tuple(np.frombuffer(beginning[4:], ">u4").tolist())
-    total, packed = math.prod(shape), entry.name.lower().endswith(".gz")
+    total, packed = math.prod(shape), is_packed(entry)
     most = min(LARGEST, LARGEST_RATIO * entry.size + 10_000_000 if packed else entry.size)
     words = " x ".join(f"{n:,}" for n in shape)
     if not total or total > most or (not packed and total + len(beginning) != entry.size):
@@ -180,9 +189,14 @@ def values_of(entry: Entry, shape: tuple[int, ...], path: Path) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
+def is_packed(entry: Entry) -> bool:
+    """Whether a file is in gzip, by its content: browsers unpack files and keep their names."""
+    return entry.begin().startswith(b"\x1f\x8b")
+
+
 def stream(entry: Entry) -> io.BufferedIOBase:
     """A file as a stream, unpacked where it is in gzip."""
-    opener = gzip.open if entry.name.lower().endswith(".gz") else open
+    opener = gzip.open if is_packed(entry) else open
     if entry.path:
         return opener(entry.path, "rb")
     data = io.BytesIO(entry.read())

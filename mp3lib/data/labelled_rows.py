@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Arrangement, Arrays, checked, every_tenth, set_name
 from .cifar10 import CIFAR10_CLASSES
-from .class_names import joined
+from .class_names import joined, plain
 from .picture_reading import Decoded, Streamed
 from .sentences import listed
 from .split_names import TEST
@@ -37,6 +37,12 @@ def from_rows(
         rows = [(picture, label, None) for picture, label, _ in rows]  # there is nothing else
     splits = {which for _, _, which in rows}
     tests = [word for word in TEST if word in splits]
+    trained = {plain(str(label)) for _, label, which in rows if which == "train" and label != -1}
+    for word in tests:
+        tested = {label for _, label, which in rows if which == word and label != -1}
+        if trained and tested and trained.isdisjoint(plain(str(label)) for label in tested):
+            rows = [(picture, -1 if which == word else label, which) for picture, label, which in rows]
+            notes += (f"the labels of {word} ({listed(map(str, tested))}) are none of the training set",)
     labelled = [word for word in tests if any(label != -1 for _, label, which in rows if which == word)]
     tests = labelled or tests  # the first test split that has labels
     if tests and "train" not in splits and None in splits:

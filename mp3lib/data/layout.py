@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .class_names import joined
+from .class_names import joined, plain
 from .folder_roles import (
     are_classes,
     check_parts,
@@ -19,7 +19,17 @@ from .folder_roles import (
     target_folders,
 )
 from .sentences import listed
-from .split_names import TEST, has_year, is_neutral, is_part, is_test, is_train, looks_like_split, split_word
+from .split_names import (
+    TEST,
+    has_no_class,
+    has_year,
+    is_neutral,
+    is_part,
+    is_test,
+    is_train,
+    looks_like_split,
+    split_word,
+)
 
 
 class Placed(NamedTuple):
@@ -110,12 +120,18 @@ def with_test(
             inside = {
                 i: (t, parts[1:] if t == in_test and parts[0] == common else parts) for i, (t, parts) in inside.items()
             }
-    labelled = {parts[0] for t, parts in inside.values() if parts and not t}
+    labelled = with_labels({parts[0] for t, parts in inside.values() if parts and not t})
     check_parts(labelled, "in the training set ")
+    known = {plain(name) for name in labelled}
+    tested = {parts[0] for t, parts in inside.values() if parts and t}
+    foreign = known.isdisjoint(map(plain, tested))  # test/unknown, and classes that are all others
     places: list[Placed | None] = [None] * len(paths)
     bare: dict[bool, list[int]] = {False: [], True: []}
     for i, (in_test, parts) in inside.items():
-        unknown = in_test and parts and parts[0] not in labelled and is_neutral(parts[0])
+        if in_test:
+            unknown = bool(parts) and plain(parts[0]) not in known and (foreign or is_neutral(parts[0]))
+        else:
+            unknown = bool(parts) and parts[0] not in labelled
         if labelled and (not parts or unknown):
             bare[in_test].append(i)  # in no class folder, though there are class folders
         else:
@@ -127,7 +143,15 @@ def with_test(
         if left:
             which = "test" if in_test else "training"
             notes.append(f"left out {len(left)} {which} picture(s) without a class folder, as {paths[left[0]]}")
+            if in_test and foreign and tested:
+                notes.append(f"the test folders {listed(tested)} have no class of the training set")
     return finished(places, True, notes)
+
+
+def with_labels(classes: set[str]) -> set[str]:
+    """The folders of classes without those such as ``unlabeled``, which are none beside two classes or more."""
+    rest = {name for name in classes if not has_no_class(name)}
+    return rest if len(rest) > 1 else classes
 
 
 def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layout:
@@ -136,7 +160,7 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
     check_parts(classes, "")
     repeated = deeper(folders)
     years = all(map(has_year, classes)) and all(len(parts) > 1 and is_neutral(parts[1]) for parts in folders)
-    if len(classes) > 1 and (years or (repeated and all(map(is_part, classes)))):  # VOC2007/JPEGImages, v1/a
+    if len(classes) > 1 and (years or (repeated and all(map(is_part, classes)))):  # such as VOC2007/JPEGImages, v1/a
         raise ValueError(
             f"the folders {listed(classes)} look like versions or parts of a set rather than like classes: give the "
             f"path of one of them{f' ({repeated})' if repeated else ''}"
@@ -165,9 +189,17 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
             "versions of one set rather than classes: name splits train and test; of versions, give the path of one of "
             f"them, as {one}; if {one} and {other} are classes, put their pictures into them directly"
         )
-    places = [Placed(False, parts[0] if parts else root) if parts or not classes else None for parts in folders]
+    kept = with_labels(classes)
+    places = [
+        Placed(False, parts[0] if parts else root) if not classes or (parts and parts[0] in kept) else None
+        for parts in folders
+    ]
     loose = [i for i, place in enumerate(places) if place is None]
-    return finished(places, False, [beside(paths, loose), repeated])
+    notes = [beside(paths, loose), repeated]
+    if not repeated and (odd := [name for name in kept if len(kept) > 1 and (is_train(name) or is_test(name))]):
+        named = "counts as a class, though it is" if len(odd) == 1 else "count as classes, though they are"
+        notes.append(f"the folder(s) {listed(odd)} {named} named like a split: move what is no class elsewhere")
+    return finished(places, False, notes)
 
 
 def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:

@@ -53,7 +53,9 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
         return f"it holds {kind}: uint8, uint16, float16, float32 or float64 can be read"
     said = math.prod(shape) * kind.itemsize + file.tell()
     words = f"it has the shape {tuple(shape)}"
-    if said != size or min(shape, default=0) < 1:
+    if not shape or any(isinstance(side, bool) or side < 1 for side in shape):
+        return f"{words}, which is no picture"
+    if said != size:
         return f"{words} of {kind}, which is {said:,} bytes, and the file has {size:,}"
     if len(shape) == 4:
         return f"{words}, of several pictures: load_images(np.load(file, mmap_mode='r')) takes uint8 (N, c, H, W)"

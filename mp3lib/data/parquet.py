@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import decode, split_names
 from .arrays import Arrays
 from .contents import picture_of
-from .entries import check_ratio, read_bytes
+from .entries import check_ratio, printable, read_bytes
 from .labelled_rows import from_rows
 from .picture_reading import Decoded, threads
 from .rows import Rows
@@ -72,7 +72,8 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     wanted.streams(rows_of(files), path, possible=False)
     insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
     check_one_set([*insides.values()], path)
-    rows: list[tuple[int, object, str | None]] = []  # number of the picture, label, split
+    rows: list[tuple[int, object, str | None]] = []  # number of the picture, label (None: there is none), split
+    bare: list[str] = []  # the names of the rows without a label
     pictures = Rows(rows_of(files), wanted)
     read = 0  # rows so far
     left_out: list[tuple[str, str]] = []
@@ -92,15 +93,22 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
                     labels = [about.names[n] if isinstance(n, int) and 0 <= n < len(about.names) else n for n in labels]
                 found = pool.map(lambda value: decoded_value(value, wanted.size), values)
                 for picture, label in zip(found, labels, strict=True):
-                    if label is None and not isinstance(picture, str):
-                        picture, label = (picture, -1) if wanted.unlabelled else ("no label", None)
+                    name = f"{inside} row {number}"
                     if isinstance(picture, str):
-                        left_out.append((f"{inside} row {number}", picture))
+                        left_out.append((name, picture))
                     else:
                         pictures.put(read, picture)
                         rows.append((read, label, which))
+                        bare += [name] if label is None else []
                     number, read = number + 1, read + 1
     notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
+    if wanted.unlabelled or len(bare) == len(rows):
+        notes += ("no row has a label: all pictures count as one class",) if rows and len(bare) == len(rows) else ()
+        rows = [(number, -1 if label is None else label, which) for number, label, which in rows]
+    else:
+        rows = [row for row in rows if row[1] is not None]
+        left_out += [(name, "no label") for name in bare]
+    notes += joined_folders([*insides.values()])
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
@@ -113,8 +121,11 @@ def cells_of(opened, file: Path, about: Columns, some_labels: bool) -> Iterator[
         wanted = [*filter(None, about[:2])]
         for batch in opened.iter_batches(rows_at_once(opened, file), columns=wanted, use_threads=False):
             table = batch.to_pydict()
-            labels = table[about.label] if about.label else [None if some_labels else ""] * batch.num_rows
-            yield table[about.picture], [plain_label(label) for label in labels]
+            if about.label:
+                labels = [plain_label(label) for label in table[about.label]]
+            else:
+                labels = [None if some_labels else ""] * batch.num_rows
+            yield table[about.picture], labels
     except Exception as error:  # pyarrow's errors have several bases
         raise ValueError(unreadable(file, error)) from None
 
@@ -166,6 +177,19 @@ def check_one_set(insides: Sequence[str], path: Path) -> None:
         )
 
 
+def joined_folders(insides: Sequence[str]) -> tuple[str, ...]:
+    """A note where the files of several folders are joined to one set, of which none has all splits."""
+    words = {*split_names.TRAIN, *split_names.TEST}
+    around = {
+        tuple(part for part in inside.split("/")[:-1] if words.isdisjoint(split_names.words(part)))
+        for inside in insides
+    }
+    if len(around) < 2:
+        return ()
+    named = listed("/".join(folders) or "the folder itself" for folders in around)
+    return (f"the files of {named} count as one set: give the path of one of them if they are several",)
+
+
 def missing_shards(insides: Sequence[str]) -> tuple[str, ...]:
     """A note on parts of a split that are not there, by names such as ``train-00000-of-00003.parquet``."""
     found: dict[tuple[str, int], set[int]] = {}
@@ -197,11 +221,17 @@ def columns(opened, file: Path) -> Columns:
             raise ValueError(f"{file} must have a column img or image; it has {list(schema.names)}")
         picture = binary[0]
     others = [name for name in schema.names if name != picture]
+    more = [field.name for field in schema if field.name in others and holds_bytes(field.type)]
     nested = {field.name for field in schema if field.name in others and str(field.type).startswith(NESTED)}
     label, notes = label_column([name for name in others if name not in nested], others)
+    if more:
+        notes += (f"the pictures are those of the column {picture}, not of {listed(more)}",)
     if "split" in lower:
         notes += (f"the column {lower['split']} plays no part: the names of files and folders say the split",)
-    return Columns(picture, label, class_names(schema.metadata, label), notes)
+    names, odd = class_names(schema.metadata, label)
+    if odd:
+        notes += (f"the names of the classes in the description of the column {label} are not used: {odd}",)
+    return Columns(picture, label, names, notes)
 
 
 NESTED = ("struct", "list", "large_list", "fixed_size_list", "map", "binary", "large_binary", "fixed_size_binary")
@@ -210,7 +240,7 @@ NESTED = ("struct", "list", "large_list", "fixed_size_list", "map", "binary", "l
 def holds_bytes(kind) -> bool:
     """Whether a column's type is that of pictures: bytes, or a record with bytes."""
     text = str(kind)
-    return text.startswith(("binary", "large_binary")) or (text.startswith("struct") and "bytes: binary" in text)
+    return re.match(r"(large_)?binary|struct<.*\bbytes: (large_)?binary", text) is not None
 
 
 def label_column(names: Sequence[str], others: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -236,20 +266,29 @@ def label_column(names: Sequence[str], others: Sequence[str]) -> tuple[str | Non
     return None, ()
 
 
-def class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple[str, ...]:
-    """The names of the classes where Hugging Face's description of a label column has them."""
+def class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple[tuple[str, ...], str]:
+    """The names of the classes that Hugging Face's description of a label column has, or why they are not used."""
     try:
-        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        return tuple(map(str, features[label]["names"]))
+        names = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"][label]["names"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return ()
+        return (), ""
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        return (), "they are no list of texts"
+    if len({*names}) < len(names):
+        return (), "some are equal"
+    return tuple(map(printable, names)), ""
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
 def plain_label(label: object) -> object:
-    """A label as a whole number, a text or None: 3.0 is 3, and not-a-number is none, as tables with gaps store them."""
+    """A label as a whole number, a text or None: 3.0 is 3, and not-a-number is none, as tables with gaps store them.
+
+    An empty text is none, either.
+    """
+    if isinstance(label, str):
+        return printable(label) if label.strip() else None
     if isinstance(label, float):
         return None if math.isnan(label) else int(label) if label.is_integer() else label
     return label

@@ -13,9 +13,11 @@ from .annotations import annotated
 from .arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name
 from .contents import on_disk
 from .entries import Entry
+from .idx import is_idx
+from .npy import is_npy
 from .picture_reading import decoded, streamed
 from .unlabelled import arrange_all
-from .unread import found, labels_beside
+from .unread import found, labels_beside, other_forms
 from .wanted import Wanted
 
 NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no loss
@@ -70,7 +72,8 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Notes on files that are no pictures, and should perhaps be."""
     others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
-    odd = [(n, "no picture in a format that Pillow reads") for n in others if "/" in n and not is_archive(n)]
+    told = [name for name in others if not is_archive(name) and ("/" in name or may_hold_images(name))]
+    odd = [(name, "no picture in a format that Pillow reads") for name in told]
     return left_out_note(packed, "archive") + left_out_note(odd, "other file")
 
 
@@ -100,6 +103,11 @@ def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) 
 
 def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVES)
+
+
+def may_hold_images(name: str) -> bool:
+    """Whether the name of a file is that of arrays or of another form in which sets are stored."""
+    return is_npy(name) or is_idx(name) or bool(other_forms([name]))
 
 
 def harmless(name: str) -> bool:

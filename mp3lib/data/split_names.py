@@ -19,7 +19,7 @@ UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels
 TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
     "mask masks annotation annotations label labels trimap trimaps segmentation segmentations groundtruth gt".split()
 )
-PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)[ _-]*\d+|tr|te|va|ts")
+PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)([ _-]*\d+|[ _-]+[a-z])|tr|te|va|ts")
 VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
 YEAR = re.compile(r".*(?<!\d)(19|20)\d\d")
 
@@ -65,6 +65,12 @@ def is_test(name: str) -> bool:
 def is_unlabelled(name: str) -> bool:
     """Whether a folder name says that its pictures have no labels, as ``unlabeled`` and ``unsup``."""
     return bool(UNLABELLED & {*words(name)})
+
+
+def has_no_class(name: str) -> bool:
+    """Whether a folder name says no more than that its pictures have no labels: ``unlabeled``, not ``extra large``."""
+    found = {*words(name)}
+    return bool(found & (UNLABELLED - {"extra"})) and found <= UNLABELLED | NEUTRAL
 
 
 def is_neutral(name: str) -> bool:

@@ -29,6 +29,7 @@ from .entries import (
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open, b"]\0\0": lzma.open}
 HEADER = 1 << 18  # bytes that the headers of one member may have: long names, attributes, the map of a sparse file
 HEADERS = 100_000_000  # bytes that all headers together may have, and four times the size of the archive
+PADDING = 1 << 20  # bytes behind the end that are searched for another archive
 ODD = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -136,6 +137,13 @@ def members_of(path: Path, archive: tarfile.TarFile, headers: Headers) -> list[t
     headers.seek(archive.offset)
     if headers.read(512).strip(b"\0") or not found:  # tarfile takes a damaged header for the end
         raise tarfile.ReadError(f"there is damage after {found[-1].name if found else 'the beginning'}")
+    for _ in range(PADDING // 512):
+        if (block := headers.read(512)).strip(b"\0"):
+            if block[257:262] == b"ustar":
+                raise tarfile.ReadError("another archive follows behind its end: unpack it with tar --ignore-zeros -xf")
+            break
+        if not block:
+            break
     return found
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,7 @@ from .arrays import Arrays
 from .contents import on_disk
 from .entries import Entry, readable
 from .labelled_rows import from_rows
-from .parquet import check_one_set, split_of_file
+from .parquet import PICTURES, check_one_set, split_of_file
 from .picture_reading import decoded, streamed
 from .pictures import is_picture, left_out_note
 from .sentences import listed
@@ -43,14 +44,35 @@ def stem(name: str) -> str:
     return name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix) else name
 
 
+def key(name: str) -> str:
+    """A name up to the first dot of its file, as WebDataset itself tells samples apart."""
+    folder, stroke, file = name.rpartition("/")
+    return folder + stroke + file.split(".")[0]
+
+
+class Named:
+    """Which of the labels belongs to a file: that of its name, else the only one with its key (``1.image.jpg``)."""
+
+    def __init__(self, labels: Iterable[str]):
+        self.labels = {*labels}
+        by_key: dict[str, list[str]] = defaultdict(list)
+        for label in sorted(self.labels):
+            by_key[key(label)].append(label)
+        self.by_key = {common: names[0] for common, names in by_key.items() if len(names) == 1}
+
+    def of(self, name: str) -> str | None:
+        return stem(name) if stem(name) in self.labels else self.by_key.get(key(name))
+
+
 def is_label(entry: Entry) -> bool:
     return entry.name.lower().endswith(LABEL)
 
 
 def are_samples(pictures: Sequence[Entry], entries: Sequence[Entry]) -> bool:
     """Whether at least half of the pictures have a ``.cls`` of their name."""
-    named = {stem(entry.name) for entry in entries if is_label(entry)}
-    return bool(named) and 2 * sum(stem(picture.name) in named for picture in pictures) >= max(len(pictures), 1)
+    named = Named(stem(entry.name) for entry in entries if is_label(entry))
+    number = sum(named.of(picture.name) is not None for picture in pictures)
+    return bool(named.labels) and 2 * number >= max(len(pictures), 1)
 
 
 def from_samples(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
@@ -132,7 +154,7 @@ def labels_of(entries: Sequence[Entry]) -> dict[str, int | str]:
     labels: dict[str, int | str] = {}
     for entry in entries:
         if is_label(entry) and entry.size <= LONGEST:
-            text = entry.read().decode("utf-8", "replace").strip()
+            text = entry.read().decode("utf-8-sig", "replace").strip()
             if re.fullmatch(r"-1|\d{1,9}", text, re.ASCII):
                 labels[stem(entry.name)] = int(text)
             elif text and text.isprintable():
@@ -142,7 +164,8 @@ def labels_of(entries: Sequence[Entry]) -> dict[str, int | str]:
 
 def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Path, wanted: Wanted) -> Arrays:
     """Read the pictures of the samples; the label of one without is -1."""
-    pictures, notes = chosen([entry for entry in entries if is_picture(entry)], labels)
+    named = Named(labels)
+    pictures, notes = chosen([entry for entry in entries if is_picture(entry)], named)
     others = [entry for entry in entries if not is_picture(entry) and not is_label(entry)]
     if others:
         endings = listed(PurePosixPath(entry.name).suffix or "no ending" for entry in others)
@@ -156,7 +179,7 @@ def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Pa
     notes += left_out_note(unreadable)
     folders = {name: split_of_file(name) for name in {folder_of(entry) for entry in pictures} if name}
     rows = [
-        (number, labels.get(stem(entry.name), -1), folders.get(folder_of(entry)))
+        (number, labels.get(named.of(entry.name), -1), folders.get(folder_of(entry)))
         for number, (entry, reason) in enumerate(zip(pictures, read.reasons, strict=True))
         if reason is None
     ]
@@ -170,23 +193,24 @@ def folder_of(entry: Entry) -> str:
     return entry.name.rpartition("/")[0]
 
 
-def chosen(pictures: Sequence[Entry], labels: Mapping[str, int | str]) -> tuple[list[Entry], tuple[str, ...]]:
+def chosen(pictures: Sequence[Entry], named: Named) -> tuple[list[Entry], tuple[str, ...]]:
     """One picture of each sample, and a note on others, such as masks: ``1.png`` beside ``1.jpg``, ``1.mask.png``."""
     first: dict[str, Entry] = {}
     more: list[str] = []
 
-    def rank(entry: Entry) -> int:
+    def rank(entry: Entry) -> tuple[bool, bool, int, str]:
         suffix = PurePosixPath(entry.name).suffix.lower()
-        return FIRST.index(suffix) if suffix in FIRST else len(FIRST)
+        words = stem(entry.name).lower().rpartition("/")[2].split(".")[1:]  # of 1.image.png: image
+        kind = FIRST.index(suffix) if suffix in FIRST else len(FIRST)
+        other = bool(words) and {*words}.isdisjoint((*PICTURES, "input"))
+        return stem(entry.name) != named.of(entry.name), other, kind, entry.name
 
     for entry in sorted(pictures, key=rank):
-        folder, _, file = entry.name.rpartition("/")
-        key = f"{folder}/{file.split('.')[0]}" if folder else file.split(".")[0]
-        name = stem(entry.name)
-        if name in first or (name not in labels and key in labels):
+        sample = named.of(entry.name) or stem(entry.name)
+        if sample in first:
             more.append(entry.name)
         else:
-            first[name] = entry
+            first[sample] = entry
     kept = {id(entry) for entry in first.values()}
     notes = left_out_note([(name, "another picture of the same sample") for name in sorted(more)], "further picture")
     return [entry for entry in pictures if id(entry) in kept], notes

@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..arguments import truth
+from ..json_files import text_of
 from ..model import MP3, ViT
-from ..paths import expanded, with_usual_mode
+from ..paths import expanded, folder_for_weights, with_usual_mode
 from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
 from .timm_parts import EPS, arguments_of, data_config, our_weights, table, their_weights, why_not
 
@@ -204,14 +205,14 @@ def check_vit(vit: ViT) -> None:
 
 def check_folder(folder: str | Path) -> Path:
     """The absolute path of a folder that ``save_timm`` may write: new, empty, or written by it before."""
-    folder = expanded(folder).resolve()
+    folder = folder_for_weights(expanded(folder).resolve())
     if not folder.exists():
         return folder
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: choose another name")
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
     config = folder / FILES[1]
-    if others or (config.exists() and '"architecture"' not in config.read_text(encoding="utf-8", errors="replace")):
+    if others or (config.exists() and '"architecture"' not in text_of(config, "replace")):
         raise ValueError(f"{folder} holds {others[0] if others else 'a model of mp3lib'}: choose a new folder")
     return folder
 

@@ -33,7 +33,7 @@ export function questions(app, kernel, drawn, patience = 5000) {
       const { network, named } = app, picture = app.picture(), { mode, answers } = state, began = performance.now();
       const isWanted = () => app.network === network && app.picture() === picture && state.mode === mode && state.answers === answers;
       const seen = mode === "jigsaw" ? new Array(network.n).fill(true) : [...state.seen], by = kernel ? answers : "page";
-      const isSilent = by === "page" ? null : setTimeout(() => { state.message = SILENT; drawn(); }, patience);
+      const timer = by === "page" ? null : setTimeout(() => { state.message = SILENT; drawn(); }, patience);
       const timed = async (answer) => complete(await answer, network, seen, performance.now() - began);
       try {
         const answered = await Promise.all([
@@ -46,7 +46,7 @@ export function questions(app, kernel, drawn, patience = 5000) {
       } catch (error) {
         if (asked === newest) [waiting, state.message] = [null, `There is no answer: ${error.message}`];
       } finally {
-        clearTimeout(isSilent);
+        clearTimeout(timer);
         if (state.message === SILENT) state.message = "";
       }
       drawn();

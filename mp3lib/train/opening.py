@@ -11,6 +11,7 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
+from ..arguments import shown
 from ..json_files import read_json, write_json
 from .checkpoint import Progress, checkpoint_of, checkpoints, step_of
 from .processes import everywhere, is_sharded, on_main
@@ -196,11 +197,15 @@ def progress_of(checkpoint: Path, settings: RunSettings) -> Progress:
         ValueError: if its files do not agree with each other, with the folder's name and with the settings.
     """
     lines, held = read_metrics(checkpoint), read_json(checkpoint / "progress.json")
-    step, losses = held.get("step"), held.get("losses", [])
+    step, losses, seconds = held.get("step"), held.get("losses", []), held.get("seconds", 0.0)
+    if not isinstance(losses, list) or not {type(number) for number in (seconds, *losses)} <= {int, float}:
+        raise ValueError(
+            f"progress.json holds losses {shown(losses)} and seconds {shown(seconds)}, which are no numbers"
+        )
     last = lines[-1]["step"] if lines else 0
     agree = step == step_of(checkpoint) == last + len(losses) and last == len(lines) * settings.steps_per_epoch
     if not agree or len(losses) >= settings.steps_per_epoch:
         raise ValueError(
             f"its files disagree: step {step} in progress.json, {last} in the log, {step_of(checkpoint)} in the name"
         )
-    return Progress(lines, step, losses, held.get("seconds", 0.0))
+    return Progress(lines, step, losses, seconds)
