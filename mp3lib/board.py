@@ -271,8 +271,12 @@ def patch_board(
         ValueError: for anything that is no MP3, for images that do not fit it, for another number of names, and for
             another word for ``mode`` or ``answers``.
     """
+    if not isinstance(words, str):
+        raise ValueError(f"words must be a string, got {str(words)[:100]}")
     models = dict(mp3) if isinstance(mp3, Mapping) else {words: mp3}
     _check_fit(models, images)
+    if names is not None and not isinstance(names, (list, tuple)):
+        raise ValueError(f"names must be a list of what each image shows, got {str(names)[:100]}")
     names = [f"picture {i}" for i in range(len(images))] if names is None else [str(name) for name in names]
     if len(names) != len(images):
         raise ValueError(f"there are {len(images)} images, but {len(names)} names")

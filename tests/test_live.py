@@ -269,8 +269,16 @@ def test_the_widget_refuses_what_does_not_fit():
             patch_board(*wrong)
     with pytest.raises(ValueError, match="answers must be one of 'page', 'kernel', 'both', got 'me'"):
         patch_board(mp3, images, answers="me")
+    with pytest.raises(ValueError, match="names must be a list of what each image shows, got 3"):
+        patch_board(mp3, images, names=3)
+    with pytest.raises(ValueError, match="words must be a string"):
+        patch_board(mp3, images, words=["x"])
     with pytest.raises(ValueError, match="mode must be one of 'jigsaw', 'look', 'hide', got 'play'"):
         patch_board(mp3, images, mode="play")
+    with pytest.raises(ValueError, match="names must be a list of what each image shows, got 3"):
+        patch_board(mp3, images, names=3)
+    with pytest.raises(ValueError, match="words must be a string"):
+        patch_board(mp3, images, words=["x"])
     board = patch_board(mp3, images, mode="hide")
     for name, value in [("order", [0] * 16), ("seen", [False] * 16), ("pick", 16), ("network", "another")]:
         with pytest.raises(ValueError, match=f"{name} must"):

@@ -56,12 +56,15 @@ def test_settings_that_differ_and_what_came_out(runs, capsys):
     assert figures["settings"] == {
         "epochs": [2, 3],
         "lr": [0.002, 0.001],
-        "schedule": ["constant", None],
+        "schedule": ["constant", "cosine"],
         "data": [None, "mine"],
     }
     rows = [line.split() for line in text.splitlines()]
     assert rows[0][:3] == ["run", "state", "epochs"] and rows[1][:4] == ["one", "finished", "2", "of"]
     assert ["lr", "0.002", "0.001"] in rows
+    settings = compared(capsys, runs / "two", runs / "fine")[0]["settings"]
+    assert settings["task"] == ["pretrain", "finetune"]
+    assert not {*SHAPE} & {*settings}, "both networks have one shape"
 
 
 def test_one_picture_and_one_table(runs, tmp_path, capsys):

@@ -535,6 +535,10 @@ def test_the_stored_file_has_every_argument_of_every_function_and_command(option
             one, drawn = stored["functions"][name], random.Random(0)
             cases = options.function_cases(good(), drawn, one["pairs"], one["each"])
             assert one["tried"] == len(cases), f"python tools/options.py --pairs 4 --each 6 --only {name}"
+        for name in options.COMMANDS:
+            one, drawn = stored["commands"][name], random.Random(0)
+            cases = options.cases_of_command(name, room, drawn, one["pairs"], one["each"])
+            assert one["tried"] == len(cases), f'python tools/options.py --pairs 4 --each 6 --only "command {name}"'
 
 
 @pytest.mark.posix

@@ -10,6 +10,7 @@ import nbclient
 import nbformat
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -23,6 +24,7 @@ from mp3lib.widgets import (
     patch_picker,
     png,
     selection_slider,
+    shown_width,
     slider,
     training,
 )
@@ -373,3 +375,41 @@ def test_in_a_kernel_there_is_one_output_and_controls_redraw_it():
     assert base64.b64decode(output.data["image/png"]) == png(plots.patch_grid(np.zeros((3, 8, 8)), 4, mark=1))
     assert output.metadata["image/png"]["alt"] == "One patch of four"
     assert "mark holds 4; expected 0 to 3" in notebook.cells[4].outputs[0].data["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        *(
+            (lambda bad=bad: slider("l", 0, 3, bad), "must be whole numbers, step 1 or more")
+            for bad in (None, "1", 0.5, True)
+        ),
+        (lambda: slider("l", 0, 3, 10**30), "must be whole numbers, step 1 or more"),
+        (lambda: slider("l", 0, 3, 1, step=0), "must be whole numbers, step 1 or more"),
+        (lambda: slider("l", 3, 0, 1), "must lie between low and high, got 1, from 3 to 0"),
+        (lambda: slider("l", 0, 3, 4), "must lie between low and high, got 4"),
+        (lambda: slider(5, 0, 3, 1), "the label of a control must be a string, got 5"),
+        (lambda: slider("l", 0, 3, 1, every_step="x"), "expected a boolean"),
+        *((lambda bad=bad: dropdown("l", bad), "with at least one, got") for bad in ([], {}, None, 3)),
+        (lambda: dropdown(None, ["a"]), "the label of a control must be a string, got None"),
+        (lambda: dropdown("l", ["a"], value="b"), "[Ii]nvalid selection"),
+        (lambda: selection_slider("l", ["a"], value="b"), "[Ii]nvalid selection"),
+        (lambda: selection_slider("l", []), "with at least one, got"),
+        (lambda: file_upload("l", read=3), "read must be a function of the bytes of a file, got 3"),
+        (lambda: file_upload(3), "the label of a control must be a string, got 3"),
+        (lambda: patch_picker("l", 4), "expected an int, not the NoneType|whole number"),
+        (lambda: patch_picker(4, (2, 2)), "expected a unicode string, not the int 4"),
+        (lambda: png("x"), "a figure of Matplotlib is needed, got 'x'"),
+        (lambda: shown_width(None), "a figure of Matplotlib is needed, got 'None'"),
+        (lambda: plots.to_picture(np.full((3, 8, 8), "x")), "an image must hold numbers, got <U1"),
+        (lambda: plots.to_picture(torch.zeros(3, 8, 8, device="meta")), "a dense tensor with values is needed"),
+        (lambda: plots.to_picture(torch.zeros(3, 8, 8).to_sparse()), "a dense tensor with values is needed"),
+    ],
+)
+def test_what_is_no_control_or_figure_is_refused_in_a_sentence(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_whole_numbers_of_numpy_are_taken():
+    assert slider("l", np.int64(0), np.int64(3), np.int64(1)).value == 1

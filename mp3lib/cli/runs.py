@@ -113,9 +113,12 @@ def state_of(folder: Path, settings: dict, lines: list[dict]) -> str:
 
 def facts_of(about: dict) -> dict[str, Any]:
     """The settings of a run by their own names, those of the model among them, and where it took place."""
-    settings = dict(about["settings"])
+    from ..train.settings import USUAL
+
+    settings = {name: value for name, value in USUAL.items() if name != "options"} | about["settings"]
     model = settings.pop("model", {})
-    shape = dict(model.pop("vit", None) or {}) if isinstance(model, dict) else {}
+    shape = model.get("vit", model) if isinstance(model, dict) else {}
+    shape = dict(shape) if isinstance(shape, dict) else {}
     for name in ("image_size", "patch_size"):
         if isinstance(shape.get(name), list) and len(set(shape[name])) == 1:
             shape[name] = shape[name][0]

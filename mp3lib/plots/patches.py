@@ -11,8 +11,11 @@ from ..luma import LUMA
 def to_numpy(a) -> np.ndarray:
     """An array, a tensor on any device, or a list of numbers or tensors, as a NumPy array; bfloat16 becomes float32."""
     if hasattr(a, "detach"):
-        a = a.detach().cpu()
-        return (a.float() if str(a.dtype) == "torch.bfloat16" else a).numpy()
+        try:
+            a = a.detach().cpu()
+            return (a.float() if str(a.dtype) == "torch.bfloat16" else a).numpy()
+        except (TypeError, NotImplementedError) as error:  # on the meta device, sparse, quantized
+            raise ValueError(f"a dense tensor with values is needed ({' '.join(str(error).split())[:100]})") from None
     if isinstance(a, (list, tuple)) and a and hasattr(a[0], "detach"):
         return np.stack([to_numpy(one) for one in a])
     return np.asarray(a)
@@ -28,6 +31,8 @@ def to_picture(image: ArrayLike) -> np.ndarray:
     Raises ValueError for another shape, for values outside the range, and for NaN.
     """
     a = to_numpy(image)
+    if a.dtype.kind not in "biuf":
+        raise ValueError(f"an image must hold numbers, got {a.dtype}")
     shape, a = a.shape, a[None] if a.ndim == 2 else a
     if a.ndim != 3 or 0 in a.shape or (a.shape[0] not in (1, 3) and a.shape[2] not in (1, 3)):
         raise ValueError(f"image has shape {shape}; expected (3, H, W), (H, W, 3) or (H, W)")

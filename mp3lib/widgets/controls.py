@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Integral
 
 import ipywidgets
+import traitlets
 
+LARGEST = 2**53  # of whole numbers that a page can hold
 _WHOLE_LABEL = {"description_width": "initial"}  # labels are never cut off
+
+
+@contextmanager
+def as_value_error() -> Iterator[None]:
+    """Let what a control refuses, by its own kind of error, be a ``ValueError`` with the same words."""
+    try:
+        yield
+    except traitlets.TraitError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(label: str) -> str:
+    if not isinstance(label, str):
+        raise ValueError(f"the label of a control must be a string, got {label!r}")
+    return label
 
 
 def _slider_layout(label: str, number: str) -> dict:
@@ -22,11 +41,18 @@ def slider(
     value: the first value; step: distance between values.
     every_step: redraw while the reader drags the handle. Pass False if a redraw takes more than about 75 ms.
     play: a Play button beside the slider, which moves it from low to high.
+    Raises ValueError for anything but whole numbers, and for a value that is not between low and high.
     """
-    control = ipywidgets.IntSlider(
-        value, low, high, step, description=label, style=_WHOLE_LABEL, layout=_slider_layout(label, str(high)),
-        continuous_update=every_step,
-    )  # fmt: skip
+    numbers = (low, high, value, step)
+    if any(isinstance(n, bool) or not isinstance(n, Integral) or abs(n) > LARGEST for n in numbers) or step < 1:
+        raise ValueError(f"low, high, value and step of a slider must be whole numbers, step 1 or more, got {numbers}")
+    if not low <= value <= high:
+        raise ValueError(f"the value of a slider must lie between low and high, got {value}, from {low} to {high}")
+    with as_value_error():
+        control = ipywidgets.IntSlider(
+            int(value), int(low), int(high), int(step), description=_text(label), style=_WHOLE_LABEL,
+            layout=_slider_layout(label, str(high)), continuous_update=every_step,
+        )  # fmt: skip
     if play:
         control.play = ipywidgets.Play(value=value, min=low, max=high, step=step, interval=600, show_repeat=False)
         ipywidgets.jslink((control.play, "value"), (control, "value"))
@@ -35,7 +61,12 @@ def slider(
 
 def _listed(options: Iterable | Mapping) -> tuple[list, object]:
     """The options as ipywidgets takes them, values or pairs (label, value), and the value of the first one."""
-    options = list(options.items()) if isinstance(options, Mapping) else list(options)
+    given = options
+    options = list(
+        options.items() if isinstance(options, Mapping) else options if isinstance(options, Iterable) else ()
+    )
+    if not options:
+        raise ValueError(f"options must be a list of values or a mapping with at least one, got {str(given)[:100]}")
     return options, options[0][1] if isinstance(options[0], tuple) else options[0]
 
 
@@ -45,23 +76,25 @@ def dropdown(label: str, options: Iterable | Mapping, value=None):
     options: values, or a mapping label -> value; value: the value selected first, by default the first option's.
     """
     options, first = _listed(options)
-    return ipywidgets.Dropdown(
-        options=options,
-        value=first if value is None else value,
-        description=label,
-        style=_WHOLE_LABEL,
-        layout={"width": "auto"},
-    )
+    with as_value_error():
+        return ipywidgets.Dropdown(
+            options=options,
+            value=first if value is None else value,
+            description=_text(label),
+            style=_WHOLE_LABEL,
+            layout={"width": "auto"},
+        )
 
 
 def selection_slider(label: str, options: Iterable | Mapping, value=None, *, every_step: bool = True):
     """A slider over listed values, such as powers of ten. Arguments as in `dropdown` and `slider`."""
     options, first = _listed(options)
     longest = max((str(option[0] if isinstance(option, tuple) else option) for option in options), key=len)
-    return ipywidgets.SelectionSlider(
-        options=options, value=first if value is None else value, description=label, style=_WHOLE_LABEL,
-        layout=_slider_layout(label, longest), continuous_update=every_step,
-    )  # fmt: skip
+    with as_value_error():
+        return ipywidgets.SelectionSlider(
+            options=options, value=first if value is None else value, description=_text(label), style=_WHOLE_LABEL,
+            layout=_slider_layout(label, longest), continuous_update=every_step,
+        )  # fmt: skip
 
 
 class Upload(ipywidgets.FileUpload):
@@ -95,4 +128,6 @@ def file_upload(label: str, read: Callable[[bytes], object] = bytes, start=None)
     By default, a Jupyter server does not transmit files over 10 MiB to the kernel. The limit is
     `websocket_max_message_size` in its `tornado_settings`.
     """
-    return Upload(label, read, start)
+    if not callable(read):
+        raise ValueError(f"read must be a function of the bytes of a file, got {str(read)[:100]}")
+    return Upload(_text(label), read, start)

@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from ..plots import patch_grid
+from .controls import as_value_error
 from .stored import png
 
 
@@ -122,4 +123,6 @@ def patch_picker(label: str, grid: tuple[int, int], value: int = 0) -> PatchPick
     `draw` receives the index of the patch, counted row by row from the top left.
     Raises ValueError for an index outside the grid.
     """
-    return PatchPicker(label, *grid, value)
+    with as_value_error():
+        rows, columns = grid if isinstance(grid, (tuple, list)) and len(grid) == 2 else (None, None)
+        return PatchPicker(label, rows, columns, value)

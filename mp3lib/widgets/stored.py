@@ -17,6 +17,7 @@ def png(figure: Figure, small: bool = True) -> bytes:
     """
     if isinstance(figure, Picture):
         return figure.png(small)
+    check_figure(figure)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 9 if small else 1})
     return buffer.getvalue()
@@ -24,4 +25,12 @@ def png(figure: Figure, small: bool = True) -> bytes:
 
 def shown_width(figure: Figure) -> int:
     """The width in screen pixels at which a page shows the PNG of a figure."""
-    return figure.shown[0] if isinstance(figure, Picture) else round(figure.get_figwidth() * figure.dpi)
+    if isinstance(figure, Picture):
+        return figure.shown[0]
+    check_figure(figure)
+    return round(figure.get_figwidth() * figure.dpi)
+
+
+def check_figure(figure: Figure) -> None:
+    if not isinstance(figure, Figure):
+        raise ValueError(f"a figure of Matplotlib is needed, got {str(figure)[:100]!r} ({type(figure).__name__})")
