@@ -35,6 +35,12 @@ def expanded(path: str | os.PathLike) -> Path:
         raise ValueError(f"{text}: there is no home folder of the user {text.split('/')[0]} here") from None
 
 
+def folders_around(path: Path) -> frozenset[tuple[int, int]]:
+    """The device and the number of each folder that a path lies in: links to them lead in a circle."""
+    folders = (folder.stat() for folder in path.resolve().parents if folder.exists())
+    return frozenset((about.st_dev, about.st_ino) for about in folders)
+
+
 def check_target(path: str | os.PathLike, *suffixes: str) -> Path:
     """The absolute path of a file that may be written: new, or a regular file that is replaced.
 

@@ -17,6 +17,7 @@ from mp3lib import MP3, ViT
 from mp3lib.model import load_mp3
 from mp3lib.model.attention import Block
 from mp3lib.train import RunSettings, finetune, pretrain, read_metrics, read_run, steps
+from mp3lib.train.blocks import check_compiler
 from mp3lib.train.checkpoint import checkpoints
 from mp3lib.train.schedules import common_steps, rate_share
 
@@ -230,6 +231,13 @@ def test_a_large_gradient_is_cut_to_its_norm(monkeypatch):
 @pytest.mark.posix
 def test_compiled_blocks_train_alike_and_leave_nothing_behind(tmp_path):
     options = {"epochs": 1, "optimizer": "adamw"}
+    try:
+        check_compiler(torch.device("cpu"))
+    except ValueError as refused:  # there is no C++ compiler
+        with pytest.raises(ValueError, match="does not work here") as told:
+            pretrain(model(), IMAGES, **QUICK | options, compile=True)
+        assert str(told.value) == str(refused)
+        return
     compiled, plain = model(dropout=0.0), model(dropout=0.0)  # compiled code draws otherwise
     lines = [pretrain(mp3, IMAGES, **QUICK | options, compile=mp3 is compiled) for mp3 in (compiled, plain)]
     assert lines[0][0]["loss"] == pytest.approx(lines[1][0]["loss"], rel=1e-3)

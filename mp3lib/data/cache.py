@@ -19,7 +19,7 @@ import psutil
 from filelock import FileLock
 from torch import Tensor
 
-from ..paths import expanded
+from ..paths import expanded, folders_around
 from .tensor_files import write_tensors
 
 FAILURE_SECONDS = 3600  # so long a failed download is not tried again: five notebooks offline need not each wait
@@ -231,7 +231,7 @@ def state(path: Path, *more) -> str:
         for name in names:
             add(file / name, f"{inside}/{name}", above | {(about.st_dev, about.st_ino)})
 
-    add(path, "", frozenset())
+    add(path, "", folders_around(path))
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from ..paths import folders_around
 from .entries import (
     LARGEST_FILE,
     SYSTEM_FOLDERS,
@@ -58,7 +59,7 @@ def files_of(path: Path) -> Iterator[Files]:
 def files_of_folder(path: Path) -> Files:
     """The files in a folder and in those below it."""
     walk = Walk(path)
-    walk.enter(os.fspath(path), "", frozenset())
+    walk.enter(os.fspath(path), "", folders_around(path))
     notes = [f"{len(walk.empty)} folder(s) are empty, as {walk.empty[0]}"] if walk.empty else []
     files = files_and_notes(walk.entries, walk.left_out)
     return Files(files.entries, walk.notes + notes + files.notes)
@@ -76,7 +77,7 @@ class Walk:
         self.visits: Counter[tuple[int, int]] = Counter()  # of each folder, by its device and number
 
     def enter(self, folder: str, inside: str, above: frozenset[tuple[int, int]]) -> None:
-        """Look at everything in a folder. inside: its path below ``path``; above: the folders around it."""
+        """Look at everything in a folder. inside: its path below ``path``; above: all folders around it."""
         about = os.stat(folder)
         own = (about.st_dev, about.st_ino)
         if own in above:
@@ -87,7 +88,7 @@ class Walk:
             raise ValueError(
                 f"{self.path} holds links that lead to the folder {readable(inside)} over {MOST_VISITS} times"
             )
-        if len(above) >= DEEPEST:
+        if inside.count("/") >= DEEPEST:
             raise ValueError(f"{self.path} holds more than {DEEPEST} folders inside each other")
         try:
             names = sorted(os.listdir(folder))
