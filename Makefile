@@ -34,7 +34,7 @@ data: ## bring CIFAR-10 into the cache
 lint: ## ruff: rules and format, notebooks included
 	@$(steps) lint
 
-check: ## lint and the fast tests, in about two minutes
+check: ## lint and the fast tests, in about ten minutes on two cores
 	@$(steps) check
 
 train: setup data ## train what the tables show; goes on where it was stopped (hours; python -m studies train --list)
