@@ -128,7 +128,8 @@ def test_a_browser_shows_it(browser, is_dark):
     paper = (255 * recolored(plots.PAPER)).round() if is_dark else 255 * np.array(to_rgb(plots.PAPER))
     assert np.abs(seen[4, 4] - paper).max() <= 6  # on a light page 2 % of the white page shine through
     assert np.abs(seen[at(fig, box, 0.1, 0.1)] - 200).max() <= 1
-    assert (seen[at(fig, box, 0.375, 0.375)].mean() < 100) == is_dark  # the hidden patch
+    row, column = at(fig, box, 0.375, 0.375)
+    assert (seen[row - 15 : row + 15, column - 15 : column + 15].mean() < 100) == is_dark  # the hidden patch, hatched
     assert (seen[height + 10, 10] == 255).all()  # no picture of ours
 
 
