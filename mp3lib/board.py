@@ -41,7 +41,7 @@ from .evaluate import position_accuracy
 from .model import MP3
 from .model.modes import eval_mode
 from .plots import reassemble
-from .plots.dark import PAPER_ALPHA
+from .plots.board_picture import board_picture
 
 LIVE = Path(__file__).parent / "live"
 # the files of the board, each after those that it imports
@@ -176,33 +176,13 @@ class PatchBoard(anywidget.AnyWidget):
         }, metadata | {"image/png": {"alt": alt, "width": picture.width // 2, "height": picture.height // 2}}
 
     def _stored_picture(self) -> tuple[Image.Image, str]:
-        """The first picture, shuffled, or with hidden patches hatched, with borders of patches; and its alt text.
-
-        Each pixel becomes a square of 24, to be shown at half the size: then it is sharp on dense screens too. Borders
-        and hatching have the alpha of paper, so that a dark page recolours them (`plots.dark`).
-        """
-        (rows, columns), (ph, pw) = self.grid, self.models[self.network].vit.patch_size
-        image = _image(self._picture(0), self.size).permute(1, 2, 0).numpy()
-        state = "shuffled" if self.mode == "jigsaw" else f"{sum(self.seen)} of them seen"
+        """The first picture, shuffled or with hidden patches hatched; and its alt text."""
+        image, patch_size = _image(self._picture(0), self.size), self.models[self.network].vit.patch_size
+        cut = "A picture cut into {} x {} patches".format(*self.grid)
         if self.mode == "jigsaw":
-            image = reassemble(image, (ph, pw), _shuffled(self._n))
-        height, width = (24 * side for side in self.size)
-        large = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
-        paper = np.zeros((height, width), bool)
-        if self.mode != "jigsaw":
-            y, x = np.indices((height, width))
-            stripes = np.where((x - y) / 2**0.5 % 18 < 6, 0x8A, 0xC8).astype(np.uint8)  # as in live.css
-            hidden = np.kron(~np.reshape(self.seen, self.grid), np.ones((24 * ph, 24 * pw), bool))
-            large.paste(Image.fromarray(stripes), mask=Image.fromarray(hidden))
-            paper |= hidden
-        borders = np.zeros((height, width), bool)
-        for y in range(1, rows):
-            borders[24 * ph * y - 2 : 24 * ph * y + 2] = True
-        for x in range(1, columns):
-            borders[:, 24 * pw * x - 2 : 24 * pw * x + 2] = True
-        large.paste("white", mask=Image.fromarray(borders))
-        large.putalpha(Image.fromarray(np.where(paper | borders, PAPER_ALPHA, 255).astype(np.uint8)))
-        return large, f"A picture cut into {rows} x {columns} patches, {state}"
+            return board_picture(reassemble(image, patch_size, _shuffled(self._n)), patch_size), f"{cut}, shuffled"
+        hidden = [patch for patch, seen in enumerate(self.seen) if not seen]
+        return board_picture(image, patch_size, hidden), f"{cut}, {sum(self.seen)} of them seen"
 
 
 def _image(pixels: bytes | memoryview, size: Sequence[int]) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Parser, add_array_options, figures_options, named, path, whole
+from .options import Parser, add_array_options, figures_options
 from .training import size_of
+from .values import named, path, whole
 
 
 def add(commands) -> Parser:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .options import IMAGES, Parser, image_options, path, weights_options, whole
+from .options import IMAGES, Parser, image_options, weights_options
 from .training import images_of, with_positions
+from .values import path, whole
 
 
 def add(commands) -> Parser:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .options import RATIOS, Parser, count, image_options, number, path, weights_options, whole
+from .options import RATIOS, Parser, image_options, weights_options
 from .training import images_of
+from .values import count, number, path, whole
 
 
 def add(commands) -> Parser:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Parser, figures_options, path, weights_options, whole
+from .options import Parser, figures_options, weights_options
 from .training import with_positions
+from .values import path, whole
 
 KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
 

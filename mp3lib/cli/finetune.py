@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import PLACES, WEIGHTS, Parser, image_options, named, number, run_options, shape_options
+from .options import PLACES, WEIGHTS, Parser, image_options, run_options, shape_options
 from .training import check_shape, images_of, new_vit, training_arguments
+from .values import named, number
 
 
 def add(commands) -> Parser:

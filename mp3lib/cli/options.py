@@ -1,12 +1,12 @@
-"""Options that several commands have, and the kinds of values that options take."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from .values import count, named, number, path, positive, whole
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an option says otherwise
@@ -259,61 +259,3 @@ def by_recipe(name: str) -> str:
 
 def option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-LARGEST = 2**31 - 1  # of whole numbers; more than any size, number or seed needs
-
-
-def whole(text: str) -> int:
-    """A whole number from 1."""
-    return _between(text, 1)
-
-
-def count(text: str) -> int:
-    """A whole number from 0."""
-    return _between(text, 0)
-
-
-def _between(text: str, lowest: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if not lowest <= value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"must be {lowest} to {LARGEST}, got {value}")
-    return value
-
-
-def number(text: str) -> float:
-    """A finite number from 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a finite number of 0 or more, got {text}")
-    return value
-
-
-def positive(text: str) -> float:
-    """A finite number above 0."""
-    if not (value := number(text)):
-        raise argparse.ArgumentTypeError("must be above 0, got 0")
-    return value
-
-
-def named(text: str) -> str:
-    """A name or a path that is not empty; ``~`` is expanded where it is used."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
-
-
-def path(text: str) -> Path:
-    """A path that is not empty, with ``~`` expanded."""
-    from ..paths import expanded
-
-    try:
-        return expanded(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

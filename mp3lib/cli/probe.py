@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Parser, count, image_options, path, weights_options
+from .options import Parser, image_options, weights_options
 from .training import images_of, with_positions
+from .values import count, path
 
 
 def add(commands) -> Parser:

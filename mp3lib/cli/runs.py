@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .options import Parser, figures_options, named, path
+from .options import Parser, figures_options
+from .values import named, path
 
 
 def add(commands) -> Parser:

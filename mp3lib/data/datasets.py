@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, Subset
 
 from ..arguments import shown
 from .arrays import Arrangement, Arrays
+from .columns import LABELS, plain_label
 from .contents import pixels_of_content
 from .entries import printable
 from .from_paths import place_in_words
@@ -22,7 +23,6 @@ from .images import Images
 from .labelled_rows import from_rows
 from .making import resized, to_images
 from .map_style import as_stream, check_map_style
-from .parquet import LABELS, plain_label
 from .split_names import TEST
 from .streaming import Stream
 from .tensors import as_images, is_data_set

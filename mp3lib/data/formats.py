@@ -23,8 +23,9 @@ from .entries import Entry, read_bytes
 from .files import files_of
 from .idx import from_idx, is_idx, number_of_images
 from .npy import MAGIC, is_npy
-from .parquet import from_parquet, is_parquet, rows_of, split_of_file
+from .parquet import from_parquet, is_parquet, rows_of
 from .pictures import from_pictures, is_picture
+from .shards import split_of_file
 from .unread import ACCEPTED, other_forms
 from .wanted import USUAL, Wanted
 from .webdataset import are_samples, from_samples, from_shards

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import shown
-from .parquet import PICTURES
+from .columns import PICTURES
 from .streaming import Stream, usual_workers
 
 

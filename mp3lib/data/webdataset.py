@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 from . import decode
 from .arrays import Arrays
+from .columns import PICTURES
 from .contents import on_disk
 from .entries import Entry, readable
 from .labelled_rows import from_rows
-from .parquet import PICTURES, check_one_set, split_of_file
 from .picture_reading import decoded, streamed
 from .pictures import is_picture, left_out_note
 from .sentences import listed
+from .shards import check_one_set, split_of_file
 from .tars import files_of_tar, is_tar
 from .wanted import Wanted
 

@@ -1,0 +1,64 @@
+"""The kinds of values that options take, from their texts; what does not fit is refused."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+LARGEST = 2**31 - 1  # of whole numbers; more than any size, number or seed needs
+
+
+def whole(text: str) -> int:
+    """A whole number from 1."""
+    return _between(text, 1)
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    return _between(text, 0)
+
+
+def _between(text: str, lowest: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if not lowest <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"must be {lowest} to {LARGEST}, got {value}")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number of 0 or more, got {text}")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    if not (value := number(text)):
+        raise argparse.ArgumentTypeError("must be above 0, got 0")
+    return value
+
+
+def named(text: str) -> str:
+    """A name or a path that is not empty; ``~`` is expanded where it is used."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def path(text: str) -> Path:
+    """A path that is not empty, with ``~`` expanded."""
+    from ..paths import expanded
+
+    try:
+        return expanded(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
