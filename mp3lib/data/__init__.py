@@ -2,7 +2,8 @@
 
 How images are wanted is in ``wanted``. ``formats`` chooses the form of what is at a path. Folders of ``pictures`` have
 a ``layout`` (``folder_roles``, ``split_names``, ``class_names``, ``annotations``, ``unlabelled``). ``parquet`` and
-``webdataset`` have ``labelled_rows``, in ``columns``, and are kept in ``shards``; ``idx``, ``cifar10`` and ``cifar100`` (``cifar_pickle``) have files of their own;
+``webdataset`` have ``labelled_rows``, in ``columns``, and are kept in
+``shards``; ``idx``, ``cifar10`` and ``cifar100`` (``cifar_pickle``) have files of their own;
 ``datasets`` (``map_style``) are objects. All are read from the ``files`` of a folder, of ``tars`` or of ``zips``
 (``entries``) into ``arrays``, which ``making`` turns into a set. ``contents`` gives the pixels of a file: ``decode`` a
 picture, ``npy`` an array; ``jpeg_grid`` sees whether they were compressed. Many are read by ``picture_reading`` into
