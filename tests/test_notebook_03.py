@@ -128,6 +128,8 @@ def test_numbers_of_longer_trainings_are_those_of_the_results():
     [row] = re.findall(r"^\| from scratch \| 15 \| (?:.* \| )?([\d.]+)\s±.* \| ([\d.]+)\s±.* \|$", page, re.MULTILINE)
     text = " ".join(" ".join(cell.source for cell in cells("03") if cell.cell_type == "markdown").split())
     assert f"after 15 epochs, over three seeds, our larger ViT reaches {row[0]} % with positions and {row[1]} %" in text
+    runs = re.findall(r"^\| `cost/scratch-15-\w+` \| .*? \| ([\d,]+) training images, 15 epochs", page, re.MULTILINE)
+    assert [f"On {size} images, after 15 epochs" in text for size in set(runs)] == [True]
 
 
 def test_the_gains_by_positions_are_those_of_the_table():
