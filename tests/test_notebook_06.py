@@ -158,3 +158,13 @@ def test_the_processor_time_in_the_text_is_that_of_the_table():
     [row] = re.findall(r"\| MP3, then fine-tuned \| (\d+) \+ (\d+) \| ([\d.]+) \|", table)
     said = "So {} epochs of MP3 and {} of fine-tuning take as long as {} epochs on labels.".format(*row)
     assert said in PROSE
+
+
+def test_all_labels_are_those_of_the_images_that_the_runs_had():
+    page = stored_text("README.md")
+    runs = re.findall(r"^\| `cost/\S+-pos` \| .*? \| ([\d,]+) training images", page, re.MULTILINE)
+    [size] = set(runs)
+    others = 50_000 - int(size.replace(",", ""))
+    assert f"*All labels*: those of {size} training images." in PROSE
+    assert f"with the other {others:,} training images." in PROSE
+    assert f"Measured on {others:,} training images kept apart" in page
