@@ -152,13 +152,15 @@ class Pixels(AxesImage):
         colors = self.get_array()
         if y1 - y0 < len(colors) or x1 - x0 < colors.shape[1] or magnification != 1 or unsampled:
             return super().make_image(renderer, magnification, unsampled)
-        colors = self.to_rgba(colors, bytes=True)
+        colors = np.ascontiguousarray(self.to_rgba(colors, bytes=True))
         # the pixel of the image for each drawn pixel; the renderer counts rows from below
         rows = ((np.arange(y1 - y0) + 0.5) * len(colors) / (y1 - y0)).astype(int)
         columns = ((np.arange(x1 - x0) + 0.5) * colors.shape[1] / (x1 - x0)).astype(int)
         if corners[1, 1] > corners[0, 1]:
             rows = rows[::-1]
-        return colors[rows[:, None], columns], x0, y0, IdentityTransform()
+        # four bytes taken as one number, and whole rows at a time: a hundred times as fast as colors[rows[:, None], columns]
+        drawn = colors.view(np.uint32)[..., 0].take(columns, axis=1).take(rows, axis=0)
+        return drawn.view(np.uint8).reshape(*drawn.shape, 4), x0, y0, IdentityTransform()
 
 
 def paint(ax, array, box, vmin=None, vmax=None, cmap=None, keeps=None):
