@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mp3lib.data.wanted import PEAK, Wanted
+from mp3lib.data.sets.wanted import PEAK, Wanted
 
 FORMS = {"folder": "a folder", "parquet": "a parquet file"}
 IMAGENET = {"images": 1_331_167, "size": 224}  # those of training and validation

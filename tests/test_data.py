@@ -29,10 +29,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from set_makers import write_tar
 
-from mp3lib.data import CIFAR10_CLASSES, cache, download, fingerprint, formats, load, making, read_picture, scenes
-from mp3lib.data.arrays import Arrays
+from mp3lib.data import CIFAR10_CLASSES, fingerprint, load, read_picture, scenes
 from mp3lib.data.images import Images, Split
-from mp3lib.data.jpeg_grid import jpeg_grid
+from mp3lib.data.readers import formats
+from mp3lib.data.sets.arrays import Arrays
+from mp3lib.data.sources import cache, download, making
+from mp3lib.data.sources.making import jpeg_grid
 
 REAL_CACHE = cache.folder()  # before the fixture below points elsewhere
 MAKE_SCENES = scenes.make_scenes
@@ -555,7 +557,7 @@ def test_what_a_live_process_holds_is_left_and_what_killed_ones_left_is_swept(ch
 WRITE = """
 import sys, torch
 from pathlib import Path
-from mp3lib.data import cache
+from mp3lib.data.sources import cache
 about = {"classes": "[]", "notes": "[]", "source": "", "fingerprint": "", "name": ""}
 while True:
     print("x", flush=True)
@@ -651,7 +653,8 @@ def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):
 def test_of_several_processes_of_a_training_one_decodes_and_the_others_share_it(tmp_path, monkeypatch):
     path = as_folder({f"{c}/{i}.png": picture((i, 0, ord(c))) for c in "ab" for i in range(400)}, tmp_path / "x")
     code = (
-        "import sys; from mp3lib.data import formats, from_paths, load_images; read = formats.read;"
+        "import sys; from mp3lib.data import load_images; from mp3lib.data.readers import formats;"
+        "from mp3lib.data.sources import from_paths; read = formats.read;"
         "formats.read = lambda *given: print('decodes') or read(*given); from_paths.CACHE_LIMIT = 0;"
         "print(load_images(sys.argv[1]).fingerprint)"
     )

@@ -11,7 +11,7 @@ import pytest
 from set_makers import bands, cifar100, mnist, noise_pictures, shards, tiny_imagenet
 
 from mp3lib.__main__ import main
-from mp3lib.data.wanted import PEAK, Wanted
+from mp3lib.data.sets.wanted import PEAK, Wanted
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "DATA.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)

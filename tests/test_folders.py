@@ -27,12 +27,13 @@ from PIL import Image
 from set_makers import tiny_imagenet
 
 from mp3lib import load_images
-from mp3lib.data import read_picture, tars
-from mp3lib.data.cifar10 import whole_numbers
-from mp3lib.data.cifar_pickle import read_batch
-from mp3lib.data.layout import arrange
+from mp3lib.data import read_picture
+from mp3lib.data.files import tars, walk
+from mp3lib.data.folders.layout import arrange
+from mp3lib.data.folders.split_names import split_word
 from mp3lib.data.notes import Note
-from mp3lib.data.split_names import split_word
+from mp3lib.data.readers.cifar import whole_numbers
+from mp3lib.data.readers.cifar_pickle import read_batch
 
 RNG = np.random.default_rng(0)
 
@@ -594,16 +595,14 @@ def test_labels_in_files_and_archives_beside_pictures_are_not_dropped_in_silence
 
 
 def test_a_picture_that_cannot_be_opened_is_left_out_and_named(tmp_path, monkeypatch):
-    from mp3lib.data import files
-
     fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
 
-    def denied(path, most, read=files.read_bytes):
+    def denied(path, most, read=walk.read_bytes):
         if str(path).endswith("b/001.png"):
             raise PermissionError(13, "Permission denied", path)
         return read(path, most)
 
-    monkeypatch.setattr(files, "read_bytes", denied)
+    monkeypatch.setattr(walk, "read_bytes", denied)
     result, notes = loaded(tmp_path / "set")
     assert result == (("a", "b"), 5, 2) and any("b/001.png (it cannot be opened: Permission denied" in n for n in notes)
 
@@ -698,7 +697,8 @@ def test_sizes_have_caches_of_their_own(tmp_path):
 
 
 def test_a_newer_reader_decodes_again(tmp_path, monkeypatch):
-    from mp3lib.data import formats, from_paths
+    from mp3lib.data.readers import formats
+    from mp3lib.data.sources import from_paths
 
     fill(tmp_path / "set", 4)
     load_images(tmp_path / "set")

@@ -21,9 +21,9 @@ from set_makers import FINE, GREY, LABELS, bands, cifar100, hundred, idx, mnist,
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
 from mp3lib.data import pack_images
-from mp3lib.data.decode import fit_picture
 from mp3lib.data.notes import Note
-from mp3lib.data.wanted import Wanted
+from mp3lib.data.pictures.decode import fit_picture
+from mp3lib.data.sets.wanted import Wanted
 from mp3lib.train import pretrain
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -262,7 +262,7 @@ def test_a_cut_pickle_of_cifar_100_is_refused_and_memory_is_asked_for_first(tmp_
     with pytest.raises(ValueError, match="train is no batch of CIFAR-100"):
         load_images(tmp_path / "set")
     (tmp_path / "set/train").write_bytes(whole)
-    monkeypatch.setattr("mp3lib.data.wanted.free_memory", lambda: 1000)
+    monkeypatch.setattr("mp3lib.data.sets.wanted.free_memory", lambda: 1000)
     with pytest.raises(ValueError, match="of memory are free"):
         load_images(tmp_path / "set")
 

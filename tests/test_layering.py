@@ -34,6 +34,28 @@ ALLOWED = {
     "__version__": set(),  # a name of mp3lib itself
     "cli": {"data", "evaluate", "export", "json_files", "model", "paths", "plots", "train"},
 }
+# the same inside mp3lib.data: each of its rooms and each module beside them
+ROOMS = {
+    "crops": set(),
+    "notes": set(),
+    "scenes": set(),
+    "files": set(),
+    "pictures": {"crops", "files"},
+    "folders": {"files", "notes"},
+    "streaming": {"crops", "notes", "pictures"},
+    "images": {"streaming"},
+    "sets": {"files", "folders", "images", "notes", "pictures", "streaming"},
+    "readers": {"files", "folders", "images", "notes", "pictures", "sets"},
+    "tensors": {"sets", "streaming"},
+    "sources": {
+        "files", "folders", "images", "notes", "pictures", "readers", "sets", "streaming", "tensors",
+    },
+    "load": {"images", "notes", "pictures", "readers", "scenes", "sets", "sources", "tensors"},
+    "augment": {"crops", "tensors"},
+    "cues": {"tensors"},
+}  # fmt: skip
+ROOMS["__init__"] = set(ROOMS)
+
 ALLOWED["__main__"] = set(ALLOWED)
 ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used
 
@@ -41,6 +63,7 @@ ALLOWED["__init__"] = set(ALLOWED)  # by name only, when first used
 FACES = ("model", "data", "train", "evaluate", "plots", "widgets", "board", "checks", "export", "results", "budgets")
 
 FILES = sorted(LIBRARY.rglob("*.py"))
+DATA_FILES = [path for path in FILES if path.is_relative_to(LIBRARY / "data")]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
@@ -59,7 +82,8 @@ def modules(tree: ast.AST, path: Path) -> set[str]:
             inside = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
             module = ".".join((*inside, *(node.module or "").split("."))).strip(".")
             # `from mp3lib import x` and `from . import x` name a module, or what mp3lib/__init__.py has from one
-            names = [mp3lib._HOME.get(alias.name, alias.name) for alias in node.names] if module == "mp3lib" else [""]
+            names = [alias.name for alias in node.names] if module in ("mp3lib", "mp3lib.data") else [""]
+            names = [mp3lib._HOME.get(name, name) for name in names] if module == "mp3lib" else names
             found |= {f"{module}.{name}".strip(".") for name in names}
     return found
 
@@ -69,6 +93,18 @@ def ours(path: Path, text: str | None = None) -> set[str]:
     tree = ast.parse(text if text is not None else path.read_text(encoding="utf-8"))
     parts = [name.split(".") for name in modules(tree, path)]
     return {part[1] if len(part) > 1 else part[0] for part in parts if part[0] == "mp3lib"} - {package(path)}
+
+
+def room(path: Path) -> str:
+    """The room of a file of mp3lib.data, or its own name where it lies beside the rooms."""
+    return path.relative_to(LIBRARY / "data").parts[0].removesuffix(".py")
+
+
+def other_rooms(path: Path, text: str | None = None) -> set[str]:
+    """The rooms of mp3lib.data and the modules beside them, other than its own, that a file in it imports."""
+    tree = ast.parse(text if text is not None else path.read_text(encoding="utf-8"))
+    found = (name.split(".") for name in modules(tree, path))
+    return {parts[2] for parts in found if parts[:2] == ["mp3lib", "data"] and len(parts) > 2} - {room(path)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(LIBRARY).as_posix())
@@ -85,8 +121,15 @@ def test_the_table_of_the_library_names_every_package_and_face():
     assert listed == folders | {f"{name}.py" for name in FACES if (LIBRARY / f"{name}.py").exists()}
 
 
-def test_packages_form_no_circle():
-    below = {name: allowed - {"__version__"} for name, allowed in ALLOWED.items() if not name.startswith("__")}
+@pytest.mark.parametrize("path", DATA_FILES, ids=lambda path: path.relative_to(LIBRARY / "data").as_posix())
+def test_a_room_of_the_data_imports_only_what_it_may(path):
+    assert room(path) in ROOMS, f"give {room(path)} its line in ROOMS, in {Path(__file__).name}"
+    assert other_rooms(path) <= ROOMS[room(path)]
+
+
+@pytest.mark.parametrize("table", [ALLOWED, ROOMS], ids=["packages", "rooms"])
+def test_packages_form_no_circle(table):
+    below = {name: allowed - {"__version__"} for name, allowed in table.items() if not name.startswith("__")}
     while leaves := {name for name, allowed in below.items() if not allowed}:
         below = {name: allowed - leaves for name, allowed in below.items() if name not in leaves}
     assert below == {}
@@ -119,6 +162,22 @@ def f():
     assert "vit_pytorch" in modules(ast.parse(text), LIBRARY / "model" / "x.py")
 
 
+def test_reading_of_imports_between_rooms():
+    text = """
+from . import npy
+from .. import cues
+from ...luma import LUMA
+from ..sets import rows
+def f():
+    from ..tensors import hint
+"""
+    assert other_rooms(LIBRARY / "data" / "readers" / "x.py", text) == {"cues", "sets", "tensors"}
+    assert other_rooms(LIBRARY / "data" / "x.py", "from . import scenes\nfrom .sets.rows import Rows") == {
+        "scenes",
+        "sets",
+    }
+
+
 # --- faces ------------------------------------------------------------------------------------------------------------
 
 
@@ -131,11 +190,14 @@ def test_no_public_name_of_a_face_is_that_of_a_submodule(name):
     assert exported & {path.stem for path in (LIBRARY / name).iterdir()} == set()
 
 
-@pytest.mark.parametrize("name", ["model", "data", "train", "evaluate", "plots", "widgets", "export"])
-def test_a_face_says_what_is_in_each_of_its_files(name):
-    words = importlib.import_module(f"mp3lib.{name}").__doc__
-    files = {path.stem for path in (LIBRARY / name).glob("*.py")} - {"__init__"}
-    assert {file for file in files if f"``{file}``" not in words} == set()
+DATA_ROOMS = sorted(f"data.{path.parent.name}" for path in (LIBRARY / "data").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("name", ["model", "data", *DATA_ROOMS, "train", "evaluate", "plots", "widgets", "export"])
+def test_a_face_says_what_is_in_each_of_its_files_and_rooms(name):
+    words, folder = importlib.import_module(f"mp3lib.{name}").__doc__, LIBRARY.joinpath(*name.split("."))
+    inside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {file for file in inside - {"__init__"} if f"``{file}``" not in words} == set()
 
 
 def complaints(code: str) -> list[str]:

@@ -26,7 +26,7 @@ def alone(tmp_path, monkeypatch):
     """No data but what a test gives, and no way to download any."""
     monkeypatch.setenv("MP3_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MP3_DATA", raising=False)
-    monkeypatch.setattr("mp3lib.data.download.chain", lambda: [])
+    monkeypatch.setattr("mp3lib.data.sources.download.chain", lambda: [])
 
 
 def test_data_fetch_without_any_source_says_what_to_do(capsys):

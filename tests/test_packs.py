@@ -19,11 +19,12 @@ from set_makers import noise_pictures
 
 from mp3lib import load_images
 from mp3lib.__main__ import main
-from mp3lib.data import from_paths, pack_images, packed_size
+from mp3lib.data import pack_images, packed_size
+from mp3lib.data.files.tensor_files import header, write_tensors
 from mp3lib.data.notes import Note
-from mp3lib.data.rows import put_in_order
-from mp3lib.data.tensor_files import header, write_tensors
-from mp3lib.data.wanted import Wanted
+from mp3lib.data.sets.rows import put_in_order
+from mp3lib.data.sets.wanted import Wanted
+from mp3lib.data.sources import from_paths
 
 NOISE = np.random.default_rng(0)
 
@@ -127,7 +128,7 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match="at least 2 are needed"):
         pack_images(noise_pictures(tmp_path / "set" / "one", 1), 8, tmp_path / "new")
-    monkeypatch.setattr("mp3lib.data.wanted.shutil.disk_usage", lambda _: type("", (), {"free": 100}))
+    monkeypatch.setattr("mp3lib.data.sets.wanted.shutil.disk_usage", lambda _: type("", (), {"free": 100}))
     with pytest.raises(ValueError, match=r"9 packed pictures take 0.0 GB, and .* has 0.0 GB free"):
         pack_images(top, 8, tmp_path / "new")
     assert sorted(tmp_path.iterdir()) == before
@@ -251,7 +252,7 @@ import resource, sys, threading, time, warnings
 warnings.simplefilter("ignore")
 import psutil, pyarrow.parquet
 from mp3lib import load_images
-from mp3lib.data import decode
+from mp3lib.data.pictures import decode
 load_images(sys.argv[2], 8)  # everything that is loaded once
 process, peak, done = psutil.Process(), [0], threading.Event()
 before = process.memory_info().rss
@@ -295,6 +296,6 @@ def test_what_takes_too_much_is_refused_before_anything_is_read(tmp_path, monkey
     path = tmp_path / "x.parquet"
     cells = [{"bytes": (noise_pictures(tmp_path / "p", 1) / "000.png").read_bytes()}] * 4
     parquet.write_table(pyarrow.table({"image": cells}), path)
-    monkeypatch.setattr("mp3lib.data.wanted.free_memory", lambda: Wanted((8, 8)).pixels(4))
+    monkeypatch.setattr("mp3lib.data.sets.wanted.free_memory", lambda: Wanted((8, 8)).pixels(4))
     with pytest.raises(ValueError, match=r"4 pictures of 8 x 8 pixels take about .* pack them .data pack., or"):
         load_images(path, 8)

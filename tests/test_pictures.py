@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mp3lib.data import decode, read_picture
+from mp3lib.data import read_picture
+from mp3lib.data.pictures import decode
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -18,10 +18,11 @@ from set_makers import noise_pictures
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
-from mp3lib.data import streaming, wanted
+from mp3lib.data import streaming
 from mp3lib.data.crops import Crop, drawn_crop
-from mp3lib.data.decode import decode
 from mp3lib.data.notes import Note
+from mp3lib.data.pictures.decode import decode
+from mp3lib.data.sets import wanted
 from mp3lib.data.streaming import Stream, fitting_workers, usual_workers
 from mp3lib.data.tensors import numbered
 from mp3lib.evaluate import frozen_features, patch_only_floor, position_accuracy, top1_accuracy
@@ -157,7 +158,7 @@ def test_what_takes_more_than_half_of_the_free_memory_is_streamed_by_itself(fold
         assert isinstance(load_images(folder, SIZE).train.images, torch.Tensor)
         assert "in memory (0.0 MB)\n" in capsys.readouterr().out
         monkeypatch.setattr(wanted, "free_memory", lambda: int(1.5 * needed))
-        monkeypatch.setattr("mp3lib.data.rows.Rows.__init__", lambda *args: decoded.append(args))
+        monkeypatch.setattr("mp3lib.data.sets.rows.Rows.__init__", lambda *args: decoded.append(args))
         os.utime(folder / "cat")  # so that the cache does not know it
         (folder / "cat").touch()
         assert isinstance(load_images(folder, SIZE, workers=3).train.images, Stream)

@@ -13,7 +13,7 @@ import pytest
 from scripts import load_script
 
 from mp3lib import load_images
-from mp3lib.data.wanted import PEAK
+from mp3lib.data.sets.wanted import PEAK
 
 ROOT = Path(__file__).resolve().parents[1]
 

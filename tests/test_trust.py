@@ -31,7 +31,8 @@ import mp3lib.model
 import mp3lib.train
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import COMMANDS, main
-from mp3lib.data import cues, decode
+from mp3lib.data import cues
+from mp3lib.data.pictures import decode
 from mp3lib.json_files import write_text
 from mp3lib.model import load_model
 from mp3lib.train import pretrain, read_metrics, read_run

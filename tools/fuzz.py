@@ -44,11 +44,13 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.cli import parser, runs
-from mp3lib.data import Images, cache, decode, pack_images, read_picture
-from mp3lib.data.arrays import set_name
-from mp3lib.data.cifar_pickle import read_batch
-from mp3lib.data.entries import readable
+from mp3lib.data import Images, pack_images, read_picture
+from mp3lib.data.files.entries import readable
 from mp3lib.data.notes import Note
+from mp3lib.data.pictures import decode
+from mp3lib.data.readers.cifar_pickle import read_batch
+from mp3lib.data.sets.arrays import set_name
+from mp3lib.data.sources import cache
 from mp3lib.json_files import read_json, write_json
 from mp3lib.model import load_model
 from mp3lib.train import pretrain

@@ -41,7 +41,8 @@ import torch
 import torch._dynamo  # which the optimizers ask for: once, for all processes to come
 
 from mp3lib.__main__ import main as main_of_mp3lib
-from mp3lib.data import cache, clear_cache, download, load
+from mp3lib.data import clear_cache, load
+from mp3lib.data.sources import cache, download
 from mp3lib.json_files import read_json, write_json
 from mp3lib.model import load_model
 from mp3lib.train.run_folder import versions

@@ -38,7 +38,8 @@ from torch import Tensor, nn
 from mp3lib import MP3, ViT, data, evaluate, export, model, results, train
 from mp3lib.__main__ import main as command_line
 from mp3lib.cli import parser as options_of
-from mp3lib.data import cues, download
+from mp3lib.data import cues
+from mp3lib.data.sources import download
 from mp3lib.json_files import read_json, write_json
 from mp3lib.train.run_folder import versions
 

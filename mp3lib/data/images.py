@@ -1,15 +1,21 @@
-"""What ``load_images`` returns: a data set of two splits."""
+"""What ``load_images`` returns: a data set of two splits, and its fingerprint; and by what CIFAR-10 is known."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import shown
 from .streaming import Stream
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_FINGERPRINT = "c55f42c974b53503aff2a9407ce49eec"  # of the lossless pixels, from whichever source
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +79,27 @@ def images_of(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Images
     train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
     classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
     return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+
+
+def digest(pixels: np.ndarray, salt: bytes = b"") -> bytes:
+    """16 bytes that are the same for the same pixels and the same salt alone."""
+    return hashlib.blake2b(pixels, digest_size=16, salt=salt).digest()
+
+
+def fingerprint(train: Split, test: Split) -> str:
+    """32 hex digits that depend on which (pixels, label) pairs are in each split, not on their order.
+
+    Raises:
+        ValueError: unless both are a ``Split`` whose images are in memory, with a label each.
+    """
+    for name, split in (("train", train), ("test", test)):
+        if not isinstance(split, Split) or not isinstance(split.images, Tensor) or not split.is_whole():
+            raise ValueError(f"{name} must be a Split of images in memory, with a label each, got {shown(split)}")
+    whole = hashlib.sha256()
+    for split in (train, test):
+        rows = np.ascontiguousarray(split.images.numpy()).reshape(len(split), -1)
+        pairs = zip(rows, split.labels.tolist(), strict=True)
+        digests = [digest(row, b"%d" % label) for row, label in pairs]
+        whole.update(repr(tuple(split.images.shape)).encode())
+        whole.update(b"".join(sorted(digests)))
+    return whole.hexdigest()[:32]

@@ -15,17 +15,19 @@ from typing import Any
 
 from ..arguments import shown, truth, whole
 from ..paths import expanded
-from . import cache, decode, download, formats, scenes
-from .arrays import Arrays
-from .datasets import from_object, is_object
-from .fingerprints import CIFAR10_FINGERPRINT
-from .from_paths import from_pack, from_path
-from .images import Images
-from .making import from_cache, resized, to_cache, to_images
+from . import scenes
+from .images import CIFAR10_FINGERPRINT, Images
 from .notes import Note
-from .pack import is_pack
+from .pictures import decode
+from .readers import formats
+from .sets.arrays import Arrays
+from .sets.wanted import Wanted
+from .sources import cache, download
+from .sources.datasets import from_object, is_object
+from .sources.from_paths import from_pack, from_path
+from .sources.making import from_cache, resized, to_cache, to_images
+from .sources.pack import is_pack
 from .tensors import hint
-from .wanted import Wanted
 
 
 class DataUnavailable(RuntimeError):

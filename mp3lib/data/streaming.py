@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..arguments import whole
-from . import decode
-from .contents import pixels_of_content
 from .crops import drawn_crop
 from .notes import Note
+from .pictures import decode
+from .pictures.contents import pixels_of_content
 
 MOST_WORKERS = 8  # that are started without being asked for
 AHEAD = 2  # batches that each worker has ready

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..arguments import check_dense, shown
-from .map_style import as_stream
+from .sets.map_style import as_stream
 from .streaming import Stream
 
 

@@ -1,0 +1,252 @@
+"""Single pictures: from the bytes of a file to pixels. One reader for folders, archives, parquet and uploads."""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ...arguments import as_pair, shown
+from ..crops import Crop
+
+LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
+LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
+LONGEST = 250_000  # pixels of a side: Pillow takes memory and time for each row, however short it is
+ONE_AT_A_TIME = 16_000_000  # pixels: larger pictures are decoded one after another, whatever the number of threads
+
+# The formats that are opened. The list is closed, because a file's ending says nothing about its content, and some of
+# Pillow's other formats start programs (PostScript starts Ghostscript).
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF",
+    "WEBP",
+)  # fmt: skip
+MAGIC = (  # how files of these formats begin; TGA has no such mark
+    b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6", b"\0\0\1\0",
+    b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
+)  # fmt: skip
+_alone = threading.Lock()
+
+
+class Picture(NamedTuple):
+    """A decoded picture; of ``pixels`` and ``deep`` one is there."""
+
+    pixels: np.ndarray | None  # (3, H, W) uint8
+    deep: np.ndarray | None  # (H, W) float32: grey values of more than 8 bits, not yet scaled to 0 … 255
+    jpeg: bool = False  # whether the pixels still have the compression grid of JPEG in place
+
+
+class TooLarge(ValueError):
+    """A picture of more pixels than will be decoded."""
+
+    def __init__(self, width: int, height: int, largest: int = LARGEST):
+        most = f"{largest / 1e6:.0f} million" if width * height > largest else f"{LONGEST:,} a side"
+        super().__init__(f"The picture has {width:,} x {height:,} pixels; at most {most} are read.")
+
+
+def formats() -> list[str]:
+    """The formats of ``FORMATS`` that Pillow can open here; HEIF only where pillow-heif has registered it."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def suffixes() -> set[str]:
+    """The endings of the files of these formats."""
+    known = set(formats())
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in known}
+
+
+def looks_like_picture(beginning: bytes) -> bool:
+    """Whether a file that begins so (16 bytes or more) may be a picture of one of the formats."""
+    return beginning.startswith(MAGIC) or beginning[4:8] == b"ftyp"
+
+
+class Header(NamedTuple):
+    """What is known of a picture before it is decoded."""
+
+    deep: bool  # whether it has values of more than 8 bits
+    jpeg: bool  # whether it is a JPEG of the size that is wanted, whose compression grid stays in place
+
+
+def header(data: bytes | str, size: tuple[int, int]) -> Header:
+    """Read the header of a picture, which is wanted at ``size`` (height, width). Raises as ``decode``.
+
+    Args:
+        data: the content of a file, or its path.
+        size: in pixels.
+    """
+    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=formats()) as picture:
+        check_pixels(picture, size, 4)
+        return Header(is_deep(picture), picture.size == size[::-1] and picture.format in ("JPEG", "MPO"))
+
+
+def is_deep(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def check_pixels(picture: Image.Image, size: tuple[int, int], times: float) -> None:
+    """Let a big JPEG decode at a smaller scale, still so many ``times`` the ``size``; refuse too many pixels."""
+    picture.draft("RGB", (math.ceil(times * size[1]), math.ceil(times * size[0])))
+    largest = LARGEST_DEEP if is_deep(picture) else LARGEST
+    if picture.width * picture.height > largest or max(picture.size) > LONGEST:
+        raise TooLarge(picture.width, picture.height, largest)
+
+
+def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture:
+    """Decode a picture, upright, cropped about the centre and resized to ``size`` (height, width).
+
+    With ``crop`` that box of the whole picture is taken. Grey, palette and CMYK become RGB, and what is transparent
+    becomes white. Values of more than 8 bits come unscaled, as ``Picture.deep``; see ``scaled``. Of an animation the
+    first frame is taken, and the camera's orientation (EXIF) is followed.
+
+    Raises:
+        TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
+        Exception: of many kinds, from Pillow, for what is no picture or is damaged.
+    """
+    height, width = size
+    with Image.open(io.BytesIO(data), formats=formats()) as picture:
+        form = picture.format
+        check_pixels(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
+        if picture.width * picture.height <= ONE_AT_A_TIME:
+            return fitted(picture, form, size, crop)
+        with _alone:
+            return fitted(picture, form, size, crop)
+
+
+def draft_times(picture: tuple[int, int], size: tuple[int, int], crop: Crop) -> float:
+    """How many times ``size`` a picture of this width and height must have, so that its crop has twice ``size``."""
+    times = 2.0
+    for width, height in (picture, picture[::-1]):  # upright or on its side
+        left, top, right, bottom = crop.box(width, height, size)
+        times = max(times, 2 * width / (right - left), 2 * height / (bottom - top))
+    return times
+
+
+def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: Crop | None) -> Picture:
+    """The pixels of an opened picture, as ``decode`` says; ``form`` is the format of its file."""
+    height, width = size
+    deep = is_deep(picture)
+    picture = ImageOps.exif_transpose(picture)
+    in_place = crop is None and picture.size == (width, height)
+    if deep:
+        values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        if not in_place:
+            low, high = values.min(), values.max()
+            values = np.asarray(fit_picture(Image.fromarray(values), size, crop)).clip(low, high)
+        return Picture(None, values)
+    see_through = picture.has_transparency_data
+    picture = picture.convert("RGBA" if see_through else "RGB")
+    if not in_place:
+        picture = fit_picture(picture, size, crop)
+    if see_through:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"))
+
+
+def try_decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture | Exception:
+    """What ``decode`` returns, or the exception that it raises."""
+    try:
+        return decode(data, size, crop)
+    except Exception as error:  # Pillow raises many kinds; the caller names the file
+        return error
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Silence Pillow's warnings of size, which ``decode`` judges itself, and of odd metadata. Not for threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def fit_picture(picture: Image.Image, size: tuple[int, int], crop: Crop | None = None) -> Image.Image:
+    """Cropped about the centre, or as ``crop`` says, and resized to (height, width) pixels."""
+    if crop is not None:
+        box = crop.box(picture.width, picture.height, size)
+        picture = picture.resize(size[::-1], Image.Resampling.BICUBIC, box)
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if crop.mirrored else picture
+    return ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
+
+
+def fit_pixels(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """The same for uint8 pixels (c, H, W)."""
+    return torch.from_numpy(np.stack([np.asarray(fit_picture(Image.fromarray(band.numpy()), size)) for band in pixels]))
+
+
+def value_range(low: float, high: float) -> tuple[float, float]:
+    """Which values of deep pictures become 0 and 255, from the lowest and the highest value of all of them.
+
+    Values up to 1 are fractions, values up to 255 stay as they are. Values up to 65535 count as numbers of 10, 12, 14
+    or 16 bits, whichever is enough. Anything else is stretched from the lowest to the highest value.
+    """
+    if low >= 0:
+        for top in (1, 255, 1023, 4095, 16383, 65535):
+            if high <= top:
+                return 0.0, float(top)
+    return low, high
+
+
+def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Deep values (H, W) as uint8 (3, H, W): ``low`` becomes 0 and ``high`` 255."""
+    values = (values.astype(np.float64) - low) * (255 / max(high - low, 1e-12))
+    return np.broadcast_to(values.round().clip(0, 255).astype(np.uint8), (3, *values.shape))
+
+
+def as_size(size: Any) -> tuple[int, int]:
+    """(height, width) in pixels from a side or a pair; ValueError for anything else, and for more than ``LARGEST``."""
+    height, width = as_pair(size)
+    if height * width > LARGEST:
+        raise ValueError(f"size must have at most {LARGEST / 1e6:.0f} million pixels, got {height:,} x {width:,}")
+    return height, width
+
+
+def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
+    """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
+
+    It takes PNG, JPEG, WebP, GIF, TIFF, BMP and other formats of ``FORMATS``, of any mode and depth; see ``decode``
+    and ``value_range``.
+
+    Args:
+        data: the content of the file.
+        size: side or (height, width) in pixels.
+
+    Raises:
+        ValueError: in one sentence for the person whose file it is: the file is empty, is no picture, is broken, or
+            holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
+            for ``data`` that is not bytes, and a ``size`` that is none.
+    """
+    size = as_size(size)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise ValueError(
+            f"read_picture takes the bytes of a file, as Path(...).read_bytes() gives them, got {shown(data)}"
+        )
+    if not len(data):
+        raise ValueError("The file is empty.")
+    with without_warnings():
+        picture = try_decode(bytes(data), size)
+    if isinstance(picture, Exception):
+        raise ValueError(reason(picture)) from None
+    pixels = picture.pixels
+    if pixels is None:
+        pixels = scaled(picture.deep, *value_range(float(picture.deep.min()), float(picture.deep.max())))
+    return torch.from_numpy(pixels.copy(order="C"))
+
+
+def reason(error: Exception) -> str:
+    """In one sentence, why a picture could not be read."""
+    if isinstance(error, TooLarge):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."
+    if isinstance(error, UnidentifiedImageError):
+        known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
+        return f"The file is no picture in a format that Pillow reads, {known}."
+    words = " ".join(str(error).split()) or type(error).__name__
+    return f"The picture is broken and cannot be read to its end ({words[:120]})."

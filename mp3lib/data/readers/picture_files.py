@@ -1,0 +1,130 @@
+"""Pictures in files of their own: they are decoded or streamed, and sorted by their folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ..files.entries import Entry
+from ..folders import layout
+from ..folders.annotations import annotated
+from ..folders.unlabelled import arrange_all
+from ..pictures import decode
+from ..pictures.contents import on_disk
+from ..pictures.npy import is_npy
+from ..sets.arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name
+from ..sets.picture_reading import decoded, streamed
+from ..sets.wanted import Wanted
+from .idx import is_idx
+from .unread import found, labels_beside, other_forms
+
+NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no loss
+    ".txt .cls .csv .tsv .json .jsonl .xml .yaml .yml .md .html .py .ipynb .ini .db .log .pdf .toml .cfg .mat .bib "
+    ".safetensors".split()
+)
+
+
+def is_picture(entry: Entry) -> bool:
+    """Whether a file should be a picture: by its ending, or where that says nothing, by how it begins."""
+    suffix = PurePosixPath(entry.name).suffix.lower()
+    if suffix in decode.suffixes():
+        return True
+    if suffix in NO_PICTURES or suffix in (".npy", ".parquet", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz"):
+        return False
+    try:
+        return decode.looks_like_picture(entry.begin())
+    except OSError:
+        if entry.path is None:
+            raise  # the archive is damaged
+        return False  # a file that may not be opened
+
+
+def from_pictures(pictures: Sequence[Entry], entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
+    """Decode pictures, or only look at them where they are to be streamed, and sort them by their folders."""
+    reading = streamed if wanted.streams(len(pictures), path, all(map(on_disk, pictures))) else decoded
+    paths, more = annotated(pictures, entries)
+    with decode.without_warnings():
+        read = reading(pictures, path, wanted)
+    good, unreadable = [], []
+    for number, (entry, reason) in enumerate(zip(pictures, read.reasons, strict=True)):
+        if reason is None:
+            good.append(number)
+        else:
+            unreadable.append((entry.name, reason))
+    notes = left_out_note(unreadable) + beside_note(entries)
+    if len(good) < 2:
+        raise ValueError(f"{path} holds {len(good)} readable pictures, at least 2 are needed. {found(entries, notes)}")
+    names = {number: paths.get(pictures[number].name, pictures[number].name) for number in good}
+    try:
+        sorted_in = arrangement(names, path, wanted.unlabelled)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    arrays = read.arrays(sorted_in)
+    arrays.notes = notes + more + arrays.notes
+    if len(arrays.classes) == 1:
+        arrays.notes += labels_beside(entries)
+    return arrays
+
+
+def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Notes on files that are no pictures, and should perhaps be."""
+    others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
+    packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
+    told = [name for name in others if not is_archive(name) and ("/" in name or may_hold_images(name))]
+    odd = [(name, "no picture in a format that Pillow reads") for name in told]
+    return left_out_note(packed, "archive") + left_out_note(odd, "other file")
+
+
+def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) -> Arrangement:
+    """Sort pictures into splits and classes by the folders in their names; those without a label come last.
+
+    Raises:
+        ValueError: where that is not possible; see ``layout.arrange``.
+    """
+    numbers = sorted(names, key=names.__getitem__)
+    paths, root = [names[number] for number in numbers], set_name(path)
+    (places, has_split, notes), bare = arrange_all(paths, root) if unlabelled else (layout.arrange(paths, root), [])
+    kept = [(number, place) for number, place in zip(numbers, places, strict=True) if place]
+    if len(kept) < 2:
+        raise ValueError(f"{len(kept)} pictures are left, at least 2 are needed ({'; '.join(notes)})")
+    classes = tuple(sorted({place.label for _, place in kept}))
+    label_of = {name: label for label, name in enumerate(classes)}
+    labels = np.array([label_of[place.label] for _, place in kept], dtype=np.int64)
+    rows = np.array([number for number, _ in kept], dtype=np.int64)
+    in_test = np.array([place.test for _, place in kept]) if has_split else every_tenth(labels, len(classes))
+    mixed = np.random.default_rng(0).permutation((~in_test).sum())  # so that the first few hold all classes
+    more = np.array([numbers[i] for i in bare], dtype=np.int64)
+    train = np.concatenate([rows[~in_test][mixed], more])
+    train_labels = np.concatenate([labels[~in_test][mixed], np.full(len(more), -1)])
+    return Arrangement(train, train_labels, rows[in_test], labels[in_test], classes, notes)
+
+
+def is_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVES)
+
+
+def may_hold_images(name: str) -> bool:
+    """Whether the name of a file is that of arrays or of another form in which sets are stored."""
+    return is_npy(name) or is_idx(name) or bool(other_forms([name]))
+
+
+def harmless(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in (*NO_PICTURES, ".parquet")
+
+
+def left_out_note(left_out: Sequence[tuple[str, str]], what: str = "unreadable picture") -> tuple[str, ...]:
+    """A note on files that are left out: how many, which, why, and how many of which ending lie in which folder."""
+    if not left_out:
+        return ()
+    names = [name for name, _ in left_out]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    files = [PurePosixPath(name) for name in names]
+    kinds = Counter((f.suffix or "no ending", f.parent.as_posix()) for f in files)
+    counts = "; ".join(
+        f"{n} with {suffix} in {folder}" if suffix.startswith(".") else f"{n} without an ending in {folder}"
+        for (suffix, folder), n in kinds.most_common(5)
+    )
+    return (f"left out {len(left_out)} {what}(s): {shown} ({left_out[0][1]}; {counts})",)

