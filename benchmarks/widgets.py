@@ -6,6 +6,7 @@ One line for each live figure: the median over a spread of values of every contr
 median is over 100 ms are marked: a reader feels them. Beside other work compare the last column, the processor's time.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -43,4 +44,6 @@ def main(paths: list[Path]) -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main([Path(name) for name in sys.argv[1:]] or sorted((ROOT / "notebooks").glob("*.ipynb"))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", type=Path, default=sorted((ROOT / "notebooks").glob("*.ipynb")))
+    sys.exit(main(parser.parse_args().notebooks))
