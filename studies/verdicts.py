@@ -37,7 +37,7 @@ TAKEN = {  # what is taken away: the run and how it is tested, its control and h
     "brightness, contrast": (("cues/flat", WITHOUT), (CONTROL, CLEAN)),
     "brightness, contrast (no LayerNorm)": (("cues/plain-flat", WITHOUT), (PLAIN, CLEAN)),
 }
-GIVEN = {"given back: brightness, contrast (no LayerNorm)": ((PLAIN, CLEAN), (CONTROL, CLEAN))}
+GIVEN = {"brightness and contrast kept (no LayerNorm)": ((PLAIN, CLEAN), (CONTROL, CLEAN))}
 BROUGHT = {"padding": "cues/padded", "JPEG": "cues/jpeg", "mark": "cues/watermark"}
 TESTS = {"padding": (WITH, CLEAN), "JPEG": (WITH, "moved by 4 pixels", "quality 95", CLEAN), "mark": (WITH, CLEAN)}
 

@@ -129,10 +129,13 @@ def test_the_written_verdicts_are_those_of_the_tables():
     light = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
     assert light[1] < 0 < light[2]
     assert f"do not matter here:** {signed(light)}. The interval contains 0." in PROSE
-    plain = interval(line_of("cues_taken_away.md", "given back")[2])
-    probes = [float(line_of("cues_taken_away.md", name)[5].split()[0]) for name in ("given back", "nothing (control)")]
+    plain = interval(line_of("cues_taken_away.md", "brightness and contrast kept")[2])
+    probes = [
+        float(line_of("cues_taken_away.md", name)[5].split()[0])
+        for name in ("brightness and contrast kept", "nothing (control)")
+    ]
     page = (RESULTS / "README.md").read_text(encoding="utf-8")
-    [probe] = re.findall(r"^\| given back: .*?\|.*?\| \*\*(.*?)\*\* \|", page, re.MULTILINE)
+    [probe] = re.findall(r"^\| brightness and contrast kept.*?\|.*?\| \*\*(.*?)\*\* \|", page, re.MULTILINE)
     probe = interval(probe)
     assert probe[0] == pytest.approx(probes[0] - probes[1], abs=0.05) and probe[1] > 0 and plain[1] > 0
     assert f"{signed(plain)}, and {signed(probe, ' for its linear probe')}." in PROSE
