@@ -233,7 +233,8 @@ def all_runs() -> dict[str, Run]:
 
     def labelled(study: str, variant: str, seed: int, start: str | None, pos_emb: bool, labels: int, **options) -> None:
         options = {"lr": FINETUNE_LR if start else SCRATCH_LR, "pos_emb": pos_emb} | options
-        add(study, f"{variant}-{'pos' if pos_emb else 'nopos'}", seed, start, labels=labels, options=options)
+        vit = options.pop("vit", {})
+        add(study, f"{variant}-{'pos' if pos_emb else 'nopos'}", seed, start, labels=labels, vit=vit, options=options)
 
     base = {seed: pretrained("pretraining", "10-epochs", seed, 10) for seed in SEEDS}
     for lr in (5e-4, 1e-3, 2e-3, 4e-3, 8e-3):
@@ -274,6 +275,7 @@ def all_runs() -> dict[str, Run]:
                 one = pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, **settings)
                 before[name, epochs, seed] = one
     for labels in (1000, 5000):
+        labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **FEW[labels])
         for (name, epochs, seed), start in before.items():
             labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **FEW[labels])
     for name, variant in REGULARISED.items():

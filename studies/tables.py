@@ -142,7 +142,8 @@ def hidden_figures(results: str | Path, name: str, epochs: int) -> dict[str, Row
 
 def hidden(results: str | Path) -> str:
     """What is hidden in training, what the network then places, and what its features know."""
-    lines = []
+    scratch = [top1(results, f"hidden-labels/scratch-{labels}-pos") for labels in (1000, 5000)]
+    lines = [["nothing: not pretrained", "0", *[NOTHING] * 8, *scratch]] if scratch[0].n else []
     for name, epochs in hidden_variants(results):
         figures = hidden_figures(results, name, epochs)
         shown = [figures[f"position at {ratio}"] for ratio in RATIOS]
@@ -187,7 +188,8 @@ def hidden_models(results: str | Path) -> dict[str, list[dict]]:
         position = {ratio: measured[ratio]["accuracy"] for ratio in RATIOS}
         told = {"position": position, "whole": measured["0.0"]["whole"]}
         shipped.append({"name": file.stem, **told, "knn": probes["knn"], "linear": probes["linear"]})
-    return {"models": models, "shipped": shipped}
+    scratch = {f"top1_{n}": mean(top1(results, f"hidden-labels/scratch-{n}-pos")) for n in (1000, 5000)}
+    return {"models": models, "shipped": shipped, "scratch": scratch}
 
 
 def lengths(results: str | Path) -> str:

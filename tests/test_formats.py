@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import pickle
 import re
 import struct
 import tarfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -505,6 +507,35 @@ def test_odd_arrays_are_left_out_with_the_reason(content, words, stream, tmp_pat
     images = loaded(folder, 8, channels=5, stream=stream, workers=0)
     assert len(images.train) == 19 and re.search(words, images.notes[0]) and "train/auk/0.npy" in images.notes[0]
     assert "ran code" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_headers_of_arrays_are_parsed_by_one_thread_at_a_time(stream, tmp_path, monkeypatch):
+    """Two at a time: now and then "AST constructor recursion depth mismatch", and a picture less."""
+    inside, most, parse = [], [], np.lib.format.read_array_header_1_0
+
+    def slowly(file, **options):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+        return parse(file, **options)
+
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", slowly)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    images = loaded(bands(tmp_path / "set", 5, "uint8"), 8, channels=5, stream=stream, workers=0)
+    assert (len(images.train), len(images.test)) == (20, 8) and len(most) >= 28 and max(most) == 1
+
+
+@pytest.mark.parametrize("kind", ["uint8", ">u2", "float32"])
+def test_arrays_in_columns_and_in_either_order_of_bytes_are_read(kind, tmp_path):
+    folder = bands(tmp_path / "set", 5, "uint8")
+    told = {} if kind == "uint8" else {"value_range": (0, 255)}
+    expected = loaded(folder, 8, channels=5).train.images
+    for file in folder.rglob("*.npy"):
+        np.save(file, np.asfortranarray(np.load(file).astype(kind)))
+    images = loaded(folder, 8, channels=5, **told).train.images
+    assert torch.equal(images, expected)
 
 
 def test_values_that_are_not_finite_are_left_out_in_memory_and_replaced_in_a_stream(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ MAGIC = b"\x93NUMPY"
 KINDS = ("u1", "u2", "f2", "f4", "f8")  # uint8, uint16, float16, float32, float64
 MOST = 16  # channels
 HEADER = 1 << 14  # bytes that are enough for a header: NumPy itself takes 10,000 at most
+# NumPy reads a header with Python's own parser, which two threads may not enter at the same time: Python 3.11 then says
+# "AST constructor recursion depth mismatch" (https://github.com/python/cpython/issues/106905)
+_parser = threading.Lock()
 
 
 def is_npy(name: str) -> bool:
@@ -29,6 +33,8 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
     axis: int | None  # of the channels; None: there is none
+    begin: int  # byte at which the values begin
+    order: str  # "F" if the first axis changes fastest, else "C"
 
 
 def header(beginning: bytes, size: int, channels: int, value_range: tuple[float, float] | None) -> Stored | str:
@@ -46,7 +52,8 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
         if version not in ((1, 0), (2, 0)):
             return f"its format has the version {version[0]}.{version[1]}, not 1.0 or 2.0"
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, kind = read(file)
+        with _parser:
+            shape, first_fastest, kind = read(file)
     except Exception as error:  # a damaged header raises many kinds
         return f"its header is damaged: {' '.join(str(error).split())[:120]}"
     if kind.str[1:] not in KINDS:
@@ -68,7 +75,7 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
         return f"{words}; at most {decode.LARGEST / 1e6:.0f} million pixels are read"
     if kind.str[1:] != "u1" and value_range is None:
         return f"values of {kind} need value_range=(low, high) (--value-range): these become 0 and 255"
-    return Stored(tuple(shape), kind, axis[0] if axis else None)
+    return Stored(tuple(shape), kind, axis[0] if axis else None, file.tell(), "F" if first_fastest else "C")
 
 
 def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | None) -> np.ndarray | str:
@@ -82,10 +89,10 @@ def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | Non
     stored = header(data[:HEADER], len(data), channels, value_range)
     if isinstance(stored, str):
         return stored
-    values = np.load(io.BytesIO(data), allow_pickle=False)
+    values = np.frombuffer(data, stored.dtype, offset=stored.begin).reshape(stored.shape, order=stored.order)
     values = values[None] if stored.axis is None else np.moveaxis(values, stored.axis, 0)
     if value_range is None:
-        return np.ascontiguousarray(values)
+        return np.array(values, order="C")
     pixels = np.empty(values.shape, dtype=np.uint8)
     for row, band in zip(pixels, values, strict=True):  # each by itself, because it takes eight bytes a value here
         if not np.isfinite(band).all():
