@@ -141,11 +141,22 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     most = models["0.9", 5]
     assert (
         f"a network places {placed[0]:.1f} % of the patches right, and its probe reaches {probe[0]:.1f} %. At 0.75, "
-        f"it places {placed[-1]:.1f} %, and its probe reaches {probe[-1]:.1f} %. Hiding even more does not help: at "
+        f"it places {placed[-1]:.1f} %, and its probe reaches {probe[-1]:.1f} %. Hiding even more changes little: at "
         f"0.9, the probe reaches {100 * most['linear']:.1f} %."
     ) in PROSE
     assert placed == sorted(placed, reverse=True) and probe == sorted(probe)
     assert most["position"]["0.0"] < rising[-1]["position"]["0.0"] and most["linear"] < rising[-1]["linear"]
+
+
+def test_fine_tuning_says_the_same_as_the_probes():
+    study = stored("shown/what_is_hidden.json")
+    models = {(m["variant"], m["epochs"]): 100 * m["top1_1000"] for m in study["models"] if m["top1_1000"]}
+    little, much, none = models["0.1", 5], models["0.75", 5], 100 * study["scratch"]["top1_1000"]
+    assert (
+        f"The network of ratio 0.1 reaches {little:.1f} %, the network of 0.75 reaches {much:.1f} %. Without "
+        f"pretraining, it is {none:.1f} %."
+    ) in PROSE
+    assert little < none < much
 
 
 @pytest.mark.parametrize("further", [0, 3])
