@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import tomllib
 from pathlib import Path
 
@@ -15,6 +16,10 @@ ALLOWED_SKIPS = ROOT / "tests" / "allowed_skips.toml"
 
 # Kernels inherit this. Beside other work, two spinning threads were several times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts a background job with Ctrl-C ignored, and the programs that tests start and interrupt would inherit it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def execute_cell_input(self, cell_input, allow_stdin=None):
