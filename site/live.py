@@ -13,7 +13,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mp3lib.board import BOARD, LIVE, accuracies, script
+from mp3lib.board import accuracies
+from mp3lib.board.scripts import BOARD, LIVE, script
 from mp3lib.model import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]

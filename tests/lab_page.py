@@ -33,8 +33,8 @@ OPTIONS = (
     f"--LabApp.app_settings_dir={ROOT / 'tools' / 'lab_settings'}",
 )  # fmt: skip
 FAILED = pytest.StashKey[bool]()  # of a test: whether any part of it failed
-# anywidget 0.11 says so where a widget took more than two seconds to load, as on a busy machine; mp3lib/board.py tells
-# why. The widget is shown and the page answers, but it no longer hears the kernel, which tests of the kernel would see
+# anywidget 0.11 says so where a widget took more than two seconds to load, as on a busy machine. The widget is shown
+# and the page answers, but it no longer hears the kernel, which tests of the kernel would see. Why: board/widget.py
 LATE = "[anywidget] Failed to initialize model."
 CURRENT = "window.jupyterapp.shell.currentWidget"
 

@@ -23,7 +23,9 @@ from scripts import load_script
 from static_server import served
 
 from mp3lib import MP3, ViT, load_images, load_shipped
-from mp3lib.board import accuracies, kernel_answer, patch_board, script
+from mp3lib.board import accuracies, patch_board
+from mp3lib.board.scripts import script
+from mp3lib.board.widget import kernel_answer
 from mp3lib.evaluate import position_accuracy
 from mp3lib.model import attention_rollout
 from mp3lib.plots.dark import PAPER_ALPHA

@@ -1,4 +1,4 @@
-// The same board as a widget of Jupyter: mp3lib/board.py sends networks and pictures, reads the state, and may answer.
+// The same board as a widget of Jupyter: mp3lib/board sends networks and pictures, reads the state, and may answer.
 
 import { createLive } from "./board.js";
 import { startNetwork } from "./worker.js";
