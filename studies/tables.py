@@ -129,21 +129,25 @@ def hidden_variants(results: str | Path) -> list[tuple[str, int]]:
     return [(name, epochs) for epochs in lengths for name in HIDDEN if (name, str(epochs)) in found]
 
 
+def hidden_top1(results: str | Path, before: str) -> dict[str, Row]:
+    """Top-1 after fine-tuning a network of the study "hidden", or after training one ("scratch") on labels alone."""
+    return {f"top1_{labels}": top1(results, f"hidden-labels/{before}-{labels}-pos") for labels in (1000, 5000)}
+
+
 def hidden_figures(results: str | Path, name: str, epochs: int) -> dict[str, Row]:
     """What the study "hidden" measures of one variant, with everything seen where no ratio is named."""
     variant = f"hidden/{name}-{epochs}"
     figures = {f"position at {ratio}": placed(results, variant, ratio) for ratio in RATIOS}
     figures["whole"] = row(results, variant, "positions", "as they are", "0.0", "whole")
     figures["knn"], figures["linear"] = probed(results, variant)
-    for labels in (1000, 5000):
-        figures[f"top1_{labels}"] = top1(results, f"hidden-labels/{name}-{epochs}-{labels}-pos")
+    figures |= hidden_top1(results, f"{name}-{epochs}")
     return figures | {test: placed(results, variant, "0.0", test) for test in HIDDEN_TESTS}
 
 
 def hidden(results: str | Path) -> str:
     """What is hidden in training, what the network then places, and what its features know."""
-    scratch = [top1(results, f"hidden-labels/scratch-{labels}-pos") for labels in (1000, 5000)]
-    lines = [["nothing: not pretrained", "0", *[NOTHING] * 8, *scratch]] if scratch[0].n else []
+    scratch = hidden_top1(results, "scratch").values()
+    lines = [["nothing: not pretrained", "0", *[NOTHING] * 8, *scratch]] if any(row.n for row in scratch) else []
     for name, epochs in hidden_variants(results):
         figures = hidden_figures(results, name, epochs)
         shown = [figures[f"position at {ratio}"] for ratio in RATIOS]
@@ -188,7 +192,7 @@ def hidden_models(results: str | Path) -> dict[str, list[dict]]:
         position = {ratio: measured[ratio]["accuracy"] for ratio in RATIOS}
         told = {"position": position, "whole": measured["0.0"]["whole"]}
         shipped.append({"name": file.stem, **told, "knn": probes["knn"], "linear": probes["linear"]})
-    scratch = {f"top1_{n}": mean(top1(results, f"hidden-labels/scratch-{n}-pos")) for n in (1000, 5000)}
+    scratch = {name: mean(figure) for name, figure in hidden_top1(results, "scratch").items()}
     return {"models": models, "shipped": shipped, "scratch": scratch}
 
 
