@@ -14,12 +14,14 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
 from mp3lib import plots
 from mp3lib.plots import theme
+from mp3lib.plots.quick_text import QuickRenderer
 from mp3lib.widgets.training import LiveCurve
 
 RNG = np.random.default_rng(0)
@@ -146,6 +148,35 @@ def test_stored_pictures_look_like_exact_ones():
         assert np.abs(pixels(fig) - exact).mean() < 1.2 and np.abs(pixels(fig) - exact).max() < 40
     chart = FIGURES["curves"]()
     assert len(chart.png()) < 0.5 * len(chart.png(small=False))
+
+
+def test_texts_are_drawn_as_matplotlib_draws_them_each_text_once(monkeypatch):
+    """Anywhere, turned, pale, over colours, as a formula, as spaces: less than two pixels from its place."""
+    texts = ["jagged", "two\nlines ", "  ", "$x^2$ m", "50\N{MINUS SIGN}1"]
+
+    def drawn(renderer, seed):
+        chance = np.random.default_rng(seed)
+        fig = Figure((3, 2), dpi=200, facecolor="0.8")
+        for x, y, angle in chance.uniform((0.1, 0.1, -90), (0.8, 0.9, 90), (8, 3)):
+            fig.text(x, y, chance.choice(texts), rotation=chance.choice([0, 90, angle]), color="#903020",
+                     alpha=chance.choice([None, 0.4]), fontsize=chance.choice([8, 12]), va="center")  # fmt: skip
+        agg = renderer(600, 400, 200)
+        fig.draw(agg)
+        return np.asarray(agg.buffer_rgba())[..., :3].astype(float)
+
+    def blurred(picture):
+        return sum(np.roll(picture, (dy, dx), (0, 1)) for dy in range(-2, 3) for dx in range(-2, 3)) / 25
+
+    for seed in range(20):
+        expected, quick = drawn(RendererAgg, seed), drawn(QuickRenderer, seed)
+        assert expected.min() < 100 and np.abs(blurred(expected) - blurred(quick)).max() < 40, (
+            seed
+        )  # two pixels off: 57
+        assert (drawn(QuickRenderer, seed) == quick).all(), "the same from the memory"
+    texts.remove("$x^2$ m")  # formulas are not remembered
+    first = drawn(QuickRenderer, 20)
+    monkeypatch.setattr(RendererAgg, "draw_text", None)  # it draws what is not remembered
+    assert (drawn(QuickRenderer, 20) == first).all()
 
 
 def test_inks_are_readable_on_the_paper_and_the_paper_does_not_glare():

@@ -6,8 +6,8 @@ image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and poi
 ``schematics`` draws the way of the data through a model,
 ``board_picture`` the still picture of the patch board. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, ``patches`` the conversion of images and the cutting into patches, and
-``dark`` what keeps its colours when a dark page recolours a figure. ``quick_png`` writes a figure fast enough for a
-slider.
+``dark`` what keeps its colours when a dark page recolours a figure. ``quick_text`` and ``quick_png`` draw and write a
+figure fast enough for a slider.
 
 All figures follow the same rules. The caller's title states the finding. Hidden patches are hatched grey. The query
 patch is outlined in orange. Colours come from the Okabe-Ito palette, which colour-blind readers can distinguish.

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -20,6 +19,7 @@ from PIL import Image
 
 from .dark import alpha_of, with_palette
 from .quick_png import quick_png
+from .quick_text import QuickRenderer
 
 # the Okabe-Ito palette, then greys: text, secondary text, hatching, hidden patches, grid lines
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
@@ -126,13 +126,14 @@ class Picture(Figure):
         images keep their exact colours.
         The alpha of a pixel says whether it keeps its colour on a dark page; see the module `dark`.
         """
-        canvas = FigureCanvasAgg(self)
-        canvas.draw()
-        (width, height), buffer = canvas.get_width_height(), io.BytesIO()
-        drawn = np.array(canvas.buffer_rgba())
+        width, height = (int(side) for side in self.bbox.size)
+        renderer = QuickRenderer(width, height, self.dpi)
+        self.draw(renderer)
+        drawn = np.array(renderer.buffer_rgba())
         drawn[..., 3] = alpha_of(self, width, height)
         if not small:
             return quick_png(drawn)
+        buffer = io.BytesIO()
         image = with_palette(drawn[..., :3], drawn[..., 3]) or Image.fromarray(drawn)
         image.save(buffer, "png", compress_level=9)
         return buffer.getvalue()
