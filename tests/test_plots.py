@@ -480,6 +480,45 @@ def test_bars_show_means_and_names_of_curves_do_not_overlap():
     assert len(boxes) == 9 and all(low.y1 <= high.y0 + 2 for low, high in zip(boxes, boxes[1:], strict=False))
 
 
+def test_values_are_written_into_the_cells_of_small_heat_maps():
+    values = np.array([[[0.0, 1.0], [np.nan, 0.5]], [[0.25, 0.25], [1.0, 0.0]]])
+    fig = plots.heat_maps(values, vmin=0, vmax=1, annotate=True, fmt="{:.1f}", columns=2)
+    written = [text for text in fig.axes[0].texts if text.get_ha() == "center" and text.get_text()]
+    assert [text.get_text() for text in written] == ["0.0", "1.0", "0.5", "0.2", "0.2", "1.0", "0.0"]  # NaN stays blank
+    assert [text.get_color() for text in written[:2]] == ["white", plots.INK]  # on viridis, 0 is dark and 1 is bright
+    for text, image in zip(written[:3], [fig.axes[0].images[0]] * 3, strict=True):
+        left, right, bottom, top = image.get_extent()
+        assert left < text.get_position()[0] < right and top < text.get_position()[1] < bottom
+    assert not any(text.get_text() == "0.0" for text in plots.heat_maps(values, vmin=0.1, vmax=1).axes[0].texts)
+
+
+def test_written_values_can_be_read_on_every_colour():
+    values = np.linspace(0, 1, 64).reshape(8, 8)
+    for cmap in ("viridis", "RdBu_r", "magma"):
+        fig = plots.matrix(values, annotate=True, cmap=cmap)
+        image = fig.axes[0].images[0]
+        written = [text for text in fig.axes[0].texts if text.get_text() in {f"{value:.2f}" for value in values.flat}]
+        assert len(written) >= 64
+        for text, value in zip([t for t in written if t.get_ha() == t.get_va() == "center"], values.flat, strict=True):
+            assert theme.contrast(text.get_color(), image.cmap(image.norm(value))[:3]) > 3.9
+
+
+def ticks_of_curve(x) -> list[int]:
+    """The ticks within the range of the points."""
+    ax = plots.curves({"a": (x, np.zeros(len(x)))}).axes[0]
+    return [int(tick) for tick in ax.get_xticks() if min(x) <= tick <= max(x)]
+
+
+def test_whole_numbers_get_ticks_at_the_points_or_at_round_numbers():
+    epochs, contexts = list(range(10, 61, 10)), [1, 2, 4, 6, 8, 12, 16]
+    assert ticks_of_curve(epochs) == epochs and ticks_of_curve(contexts) == contexts
+    assert ticks_of_curve([1, 2, 4, 8, 512, 1024])[:3] != [1, 2, 4]  # they would overlap
+    assert ticks_of_curve(range(63)) == list(range(0, 61, 10))
+    fig = plots.curve_panels({"loss": {"a": (epochs, epochs)}, "accuracy": {"b": ([20, 40, 50], [1, 2, 3])}})
+    assert [tick for tick in fig.axes[-1].get_xticks() if 10 <= tick <= 60] == epochs
+    assert ticks_of_curve([3]) == [3]  # one point is no error
+
+
 def test_a_level_does_not_cross_the_number_beside_a_bar():
     drawn = []
     for level in (0.1, 0.95):

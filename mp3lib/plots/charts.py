@@ -7,12 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, Locator, MaxNLocator
 from numpy.typing import ArrayLike
 
-from ..luma import LUMA
 from .patches import check_indices, check_texts, to_numpy
-from .sheet import BAR, Sheet, color_range, paint
+from .sheet import BAR, Sheet, color_range, paint, write_values
 from .theme import BLUE, DPI, HATCH, INK, MUTED, PAPER, WIDTH, figure, inches_of, lines_high, readable, styled, wrap
 
 # the dashes of horizontal and vertical lines, in order: dashed, dotted, dash and dot
@@ -74,11 +73,8 @@ def matrix(
             ax.text(*spot, labels[1][i], ha="center", va="top", **font)
     ax.text(x + w / 2, y + h + bottom, xlabel, ha="center", va="bottom")
     ax.text(x - left, y + h / 2, ylabel, ha="left", va="center", rotation=90)
-    for r, c in np.ndindex(values.shape) if annotate else ():
-        # white digits on dark cells
-        dark = np.dot(image.cmap(image.norm(values[r, c]))[:3], LUMA) < 0.55
-        ax.text(x + (c + 0.5) * w / cols, y + (r + 0.5) * h / rows, fmt.format(values[r, c]), ha="center", va="center",
-                color="white" if dark else INK, fontsize=min(9, w / cols * 22))  # fmt: skip
+    if annotate:
+        write_values(ax, image, sheet.cells(rows, cols)[0], fmt)
     sheet.colorbar(colors)
     return sheet.fig
 
@@ -99,6 +95,19 @@ def whole_pixels(inches):
 def tick_step(count):
     """The distance between written ticks: the smallest power of 2 that leaves at most 12 of `count` ticks."""
     return next(step for step in (2**i for i in range(32)) if count <= 12 * step)
+
+
+def whole_ticks(xs: Sequence[ArrayLike], inches: float) -> Locator:
+    """Where an axis of whole numbers has ticks: at the points themselves where there is room, else at round numbers.
+
+    xs: the whole numbers of each series; inches: the length of the axis.
+    """
+    points = np.unique(np.concatenate([to_numpy(x) for x in xs])) if xs else np.zeros(0)
+    if 3 <= len(points) <= 12:
+        apart = inches * np.diff(points).min() / (points[-1] - points[0])
+        if apart > max(inches_of(str(point), 9) for point in points) + 0.1:
+            return FixedLocator(points)
+    return MaxNLocator(integer=True, steps=[1, 2, 4, 5, 10])
 
 
 @styled
@@ -138,7 +147,7 @@ def curves(
         ax.axhline(level, color=color, linestyle=dashes, linewidth=1.6)
         ends.append((float(level), name, color))
     if all(to_numpy(x).dtype.kind in "iu" for x, _ in series.values()):
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(whole_ticks([x for x, _ in series.values()], width - room - 1))
     ax.margins(x=0.02)
     ax.set(xlabel=wrap(xlabel, width - room - 1, 9), ylabel=wrap(ylabel, height - 1, 9))
     ax.set(yscale="log" if logy else "linear", ylim=ylim)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .patches import check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
-from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint, row_length
+from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint, row_length, write_values
 from .theme import HATCH, inches_of, styled
 
 
@@ -116,7 +116,7 @@ def mask_strip(
 def heat_maps(
     values: ArrayLike, titles: Sequence[str] | None = None, columns: int | None = None, vmin: float | None = None,
     vmax: float | None = None, cmap=None, title: str | None = None, label: str = "", marks=None, hidden=None,
-    size: float | None = None,
+    size: float | None = None, annotate: bool = False, fmt: str = "{:.2f}",
 ) -> Figure:  # fmt: skip
     """Heat maps side by side, with one colour range and one colour bar.
 
@@ -129,6 +129,7 @@ def heat_maps(
     marks: m indices of cells to outline, one in each map.
     hidden: (m, rows * cols) bool; hidden cells are hatched.
     size: inches of the longer side of each map; by default as large as fits a page.
+    annotate: write each value, formatted with `fmt`, into its cell; for small maps.
     Raises ValueError for another shape, and for an index out of range.
     """
     values = to_numpy(values).astype(float)
@@ -139,9 +140,11 @@ def heat_maps(
     colors = color_range(values, vmin, vmax, cmap)
     sheet = Sheet(m, (rows, cols), row_length(m, columns, size, 8), titles, title, size, bar=label)
     draw_boxes(sheet.ax, sheet.boxes, HATCH, 1)
-    for box, value in zip(sheet.boxes, values, strict=True):
-        paint(sheet.ax, value, box, **colors)
     cells = sheet.cells(rows, cols)
+    for box, value, inside in zip(sheet.boxes, values, cells, strict=True):
+        image = paint(sheet.ax, value, box, **colors)
+        if annotate:
+            write_values(sheet.ax, image, inside, fmt)
     if hidden is not None:
         draw_grid(sheet.ax, cells, check_flags(hidden, m * rows * cols).reshape(m, -1))
     if marks is not None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from .charts import whole_ticks
 from .patches import to_numpy
 from .theme import WIDTH, figure, styled, wrap
 
@@ -50,7 +50,8 @@ def curve_panels(
         ax.set_ylabel(wrap(label, height - 0.3, 9))
         ax.margins(x=0.02)
     if whole:
-        axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        xs = [x for series in panels.values() for x, _ in series.values()]
+        axes[-1, 0].xaxis.set_major_locator(whole_ticks(xs, width - 1))
     axes[-1, 0].set_xlabel(wrap(xlabel, width - 1.4, 9))
     fig.legend(
         [drawn[name] for name in names], [texts[name] for name in names], loc="outside lower left", fontsize=9, ncols=1

@@ -11,7 +11,7 @@ from matplotlib.transforms import IdentityTransform
 
 from .dark import keeps_colors, note
 from .patches import check_texts
-from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, inches_of, wrap
+from .theme import DPI, HATCH, HIDDEN, INK, MUTED, ORANGE, PAPER, WIDTH, Picture, contrast, inches_of, wrap
 
 SMALLEST, LARGEST = 0.64, 3.84  # inches of the longer side of a picture, where a function chooses the size
 FOUR = 2.08  # inches of each of four pictures in a row, for which a figure becomes a little wider than WIDTH
@@ -176,6 +176,16 @@ def paint(ax, array, box, vmin=None, vmax=None, cmap=None, keeps=None):
     ax.add_image(image)
     note(ax, [box], keeps_colors(image.get_array(), image.cmap) if keeps is None else keeps)
     return image
+
+
+def write_values(ax, image, cells, fmt):
+    """Write the values of a painted matrix into its cells, (m, 4) of x, y, w, h; where it is NaN, nothing."""
+    for value, (x, y, w, h) in zip(np.ma.filled(image.get_array(), np.nan).flat, cells, strict=True):
+        if not np.isnan(value):
+            ground = image.cmap(image.norm(value))[:3]
+            color = max("white", INK, key=lambda ink, ground=ground: contrast(ink, ground))
+            ax.text(x + w / 2, y + h / 2, fmt.format(value), ha="center", va="center", color=color,
+                    fontsize=min(9, 22 * w))  # fmt: skip
 
 
 def cells_of(box, rows, cols):
