@@ -91,15 +91,18 @@ def untrained(results: str | Path) -> list[str]:
 
 def taken_away(results: str | Path) -> str:
     """What a network places without a cue, and what its features tell."""
-    head = ["taken away", "placed right, ratio 0.75", "minus control", "placed right, ratio 0", "k-NN", "linear"]
-    lines = [[*head, "n", "run", "control"]]
+    head = ["taken away", "placed right", "minus control", "with all patches seen", "k-NN", "linear", "n"]
+    lines = [head]
     for name, ((run, tested), (control, cleaned)) in (TAKEN | GIVEN).items():
         found, whole, lone = placed(results, run, images=tested), placed(results, run, "0.0", tested), run == control
         minus = "" if lone else difference(results, placed, found, placed(results, control, images=cleaned))
-        figures = [*told(found), minus, *told(whole, knn(results, run), probe(results, run)), str(found.n)]
-        lines.append([name, *figures, f"`{run}`", "" if lone else f"`{control}`"])
-    lines.append(["untrained network", "", "", "", *untrained(results), "", "", ""])
-    return grid(lines) + note(results)
+        lines.append([name, *told(found), minus, *told(whole, knn(results, run), probe(results, run)), str(found.n)])
+    lines.append(["untrained network", "", "", "", *untrained(results), ""])
+    controls = (
+        "The control of edges is the centre with as many pixels. The control of *brightness, contrast (no LayerNorm)* "
+        "is the line below it. The control of all others is the first line."
+    )
+    return grid(lines) + "\n\n" + controls + note(results)
 
 
 def worth(results: str | Path) -> dict[str, tuple[Row, Row]]:
@@ -112,8 +115,11 @@ def worth(results: str | Path) -> dict[str, tuple[Row, Row]]:
 
 def brought_along(results: str | Path) -> dict[str, dict]:
     """Position accuracy in percent, for each seed, of networks trained with a cue; and the points that it is worth."""
+    words = {CLEAN: WITHOUT, "quality 95": "with quality 95"}
     found = {
-        f"{name}: tested {t}": placed(results, BROUGHT[name], images=t) for name, tests in TESTS.items() for t in tests
+        f"{name}: tested {words.get(t, t)}": placed(results, BROUGHT[name], images=t)
+        for name, tests in TESTS.items()
+        for t in tests
     }
     found |= {"neither padded nor zoomed": placed(results, UNCROPPED), "nothing (control)": placed(results, CONTROL)}
     accuracies = {name: [100 * value for value in one.values] for name, one in found.items() if one.n}
@@ -177,4 +183,4 @@ def edges_and_centres(results: str | Path) -> str:
             places = (placed(results, run, images=WITHOUT) for run in (gap, hole))
             probes = (difference(results, m, m(results, gap), m(results, hole)) for m in (probe, knn))
             lines.append([pixels, difference(results, placed, *places), *probes])
-    return grid(lines) + note(results)
+    return grid(lines) + "\n\nDifferences in points, with 95 % intervals as above."

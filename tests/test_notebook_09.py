@@ -151,12 +151,11 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     told = json.loads((RESULTS / "shown" / "cues_brought_along.json").read_text())
     placed = {name: f"{sum(values) / len(values):.1f} %" for name, values in told["accuracies"].items()}
     mark, jpeg = "mark: tested ", "JPEG: tested "
-    assert (
-        f"places {placed[mark + 'with the cue']} of the patches, and {placed[mark + 'as they are']} on clean" in PROSE
-    )
+    clean = placed[mark + "without the cue"]
+    assert f"places {placed[mark + 'with the cue']} of the patches, and {clean} on clean" in PROSE
     in_place, moved = placed[jpeg + "with the cue"], placed[jpeg + "moved by 4 pixels"]
     assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in PROSE
-    assert f"and {placed[jpeg + 'as they are']} on clean pictures" in PROSE
+    assert f"and {placed[jpeg + 'without the cue']} on clean pictures" in PROSE
     padding = interval(told["gains"]["padding"])
     assert (
         padding[2] < 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mp3lib.json_files import write_json
+from mp3lib.plots.theme import inches_of
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import write_metrics
 from studies.__main__ import main
@@ -270,6 +271,18 @@ def test_every_comparison_of_cues_is_network_minus_control(every_run):
             )
     [colour] = [line for line in taken_away(every_run).splitlines() if line.startswith("| colour |")]
     assert colour.split(" | ")[2] == difference_of_colour(every_run)
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWN if name.endswith(".md")])
+def test_a_table_that_a_notebook_shows_fits_beside_its_cell(name):
+    """In a window 1280 pixels wide no cell of a table breaks, so that an interval stays on one line."""
+    table = [line for line in (ROOT / "results" / "shown" / name).read_text().splitlines() if line.startswith("|")]
+    head, _, *lines = ([cell.strip(" *`") for cell in line[1:-1].split("|")] for line in table)
+    widths = [
+        max(inches_of(head[i], 9, "bold"), *(inches_of(line[i], 9, "bold") for line in lines if line[i]))
+        for i in range(len(head))
+    ]
+    assert sum(widths) + 0.14 * len(head) < 10.5  # inches of 100 pixels, with the room between columns
 
 
 def difference_of_colour(results: Path) -> str:
