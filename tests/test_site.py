@@ -328,6 +328,18 @@ def test_every_page_opens(site, tab):
     assert wrong == {}
 
 
+def test_an_interval_in_a_table_stays_on_one_line(tab):
+    """On a phone too, where the table scrolls by itself."""
+    page = tab.open("notebooks/09_shortcuts.html")
+    page.set_viewport_size({"width": 390, "height": 800})
+    broken = page.evaluate(
+        "() => [...document.querySelectorAll('div.cell_output td + td')].filter(cell => { const all = new Range();"
+        "all.selectNodeContents(cell); const tops = [...all.getClientRects()].map(r => r.top);"
+        "return Math.max(...tops) - Math.min(...tops) > 8 }).map(cell => cell.innerText)"
+    )
+    assert broken == [] and page.locator("div.cell_output td + td").count() > 50
+
+
 def test_paper_shows_all_code(tab):
     """Nothing of the screen's own lies over the text, and no line of code is wider than its box."""
     page = tab.open("notebooks/04_masked_position_prediction.html")
