@@ -1,8 +1,11 @@
 """The figures of attention, predicted positions and the jigsaw: any grid, what they show, and their errors."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mp3lib import MP3, ViT, plots
 from mp3lib.evaluate import assign
@@ -107,6 +110,40 @@ def test_hidden_patches_do_not_show_but_the_query_does():
     assert same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 1], 2))
     assert not same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 1], 4))
     assert not same(lambda image: plots.attention_by_layer(image, 8, weights, [0, 4], 2))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda image, context, query: plots.attention_over_image(image, 8, [0.5, 0.5], context, query, result=image),
+        lambda image, context, query: plots.attention_by_layer(image, 8, np.full((2, 1, 2), 0.5), context, query),
+        lambda image, context, query: plots.heat_over_image(image, 8, np.full(6, 0.5), [query], None, context),
+        lambda image, context, query: plots.attention_schematic(image, 8, query, context),
+    ],
+)
+def test_a_hidden_query_shows_its_pixels_and_is_hatched(draw):
+    """In the image its hatching lies over its pixels; in maps of attention it looks like any other hidden patch."""
+    white, context = np.full((3, 16, 24), 255, np.uint8), [0, 1]
+    spots = [(x + 0.7 * w, y + 0.5 * h) for x, y, w, h in patch_boxes(draw(white, context, 4), 4)]
+    seen, hidden = (pixels_at(draw(white, context, query), spots) for query in (1, 4))
+    black = pixels_at(draw(0 * white, context, 4), spots)
+    assert hidden[0].std() > 10 and hidden[0].mean() > black[0].mean() + 40, "hatched, and its pixels show"
+    assert seen[0].std() > 10 and seen[0].mean() == pixels_at(draw(0 * white, context, 1), spots)[0].mean()
+
+
+def patch_boxes(fig, patch, rows=2, cols=3):
+    """The box of a patch in every picture of a figure, in units of its axes: x, y, w, h."""
+    extents = [image.get_extent() for image in fig.axes[0].images if np.asarray(image.get_array()).shape == (16, 24, 3)]
+    row, col = divmod(patch, cols)
+    sides = [((right - left) / cols, (low - high) / rows, left, high) for left, right, low, high in extents]
+    return [(left + col * w, high + row * h, w, h) for w, h, left, high in sides]
+
+
+def pixels_at(fig, spots, reach=6):
+    """The drawn grey levels around each spot, (2 * reach, 2 * reach)."""
+    drawn = np.asarray(Image.open(io.BytesIO(fig.png(small=False))).convert("L")).astype(float)
+    corners = fig.axes[0].transData.transform(spots).round().astype(int)
+    return [drawn[len(drawn) - y - reach : len(drawn) - y + reach, x - reach : x + reach] for x, y in corners]
 
 
 def test_the_rollout_leaves_out_the_querys_own_share_and_has_its_own_colour_range():

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..luma import LUMA
 from .patches import check_indices, check_texts, cut, join_patches, to_numpy, to_picture, to_pictures
-from .sheet import Sheet, draw_grid, outline, paint, row_length
+from .sheet import Sheet, draw_grid, hatch, outline, paint, row_length
 from .theme import CLEAR_TO_BLUE, GREY_TO_BLUE, INK, VERMILION, styled
 
 
@@ -31,7 +31,8 @@ def attention_over_image(
     patch_size: int or (height, width) in pixels.
     weights: (h, k), the query's attention to each context patch, from 0 to 1.
     context: (k,) patch indices; all other patches are hatched.
-    query: index of the query patch. It is outlined, and never hatched, because its own pixels are an input.
+    query: index of the query patch. It is outlined. If it is hatched, its pixels still show in the image, because they
+    are an input.
     titles: h texts, one for each head.
     columns: pictures in a row, at most; by default few enough to show large pictures.
     vmax: end of the colour range; by default the largest weight.
@@ -49,9 +50,9 @@ def attention_over_image(
     heads, results = len(weights), [] if result is None else to_pictures([image, result])[1:]
     titles = [f"head {i}" for i in range(heads)] + ["result"] * len(results) if titles is None else titles
     titles = ["the picture", *check_texts(titles, heads + len(results))]
-    top, hidden = float(vmax or weights.max() or 1), np.ones(n, bool)
-    hidden[context] = hidden[query] = False
-    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
+    top, hidden = float(vmax or weights.max() or 1), np.ones((1 + heads, n), bool)
+    hidden[:, context] = hidden[0, query] = False
+    label = "attention" if weights.max() <= top else f"attention; the largest is {weights.max():.2f}"
     columns = row_length(len(titles), columns, size, 5)
     sheet = Sheet(len(titles), picture.shape, columns, titles, title, size, bar=label)
     # the image first, then a grey copy with a heat map for each head, then the result
@@ -63,7 +64,9 @@ def attention_over_image(
             heat[context] = weights[i - 1]
             paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)
-    draw_grid(sheet.ax, cells, hidden & (np.arange(len(cells)) <= heads)[:, None])  # nothing is hatched in the result
+    draw_grid(sheet.ax, cells[: 1 + heads], hidden)
+    draw_grid(sheet.ax, cells[1 + heads :])  # nothing is hatched in the result
+    hatch(sheet.ax, cells[0, np.setdiff1d(query, context)])
     outline(sheet.ax, cells[:, query])
     sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig
@@ -85,8 +88,8 @@ def heat_over_image(
     heats: (m, n) or (n,), at least 0; NaN leaves a patch grey.
     marks: m patch indices, one for each heat map, outlined in the map and in the image.
     guesses: m patch indices, one for each heat map, shown there as a dot: for example predicted positions.
-    context: (k,) patch indices, or a list of m such with m images. All other patches are hatched in the image, except
-    marked ones.
+    context: (k,) patch indices, or a list of m such with m images. All other patches are hatched in the image. The
+    pixels of marked patches show nevertheless.
     titles: m texts, one for each heat map; columns: pictures in a row, at most; with m images there are m columns.
     vmax: end of the colour range, by default the largest number. Pass it in a live figure, so that the range stays the
     same when a slider moves.
@@ -116,17 +119,18 @@ def heat_over_image(
     for i, box in enumerate(sheet.boxes[first:]):
         sheet.picture(join_patches(dim(cuts[i if many else 0][0]), rows, cols), box)
         paint(sheet.ax, heats[i].reshape(rows, cols), box, vmin=0, vmax=top, cmap=CLEAR_TO_BLUE)
-    # hatch the patches outside the context in the images, except marked ones
+    # hatch the patches outside the context in the images; the pixels of marked ones show nevertheless
     cells, hidden = sheet.cells(rows, cols), np.zeros((first + m, n), bool)
     if context is not None:
         contexts = context if many else [context]
         hidden[:first] = True
         for flags, indices in zip(hidden, contexts, strict=False):
             flags[check_indices(indices, n, "context")] = False
+    marked = np.zeros_like(hidden)
     if marks is not None:
-        for i, mark in enumerate(marks):
-            hidden[i if many else 0, mark] = False
-    draw_grid(sheet.ax, cells, hidden)
+        marked[np.arange(m) if many else 0, marks] = True
+    draw_grid(sheet.ax, cells, hidden & ~marked)
+    hatch(sheet.ax, cells[hidden & marked])
     if numbers:
         centres = cells[..., :2] + cells[..., 2:] / 2
         write_percents(sheet, centres[first:], heats, cells[0, 0, 2])
@@ -188,7 +192,7 @@ def attention_by_layer(
     patch_size: int or (height, width) in pixels.
     weights: (depth, h, k), the query's attention to each context patch, from 0 to 1.
     context: (k,) patch indices; all other patches are hatched.
-    query: index of the query patch. It is outlined, and never hatched.
+    query: index of the query patch. It is outlined. If it is hatched, its pixels still show in the image.
     rollout: (n,), the query's row of `attention_rollout`, drawn below the image. It has its own colour range, from 0 to
     the largest share of a context patch other than the query. The query's share of itself is left blank, because it is
     large by definition.
@@ -218,11 +222,11 @@ def attention_by_layer(
     left = ["the picture", "" if rollout is None else f"rollout, to {end:.2f}"] + [""] * sheet_rows
     texts = [text for j in range(sheet_rows) for text in (left[j], *titles[j])]
     top = float(vmax or weights.max() or 1)
-    label = "attention" if weights.max() <= top else f"attention, at most {weights.max():.2f}"
+    label = "attention" if weights.max() <= top else f"attention; the largest is {weights.max():.2f}"
     sheet = Sheet(sheet_rows * (depth + 1), picture.shape, depth + 1, texts, title, size, bar=label)
     grey = join_patches(dim(patches), rows, cols)
-    used, hidden = [], np.ones(n, bool)
-    hidden[context] = hidden[query] = False
+    used, hidden = [], np.ones((len(sheet.boxes), n), bool)
+    hidden[:, context] = hidden[0, query] = False
     for index, box in enumerate(sheet.boxes):
         row, column = divmod(index, depth + 1)
         heat, high = np.full(n, np.nan), top
@@ -237,7 +241,8 @@ def attention_by_layer(
         if index:
             paint(sheet.ax, heat.reshape(rows, cols), box, vmin=0, vmax=high, cmap=CLEAR_TO_BLUE)
     cells = sheet.cells(rows, cols)[used]
-    draw_grid(sheet.ax, cells, np.broadcast_to(hidden, cells.shape[:2]))
+    draw_grid(sheet.ax, cells, hidden[used])
+    hatch(sheet.ax, cells[0, np.setdiff1d(query, context)])
     outline(sheet.ax, cells[:, query])
     sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=1 / len(context))
     return sheet.fig

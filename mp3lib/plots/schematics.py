@@ -11,8 +11,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import ArrayLike
 
 from .patches import check_indices, cut, to_numpy, to_picture
-from .sheet import cells_of, draw_boxes, draw_grid, outline, paint
-from .theme import BLUE, GREEN, HATCH, INK, MUTED, ORANGE, PURPLE, VERMILION, WIDTH, Picture, readable, styled, wrap
+from .sheet import cells_of, draw_boxes, draw_grid, hatch, outline, paint
+from .theme import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION, WIDTH, Picture, readable, styled, wrap
 
 
 class Board:
@@ -39,6 +39,10 @@ class Board:
             color=readable(color),
             **{"ha": "center", "va": "center", "linespacing": 1.3} | options,
         )
+
+    def heading(self, x, y, words, color=INK):
+        """A text around the height y, on one line with the other headings: some have letters that reach below it."""
+        self.text(x, y + 0.05, words, color=color, va="baseline")
 
     def block(self, x, y, w, h, words, color):
         """A box with rounded corners around words, with its left upper corner at (x, y)."""
@@ -121,14 +125,18 @@ def attention_schematic(
     box = board.image(picture, "image of patches")
     cells = cells_of(box, rows, cols)
     draw_grid(board.ax, cells, ~np.isin(np.arange(n), [*context, query]))
+    if query not in context:
+        hatch(board.ax, cells[query])
     outline(board.ax, cells[query])
     note = "outlined: the query patch\nhatched: not in the context"
     board.text(0.95, box[1] + box[3] + 0.32, note, 8.5, MUTED)
     # above: the query
     y, tile, numbers = 0.75, 0.42, shades_of(patches[query])
-    board.text(3.1, 0.38, "token")
-    board.text(4.15, 0.38, "query", color=BLUE)
+    board.heading(3.1, 0.38, "token")
+    board.heading(4.15, 0.38, "query", BLUE)
     board.tile(patches[query], 2.25, y, tile, query)
+    if query not in context:
+        hatch(board.ax, [(2.25, y - tile / 2, tile, tile)])
     outline(board.ax, np.array([(2.25, y - tile / 2, tile, tile)]))
     board.vector(2.8, y, INK, numbers)
     board.arrow((3.44, y), (3.82, y))
@@ -143,7 +151,7 @@ def attention_schematic(
         (5.0, "values", PURPLE),
         (5.97, "weights", BLUE),
     ):
-        board.text(x, 1.43, words, color=color)
+        board.heading(x, 1.43, words, color)
     ys = 1.82 + 0.56 * np.arange(len(drawn))
     for y, i in zip(ys, drawn, strict=True):
         patch, share, numbers = int(context[i]), shares[i], shades_of(patches[context[i]])
@@ -152,7 +160,7 @@ def attention_schematic(
         board.arrow((3.44, y), (3.82, y))
         board.vector(3.85, y, GREEN, np.roll(numbers, 1))
         board.vector(4.7, y, PURPLE, np.roll(numbers, 2))
-        draw_boxes(board.ax, [(5.6, y - 0.09, 0.74 * share / max(shares.max(), 1e-9), 0.18)], BLUE, 0, facecolor=BLUE)
+        draw_boxes(board.ax, [(5.6, y - 0.09, 0.74 * share, 0.18)], BLUE, 0, facecolor=BLUE)
         draw_boxes(board.ax, [(5.6, y - 0.09, 0.74, 0.18)], BLUE, 0.9)
         if weights is not None:
             board.text(6.39, y, f"{share:.2f}", 8.5, BLUE, ha="left")
@@ -203,7 +211,7 @@ def vit_schematic(
         (5.5, "features", GREEN),
         (7.06, "class", ORANGE),
     ):
-        board.text(x, 0.38, words, color=color)
+        board.heading(x, 0.38, words, color)
     board.arrow((box[0] + box[2] + 0.05, middle), (1.96, middle))
     for y, i in zip(ys, drawn, strict=True):
         numbers = shades_of(patches[i])
@@ -270,12 +278,12 @@ def mp3_schematic(
     board.arrow((box[0] + box[2] + 0.05, middle), (2.06, middle))
     heads = ((2.36, "patches", INK), (3.18, "tokens", INK), (4.07, "queries", BLUE), (4.68, "keys", GREEN))
     for x, words, color in (*heads, (5.26, "values", PURPLE), (7.05, "position", ORANGE)):
-        board.text(x, 0.42, words, color=color)
+        board.heading(x, 0.42, words, color)
     for y, i in zip(ys, drawn, strict=True):
         numbers, seen = shades_of(patches[i]), i in context
         board.tile(patches[i], 2.14, y, tile)
         if not seen:  # the pixels of a hidden patch are an input of its query
-            draw_boxes(board.ax, [(2.14, y - tile / 2, tile, tile)], HATCH, 0, hatch="/////")
+            hatch(board.ax, [(2.14, y - tile / 2, tile, tile)])
         board.vector(2.9, y, INK, numbers, 0.55)
         board.arrow((2.6, y), (2.87, y))
         board.arrow((3.49, y), (3.77, y))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -217,6 +218,12 @@ def draw_grid(ax, cells, hidden=None, width=0.8):
         draw_boxes(ax, cells[hidden], HATCH, 0, facecolor=HIDDEN, hatch="/////")
         note(ax, cells[hidden], False)
     draw_boxes(ax, cells, PAPER, width)
+
+
+def hatch(ax, cells):
+    """Hatch hidden patches, (..., 4) boxes, over their pixels, which must show: those of a query are an input."""
+    draw_boxes(ax, cells, to_rgba(INK, 0.6), 0, facecolor=to_rgba(HIDDEN, 0.45), hatch="/////")
+    note(ax, cells, True)
 
 
 def outline(ax, cells):
