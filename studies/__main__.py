@@ -15,8 +15,8 @@ def run_train(args: argparse.Namespace) -> None:
     main(args.names, args.list)
 
 
-def run_flagship(args: argparse.Namespace) -> None:
-    from .flagship import main
+def run_stages(args: argparse.Namespace) -> None:
+    from .stages import main
 
     main(args.stages)
 
@@ -54,10 +54,8 @@ def parser() -> argparse.ArgumentParser:
     train = add("train", run_train, "train what the tables and curves show; a call that was stopped goes on")
     train.add_argument("names", nargs="*", metavar="STUDY", help="a study, or how the name of a run begins; none: all")
     train.add_argument("--list", action="store_true", help="train nothing: say what is done and what is left")
-    flagship = add(
-        "flagship", run_flagship, "train the 8 x 8 flagship and its classifier; goes on where it was stopped"
-    )
-    flagship.add_argument("stages", nargs="*", metavar="STAGE", help="its name, or how several names begin; none: all")
+    stages = add("stages", run_stages, "train the networks that come with the library; goes on where it was stopped")
+    stages.add_argument("stages", nargs="*", metavar="STAGE", help="its name, or how several names begin; none: all")
     ship = add("ship", run_ship, "add the model of a finished run to the weights that come with the library")
     ship.add_argument("run", metavar="DIR", help="the folder of the run, such as results/runs/flagship-8x8")
     cues = add("cues", run_cues, "measure a shipped model on test images that lack a cue")

@@ -29,7 +29,8 @@ FEW = {  # epochs over so many labelled images
 }
 AS_LONG = 11  # epochs on labels that take as long as 10 of MP3 and 5 on labels: benchmarks/equal_time.py
 SCRATCH_LR, FINETUNE_LR = 8e-3, 4e-3  # chosen by the study "rates"
-FURTHER_FROM = "flagship-8x8-second"  # a stage of flagship.py
+FURTHER_FROM = "flagship-8x8-second"  # a stage of stages.py
+PUZZLER_FROM = "puzzler-4x4-first"  # the puzzler after 80 epochs, in half precision
 PLAIN = {"patch_norm": False}
 WIDE = dict(dim=192, depth=3, heads=3, mlp_dim=768)  # about as many weights and products as dim 128 and depth 6
 DEEP = dict(dim=96, depth=11, heads=2, dim_head=48, mlp_dim=384)
@@ -65,7 +66,7 @@ class Run(NamedTuple):
     """One training: ``options`` go to ``pretrain`` or ``finetune`` as they are."""
 
     name: str  # STUDY/VARIANT/seed-S
-    start: str | None = None  # the run or the flagship's stage whose weights this run begins with; None: random weights
+    start: str | None = None  # the run or the stage whose weights this run begins with; None: random weights
     labels: int = 0  # 0: a pretraining; else the number of labelled images
     mask_ratio: float = 0.75
     context: str = "updated"
@@ -210,6 +211,15 @@ FURTHER = {  # two epochs more from FURTHER_FROM
         "mask ratio drawn between .25 and .75 for each batch", {"mask_ratios": (0.25, 0.75)}, mask_ratio=0.5
     ),
 }
+FURTHER_PUZZLER = {  # two epochs more from PUZZLER_FROM
+    "as-before": Variant(
+        "as the 80 epochs before, learning rate 0.001", dict(mask_ratios=(0.1, 0.75)), mask_ratio=0.425
+    ),
+    "uncropped": Variant("no random crops", dict(mask_ratios=(0.1, 0.75), **UNCROPPED), mask_ratio=0.425),
+    "uncropped-lower": Variant(
+        "no random crops, mask ratio drawn between 0 and .4", dict(mask_ratios=(0.0, 0.4), **UNCROPPED), mask_ratio=0.2
+    ),
+}
 SIZES = {  # the study "size": networks for the 8 x 8 grid
     "small": Variant("dim 64, 1 head", vit=PLAIN | dict(dim=64, heads=1, mlp_dim=256)),
     "medium": Variant("dim 128, 2 heads, as the flagship", vit=PLAIN),
@@ -292,6 +302,10 @@ def all_runs() -> dict[str, Run]:
         options = dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | variant.options
         same = dict(mask_ratio=variant.mask_ratio, probes=False, kept_apart=True)
         add("further", name, 0, FURTHER_FROM, options=options, **same)
+    for name, variant in FURTHER_PUZZLER.items():
+        options = dict(epochs=2, query_fraction=0.5, batch_size=128, lr=1e-3, crop_area=(0.8, 1.0), eval_every=0)
+        same = dict(mask_ratio=variant.mask_ratio, probes=False, kept_apart=True)
+        add("further-puzzler", name, 0, PUZZLER_FROM, options=options | variant.options, **same)
     for epochs in SIZE_EPOCHS:
         for name, variant in SIZES.items():
             options = dict(epochs=epochs, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0)

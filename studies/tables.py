@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from .markdown import grid, markdown, note
-from .plan import AS_LONG, CUES, FINE, FURTHER, HIDDEN, HIDDEN_TESTS, REGULARISED
+from .plan import AS_LONG, CUES, FINE, FURTHER, FURTHER_PUZZLER, HIDDEN, HIDDEN_TESTS, REGULARISED
 from .runs import Row, finished, row, top1, variants
 
 # Zhai et al. 2022, arXiv 2207.07611, table 3 (ViT-S, 2,000 epochs of pretraining): top-1 (%), CIFAR-100, Tiny-ImageNet
@@ -262,6 +262,16 @@ def further(results: str | Path) -> str:
         accuracies = falling(results, f"further/{name}", "kept apart")
         lines.append([f"`{name}`: {FURTHER[name].words}", f"{tokens(settings) / 1e6:.1f}", *accuracies])
     return markdown(results, ["two epochs more", "million tokens", *FALLING], lines)
+
+
+def further_puzzler(results: str | Path) -> str:
+    lines = []
+    for name in variants(results, "further-puzzler"):
+        study = f"further-puzzler/{name}"
+        solved = [row(results, study, "positions", "kept apart", "0.0", figure) for figure in ("jigsaw", "whole")]
+        lines.append([f"`{name}`: {FURTHER_PUZZLER[name].words}", *solved, *falling(results, study, "kept apart")])
+    head = ["two epochs more", "no place twice (%) at 0", "whole images (%) at 0", *FALLING]
+    return markdown(results, head, lines)
 
 
 def tokens(settings: dict) -> int:

@@ -61,7 +61,7 @@ def train_alone(run: Run, known: dict[str, Run], images: Images) -> None:
     """Train a run, and before it the run that it starts from, unless the weights of that one are there."""
     if run.start and not (plan.RUNS / run.start / "model.safetensors").exists():
         if run.start not in known:
-            raise FileNotFoundError(f"{plan.RUNS / run.start} has no weights: python -m studies flagship {run.start}")
+            raise FileNotFoundError(f"{plan.RUNS / run.start} has no weights: python -m studies stages {run.start}")
         train(known[run.start], known, images, weights=True)
     with log_kept(run.folder):
         print(run.name, flush=True)
@@ -99,7 +99,7 @@ def pretext(run: Run, images: Images, settings: dict) -> dict:
     shown = run.cue.images(train_images) if run.cue.images else train_images
     pretrain(mp3, shown, transform=run.cue.transform, **run.options, **settings)
     where = "kept apart" if run.kept_apart else "as they are"
-    scores = {"positions": {where: position_accuracy(mp3, test_images, RATIOS, jigsaw=run.probes)}}
+    scores = {"positions": {where: position_accuracy(mp3, test_images, RATIOS, jigsaw=True)}}
     for name, made in run.cue.tests.items():
         torch.manual_seed(0)
         scores["positions"][name] = position_accuracy(mp3, made(test_images), RATIOS, jigsaw=True)

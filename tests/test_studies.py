@@ -10,10 +10,11 @@ from filelock import FileLock
 
 from mp3lib.cli import parser
 from mp3lib.json_files import write_json
-from studies import flagship, plan, train
+from mp3lib.train import read_run
+from studies import plan, stages, train
 from studies.__main__ import main
 from studies.pages import SHOWN
-from studies.runs import log_kept
+from studies.runs import RESULTS, log_kept
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["flagship"], ["ship"], ["cues"], ["table"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["stages"], ["ship"], ["cues"], ["table"]])
 def test_help_does_not_wait_for_pytorch(command):
     code = (
         f"import sys; from studies.__main__ import main\ntry: main([*{command}, '--help'])\n"
@@ -44,7 +45,7 @@ def test_runs_are_listed(tmp_path, monkeypatch, capsys):
     ("arguments", "said"),
     [
         (["train", "kues"], "no run's name begins with kues; there are pretraining, rates, "),
-        (["flagship", "flag-ship"], "no stage is named or begins with flag-ship; there are flagship-4x4"),
+        (["stages", "flag-ship"], "no stage is named or begins with flag-ship; there are pupil-4x4"),
         (["ship", "nowhere"], "nowhere holds no metrics.jsonl"),
         (["cues", "nobody"], "no weights named 'nobody'"),
         (["cues", "classifier-8x8"], "classifier-8x8 predicts classes, not positions"),
@@ -123,28 +124,42 @@ def test_a_run_trains_again_the_one_that_it_starts_from_if_only_its_log_is_there
 def test_weights_that_the_flagship_has_to_make_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "RUNS", tmp_path)
     runs = plan.all_runs()
-    with pytest.raises(FileNotFoundError, match="python -m studies flagship flagship-8x8-second"):
+    with pytest.raises(FileNotFoundError, match="python -m studies stages flagship-8x8-second"):
         train.train(runs["further/as-before/seed-0"], runs, None)
 
 
-def test_commands_of_the_flagship_are_understood_and_follow_each_other():
+def test_commands_of_the_stages_are_understood_and_follow_each_other():
     there: set[str] = set()
-    for name, command in flagship.STAGES.items():
-        args = parser().parse_args([*command.split(), "--out", str(flagship.RUNS / name)])
+    for name, command in stages.STAGES.items():
+        args = parser().parse_args([*command.split(), "--out", str(stages.RUNS / name)])
         before = getattr(args, "start", None) or getattr(args, "weights", None)
         assert before in (None, "none", *there)
-        there.add(f"{flagship.RUNS}/{args.out.name}")
-    assert flagship.chosen([]) == [*flagship.STAGES]
-    assert flagship.chosen(["scratch-6x6", "classifier-8x8"]) == ["classifier-8x8", "scratch-6x6"]
-    assert flagship.chosen(["scratch", "flagship-4"])[:2] == ["flagship-4x4", "scratch-6x6"]
-    with pytest.raises(ValueError, match="begins with flag-ship; there are flagship-4x4"):
-        flagship.chosen(["scratch", "flag-ship"])
+        there.add(f"{stages.RUNS}/{args.out.name}")
+    assert stages.chosen([]) == [*stages.STAGES]
+    assert stages.chosen(["scratch-6x6", "classifier-8x8"]) == ["classifier-8x8", "scratch-6x6"]
+    assert stages.chosen(["scratch", "flagship-4"])[:2] == ["flagship-4x4", "scratch-6x6"]
+    with pytest.raises(ValueError, match="begins with flag-ship; there are pupil-4x4"):
+        stages.chosen(["scratch", "flag-ship"])
 
 
-def test_a_stage_of_the_flagship_trains_what_it_starts_from_and_keeps_what_is_there(tmp_path, monkeypatch):
-    stages = {"a": "pretrain", "b": "pretrain --start runs/a", "c": "finetune --weights runs/b"}
-    monkeypatch.setattr(flagship, "STAGES", stages)
-    monkeypatch.setattr(flagship, "RUNS", tmp_path)
+@pytest.mark.parametrize("name", [name for name in stages.STAGES if (RESULTS / "runs" / name / "run.json").exists()])
+def test_a_stored_run_was_trained_by_the_command_of_its_stage(name):
+    args = vars(parser().parse_args([*stages.STAGES[name].split(), "--out", "x"]))
+    about = read_run(RESULTS / "runs" / name)
+    settings = about["settings"]
+    asked = {key: args.get(key) for key in ("epochs", "batch_size", "lr", "crop_area", "query_fraction")}
+    asked |= {"crop_area": list(args["crop_area"])}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    assert len(asked) >= 3 and asked == {key: settings[key] for key in asked}
+    assert args["data"] == about["data"]
+    if ratios := args.get("mask_ratio"):
+        assert ratios == settings.get("mask_ratios", [settings["mask_ratio"]])
+
+
+def test_a_stage_trains_what_it_starts_from_and_keeps_what_is_there(tmp_path, monkeypatch):
+    commands = {"a": "pretrain", "b": "pretrain --start runs/a", "c": "finetune --weights runs/b"}
+    monkeypatch.setattr(stages, "STAGES", commands)
+    monkeypatch.setattr(stages, "RUNS", tmp_path)
     trained, code = [], 1
 
     def command_line(args: list[str]) -> int:
@@ -155,18 +170,18 @@ def test_a_stage_of_the_flagship_trains_what_it_starts_from_and_keeps_what_is_th
             (folder / "model.safetensors").touch()
         return code
 
-    monkeypatch.setattr(flagship, "command_line", command_line)
+    monkeypatch.setattr(stages, "command_line", command_line)
     for name, file in {"a": "model.safetensors", "b": "run.json", "c": "checkpoint-7"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / file).touch()
     with pytest.raises(SystemExit):
-        flagship.train("c")
+        stages.train("c")
     assert trained == [("b", [])] and (tmp_path / ".b.before" / "run.json").exists()
     code = 0
-    flagship.train("c")
+    stages.train("c")
     assert trained[1:] == [("b", []), ("c", ["checkpoint-7"])]  # b's log alone is of no use, c goes on, a is done
     assert not (tmp_path / ".b.before").exists()
-    flagship.train("c")
+    stages.train("c")
     assert len(trained) == 3
 
 

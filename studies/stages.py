@@ -1,13 +1,16 @@
-"""Train the 8 x 8 flagship and its classifier on CIFAR-10, stage by stage.
+"""Train the networks that come with the library, stage by stage: puzzlers, pupils, the 8 x 8 flagship, its classifier.
 
-Each stage is a command of mp3lib, which goes on where it was stopped: MP3 on images of 16, 24 and 32 pixels, whose
-4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8 positions; then fine-tuning on the labels, on images of 24 and 32
-pixels. For comparison, the same fine-tuning from random weights, and the first two stages of both without position
-embeddings. Every stage is a folder in results/runs. Its weights stay out of git; ``python -m studies ship`` adds them.
+Each stage is a command of mp3lib, which goes on where it was stopped. Every stage is a folder in results/runs. Its
+weights stay out of git; ``python -m studies ship`` adds them.
 
-The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions. The stored runs
-flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with weights that had been shipped,
-so rounded to half precision.
+The puzzler learns with many patches hidden first, and with few at last, where it sees whole images and no crops.
+The flagship learns on images of 16, 24 and 32 pixels, whose 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8
+positions. The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions, and is fine-tuned on
+the labels, on images of 24 and 32 pixels. For comparison, the same fine-tuning from random weights, and the first two
+stages of both without position embeddings.
+
+The stored runs puzzler-4x4, flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with
+weights that had been shipped, so rounded to half precision.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from .runs import ROOT, log_kept
 
 RUNS = Path("results/runs")  # run.json names the runs that a stage starts from by this path
 COMMON = "--data cifar10 --resume"
+ALL_RATIOS = "--mask-ratio 0.1 0.75 --crop-area 0.8 1"
+STUDENT = "pretrain --batch-size 128 --query-fraction 0.5 --resume"
 SHAPE = "--patch-size 4 --depth 6 --no-patch-norm"
 MP3 = f"pretrain {COMMON} {SHAPE} --batch-size 256 --lr 3e-3 --query-fraction 0.25 --eval-every 4"
 MORE = f"pretrain {COMMON} --size 32 --batch-size 128 --query-fraction 0.25"
@@ -35,6 +40,12 @@ NOPOS = f"{CLASSES} --no-pos-emb"
 ON_24 = "--size 24 --epochs 8 --eval-every 4"
 ON_32 = "--size 32 --lr 3e-3 --eval-every 3"
 STAGES = {
+    "pupil-4x4": f"{STUDENT} --data cifar10 --lr 2e-3 --epochs 60",
+    "puzzler-4x4-first": f"{STUDENT} --data cifar10 {ALL_RATIOS} --lr 2e-3 --epochs 80",
+    "puzzler-4x4": f"{STUDENT} --data cifar10 --start {RUNS}/puzzler-4x4-first --mask-ratio 0 0.4 --crop-area 1 1 "
+    "--lr 1.5e-3 --epochs 16 --eval-every 4",
+    "pupil-scenes": f"{STUDENT} --data scenes --lr 2e-3 --epochs 80",
+    "puzzler-scenes": f"{STUDENT} --data scenes {ALL_RATIOS} --lr 1.5e-3 --epochs 120",
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8-first": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
