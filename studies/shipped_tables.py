@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mp3lib.train.run_folder import read_metrics, read_run
 
+from . import tables
 from .markdown import grid
 from .plan import CUES
-from .provenance import stages, training
+from .provenance import recipe, stages, training
 
 # position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
 PUBLISHED = {"0.0": None, "0.25": 0.73, "0.5": 0.63, "0.75": 0.35, "0.9": 0.10}
@@ -125,16 +126,28 @@ def positions(results: str | Path) -> str:
 def students(results: str | Path) -> dict[str, dict]:
     """Of each shipped network of the small size: accuracy by epoch and mask ratio, and how many images it saw."""
     found = {}
-    for name, _, run in evaluations(results, "positions"):
+    for name, _, _ in evaluations(results, "positions"):
         if not name.startswith("flagship"):
             tested = [line for line in read_metrics(Path(results) / "runs" / name) if "test_accuracy" in line]
             accuracy = {
                 ratio: [line["test_accuracy"][ratio] for line in tested] for ratio in tested[0]["test_accuracy"]
             }
-            passes = run["settings"]["epochs"] * run["settings"]["num_images"]
+            trained = [stage["settings"] for _, stage in stages(results, name)]
+            passes = sum(settings["epochs"] * settings["num_images"] for settings in trained)
             epochs = [line["epoch"] for line in tested]
             found[name] = {"passes": passes, "epochs": epochs, "test_accuracy": accuracy}
     return found
+
+
+def further_puzzler(results: str | Path) -> str:
+    """How the puzzler was made better, and position accuracy after each of its stages, from the logs; or ""."""
+    tried, lines = tables.further_puzzler(results), []
+    for stage, run in stages(results, "puzzler-4x4") if tried else ():
+        tested = read_metrics(Path(results) / "runs" / stage)[-1]["test_accuracy"]
+        shares = [f"{100 * tested[ratio]:.1f}" for ratio in ("0.75", "0.5", "0.0")]
+        lines.append([f"`{stage}`", str(run["settings"]["epochs"]), recipe(run["settings"]), *shares])
+    head = ["test images, after", "epochs", "trained by", "position accuracy (%) at .75", "at .5", "at 0"]
+    return f"{tried}\n\n{grid([head, *lines])}" if lines else tried
 
 
 def published(results: str | Path) -> str:
