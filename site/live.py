@@ -84,7 +84,7 @@ def write_live(folder: Path, data: str = "auto") -> None:
         for share, i in ordered
     ]
     networks = {
-        "puzzler": ("puzzler: trained with 10 to 75 % hidden", puzzler),
+        "puzzler": ("puzzler: trained with up to 75 % hidden", puzzler),
         "pupil": ("pupil: trained with 75 % hidden", pupil_of(images.name)),
     }
     if images.name == "cifar10":

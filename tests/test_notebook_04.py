@@ -144,6 +144,12 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
         f"it places {placed[-1]:.1f} %, and its probe reaches {probe[-1]:.1f} %. Hiding even more changes little: at "
         f"0.9, the probe reaches {100 * most['linear']:.1f} %."
     ) in PROSE
+    longer = models["0.1", 20]
+    assert (
+        f"after 20 epochs, the network of 0.1 places {100 * longer['position']['0.0']:.1f} %, and its probe reaches "
+        f"{100 * longer['linear']:.1f} %."
+    ) in PROSE
+    assert longer["position"]["0.0"] > rising[0]["position"]["0.0"] and longer["linear"] < rising[0]["linear"]
     assert placed == sorted(placed, reverse=True) and probe == sorted(probe)
     assert most["position"]["0.0"] < rising[-1]["position"]["0.0"] and most["linear"] < rising[-1]["linear"]
 
@@ -159,13 +165,14 @@ def test_fine_tuning_says_the_same_as_the_probes():
     assert little < none < much
 
 
-@pytest.mark.parametrize("further", [0, 3])
+@pytest.mark.parametrize("further", [0, 1, 3])
 def test_the_figure_of_the_study_takes_further_networks(further):
     """The same trainings made longer, and another one of a kind that is there."""
     study = stored("shown/what_is_hidden.json")
-    longer = [m | {"epochs": 20, "linear": m["linear"] + 0.03} for m in study["models"][:further]]
-    other = [study["models"][0] | {"variant": "0.5", "linear": 0.47}] if further else []
-    fig = nb["draw_study"](study | {"models": study["models"] + longer + other})
+    models = [m for m in study["models"] if m["epochs"] == 5]
+    longer = [m | {"epochs": 20, "linear": m["linear"] + 0.03} for m in models[:further]]
+    other = [models[0] | {"variant": "0.5", "linear": 0.47}] if further else []
+    fig = nb["draw_study"](study | {"models": models + longer + other})
     fig.png()
     box, (width, height) = fig.get_tightbbox(), fig.get_size_inches()
     assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
