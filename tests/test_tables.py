@@ -44,7 +44,10 @@ def put(results: Path, name: str, scores: dict, seed: int = 0, **settings) -> No
 
 
 def pretext(value: float, *images: str) -> dict:
-    at_ratios = {ratio: {"accuracy": value + i / 100, "whole": value / 2} for i, ratio in enumerate(RATIOS)}
+    at_ratios = {
+        ratio: {"accuracy": value + i / 100, "jigsaw": value + i / 50, "whole": value / 2}
+        for i, ratio in enumerate(RATIOS)
+    }
     probes = {"knn": value + 0.2, "linear": value + 0.3}
     places = dict.fromkeys(("as they are", *images), at_ratios)
     return {"positions": places, "weights": probes, "random init": {"knn": 0.11, "linear": 0.12}}
