@@ -242,6 +242,14 @@ def test_the_notebook_shows_the_measured_numbers():
     assert f"With 4 of 16 patches as context, {few['jigsaw']:.0%} are placed right" in alts, "make notebooks"
 
 
+def test_the_picture_with_hidden_patches_gives_nearly_the_average_result():
+    [cell] = [cell for cell in cells("00") if cell.get("id") == "mask-strip"]
+    alt = cell.outputs[0].metadata["image/png"]["alt"]
+    positions = json.loads((EVALUATIONS / "puzzler-4x4.json").read_text())["positions"]
+    for right, ratio in zip(re.findall(r"(\d+) of 16 right", alt), ("0.0", "0.75"), strict=True):
+        assert int(right) / 16 == pytest.approx(positions[ratio]["jigsaw"], abs=0.05)
+
+
 def test_the_puzzler_and_the_pupil_are_compared_with_their_measured_numbers():
     names = {"puzzler": "puzzler-4x4", "pupil": pupil_of("cifar10")}
     whole = {
