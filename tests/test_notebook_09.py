@@ -83,7 +83,7 @@ def test_the_numbers_of_both_networks_are_the_measured_ones():
     lost = {name: minus(f"{of['gap-1'] - of['hole-1']:.0f} points") for name, of in share.items()}
     assert (
         f"On {told['puzzler']['images']:,} test pictures of CIFAR-10, the puzzler places {plain} of the patches right. "
-        f"Without the borders it places {gap}, which is near chance (6.2 %). With the placebo it still places {hole}. "
+        f"Without the borders it places {gap}, and chance is 6.2 %. With the placebo it still places {hole}. "
         f"The difference is {lost['puzzler']}."
     ) in PROSE
     plain, gap, hole = (f"{share['pupil'][cue]:.1f} %" for cue in ("as they are", "gap-1", "hole-1"))
