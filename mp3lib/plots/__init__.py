@@ -3,7 +3,7 @@
 ``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
 image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points,
 ``panels`` several charts of curves, ``map_row`` a heat map and one of its rows.
-``schematics`` draws the way of the data through a model,
+``schematics`` draws the way of the data through a model, of the parts that ``drawing`` has,
 ``board_picture`` the still picture of the patch board. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, ``patches`` the conversion of images and the cutting into patches, and
 ``dark`` what keeps its colours when a dark page recolours a figure. ``quick_text`` and ``quick_png`` draw and write a
