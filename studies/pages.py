@@ -132,7 +132,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "images kept apart. The weights had been trained on these images before, and the test images played no part. "
         "The last stage of the puzzler follows from this: no crops, and few patches hidden. The second table shows "
         "what this stage gave, and what it cost where many patches are hidden.",
-        shipped_tables.further_puzzler,
+        shipped_tables.puzzler_by_stage,
     ),
     "Size and length": (
         "What a larger network and a longer training are worth on the 8 x 8 grid: mask ratio .25, a quarter of the "

@@ -30,7 +30,7 @@ FEW = {  # epochs over so many labelled images
 AS_LONG = 11  # epochs on labels that take as long as 10 of MP3 and 5 on labels: benchmarks/equal_time.py
 SCRATCH_LR, FINETUNE_LR = 8e-3, 4e-3  # chosen by the study "rates"
 FURTHER_FROM = "flagship-8x8-second"  # a stage of stages.py
-PUZZLER_FROM = "puzzler-4x4-first"  # the puzzler after 80 epochs, in half precision
+PUZZLER_FROM = "puzzler-4x4-first"  # a stage of stages.py; the stored runs began with its weights in half precision
 PLAIN = {"patch_norm": False}
 WIDE = dict(dim=192, depth=3, heads=3, mlp_dim=768)  # about as many weights and products as dim 128 and depth 6
 DEEP = dict(dim=96, depth=11, heads=2, dim_head=48, mlp_dim=384)

@@ -139,7 +139,7 @@ def students(results: str | Path) -> dict[str, dict]:
     return found
 
 
-def further_puzzler(results: str | Path) -> str:
+def puzzler_by_stage(results: str | Path) -> str:
     """How the puzzler was made better, and position accuracy after each of its stages, from the logs; or ""."""
     tried, lines = tables.further_puzzler(results), []
     for stage, run in stages(results, "puzzler-4x4") if tried else ():
