@@ -20,7 +20,8 @@ training reaches; and which share of a step the crops take.
 Last, the seconds to a result, on a 4 x 4 grid of CIFAR-10: the reference trains for --epochs epochs at its defaults.
 Then the library trains at the defaults of its command line, anew for one epoch, two epochs and so on, each with its own
 warm-up and cosine, until it places as many patches as the reference, with everything seen and with a quarter seen. What
-counts are the seconds of the first training that does, without the time of tests.
+counts are the seconds of training, without those of tests. An epoch is a coarse step, so between the first training
+that places as many and the one before, a straight line says when.
 
 --out FILE adds all of it to a file as a line of JSON; --show prints the runs in results/benchmarks/throughput.jsonl.
 Run it on a quiet machine.
@@ -180,28 +181,28 @@ def trained_to_result(threads: int | None, epochs: int, limit: int | None) -> di
     """The reference's training, and those of the library until it places as many patches at each of ``TESTED``."""
     reference = fresh(threads, "result", epochs, limit or 0, 0)
     library: list[dict] = []
-    while len(library) < epochs and not all(first_reached(reference, library, ratio) for ratio in map(str, TESTED)):
+    while len(library) < epochs and any(first_reached(reference, library, str(r)) is None for r in TESTED):
         library.append(fresh(threads, "result", epochs, limit or 0, len(library) + 1))
     return {"reference": reference, "library": library}
 
 
-def first_reached(reference: dict, library: list[dict], ratio: str) -> dict | None:
-    """The first training of the library that places as many patches as the reference, tested at this mask ratio."""
+def first_reached(reference: dict, library: list[dict], ratio: str) -> int | None:
+    """Which training of the library is the first to place as many patches as the reference, at this mask ratio."""
     target = reference["accuracy"][ratio]
-    return next((training for training in library if training["accuracy"][ratio] >= target), None)
+    return next((i for i, training in enumerate(library) if training["accuracy"][ratio] >= target), None)
 
 
-def crossing(accuracies: list[float], seconds: list[float], target: float) -> float | None:
-    """When the accuracies, each after so many further seconds, reach ``target``; ``None`` if they do not.
-
-    Between epochs, a straight line. For the runs that were kept before the library's trainings were made anew.
-    """
-    before, elapsed = 0.0, 0.0
-    for accuracy, more in zip(accuracies, seconds, strict=True):
-        if accuracy >= target:
-            return elapsed + more * (target - before) / (accuracy - before)
-        before, elapsed = accuracy, elapsed + more
-    return None
+def when_reached(reference: dict, library: list[dict], ratio: str) -> tuple[float, float] | None:
+    """After how many seconds and epochs the library places as many patches: a straight line between two trainings."""
+    first = first_reached(reference, library, ratio)
+    if first is None:
+        return None
+    after = library[first]
+    before = library[first - 1] if first else after  # nothing is known before the first training
+    gained = after["accuracy"][ratio] - before["accuracy"][ratio]
+    share = (reference["accuracy"][ratio] - before["accuracy"][ratio]) / gained if gained else 1.0
+    seconds, epochs = (before[key] + share * (after[key] - before[key]) for key in ("seconds", "epochs"))
+    return seconds, epochs
 
 
 def fresh(threads: int | None, *arguments: object) -> dict:
@@ -251,23 +252,16 @@ def report(result: dict) -> str:
             lines.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
         else:
             lines.append(f"{label:36}not measured: this processor has no instructions for it")
-    if accuracy := result.get("accuracy"):
-        target = accuracy["lines"]["reference"]["accuracy"][-1]
-        times = {name: crossing(a["accuracy"], a["seconds"], target) for name, a in accuracy["lines"].items()}
-        for name, reached in times.items():
-            faster = f", {times['reference'] / reached:.1f} times as fast" if reached and name != "reference" else ""
-            label = f"(d) accuracy {target:.3f}, {name}"
-            lines.append(f"{label:38}{f'{reached:.0f} s' if reached else 'not reached'}{faster}")
     if result_of := result.get("result"):
         reference = result_of["reference"]
         for ratio, share in reference["accuracy"].items():
             seen = "everything seen" if float(ratio) == 0 else f"{1 - float(ratio):.0%} seen"
             label = f"(d) {share:.1%} placed, {seen}:"
             lines.append(f"{label:36}reference {reference['seconds']:.0f} s ({reference['epochs']} epochs)")
-            if reached := first_reached(reference, result_of["library"], ratio):
-                faster, epochs = reference["seconds"] / reached["seconds"], reached["epochs"]
-                after = f"{reached['seconds']:.0f} s ({epochs} epoch{'s' * (epochs > 1)}), {faster:.1f} times as fast"
-                lines.append(f"{'':36}library {after}, {reached['accuracy'][ratio]:.1%} placed")
+            if reached := when_reached(reference, result_of["library"], ratio):
+                seconds, epochs = reached
+                faster = f"{reference['seconds'] / seconds:.1f} times as fast"
+                lines.append(f"{'':36}library {seconds:.0f} s ({epochs:.1f} epochs), {faster}")
             else:
                 lines.append(f"{'':36}library: not reached in {len(result_of['library'])} epochs")
     return "\n".join(lines)

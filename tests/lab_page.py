@@ -40,8 +40,11 @@ CURRENT = "window.jupyterapp.shell.currentWidget"
 
 
 @contextlib.contextmanager
-def lab_server(home: Path) -> Iterator[LabServer]:
-    """JupyterLab with settings, caches and notebooks of its own, all under `home`. Stopped with its kernels."""
+def lab_server(home: Path, **environment: str) -> Iterator[LabServer]:
+    """JupyterLab with settings, caches and notebooks of its own, all under `home`. Stopped with its kernels.
+
+    environment: variables that its kernels get besides.
+    """
     for name, value in SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,7 @@ def lab_server(home: Path) -> Iterator[LabServer]:
     environ = os.environ | {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in folders.items()}
     environ |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces")}
     environ |= {"IPYTHONDIR": str(home / "ipython"), "MP3_BUDGET": "smoke", "JUPYTER_PREFER_ENV_PATH": "1"}
+    environ |= environment
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={home / 'root'}"]
     with (home / "lab.log").open("w") as log:

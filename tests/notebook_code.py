@@ -74,6 +74,17 @@ class Exercise(NamedTuple):
         return run_definitions(self.solution, definitions(name))
 
 
+def solved_notebook(name: str) -> nbformat.NotebookNode:
+    """``notebooks/<name>*.ipynb`` with the solution, and the call of the checker, after the cell of each exercise."""
+    book, solutions = nbformat.v4.new_notebook(), {exercise.code: exercise for exercise in exercises(name)}
+    for cell in cells(name):
+        book.cells.append(cell)
+        if exercise := solutions.get(cell.source):
+            check = f"checks.{exercise.check}({exercise.function})"
+            book.cells += [nbformat.v4.new_code_cell(code) for code in (exercise.solution, check)]
+    return book
+
+
 def exercises(name: str) -> list[Exercise]:
     """The exercises of ``notebooks/<name>*.ipynb``."""
     book = cells(name)

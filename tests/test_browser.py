@@ -35,6 +35,13 @@ def server(browser, tmp_path_factory):
         yield lab
 
 
+@pytest.fixture(scope="module")
+def server_of_scenes(browser, tmp_path_factory):
+    """Its kernels take the data set that comes with the package."""
+    with lab_server(tmp_path_factory.mktemp("lab"), MP3_DATA="scenes") as lab:
+        yield lab
+
+
 class Both:
     """A notebook run twice: in JupyterLab, and in a kernel of its own that knows what is right."""
 
@@ -268,9 +275,12 @@ def test_the_second_day(small):
 
 
 @on("path", BOOK, ids=lambda path: path.stem)
-def test_the_second_day_of_every_notebook(browser, server, path):
-    """Run, save, shut the kernel down, open again: each live figure shows its picture and says what to run again."""
-    lab = LabPage(browser, server, path)
+def test_the_second_day_of_every_notebook(browser, server_of_scenes, path):
+    """Run, save, shut the kernel down, open again: each live figure shows its picture and says what to run again.
+
+    On the scenes, which no other test runs all notebooks on.
+    """
+    lab = LabPage(browser, server_of_scenes, path)
     try:
         lab.run_all()
         assert lab.complaints() == []

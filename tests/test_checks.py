@@ -1,7 +1,6 @@
 """The checkers of the exercises: they accept right answers, name mistakes, and are safe with any function."""
 
 import io
-import os
 import random
 import re
 import threading
@@ -12,12 +11,10 @@ from fractions import Fraction
 from functools import cache, partial
 
 import exercise_answers
-import nbformat
 import numpy as np
 import pytest
 import torch
-from nbclient import NotebookClient
-from notebook_code import NOTEBOOKS, cells, definitions, exercises
+from notebook_code import NOTEBOOKS, definitions, exercises
 from scripts import load_script
 
 from mp3lib import checks
@@ -72,30 +69,6 @@ def test_the_solution_passes(name, exercise):
 @pytest.mark.parametrize("name, exercise", EXERCISES, ids=[exercise.check for _, exercise in EXERCISES])
 def test_the_stub_is_not_solved_yet(name, exercise):
     assert said(CHECKERS[exercise.check], definitions(name)[exercise.function]) == "not solved yet"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({name for name, _ in EXERCISES}))
-def test_a_solved_notebook_runs_to_its_end(name, monkeypatch):
-    """Run a notebook with its solutions after the stubs, on the data set `scenes` with the smallest budget."""
-    monkeypatch.setenv("MP3_BUDGET", "smoke")
-    monkeypatch.setenv("MP3_DATA", "scenes")
-    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-    solutions = {exercise.code: exercise for exercise in exercises(name)}
-    solved = []
-    for cell in cells(name):
-        if cell.cell_type == "code":
-            exercise = solutions.get(cell.source)
-            solved.append(nbformat.v4.new_code_cell(cell.source))
-            if exercise:
-                check = nbformat.v4.new_code_cell(f"checks.{exercise.check}({exercise.function})")
-                solved += [nbformat.v4.new_code_cell(exercise.solution), check]
-    notebook = nbformat.v4.new_notebook(cells=solved)
-    resources = {"metadata": {"path": str(NOTEBOOKS)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
-    printed = "".join(o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stdout")
-    for exercise in solutions.values():
-        assert f"{exercise.function}: {harness.PASSED}\n" in printed
 
 
 @pytest.mark.parametrize("name, answer", ANSWERS, ids=[f"{name}-{answer.__name__}" for name, answer in ANSWERS])

@@ -1,4 +1,7 @@
-"""Every live figure of every notebook, in a running kernel: drawn over the whole range of its controls, and moved."""
+"""Every notebook with its exercises solved, in a running kernel; then each of its live figures, drawn and moved.
+
+A figure is drawn over the whole range of its controls, and each control is moved as a reader moves it.
+"""
 
 import ast
 import sys
@@ -9,7 +12,9 @@ import ipywidgets
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
+from notebook_code import exercises, solved_notebook
 
+from mp3lib.checks import harness
 from mp3lib.widgets import dropdown, file_upload, patch_picker, selection_slider, slider
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,17 +25,23 @@ from live_figures import LiveNotebook  # noqa: E402
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIVE = [path for path in NOTEBOOKS if live_figures.has_live_figures(path)]
+TO_SOLVE = [path for path in NOTEBOOKS if exercises(path.stem)]
 each_live = pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem)
+each_to_solve = pytest.mark.parametrize("path", TO_SOLVE, ids=lambda path: path.stem)
 
 
 def run(path: Path) -> dict:
-    with LiveNotebook(path) as notebook:
-        return notebook.ask("drawings") | {"figures": notebook.ask("figures"), "moves": notebook.ask("moves")}
+    with LiveNotebook(path, notebook=solved_notebook(path.stem)) as notebook:
+        found = notebook.ask("drawings") | {"figures": notebook.ask("figures"), "moves": notebook.ask("moves")}
+        return found | {"printed": notebook.printed()}
 
 
 @pytest.fixture(scope="module")
 def results(request):
-    """A function of a notebook's path: the results of `run`. Two kernels run at a time."""
+    """A function of a notebook's path: the results of `run`. Two kernels run at a time.
+
+    A cell that fails, the notebook's own or a solution's, raises CellExecutionError.
+    """
     of_this_file = [item for item in request.session.items if item.path == request.path]
     chosen = {item.callspec.params["path"] for item in of_this_file if "results" in item.fixturenames}
     pool = ThreadPoolExecutor(2)
@@ -59,6 +70,13 @@ def test_the_controls_of_a_figure_have_different_labels(results, path):
     for figure in results(path)["figures"]:
         labels = [control["label"] for control in figure["controls"].values()]
         assert all(label.strip() for label in labels) and len(set(labels)) == len(labels), figure
+
+
+@pytest.mark.slow
+@each_to_solve
+def test_a_solved_notebook_runs_to_its_end_and_every_solution_passes(results, path):
+    for exercise in exercises(path.stem):
+        assert f"{exercise.function}: {harness.PASSED}\n" in results(path)["printed"]
 
 
 def test_live_figures_are_found_in_at_least_five_notebooks():

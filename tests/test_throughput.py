@@ -25,10 +25,16 @@ def test_flops_are_those_of_the_model_but_for_attention(bench, monkeypatch):
     assert bench.flops() == sum(n for operation, n in counted.items() if str(operation) in ("aten.mm", "aten.addmm"))
 
 
-def test_seconds_to_an_accuracy(bench):
-    assert bench.crossing([0.1, 0.2, 0.3], [10, 10, 20], 0.25) == pytest.approx(30)
-    assert bench.crossing([0.1, 0.2, 0.3], [10, 10, 20], 0.05) == pytest.approx(5)
-    assert bench.crossing([0.1, 0.2], [10, 10], 0.5) is None
+def test_seconds_to_an_accuracy_are_on_a_line_between_two_trainings(bench):
+    library = [{"epochs": e, "seconds": 20 * e, "accuracy": {"0.0": e / 10}} for e in (1, 2, 3)]
+
+    def when(target: float) -> tuple[float, float] | None:
+        return bench.when_reached({"accuracy": {"0.0": target}}, library, "0.0")
+
+    assert when(0.25) == pytest.approx((50, 2.5))
+    assert when(0.2) == pytest.approx((40, 2.0))
+    assert when(0.05) == when(0.1) == (20, 1), "before the first training nothing is known"
+    assert when(0.31) is None
 
 
 def test_report_gives_ratios_within_rounds(bench):
@@ -36,33 +42,24 @@ def test_report_gives_ratios_within_rounds(bench):
         lines = {name: {"step": slow * (4.0 if "reference" in name else 1.0), "crops": 0.02} for name in bench.LINES}
         return lines | {f"products, {p}": {"step": 0.5 * slow} for p in ("float32", "bf16")}
 
-    after_each = {"reference": [0.1, 0.2], "library": [0.3, 0.4], "library, quarter": [0.1, 0.19]}
-    seconds = {"reference": [30, 30], "library": [15, 30], "library, quarter": [5, 5]}
-    trained = {name: {"accuracy": shares, "seconds": seconds[name]} for name, shares in after_each.items()}
-    accuracy = {"epochs": 2, "lines": trained}
     about = {"cores": "2", "cpu": "a CPU", "capability": "AVX2", "torch": "2.0.1+cpu", "vit_pytorch": "1.2"}
-    result = {"rounds": [one(1), one(7), one(2)], "lines": bench.LINES, "auto": "bf16", "accuracy": accuracy}
+    result = {"rounds": [one(1), one(7), one(2)], "lines": bench.LINES, "auto": "bf16"}
     result |= {"date": "2026-01-31", "threads": 2, "versions": about}
     text = bench.report(result)
     assert text.startswith("2 cores (a CPU, AVX2), PyTorch 2.0.1, vit_pytorch 1.2, 2 threads, 2026-01-31\n")
     assert text.count("4.00 (4.00 to 4.00) times as fast") == 4  # however slow a round was
     assert "50%" in text
-    assert text.endswith(
-        "(d) accuracy 0.200, reference         60 s\n"
-        "(d) accuracy 0.200, library           10 s, 6.0 times as fast\n"
-        "(d) accuracy 0.200, library, quarter  not reached"
-    )
     shares = [{"0.0": 0.31, "0.75": 0.2}, {"0.0": 0.4, "0.75": 0.24}]
     library = [{"epochs": e, "seconds": 20 * e, "accuracy": share} for e, share in enumerate(shares, 1)]
     reference = {"epochs": 4, "seconds": 160, "accuracy": {"0.0": 0.3, "0.75": 0.23}}
-    text = bench.report(result | {"accuracy": None, "result": {"reference": reference, "library": library}})
+    text = bench.report(result | {"result": {"reference": reference, "library": library}})
     assert text.endswith(
         "(d) 30.0% placed, everything seen:  reference 160 s (4 epochs)\n"
-        f"{'':36}library 20 s (1 epoch), 8.0 times as fast, 31.0% placed\n"
+        f"{'':36}library 20 s (1.0 epochs), 8.0 times as fast\n"
         "(d) 23.0% placed, 25% seen:         reference 160 s (4 epochs)\n"
-        f"{'':36}library 40 s (2 epochs), 4.0 times as fast, 24.0% placed"
+        f"{'':36}library 35 s (1.8 epochs), 4.6 times as fast"
     )
-    text = bench.report(result | {"accuracy": None, "result": {"reference": reference, "library": library[:1]}})
+    text = bench.report(result | {"result": {"reference": reference, "library": library[:1]}})
     assert text.endswith("library: not reached in 1 epochs")
     for measured in result["rounds"]:
         del measured["reference, bf16"], measured["library, bf16"], measured["products, bf16"]

@@ -355,17 +355,18 @@ class LiveNotebook:
     failed.
     """
 
-    def __init__(self, path: Path, budget: str = "smoke"):
+    def __init__(self, path: Path, budget: str = "smoke", notebook=None):
+        """notebook: what is run instead of the file at ``path``, in its folder; an nbformat notebook."""
         self.path = Path(path)
         self._thread = ThreadPoolExecutor(1)
         self._stack = contextlib.ExitStack()
-        self._run = self._thread.submit(self._start, budget)
+        self._run = self._thread.submit(self._start, budget, notebook)
 
-    def _start(self, budget: str) -> None:
+    def _start(self, budget: str, notebook) -> None:
         import nbformat
         from nbclient import NotebookClient
 
-        notebook = nbformat.read(self.path, as_version=4)
+        notebook = notebook or nbformat.read(self.path, as_version=4)
         self._client = NotebookClient(
             notebook, timeout=600, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(self.path.resolve().parent)}},
@@ -391,6 +392,12 @@ class LiveNotebook:
         cell = self._thread.submit(self._execute, f"__import__('live_figures').answer({call})").result()
         [found] = [output.data[JSON] for output in cell.outputs if JSON in output.get("data", {})]
         return json.loads(json.dumps(found))
+
+    def printed(self) -> str:
+        """What the cells of the notebook have printed."""
+        self._run.result()
+        outputs = [output for cell in self._client.nb.cells for output in cell.get("outputs", ())]
+        return "".join(output.text for output in outputs if output.get("name") == "stdout")
 
     def __enter__(self):
         return self
