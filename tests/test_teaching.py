@@ -1,6 +1,7 @@
 """TEACHING.md: its table is the log, its numbers are measured, and it names every notebook."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,12 @@ def test_the_numbers_of_a_removed_patch_are_right(cifar10):
     for name, guide in guides.items():
         ranks = [spearmanr(guide[b, i, off[i]], effect[b, i, off[i]]).statistic for b in range(60) for i in range(n)]
         assert f"*{np.mean(ranks):.2f}* for {name}" in TEXT
+
+
+def test_the_numbers_of_the_leak_are_those_of_the_notebook():
+    told = TEXT.partition("**05 · Let positions leak.**")[2].partition("**06")[0]
+    numbers = re.findall(r"\*([\d.]+)(?: %)?\*", told)
+    assert len(numbers) == 5 and all(f" {number} " in exercises("05")[2].help for number in numbers)
 
 
 def test_the_numbers_of_neighbours_are_right(cifar10):
