@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import nbval.kernel
@@ -59,9 +60,10 @@ def pytest_collection_modifyitems(items):
         cell = getattr(item, "cell", None)
         if cell is not None and cell.source.strip() and cell.execution_count is None and not item.options["skip"]:
             item.add_marker(pytest.mark.never_run)
-    if any(hasattr(item, "cell") for item in items):  # the longest first: no process is left with it at the end
-        took = seconds_of_notebooks()
-        items.sort(key=lambda item: -took.get(item.path.name, 0.0))  # cells stay in their order
+    # the longest files first: no process is left with one of them at the end. The tests of a file stay in their order.
+    took = seconds_of_notebooks()
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (-took.get(item.path.name, 0.0), -slow[item.path]))
 
 
 def seconds_of_notebooks() -> dict[str, float]:

@@ -25,20 +25,12 @@ from live_figures import LiveNotebook  # noqa: E402
 
 pytestmark = pytest.mark.slow
 on = pytest.mark.parametrize
-WIDGET = "application/vnd.jupyter.widget-view+json"
 BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
 def server(browser, tmp_path_factory):
     with lab_server(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def server_of_scenes(browser, tmp_path_factory):
-    """Its kernels take the data set that comes with the package."""
-    with lab_server(tmp_path_factory.mktemp("lab"), MP3_DATA="scenes") as lab:
         yield lab
 
 
@@ -272,37 +264,6 @@ def test_the_second_day(small):
     small.run_all()
     assert small.has_no_note() and small.live(0).show().becomes(first) and follows(small.live(0), 4)
     assert small.page.locator(".mp3-stored").count() == 0 and small.outside == []
-
-
-@on("path", BOOK, ids=lambda path: path.stem)
-def test_the_second_day_of_every_notebook(browser, server_of_scenes, path):
-    """Run, save, shut the kernel down, open again: each live figure shows its picture and says what to run again.
-
-    On the scenes, which no other test runs all notebooks on.
-    """
-    lab = LabPage(browser, server_of_scenes, path)
-    try:
-        lab.run_all()
-        assert lab.complaints() == []
-        pictures = [output for output in lab.outputs() if {WIDGET, "image/png"} <= set(output.get("data", {}))]
-        described = [output["metadata"]["image/png"]["alt"] for output in pictures]
-        cells = nbformat.read(path, as_version=4).cells
-        published = [output for cell in cells for output in cell.get("outputs", [])]
-        texts = [output.get("data", {}).get("text/plain", "") for output in published]
-        assert len(described) == sum(text.startswith(("[live figure", "[patch board")) for text in texts)
-        lab.save()
-        lab.shut_down_kernel()
-        lab.open()
-        lab.texts(".mp3-stored .mp3-note", len(described))
-        stored = lab.page.locator(".mp3-stored:has(img)")
-        assert stored.locator("img").evaluate_all("all => all.map(img => img.alt)") == described
-        assert stored.locator("img").evaluate_all("all => all.filter(img => img.naturalWidth < 300)") == []
-        notes = stored.locator(".mp3-note").all_inner_texts()
-        assert len(notes) == len(described)
-        assert all("stored picture" in note and "run this cell again" in note for note in notes)
-        assert lab.page.get_by_text("model not found").count() == 0 and lab.outside == []
-    finally:
-        lab.close()
 
 
 def test_controls_are_marked_when_the_kernel_restarts(small):

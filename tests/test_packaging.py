@@ -164,14 +164,14 @@ def test_make_calls_the_steps_by_name(setup):
 
 def test_the_steps_of_test_are_everything(setup):
     commands = [" ".join(program) for program, _, _ in setup.steps("py", workers="3")["test"]]
-    pytest = "py -m pytest --numprocesses 3 --maxprocesses 4 --dist loadfile"
+    pytest = "py -m pytest --numprocesses 3 --maxprocesses 4 --dist loadfile --no-loadscope-reorder"
     assert commands == [
         "py -m mp3lib data fetch",
         "py -m ruff check .",
         "py -m ruff format --check .",
         "py tools/browser.py --install",
         f"{pytest} tests --durations 30",
-        f"{pytest} --no-loadscope-reorder --nbval notebooks/",
+        f"{pytest} --nbval notebooks/",
     ]
     needed = [program[1:3] for program, _, stop in setup.steps("py")["test"] if not stop]
     assert needed == [["-m", "mp3lib"], ["tools/browser.py", "--install"]], "without images or browser it goes on"

@@ -35,7 +35,8 @@ def steps(python, flags=(), workers="auto"):
 
     ``python`` is that of the environment; ``stop``: whether a failure ends the command.
     """
-    tests = [python, "-m", "pytest", "--numprocesses", workers, "--maxprocesses", "4", "--dist", "loadfile"]
+    tests = [python, "-m", "pytest", "--numprocesses", workers, "--maxprocesses", "4"]
+    tests += ["--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of conftest.py
     data = [
         ([python, "-m", "mp3lib", "data", "fetch"], "Without CIFAR-10 the notebooks use the embedded scenes.", False)
     ]
@@ -55,7 +56,7 @@ def steps(python, flags=(), workers="auto"):
             *lint,
             *browser,
             ([*tests, "tests", "--durations", "30"], "", True),
-            ([*tests, "--no-loadscope-reorder", "--nbval", "notebooks/"], "", True),
+            ([*tests, "--nbval", "notebooks/"], "", True),
         ],
         "lab": [*data, ([python, "tools/lab.py", *flags], "", True)],
     }
