@@ -584,6 +584,16 @@ def test_labels_of_points_cover_neither_each_other_nor_points():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
 
 
+def test_labels_keep_off_a_long_arrow():
+    """With the label to the right of its point, as it would stand alone, the arrow would go through it."""
+    fig = plots.scatter([0, 3.5, 10], [0, 4.5, 10], ["first", "a long label of a point", "last"], links=[[0, 2]])
+    start, stop = fig.axes[0].transData.transform([(0, 0), (10, 10)])
+    [text] = [text for text in fig.axes[0].texts if "long" in text.get_text()]
+    box = text.get_window_extent()
+    way = start + np.linspace(0, 1, 1000)[:, None] * (stop - start)
+    assert not any(box.contains(*spot) for spot in way)
+
+
 def test_schematics_show_the_pixels_of_the_image():
     whole = plots.to_picture(SQUARE)
     for fig in (

@@ -248,11 +248,16 @@ def scatter(
             ax.annotate("", (x[stop], y[stop]), (x[start], y[start]), arrowprops=arrow, zorder=2)  # behind the points
     if names != [""]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=len(names), handletextpad=0.2)
-    # where the points and the middles of the arrows are, in inches
+    # where the points and the arrows are, in inches; an arrow is a spot every 0.05 inches
     to_inches = ax.transData + fig.dpi_scale_trans.inverted()
     spots = to_inches.transform(np.stack([x, y], 1))
     pairs = [pair for link in links for pair in zip(link, link[1:], strict=False)]
-    on_arrows = [spots[a] + t * (spots[b] - spots[a]) for a, b in pairs for t in np.linspace(0.1, 0.9, 9)]
+    steps = [2 + int(np.linalg.norm(spots[b] - spots[a]) / 0.05) for a, b in pairs]
+    on_arrows = [
+        spots[a] + t * (spots[b] - spots[a])
+        for (a, b), count in zip(pairs, steps, strict=True)
+        for t in np.linspace(0, 1, count)
+    ]
     frame = ax.get_window_extent().transformed(fig.dpi_scale_trans.inverted()).extents
     for i, spot in enumerate(place_labels(labels, spots, on_arrows, frame)):
         color = ax.lines[names.index(groups[i])].get_color()
