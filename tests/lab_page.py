@@ -179,8 +179,12 @@ class LabPage:
 
     def texts(self, selector: str, count: int) -> list[str]:
         """The texts of what fits the selector, as soon as there are that many."""
-        self.page.wait_for_function(f"() => document.querySelectorAll({selector!r}).length >= {count}")
-        return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
+        found = self.page.wait_for_function(
+            "([selector, count]) => { const all = [...document.querySelectorAll(selector)];"
+            " return all.length >= count && all.map(e => e.innerText.trim()) }",
+            arg=[selector, count],
+        )
+        return found.json_value()
 
     def outputs(self) -> list[dict]:
         """All outputs, from the notebook's model: the page has no selector that finds errors."""

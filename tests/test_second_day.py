@@ -37,11 +37,10 @@ def test_the_second_day_of_every_notebook(browser, server, path):
         lab.save()
         lab.shut_down_kernel()
         lab.open()
-        lab.texts(".mp3-stored .mp3-note", len(described))
+        notes = lab.texts(".mp3-stored:has(img) .mp3-note", len(described))
         stored = lab.page.locator(".mp3-stored:has(img)")
         assert stored.locator("img").evaluate_all("all => all.map(img => img.alt)") == described
         assert stored.locator("img").evaluate_all("all => all.filter(img => img.naturalWidth < 300)") == []
-        notes = stored.locator(".mp3-note").all_inner_texts()
         assert len(notes) == len(described)
         assert all("stored picture" in note and "run this cell again" in note for note in notes)
         assert lab.page.get_by_text("model not found").count() == 0 and lab.outside == []
