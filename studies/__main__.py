@@ -18,7 +18,7 @@ def run_train(args: argparse.Namespace) -> None:
 def run_stages(args: argparse.Namespace) -> None:
     from .stages import main
 
-    main(args.stages)
+    main(args.stages, args.list)
 
 
 def run_ship(args: argparse.Namespace) -> None:
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--list", action="store_true", help="train nothing: say what is done and what is left")
     stages = add("stages", run_stages, "train the networks that come with the library; goes on where it was stopped")
     stages.add_argument("stages", nargs="*", metavar="STAGE", help="its name, or how several names begin; none: all")
+    stages.add_argument("--list", action="store_true", help="train nothing: print the command of each stage")
     ship = add("ship", run_ship, "add the model of a finished run to the weights that come with the library")
     ship.add_argument("run", metavar="DIR", help="the folder of the run, such as results/runs/flagship-8x8")
     cues = add("cues", run_cues, "measure a shipped model on test images that lack a cue")

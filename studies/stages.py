@@ -65,12 +65,20 @@ STAGES = {
 }
 
 
-def main(names: Sequence[str]) -> None:
-    """Train the stages that ``names`` choose; see ``chosen``."""
+def main(names: Sequence[str], list_only: bool = False) -> None:
+    """Train the stages that ``names`` choose, or print their commands; see ``chosen``."""
     stages = chosen(names)
     os.chdir(ROOT)
     for stage in stages:
-        train(stage)
+        if list_only:
+            print(told(stage))
+        else:
+            train(stage)
+
+
+def told(name: str) -> str:
+    """The stage's name, and its command as a reader would type it."""
+    return f"{name}: python -m mp3lib {STAGES[name]} --out {RUNS / name}"
 
 
 def chosen(names: Sequence[str]) -> list[str]:
@@ -105,6 +113,6 @@ def train_alone(name: str) -> None:
         if option in command and (before := Path(command[command.index(option) + 1]).name) in STAGES:
             train(before)
     with log_kept(folder):
-        print(f"{name}: python -m mp3lib {' '.join(command)} --out {folder}", flush=True)
+        print(told(name), flush=True)
         if code := command_line([*command, "--out", str(folder)]):
             sys.exit(code)

@@ -142,6 +142,17 @@ def test_commands_of_the_stages_are_understood_and_follow_each_other():
         stages.chosen(["scratch", "flag-ship"])
 
 
+def test_the_commands_of_stages_are_listed_and_nothing_is_trained(monkeypatch, capsys):
+    monkeypatch.setattr(stages, "train", lambda name: pytest.fail("trained"))
+    assert main(["stages", "--list", "puzzler-scenes", "flagship"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert (
+        lines[0]
+        == f"puzzler-scenes: python -m mp3lib {stages.STAGES['puzzler-scenes']} --out results/runs/puzzler-scenes"
+    )
+
+
 @pytest.mark.parametrize("name", [name for name in stages.STAGES if (RESULTS / "runs" / name / "run.json").exists()])
 def test_a_stored_run_was_trained_by_the_command_of_its_stage(name):
     args = vars(parser().parse_args([*stages.STAGES[name].split(), "--out", "x"]))
