@@ -127,7 +127,7 @@ def test_the_table_of_exercise_3_is_measured():
     images = load_images("auto")
     text = next(exercise.help for exercise in exercises("02") if exercise.function == "neighbour_scores")
     rows = dict(re.findall(r"^\| `(tokens|patches)`[^|]*\| (.*) \|$", text, re.MULTILINE))
-    told = {name: [int(n) for n in re.findall(r"(\d+) %", row)] for name, row in rows.items()}
+    told = {name: [int(n) for n in re.findall(r"(\d+)\s%", row)] for name, row in rows.items()}
     patches = rearrange(to_float(images.test.images[:200]), "b c (r p1) (s p2) -> b (r s) (p1 p2 c)", p1=4, p2=4)
     tokens = F.normalize(patches - patches.mean(dim=1, keepdim=True), dim=2) * 48**0.5
     measured = {}

@@ -279,6 +279,15 @@ def collapsed(cell) -> bool:
     return "hide-input" in cell.metadata.get("tags", [])
 
 
+@each_notebook
+def test_a_number_and_its_percent_sign_stay_on_one_line(path):
+    """A no-break space is between them, code left out."""
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            prose = re.sub(r"```.*?```|`[^`\n]*`|\$[^$\n]*\$", "", cell.source, flags=re.DOTALL)
+            assert re.findall(r".*\d\** %.*", prose) == [], "put a no-break space (U+00A0) before the sign"
+
+
 def lines_of(cell) -> int:
     return sum(bool(line.strip()) for line in cell.source.splitlines())
 
