@@ -181,28 +181,26 @@ def trained_to_result(threads: int | None, epochs: int, limit: int | None) -> di
     """The reference's training, and those of the library until it places as many patches at each of ``TESTED``."""
     reference = fresh(threads, "result", epochs, limit or 0, 0)
     library: list[dict] = []
-    while len(library) < epochs and any(first_reached(reference, library, str(r)) is None for r in TESTED):
+    while len(library) < epochs and any(when_reached(reference, library, str(r)) is None for r in TESTED):
         library.append(fresh(threads, "result", epochs, limit or 0, len(library) + 1))
     return {"reference": reference, "library": library}
 
 
-def first_reached(reference: dict, library: list[dict], ratio: str) -> int | None:
-    """Which training of the library is the first to place as many patches as the reference, at this mask ratio."""
-    target = reference["accuracy"][ratio]
-    return next((i for i, training in enumerate(library) if training["accuracy"][ratio] >= target), None)
-
-
 def when_reached(reference: dict, library: list[dict], ratio: str) -> tuple[float, float] | None:
-    """After how many seconds and epochs the library places as many patches: a straight line between two trainings."""
-    first = first_reached(reference, library, ratio)
-    if first is None:
-        return None
-    after = library[first]
-    before = library[first - 1] if first else after  # nothing is known before the first training
-    gained = after["accuracy"][ratio] - before["accuracy"][ratio]
-    share = (reference["accuracy"][ratio] - before["accuracy"][ratio]) / gained if gained else 1.0
-    seconds, epochs = (before[key] + share * (after[key] - before[key]) for key in ("seconds", "epochs"))
-    return seconds, epochs
+    """After how many seconds and epochs the library places as many patches as the reference, at this mask ratio.
+
+    Between two trainings, a straight line. Before the first nothing is known, so it counts whole. None: not reached.
+    """
+    target, before = reference["accuracy"][ratio], None
+    for after in library:
+        if after["accuracy"][ratio] >= target:
+            before = before or after
+            gained = after["accuracy"][ratio] - before["accuracy"][ratio]
+            share = (target - before["accuracy"][ratio]) / gained if gained else 0.0
+            seconds, epochs = (before[key] + share * (after[key] - before[key]) for key in ("seconds", "epochs"))
+            return seconds, epochs
+        before = after
+    return None
 
 
 def fresh(threads: int | None, *arguments: object) -> dict:

@@ -71,12 +71,12 @@ def main(names: Sequence[str], list_only: bool = False) -> None:
     os.chdir(ROOT)
     for stage in stages:
         if list_only:
-            print(told(stage))
+            print(typed(stage))
         else:
             train(stage)
 
 
-def told(name: str) -> str:
+def typed(name: str) -> str:
     """The stage's name, and its command as a reader would type it."""
     return f"{name}: python -m mp3lib {STAGES[name]} --out {RUNS / name}"
 
@@ -113,6 +113,6 @@ def train_alone(name: str) -> None:
         if option in command and (before := Path(command[command.index(option) + 1]).name) in STAGES:
             train(before)
     with log_kept(folder):
-        print(told(name), flush=True)
+        print(typed(name), flush=True)
         if code := command_line([*command, "--out", str(folder)]):
             sys.exit(code)

@@ -157,7 +157,7 @@ def test_fine_tuning_says_the_same_as_the_probes():
     models = {(m["variant"], m["epochs"]): 100 * m["top1_1000"] for m in study["models"] if m["top1_1000"]}
     little, much, none = models["0.1", 20], models["0.75", 20], 100 * study["scratch"]["top1_1000"]
     assert (
-        f"The network of ratio 0.1 reaches {little:.1f} %, the network of 0.75 reaches {much:.1f} %. Without "
+        f"After 20 epochs of MP3, ratio 0.1 reaches {little:.1f} %, and ratio 0.75 reaches {much:.1f} %. Without "
         f"pretraining, it is {none:.1f} %."
     ) in PROSE
     assert little < much and none < much
