@@ -33,6 +33,12 @@ def run_cues(args: argparse.Namespace) -> None:
     main(args.name)
 
 
+def run_layers(args: argparse.Namespace) -> None:
+    from .layers import main
+
+    main(args.names)
+
+
 def run_table(args: argparse.Namespace) -> None:
     from .pages import write_made_files
     from .runs import ROOT
@@ -61,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
     ship.add_argument("run", metavar="DIR", help="the folder of the run, such as results/runs/flagship-8x8")
     cues = add("cues", run_cues, "measure a shipped model on test images that lack a cue")
     cues.add_argument("name", metavar="NAME", help="of the shipped model, such as flagship-8x8")
+    layers = add("layers", run_layers, "probe the features after every layer, with and without position embeddings")
+    layers.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="a shipped model, a trained run such as hidden/0.1-20/seed-0, or random",
+    )
     table = add("table", run_table, "write every table anew: results/README.md and results/shown")
     table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
     table.add_argument("--json", action="store_true", help="print the names of the changed files as a line of JSON")

@@ -9,7 +9,7 @@ from typing import Any
 
 from mp3lib.json_files import write_text
 
-from . import claims, provenance, scaling, shipped_tables, tables, verdicts
+from . import claims, layers, provenance, scaling, shipped_tables, tables, verdicts
 from .markdown import THE_RUNS
 
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
@@ -71,6 +71,12 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "Probes do not change the weights. The controls are the same network with random weights, and no network. On "
         "CIFAR-10; `puzzler-scenes` and `pupil-scenes` on scenes.",
         tables.probes,
+    ),
+    "Which layer knows most": (
+        "The last layer of MP3 serves the positions. On CIFAR-10, the layer before it has the better features, and "
+        "leaving out the position embeddings, which MP3 never saw, makes them better still. All other tables have "
+        "the features after the last layer.",
+        layers.by_layer,
     ),
     "Length of pretraining": (
         "Position accuracy at mask ratio .75. Each length is a training of its own, down to learning rate 0, then "
@@ -156,6 +162,7 @@ SHOWN: dict[str, Callable[[str | Path], Any]] = {  # text, or what a file of JSO
     "what_is_hidden.json": tables.hidden_models,
     "students.json": shipped_tables.students,
     "when_it_pays.md": claims.findings,
+    "layers.json": layers.stored_layers,
     "few_labels.json": tables.seeds_of_fractions,
     "claims.json": claims.seeds_of_claims,
     "cues_taken_away.md": verdicts.taken_away,

@@ -144,13 +144,21 @@ def test_weights_that_were_trained_without_positions_are_used_without(pictures, 
     assert np.array_equal(found, plain["pooled"]) and not np.allclose(found, with_positions["pooled"])
     used = []
 
-    def watched(vit, images, *, pos_emb):
-        used.append(pos_emb)
-        return frozen_features(vit, images, pos_emb=pos_emb)
+    def watched(vit, images, **options):
+        used.append(options)
+        return frozen_features(vit, images, **options)
 
     monkeypatch.setattr("mp3lib.evaluate.frozen_features", watched)
-    assert main(["probe", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine")]) == 0
-    assert used == [False] * 4  # training and test images, of the weights and of random ones
+    probe = ["probe", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine")]
+    assert main(probe) == 0
+    # training and test images, of the weights and of random ones
+    assert used == [{"pos_emb": False, "layer": -1}] * 4
+    used.clear()
+    assert main([*probe, "--layer", "1", "--out", str(pictures / "probe.json")]) == 0
+    assert used == [{"pos_emb": False, "layer": 1}] * 4
+    figures = json.loads((pictures / "probe.json").read_text())
+    assert figures["layer"] == 1 and figures["pos_emb"] is False
+    assert main([*probe, "--layer", "9"]) == 1
 
 
 def test_what_cannot_be_written_is_said_first(pictures, capsys):

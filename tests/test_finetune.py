@@ -309,6 +309,22 @@ def test_frozen_features_are_those_of_eval_mode():
     torch.testing.assert_close(features, frozen_features(vit, IMAGES), atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("pos_emb", [True, False])
+def test_frozen_features_of_a_layer_are_those_of_a_network_that_ends_there(pos_emb):
+    torch.manual_seed(0)
+    vit = ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=3, heads=1, mlp_dim=16).eval()
+    for layer in (3, 2, 1, 0):
+        vit.transformer.layers = vit.transformer.layers[:layer]
+        shorter = frozen_features(vit, IMAGES, pos_emb=pos_emb)
+        torch.manual_seed(0)
+        whole = ViT(num_classes=3, image_size=8, patch_size=4, dim=16, depth=3, heads=1, mlp_dim=16).eval()
+        for number in (layer, layer - 4):
+            assert torch.equal(frozen_features(whole, IMAGES, pos_emb=pos_emb, layer=number), shorter)
+    for wrong in (4, -5, 1.5, True, None):
+        with pytest.raises(ValueError, match=r"layers must be a whole number, -4 to 3, got"):
+            frozen_features(whole, IMAGES, layer=wrong)
+
+
 @pytest.mark.slow
 def test_commands(tmp_path, capsys, monkeypatch):
     """Pretrain, fine-tune from it and from scratch, and probe, as a reader would."""

@@ -86,12 +86,16 @@ def in_points(claim: str, setting: str) -> float:
     return 100 * ahead(claim, setting).difference
 
 
+def without_positions(name: str) -> list[dict]:
+    """The probes of a network after each layer, without position embeddings."""
+    return [one for one in stored("shown/layers.json")[name]["layers"] if one["positions"] == "without"]
+
+
 def fragments() -> list[str]:
     """What the text says of stored results, made from them."""
     same, total = "labels, same fine-tuning", "all labels, same total epochs"
     pupil, puzzler = (stored(f"probes/{name('cifar10')}.json")["weights"] for name in (pupil_of, puzzler_of))
-    pixels = stored("evaluations/pixels.json")
-    linear, knn = ([100 * one[kind] for one in (pupil, puzzler, pixels)] for kind in ("linear", "knn"))
+    before_last = [100 * without_positions(name("cifar10"))[-2]["linear"] for name in (pupil_of, puzzler_of)]
     gains = [in_points(c, f"{n} {same}") for c in ("1a", "1b") for n in ("500", "1,000", "5,000", "all")]
     mp3, scratch = (PAPER[name][0] for name in ("MP3, without", "from scratch, with absolute positions"))
     classifier = stored("evaluations/classifier-8x8.json")["top1"]
@@ -105,10 +109,8 @@ def fragments() -> list[str]:
         f"({scratch_15} against {ours} %). With the same number of fine-tuning epochs, MP3 is better ({ours} against "
         f"{scratch_5} %).",
         f"With about the same processor time, training from scratch is better ({as_long} against {ours} %).",
-        "the linear probe reaches {:.1f} % with the pupil, {:.1f} % with the puzzler, {:.1f} % with pixels".format(
-            *linear
-        ),
-        "The k-NN probe reaches {:.1f}, {:.1f} and {:.1f} %".format(*knn),
+        "After layer 3, the probe reaches {:.1f} % with the pupil and {:.1f} % with the puzzler.".format(*before_last),
+        f"there it is {100 * pupil['linear']:.1f} % and {100 * puzzler['linear']:.1f} %.",
         f"in every row of the first two columns, by {min(gains):.1f} to {max(gains):.1f} points",
         f"scratch is ahead by {-in_points('1a', total):.1f} points with position embeddings and by "
         f"{-in_points('1b', total):.1f} points without",
@@ -139,11 +141,13 @@ def test_what_the_text_says_of_intervals():
     assert behind == ["all labels, same fine-tuning", "all labels, same total epochs"]
 
 
-def test_the_puzzler_is_better_than_pixels_by_one_probe_only():
-    pupil, puzzler = (stored(f"probes/{name('cifar10')}.json")["weights"] for name in (pupil_of, puzzler_of))
-    pixels = stored("evaluations/pixels.json")
-    assert all(pupil[kind] > max(puzzler[kind], pixels[kind]) for kind in ("knn", "linear"))
-    assert puzzler["linear"] > pixels["linear"] and puzzler["knn"] < pixels["knn"]
+def test_the_layer_before_the_last_has_the_best_features_after_mp3():
+    """By the images kept apart, which chose it, and by the test images; with the pupil ahead after every layer."""
+    pupil, puzzler = (without_positions(name("cifar10")) for name in (pupil_of, puzzler_of))
+    for layers in (pupil, puzzler):
+        for kind in ("kept_apart", "linear", "knn"):
+            assert max(layers, key=lambda one, kind=kind: one[kind])["layer"] == len(layers) - 1 == 3
+    assert all(known["linear"] > puzzle["linear"] for known, puzzle in zip(pupil, puzzler, strict=True))
 
 
 @pytest.mark.parametrize("name", ["equal_cost", "when_it_pays"])

@@ -1,17 +1,23 @@
 """The package ``studies``: its command line, the trainings that it starts, and what the notebooks show."""
 
+import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from mp3lib import load_images
 from mp3lib.cli import parser
+from mp3lib.data import Split
+from mp3lib.evaluate import frozen_features, knn_top1, linear_top1
 from mp3lib.json_files import write_json
+from mp3lib.model import load_vit
 from mp3lib.train import read_run
-from studies import plan, stages, train
+from studies import layers, plan, stages, train
 from studies.__main__ import main
 from studies.pages import SHOWN
 from studies.runs import RESULTS, log_kept
@@ -22,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["stages"], ["ship"], ["cues"], ["table"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["stages"], ["ship"], ["cues"], ["layers"], ["table"]])
 def test_help_does_not_wait_for_pytorch(command):
     code = (
         f"import sys; from studies.__main__ import main\ntry: main([*{command}, '--help'])\n"
@@ -144,13 +150,10 @@ def test_commands_of_the_stages_are_understood_and_follow_each_other():
 
 def test_the_commands_of_stages_are_listed_and_nothing_is_trained(monkeypatch, capsys):
     monkeypatch.setattr(stages, "train", lambda name: pytest.fail("trained"))
-    assert main(["stages", "--list", "puzzler-scenes", "flagship"]) == 0
+    assert main(["stages", "--list", "pupil-scenes", "flagship"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 7
-    assert (
-        lines[0]
-        == f"puzzler-scenes: python -m mp3lib {stages.STAGES['puzzler-scenes']} --out results/runs/puzzler-scenes"
-    )
+    assert lines[0] == f"pupil-scenes: python -m mp3lib {stages.STAGES['pupil-scenes']} --out results/runs/pupil-scenes"
 
 
 @pytest.mark.parametrize("name", [name for name in stages.STAGES if (RESULTS / "runs" / name / "run.json").exists()])
@@ -203,3 +206,32 @@ def test_what_the_notebooks_show_can_be_made_without_runs(tmp_path):
     for name, made in SHOWN.items():
         content = made(tmp_path)
         assert isinstance(content, str) == name.endswith(".md")
+
+
+# --- layer by layer ---------------------------------------------------------------------------------------------------
+
+
+def test_every_layer_is_probed_on_images_that_the_probe_has_not_seen(tmp_path, monkeypatch, capsys):
+    scenes = load_images("scenes")
+    train, test = scenes.train, scenes.test
+    images = replace(
+        scenes, train=Split(train.images[:200], train.labels[:200]), test=Split(test.images[:50], test.labels[:50])
+    )
+    monkeypatch.setattr(layers, "load_images", lambda name, size: images)
+    monkeypatch.setattr(layers, "RESULTS", tmp_path)
+    assert main(["layers", "pupil-scenes", "random"]) == 0
+    pupil, control = (json.loads((tmp_path / "layers" / f"{n}.json").read_text()) for n in ("pupil-scenes", "random"))
+    assert [(one["layer"], one["positions"]) for one in pupil["layers"]] == [
+        *((layer, "with") for layer in (1, 2, 3, 4)),
+        *((layer, "without") for layer in (1, 2, 3, 4)),
+    ]
+    third = pupil["layers"][6]
+    x, z = (
+        frozen_features(load_vit("pupil-scenes"), p.images, pos_emb=False, layer=3) for p in (images.train, images.test)
+    )
+    y = images.train.labels
+    assert third["knn"] == knn_top1(x[:180], y[:180], z, images.test.labels)
+    assert third["linear"] == linear_top1(x[:180], y[:180], z, images.test.labels)
+    assert third["kept_apart"] == linear_top1(x[:180], y[:180], x[180:], y[180:])
+    assert control["layers"][6]["linear"] < third["linear"]
+    assert main(["layers", "nobody"]) == 1 and "nobody" in capsys.readouterr().err

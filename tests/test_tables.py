@@ -16,6 +16,7 @@ from mp3lib.train import read_run
 from mp3lib.train.run_folder import write_metrics
 from studies.__main__ import main
 from studies.claims import LEGEND, claims, findings, verdict, weigh_claims
+from studies.layers import by_layer, stored_layers
 from studies.pages import SECTIONS, SHOWN, made_files, report
 from studies.plan import CUES, FINE, FURTHER, REGULARISED, SIZE_EPOCHS, SIZES, all_runs
 from studies.provenance import recipe, the_runs
@@ -72,6 +73,8 @@ def every_run(tmp_path_factory):
         if run.change is rising_ratio:
             file = results / "runs" / run.name / "run.json"
             write_json(file, json.loads(file.read_text()) | {"mean_mask_ratio": RisingRatio.mean})
+    layer = {"layer": 1, "positions": "with", "kept_apart": 0.5, "knn": 0.4, "linear": 0.5}
+    write_json(results / "layers" / "random.json", {"layers": [layer]})
     return results
 
 
@@ -366,6 +369,30 @@ def test_what_ships_is_probed_beside_a_random_network_as_large(tmp_path):
     write_json(tmp_path / "probes" / "mine.json", figures)
     told = probes(tmp_path)
     assert "| random init, as large as `mine` | 20.0 | 30.0 |\n| `mine` | 50.0 | 60.0 |" in told
+
+
+def test_the_layer_is_chosen_by_the_images_kept_apart(tmp_path):
+    assert by_layer(tmp_path) == "" and stored_layers(tmp_path) == {}
+
+    def layer(number, positions, kept_apart, linear):
+        return {"layer": number, "positions": positions, "kept_apart": kept_apart, "knn": 0.5, "linear": linear}
+
+    layers = [layer(1, "with", 0.6, 0.8), layer(2, "with", 0.5, 0.9), layer(1, "without", 0.7, 0.6)]
+    write_json(tmp_path / "layers" / "mine.json", {"layers": layers})
+    write_json(tmp_path / "layers" / "random.json", {"layers": layers[:1]})
+    write_json(tmp_path / "layers" / "hidden-drawn-normed-20-seed-0.json", {"layers": layers[1:2]})
+    told = by_layer(tmp_path).splitlines()
+    normed = "mask ratio drawn between .1 and .75, LayerNorm on the pixels of a patch, 20 epochs"
+    assert told[0] == "| network | position embeddings | after layer 1 | after layer 2 |"
+    assert told[2:8] == [
+        f"| {normed} | with |  | **50.0 / 90.0** |",
+        f"| {normed} | without |  |  |",
+        "| `mine` | with | 50.0 / 80.0 | 50.0 / 90.0 |",
+        "| `mine` | without | **50.0 / 60.0** |  |",
+        "| random weights, as large as `pupil-4x4` | with | **50.0 / 80.0** |  |",
+        "| random weights, as large as `pupil-4x4` | without |  |  |",
+    ]
+    assert stored_layers(tmp_path)["mine"]["chosen"] == layers[2]
 
 
 def test_variants_stand_in_order(every_run):

@@ -222,7 +222,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
         "sinkhorn": (evaluate.sinkhorn, lambda: {
             "logits": draw(2, 3, 3), "temperature": 1.0, "iterations": 5, "tolerance": 1e-3}),
         "frozen_features": (evaluate.frozen_features, lambda: {
-            "vit": vit(), "images": images(), "pos_emb": True, "batch_size": 5}),
+            "vit": vit(), "images": images(), "pos_emb": True, "layer": -1, "batch_size": 5}),
         "top1_accuracy": (evaluate.top1_accuracy, lambda: {
             "vit": vit(), "images": images(), "labels": labels(), "pos_emb": True, "batch_size": 5}),
         "knn_top1": (evaluate.knn_top1, lambda: probe() | {"k": 3, "temperature": 0.07}),

@@ -16,6 +16,9 @@ def add(commands) -> Parser:
         help="k-NN and linear top-1 accuracy of frozen features",
     )
     probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
+    probe.add_argument(
+        "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
+    )
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return probe
 
@@ -34,8 +37,9 @@ def run(args: argparse.Namespace) -> dict:
     torch.manual_seed(args.seed)
     control = ViT(**vit.config)
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
+    figures |= {"layer": args.layer, "pos_emb": pos_emb}
     for name, model in (("weights", vit), ("random init", control)):
-        x, z = (frozen_features(model, part, pos_emb=pos_emb) for part in (train, test))
+        x, z = (frozen_features(model, part, pos_emb=pos_emb, layer=args.layer) for part in (train, test))
         knn = knn_top1(x, labels, z, images.test.labels)
         linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
         print(f"{name:>12}: k-NN {knn:.4f}, linear {linear:.4f}")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
-from ..model.checking import check_weights
+from ..model.checking import check_weights, layer_numbers
 from ..model.modes import eval_mode
 from ..model.vit import ViT
 
@@ -45,16 +45,27 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
 
 
 @torch.no_grad()
-def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_size: int = 1000) -> Tensor:
+def frozen_features(
+    vit: ViT, images: Tensor, *, pos_emb: bool = True, layer: int = -1, batch_size: int = 1000
+) -> Tensor:
     """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode.
 
+    Args:
+        vit: the network.
+        images: the images, in memory or a stream.
+        pos_emb: whether position embeddings are added. A network that MP3 has pretrained has never seen them.
+        layer: after how many layers, from 0 to the depth; -1 is the last layer, -2 the one before. After MP3 the layer
+            before the last often has the better features, since the last one serves the positions.
+        batch_size: images at a time.
+
     Raises:
-        ValueError: for images of another form, for weights that are not finite, and for a stream with a picture that
-            cannot be read.
+        ValueError: for images of another form, for weights that are not finite, for a stream with a picture that
+            cannot be read, and for a layer that there is not.
     """
     check_vit(vit)
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     batch_size = whole("batch_size", batch_size)
+    layers = layer_numbers([layer], len(vit.transformer.layers))
     check_weights(vit)
     weight, parts, done = next(vit.parameters()), [], 0
     with eval_mode(vit):
@@ -65,9 +76,9 @@ def frozen_features(vit: ViT, images: Tensor, *, pos_emb: bool = True, batch_siz
                     "it), or load the images into memory (stream=False)"
                 )
             done += len(batch)
-            pooled = vit.features(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb).pooled
-            check_output(pooled)
-            parts.append(pooled.float().cpu())
+            (found,) = vit.features(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb, layers)
+            check_output(found.pooled)
+            parts.append(found.pooled.float().cpu())
     return torch.cat(parts)
 
 

@@ -106,7 +106,9 @@ def snippet(shape: dict, pretrained: bool, run: dict) -> list[str]:
     if pretrained:
         return lines + [
             "positions = model.predict(to_float(images)).logits.argmax(-1)  # (8, patches)",
-            "features = model.vit.features(to_float(images)).pooled  # (8, features)",
+            "# after MP3, the layer before the last has better features than the last",
+            f"(found,) = model.vit.features(to_float(images), pos_emb=False, layers=[{max(0, shape['depth'] - 1)}])",
+            "features = found.pooled  # (8, features)",
         ]
     option = ", pos_emb=False" if no_positions else ""
     return [*lines, f"labels = model(to_float(images){option}).argmax(-1)  # (8,)"]
