@@ -7,6 +7,7 @@ test images are there for what is then said of it.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -73,10 +74,10 @@ def named(file: Path) -> str:
     """What a table calls the network of results/layers/NAME.json."""
     if file.stem == RANDOM:
         return f"random weights, as large as `{LIKE}`"
-    if not file.stem.startswith("hidden-"):
-        return f"`{file.stem}`"
-    variant, _, epochs = file.stem.removeprefix("hidden-").removesuffix("-seed-0").rpartition("-")
-    return f"{HIDDEN[variant].words}, {epochs} epochs"
+    if found := re.fullmatch(r"hidden-(.+)-(\d+)-seed-(\d+)", file.stem):
+        variant, epochs, seed = found.groups()
+        return f"{HIDDEN[variant].words}, {epochs} epochs, seed {seed}"
+    return f"`{file.stem}`"
 
 
 def stored_layers(results: str | Path) -> dict[str, dict]:
@@ -84,7 +85,7 @@ def stored_layers(results: str | Path) -> dict[str, dict]:
     found = {}
     for file in sorted((Path(results) / "layers").glob("*.json")):
         layers = json.loads(file.read_text(encoding="utf-8"))["layers"]
-        found[file.stem] = {"words": named(file), "chosen": chosen(layers), "layers": layers}
+        found[file.stem] = {"words": named(file), "layers": layers}
     return found
 
 
@@ -101,19 +102,20 @@ def by_layer(results: str | Path) -> str:
     most = max(one["layer"] for network in stored.values() for one in network["layers"])
     lines = []
     for network in stored.values():
+        best = chosen(network["layers"])
         for positions in POSITIONS:
             of_layer = {one["layer"]: one for one in network["layers"] if one["positions"] == positions}
             shares = [""] * most
             for layer, one in of_layer.items():
                 shares[layer - 1] = "{:.1f} / {:.1f}".format(*(100 * one[kind] for kind in ("knn", "linear")))
-                if one is network["chosen"]:
+                if one is best:
                     shares[layer - 1] = f"**{shares[layer - 1]}**"
             lines.append([network["words"], positions, *shares])
     head = ["network", "position embeddings", *(f"after layer {layer}" for layer in range(1, most + 1))]
     told = (
         f"k-NN / linear probe, top-1 in percent on test images; both learn from {TRAIN:,} training images (scenes: "
         "nine tenths of them). **Bold**: the best linear probe on the other training images. The probe has not seen "
-        "these, nor have the networks of the study. The shipped networks have, without labels. One seed (0). The same "
+        "these, nor have the networks of the study. The shipped networks have, without labels. One seed each. The same "
         "figures: `python -m studies layers NAME`."
     )
     return f"{grid([head, *lines])}\n\n{told}"

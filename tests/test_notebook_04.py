@@ -13,6 +13,7 @@ import mp3lib
 from mp3lib.model import pupil_of, puzzler_of
 from mp3lib.model.context import take
 from mp3lib.results import stored
+from studies.layers import chosen
 
 nb = definitions("04")
 SHAPES = [((32, 32), (8, 8)), ((16, 32), (8, 8)), ((24, 16), (4, 8)), ((32, 32), (4, 4))]
@@ -139,8 +140,8 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     rising = [models[ratio, 5] for ratio in ("0.1", "0.25", "0.5", "0.75")]
     placed, probe = ([100 * m["position"]["0.0"] for m in rising], [100 * m["linear"] for m in rising])
     little, much = models["0.1", 20], models["0.75", 20]
-    layers = (stored("shown/layers.json")[f"hidden-{ratio}-20-seed-0"]["chosen"] for ratio in ("0.1", "0.75"))
-    earlier = [(one["layer"], one["positions"], 100 * one["linear"]) for one in layers]
+    stored_layers = [stored("shown/layers.json")[f"hidden-{ratio}-20-seed-0"]["layers"] for ratio in ("0.1", "0.75")]
+    earlier = [(one["layer"], one["positions"], 100 * one["linear"]) for one in map(chosen, stored_layers)]
     assert (
         f"After 20 epochs, the network of mask ratio 0.1 places {100 * little['position']['0.0']:.1f} % of the patches "
         f"right, and its probe reaches {100 * little['linear']:.1f} %. The network of 0.75 places "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .options import IMAGES, Parser, image_options, weights_options
+from .options import IMAGES, Parser, feature_options, image_options, weights_options
 from .training import images_of, with_positions
 from .values import path, whole
 
@@ -19,16 +19,13 @@ from .values import path, whole
 def add(commands) -> Parser:
     embed = commands.add_parser(
         "embed",
-        parents=[image_options(), weights_options()],
+        parents=[image_options(), weights_options(), feature_options()],
         help="features of images, as arrays of NumPy",
         description="Writes arrays with a row an image: pooled (N, d) and labels (N,), names (N,) and split (N,), and "
         "classes (C,), the names of the labels. NumPy reads them: numpy.load(FILE)['pooled'].",
     )
     embed.add_argument("--out", type=path, required=True, metavar="FILE", help="file to write; .npz")
     embed.add_argument("--tokens", action="store_true", help="also the features of every patch, tokens (N, n, d)")
-    embed.add_argument(
-        "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
-    )
     embed.add_argument("--batch-size", type=whole, default=64, metavar="B", help="images at a time")
     return embed
 

@@ -139,6 +139,15 @@ def weights_options() -> Parser:
     return trained
 
 
+def feature_options() -> Parser:
+    """Of every command that takes features of images."""
+    features = Parser(add_help=False)
+    features.add_argument(
+        "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
+    )
+    return features
+
+
 def shape_options() -> Parser:
     """The shape of a new ViT."""
     shape = Parser(add_help=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import Parser, image_options, weights_options
+from .options import Parser, feature_options, image_options, weights_options
 from .training import images_of, with_positions
 from .values import count, path
 
@@ -12,13 +12,10 @@ from .values import count, path
 def add(commands) -> Parser:
     probe = commands.add_parser(
         "probe",
-        parents=[image_options(), weights_options()],
+        parents=[image_options(), weights_options(), feature_options()],
         help="k-NN and linear top-1 accuracy of frozen features",
     )
     probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
-    probe.add_argument(
-        "--layer", type=int, default=-1, metavar="L", help="after so many layers; -1: the last, -2: the one before"
-    )
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return probe
 
