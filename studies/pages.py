@@ -74,8 +74,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     ),
     "Which layer knows most": (
         "The last layer of MP3 serves the positions. By the linear probe on CIFAR-10, the layer before it has the "
-        "better features, and leaving out the position embeddings, which MP3 never saw, makes them better still. All other "
-        "tables have the features after the last layer, with position embeddings.",
+        "better features, and leaving out the position embeddings, which MP3 never saw, makes them better still. All "
+        "other tables have the features after the last layer, with position embeddings.",
         layers.by_layer,
     ),
     "Length of pretraining": (
