@@ -53,7 +53,8 @@ def seconds(model: dict, query_fraction: float, rounds: int = 5) -> list[dict[st
 if __name__ == "__main__":
     torch.set_num_threads(1)
     keep_memory()
-    for name, model, query_fraction in (("4 x 4 grid, half asked", SMALL, 0.5), ("8 x 8 grid, all asked", MODEL, 1.0)):
+    settings = (("4 x 4 grid, queries from half", SMALL, 0.5), ("8 x 8 grid, queries from all", MODEL, 1.0))
+    for name, model, query_fraction in settings:
         rounds = seconds(model, query_fraction)
         network = statistics.median(r["float32"][0] for r in rounds)
         bf16, float32 = (statistics.median(r[precision][1] for r in rounds) for precision in ("bf16", "float32"))

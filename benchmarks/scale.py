@@ -34,8 +34,8 @@ BASE = {"batch_size": 64, "precision": "float32", "optimizer": "adamw", "flip": 
 MASK_RATIO = 0.75
 VARIANTS = {
     "bf16": {"precision": "bf16"},
-    "half of the hidden patches asked": {"query_fraction": 0.5},
-    "a quarter of the hidden patches asked": {"query_fraction": 0.25},
+    "queries from half of the hidden patches": {"query_fraction": 0.5},
+    "queries from a quarter of the hidden patches": {"query_fraction": 0.25},
     "batch of 16": {"batch_size": 16},
     "batch of 256": {"batch_size": 256},
     "Muon": {"optimizer": "muon"},
@@ -146,15 +146,15 @@ def report(result: dict) -> str:
         f"{costs['state_bytes'] / 1e6:.0f} MB weights, gradients and optimizer",
         f"of the speed of bare matrix products: {result['of_matrix_speed']['median']:.0%}",
         "",
-        "times as fast as float32, all asked, batches of 64, AdamW",
+        "times as fast as float32, queries from all patches, batches of 64, AdamW",
     ]
     lines += [
-        f"  {name:38}{one['median']:6.2f}  ({one['low']:.2f} to {one['high']:.2f})"
+        f"  {name:44}{one['median']:6.2f}  ({one['low']:.2f} to {one['high']:.2f})"
         for name, one in result["times_as_fast"].items()
     ]
-    lines += ["", "processes, one thread each                  images/s  times as fast as one"]
+    lines += ["", "processes, one thread each                        images/s  times as fast as one"]
     lines += [
-        f"  {name:38}{one['images_per_second']:8.0f}  {one['median']:6.2f}  ({one['low']:.2f} to {one['high']:.2f})"
+        f"  {name:44}{one['images_per_second']:8.0f}  {one['median']:6.2f}  ({one['low']:.2f} to {one['high']:.2f})"
         for name, one in result["processes"].items()
     ]
     return "\n".join(lines)

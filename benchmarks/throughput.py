@@ -6,8 +6,8 @@ alike; what counts are the ratios within a round, given as median (lowest to hig
 
     reference            vit_pytorch.mp3 as it comes: float32, AdamW; its context is frozen
     library              mp3lib.train.pretrain as the command line calls it: bf16 where
-                         the hardware has it, Muon, context updated, every patch asked
-    library, quarter     the same with query_fraction 0.25: a quarter of the hidden patches are asked
+                         the hardware has it, Muon, context updated, queries from every patch
+    library, quarter     the same with query_fraction 0.25: queries from a quarter of the hidden patches
     library, float32     with the reference's precision, model (frozen), optimizer (AdamW) and crops; what differs is
                          the code, and that mp3lib.train keeps freed memory (mp3lib/train/hardware.py)
     ..., bf16            both under bf16 autocast, else the same; where the hardware has it

@@ -18,7 +18,7 @@ SETTINGS = {  # of runs, in words
     "weight_decay": "weight decay {:g}",
     "mask_ratio": "mask ratio {:g}",
     "context": "context {}",
-    "query_fraction": "{:.0%} of the hidden patches asked",
+    "query_fraction": "queries from {:.0%} of the hidden patches",
     "precision": "{}",
 }
 

@@ -69,13 +69,15 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     ),
     "Frozen features": (
         "Probes do not change the weights. The controls are the same network with random weights, and no network. On "
-        "CIFAR-10; `puzzler-scenes` and `pupil-scenes` on scenes.",
+        "CIFAR-10; `puzzler-scenes` and `pupil-scenes` on scenes. The probes of shipped networks learn from all "
+        "training images, all others from 45,000. So the next table, which has 45,000 for every network, differs a "
+        "little.",
         tables.probes,
     ),
     "Which layer knows most": (
-        "The last layer of MP3 serves the positions. By the linear probe on CIFAR-10, the layer before it has the "
-        "better features, and leaving out the position embeddings, which MP3 never saw, makes them better still. All "
-        "other tables have the features after the last layer, with position embeddings.",
+        "The last layer of MP3 is specialised in predicting positions. By the linear probe on CIFAR-10, the layer "
+        "before it has the better features, and leaving out the position embeddings, which MP3 never saw, makes them "
+        "better still. All other tables have the features after the last layer, with position embeddings.",
         layers.by_layer,
     ),
     "Length of pretraining": (
@@ -95,7 +97,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "A network that sees nearly everything in training solves the puzzle best; one that sees little has the better "
         "features. Position accuracy and whole images on test images; probes of frozen features; fine-tuning on 1,000 "
         "and on 5,000 labels. No LayerNorm on the pixels of a patch unless said. *The reference recipe* is that of "
-        "`--recipe reference`: LayerNorm on pixels, static context, AdamW, batches of 256, every hidden patch asked.",
+        "`--recipe reference`: LayerNorm on pixels, static context, AdamW, batches of 256, queries from every hidden "
+        "patch.",
         tables.hidden,
     ),
     "What these networks use": (
@@ -141,9 +144,9 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         shipped_tables.puzzler_by_stage,
     ),
     "Size and length": (
-        "What a larger network and a longer training are worth on the 8 x 8 grid: mask ratio .25, a quarter of the "
-        "hidden patches asked, batches of 128, learning rate 0.002, no LayerNorm on the pixels of a patch, 6 layers. "
-        "Each length is a training of its own. Measured on 5,000 training images kept apart.",
+        "What a larger network and a longer training are worth on the 8 x 8 grid: mask ratio .25, queries from a "
+        "quarter of the hidden patches, batches of 128, learning rate 0.002, no LayerNorm on the pixels of a patch, 6 "
+        "layers. Each length is a training of its own. Measured on 5,000 training images kept apart.",
         scaling.sizes,
     ),
     "Learning rates": (
@@ -167,7 +170,7 @@ SHOWN: dict[str, Callable[[str | Path], Any]] = {  # text, or what a file of JSO
     "claims.json": claims.seeds_of_claims,
     "cues_taken_away.md": verdicts.taken_away,
     "cues_brought_along.json": verdicts.brought_along,
-    "edges_and_centres.md": verdicts.edges_and_centres,
+    "borders_and_middles.md": verdicts.borders_and_middles,
 }
 
 

@@ -275,7 +275,7 @@ def further_puzzler(results: str | Path) -> str:
 
 
 def tokens(settings: dict) -> int:
-    """How many tokens a pretraining sends through the network: the context and those of the hidden that are asked."""
+    """How many tokens a pretraining sends through the network: the context and the hidden patches that give queries."""
     sizes = [settings["model"]["vit"][name] for name in ("image_size", "patch_size")]
     image, patch = (size**2 if isinstance(size, int) else math.prod(size) for size in sizes)
     n = image // patch

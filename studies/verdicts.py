@@ -29,10 +29,10 @@ SIDE = 8  # pixels of a patch in these runs
 PAINTED = {width: f"{SIDE**2 - (SIDE - 2 * width) ** 2} of {SIDE**2} pixels" for width in (1, 2)}  # by a gap
 TAKEN = {  # what is taken away: the run and how it is tested, its control and how that is tested
     "nothing (control)": ((CONTROL, CLEAN), (CONTROL, CLEAN)),
-    f"centre (hole 1, {PAINTED[1]})": (("cues/hole-1", WITHOUT), (CONTROL, CLEAN)),
-    f"edges (gap 1, {PAINTED[1]})": (("cues/gap-1", WITHOUT), ("cues/hole-1", WITHOUT)),
-    f"more of the centre (hole 2, {PAINTED[2]})": (("cues/hole-2", WITHOUT), (CONTROL, CLEAN)),
-    f"more of the edges (gap 2, {PAINTED[2]})": (("cues/gap-2", WITHOUT), ("cues/hole-2", WITHOUT)),
+    f"middle, the placebo (hole 1, {PAINTED[1]})": (("cues/hole-1", WITHOUT), (CONTROL, CLEAN)),
+    f"borders (gap 1, {PAINTED[1]})": (("cues/gap-1", WITHOUT), ("cues/hole-1", WITHOUT)),
+    f"larger middle (hole 2, {PAINTED[2]})": (("cues/hole-2", WITHOUT), (CONTROL, CLEAN)),
+    f"wider borders (gap 2, {PAINTED[2]})": (("cues/gap-2", WITHOUT), ("cues/hole-2", WITHOUT)),
     "colour": (("cues/grey", WITHOUT), (CONTROL, CLEAN)),
     "brightness, contrast": (("cues/flat", WITHOUT), (CONTROL, CLEAN)),
     "brightness, contrast (no LayerNorm)": (("cues/plain-flat", WITHOUT), (PLAIN, CLEAN)),
@@ -91,16 +91,16 @@ def untrained(results: str | Path) -> list[str]:
 
 def taken_away(results: str | Path) -> str:
     """What a network places without a cue, and what its features tell."""
-    head = ["taken away", "placed right", "minus control", "with all patches seen", "k-NN", "linear", "n"]
-    lines = [head]
+    hidden = ["placed right, three quarters hidden", "minus control"]
+    lines = [["taken away", *hidden, "with all patches seen", "k-NN", "linear", "n"]]
     for name, ((run, tested), (control, cleaned)) in (TAKEN | GIVEN).items():
         found, whole, lone = placed(results, run, images=tested), placed(results, run, "0.0", tested), run == control
         minus = "" if lone else difference(results, placed, found, placed(results, control, images=cleaned))
         lines.append([name, *told(found), minus, *told(whole, knn(results, run), probe(results, run)), str(found.n)])
     lines.append(["untrained network", "", "", "", *untrained(results), ""])
     controls = (
-        "The control of edges is the centre with as many pixels. The control of *brightness, contrast (no LayerNorm)* "
-        "is the line below it. The control of all others is the first line."
+        "The control of borders is the middle with as many pixels. The control of *brightness, contrast (no "
+        "LayerNorm)* is the line below it. The control of all others is the first line."
     )
     return grid(lines) + "\n\n" + controls + note(results)
 
@@ -169,13 +169,16 @@ def verdicts(results: str | Path) -> str:
         new = case.run == FROZEN or is_new(results, case.run, case.tested)
         for_classes = difference(results, probe, *case.probed, new)
         seeds = f"{placed(results, case.run).n} / {placed(results, case.control).n}"
-        lines.append([name, for_positions, for_classes, seeds, f"`{case.run}`", f"`{case.control}`"])
+        control = f"`{case.control}`"
+        if name == "with: JPEG":
+            control = f"positions: `{case.run}`, blocks {TESTS['JPEG'][1]}; probe: {control}"
+        lines.append([name, for_positions, for_classes, seeds, f"`{case.run}`", control])
     dagger = " † The probe reads unchanged images, which this network was not trained on; or, for the static context, "
     return grid(lines) + note(results) + dagger + "tokens that attend in a way that it was not trained on."
 
 
-def edges_and_centres(results: str | Path) -> str:
-    """Edge pixels against as many centre pixels: a network without edges (gap) minus one without centres (hole)."""
+def borders_and_middles(results: str | Path) -> str:
+    """Border pixels against as many in the middle: a network without borders (gap) minus one without middles (hole)."""
     lines = [["pixels painted grey", "positions, gap minus hole", "linear probe", "k-NN"]]
     for width, pixels in PAINTED.items():
         gap, hole = f"cues/gap-{width}", f"cues/hole-{width}"

@@ -121,9 +121,9 @@ def signed(numbers: tuple[float, float, float], words: str = "") -> str:
 
 def test_the_written_verdicts_are_those_of_the_tables():
     """Every difference is without the cue minus its control, as in the tables, and is said with its sign."""
-    edges = interval(line_of("cues_taken_away.md", "edges (gap 1")[2])
-    sentence = f"**Borders help to predict positions:** {signed(edges, ' without them')}"
-    assert edges[2] < 0 and sentence.replace("(", "(95 % interval ", 1) in PROSE
+    borders = interval(line_of("cues_taken_away.md", "borders (gap 1")[2])
+    sentence = f"**Borders help to predict positions:** {signed(borders, ' without them')}"
+    assert borders[2] < 0 and sentence.replace("(", "(95 % interval ", 1) in PROSE
     colour = interval(line_of("cues_taken_away.md", "colour")[2])
     assert colour[2] < 0 and f"**Colour helps as well:** {signed(colour, ' without it')}" in PROSE
     light = interval(line_of("cues_taken_away.md", "brightness, contrast |")[2])
@@ -139,8 +139,8 @@ def test_the_written_verdicts_are_those_of_the_tables():
     probe = interval(probe)
     assert probe[0] == pytest.approx(probes[0] - probes[1], abs=0.05) and probe[1] > 0 and plain[1] > 0
     assert f"{signed(plain)}, and {signed(probe, ' for its linear probe')}." in PROSE
-    _, positions, linear, knn = line_of("edges_and_centres.md", "28 of 64 pixels")
-    assert interval(positions) == edges, "both tables show the same comparison"
+    _, positions, linear, knn = line_of("borders_and_middles.md", "28 of 64 pixels")
+    assert interval(positions) == borders, "both tables show the same comparison"
     linear, knn = interval(linear), interval(knn)
     assert linear[1] < 0 < linear[2]
     assert f"By the linear probe, the difference does not count: {signed(linear)}." in PROSE
@@ -156,16 +156,20 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     in_place, moved = placed[jpeg + "with the cue"], placed[jpeg + "moved by 4 pixels"]
     assert f"places {in_place} when the blocks are in place, {moved} when they are moved by 4 pixels" in PROSE
     assert f"and {placed[jpeg + 'without the cue']} on clean pictures" in PROSE
+    blocks = interval(told["gains"]["JPEG"])
+    assert 0 < blocks[1] and f"The place of the blocks is worth {signed(blocks)}. This difference counts" in PROSE
     padding = interval(told["gains"]["padding"])
     assert (
         padding[2] < 0
-        and f"Padding does not help: {signed(padding)} against a training that neither pads nor zooms." in PROSE
+        and f"Mirrored padding does not help: {signed(padding)} against a training that neither pads nor zooms." in PROSE
     )
 
 
 def test_alarms_that_need_no_context_are_silent_for_border_matching():
     """The puzzler of CIFAR-10 places far more with all patches as context than with one, so alarm 2 stays silent."""
     scores = json.loads((RESULTS / "evaluations" / "puzzler-4x4.json").read_text())
-    assert scores["patch_only"]["accuracy"] < 0.3 and scores["positions"]["0.0"]["accuracy"] > 0.9
+    alone = scores["patch_only"]["accuracy"]
+    assert f"One clean patch alone reaches {100 * alone:.1f} % (notebook 05), far less than the puzzler" in PROSE
+    assert alone < 0.3 and scores["positions"]["0.0"]["accuracy"] > 0.9
     assert "matching borders needs context, so the alarm is silent" in PROSE
     assert "An alarm that stays silent proves nothing." in PROSE

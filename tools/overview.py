@@ -180,12 +180,17 @@ def few_labels() -> Picture:
     """Top-1 with 500, 1,000 and 5,000 labels, after MP3 and from scratch: the mean over seeds, in a band."""
     seeds = stored("shown/few_labels.json")
     series = {
-        name: (range(len(seeds)), np.array([100 * np.array(by[f"{start}-{n}-pos"]) for n, by in seeds.items()]).T)
+        name: ([int(n) for n in seeds], np.array([100 * np.array(by[f"{start}-{n}-pos"]) for n, by in seeds.items()]).T)
         for name, start in (("MP3, then fine-tuned", "mp3"), ("from scratch", "scratch"))
     }
-    title = "With few labels, pretraining by masked position prediction helps"
-    fig = curves(series, "labelled images", "top-1 on test images (%)", title, height=3.4)
-    fig.axes[0].set_xticks(range(len(seeds)), [f"{int(n):,}" for n in seeds])
+    title = "With few labels, MP3 helps if its own epochs are not counted"
+    words = "labelled images, logarithmic scale (band: from the lowest to the highest of three seeds)"
+    fig = curves(series, words, "top-1 on test images (%)", title, height=3.4)
+    with style():
+        axes = fig.axes[0]
+        axes.set_xscale("log")
+        axes.set_xticks([int(n) for n in seeds], [f"{int(n):,}" for n in seeds])
+        axes.minorticks_off()
     return fig
 
 
