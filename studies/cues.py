@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from mp3lib import MP3, load_images, load_shipped
+from mp3lib import MP3, load_shipped
 from mp3lib.data import random_resized_crop
 from mp3lib.data.cues import jpeg
 from mp3lib.evaluate import position_accuracy
@@ -20,6 +20,7 @@ from mp3lib.model import find_weights
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import versions
 
+from .more_scenes import measured_on
 from .plan import of_uint8, transforms
 from .runs import RESULTS
 
@@ -38,7 +39,7 @@ def main(name: str) -> None:
     mp3 = load_shipped(name)
     if not isinstance(mp3, MP3):
         raise ValueError(f"{name} predicts classes, not positions")
-    images = load_images(read_run(find_weights(name))["data"], size=mp3.vit.image_size)
+    images = measured_on(read_run(find_weights(name)), mp3.vit.image_size)
     shown, remove = images.test.images[:IMAGES], transforms(mp3.vit.patch_size)
     changes = {"as they are": lambda x: x} | {cue: of_uint8(remove[cue]) for cue in REMOVED}
     changes |= {"boxes": boxes, "jpeg": jpeg, "jpeg-moved": partial(jpeg, shift=4)}

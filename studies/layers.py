@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mp3lib import ViT, load_images
+from mp3lib import ViT
 from mp3lib.data import Images, to_float
 from mp3lib.evaluate import knn_top1, linear_top1
 from mp3lib.json_files import write_json
@@ -21,6 +21,7 @@ from mp3lib.train import read_run
 from mp3lib.train.run_folder import versions
 
 from .markdown import grid
+from .more_scenes import measured_on
 from .plan import HIDDEN, RUNS, TRAIN
 from .runs import RESULTS
 
@@ -37,7 +38,7 @@ def main(names: list[str]) -> None:
         if name == RANDOM:
             torch.manual_seed(0)
             vit = ViT(**vit.config)
-        images = load_images(read_run(folder)["data"], size=vit.image_size)
+        images = measured_on(read_run(folder), vit.image_size)
         about = {"data": images.name, "fingerprint": images.fingerprint, "versions": versions()}
         write_json(target(RESULTS, name), about | {"layers": probed(name, vit, images)})
 

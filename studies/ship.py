@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from mp3lib import ViT, load_images
+from mp3lib import ViT
 from mp3lib.evaluate import position_accuracy, top1_accuracy
 from mp3lib.model import load_model
 from mp3lib.model.shipped import FOLDER
 from mp3lib.train import read_metrics, read_run
+
+from .more_scenes import measured_on
 
 
 def main(run: str | Path) -> None:
@@ -34,7 +36,7 @@ def main(run: str | Path) -> None:
     for name, folder in (("float32", source), ("float16", target)):
         model = load_model(folder)
         vit = model if isinstance(model, ViT) else model.vit
-        test = load_images(about["data"], size=vit.image_size).test
+        test = measured_on(about, vit.image_size).test
         images, labels = test.images[:2000], test.labels[:2000]
         if model is vit:
             print(name, top1_accuracy(vit, images, labels, pos_emb=about["settings"]["pos_emb"]))

@@ -3,14 +3,15 @@
 Each stage is a command of mp3lib, which goes on where it was stopped. Every stage is a folder in results/runs. Its
 weights stay out of git; ``python -m studies ship`` adds them.
 
-The puzzler learns with many patches hidden first, and with few at last, where it sees whole images and no crops.
+The puzzler learns with many patches hidden first, and with few at last, where it sees whole images and no crops. The
+puzzler of scenes then learned its 10,000 images by heart, so its last stage has 50,000 others.
 The flagship learns on images of 16, 24 and 32 pixels, whose 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8
 positions. The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions, and is fine-tuned on
 the labels, on images of 24 and 32 pixels. For comparison, the same fine-tuning from random weights, and the first two
 stages of both without position embeddings.
 
-The stored runs puzzler-4x4, flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and classifier-8x8 began with
-weights that had been shipped, so rounded to half precision.
+The stored runs puzzler-4x4, puzzler-scenes, flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and
+classifier-8x8 began with weights that had been shipped, so rounded to half precision.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from filelock import FileLock
 
 from mp3lib.__main__ import main as command_line
 
+from . import more_scenes
 from .runs import ROOT, log_kept
 
 RUNS = Path("results/runs")  # run.json names the runs that a stage starts from by this path
+MORE_SCENES = RUNS / f"{more_scenes.NAME}.safetensors"
 COMMON = "--data cifar10 --resume"
 ALL_RATIOS = "--mask-ratio 0.1 0.75 --crop-area 0.8 1"
 STUDENT = "pretrain --batch-size 128 --query-fraction 0.5 --resume"
@@ -45,7 +48,9 @@ STAGES = {
     "puzzler-4x4": f"{STUDENT} --data cifar10 --start {RUNS}/puzzler-4x4-first --mask-ratio 0 0.4 --crop-area 1 1 "
     "--lr 1.5e-3 --epochs 16 --eval-every 4",
     "pupil-scenes": f"{STUDENT} --data scenes --lr 2e-3 --epochs 80",
-    "puzzler-scenes": f"{STUDENT} --data scenes {ALL_RATIOS} --lr 1.5e-3 --epochs 120",
+    "puzzler-scenes-first": f"{STUDENT} --data scenes {ALL_RATIOS} --lr 1.5e-3 --epochs 120",
+    "puzzler-scenes": f"{STUDENT} --data {MORE_SCENES} --start {RUNS}/puzzler-scenes-first --mask-ratio 0 0.75 "
+    "--crop-area 0.8 1 --lr 1.5e-3 --epochs 12 --eval-every 2",
     "flagship-4x4": f"{MP3} --size 16 --epochs 16",
     "flagship-6x6": f"{MP3} --size 24 --epochs 12 --start {RUNS}/flagship-4x4",
     "flagship-8x8-first": f"{MP3} --size 32 --epochs 40 --start {RUNS}/flagship-6x6",
@@ -112,6 +117,9 @@ def train_alone(name: str) -> None:
     for option in ("--start", "--weights"):
         if option in command and (before := Path(command[command.index(option) + 1]).name) in STAGES:
             train(before)
+    if str(MORE_SCENES) in command and not MORE_SCENES.exists():
+        print(f"painting {more_scenes.NUMBER:,} scenes", flush=True)
+        more_scenes.make(MORE_SCENES)
     with log_kept(folder):
         print(typed(name), flush=True)
         if code := command_line([*command, "--out", str(folder)]):

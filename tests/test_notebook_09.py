@@ -161,7 +161,8 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     padding = interval(told["gains"]["padding"])
     assert (
         padding[2] < 0
-        and f"Mirrored padding does not help: {signed(padding)} against a training that neither pads nor zooms." in PROSE
+        and f"Mirrored padding does not help: {signed(padding)} against a training that neither pads nor zooms."
+        in PROSE
     )
 
 

@@ -17,7 +17,7 @@ from mp3lib.evaluate import frozen_features, knn_top1, linear_top1
 from mp3lib.json_files import write_json
 from mp3lib.model import load_vit
 from mp3lib.train import read_run
-from studies import layers, plan, stages, train
+from studies import layers, more_scenes, plan, stages, train
 from studies.__main__ import main
 from studies.pages import SHOWN
 from studies.runs import RESULTS, log_kept
@@ -165,7 +165,7 @@ def test_a_stored_run_was_trained_by_the_command_of_its_stage(name):
     asked |= {"crop_area": list(args["crop_area"])}
     asked = {key: value for key, value in asked.items() if value is not None}
     assert len(asked) >= 3 and asked == {key: settings[key] for key in asked}
-    assert args["data"] == about["data"]
+    assert Path(args["data"]).stem == about["data"]
     if ratios := args.get("mask_ratio"):
         assert ratios == settings.get("mask_ratios", [settings["mask_ratio"]])
 
@@ -197,6 +197,19 @@ def test_a_stage_trains_what_it_starts_from_and_keeps_what_is_there(tmp_path, mo
     assert not (tmp_path / ".b.before").exists()
     stages.train("c")
     assert len(trained) == 3
+
+
+def test_more_scenes_have_other_training_images_and_the_same_test_images(tmp_path):
+    more_scenes.make(file := tmp_path / "more.safetensors", train=200, test=100)
+    more, scenes = load_images(file), load_images("scenes")
+    assert (more.name, len(more.train), len(more.test)) == (more_scenes.NAME, 200, 100)
+    trained_on, test = ({image.numpy().tobytes() for image in part.images} for part in (more.train, more.test))
+    assert test == {image.numpy().tobytes() for image in scenes.test.images[:100]}
+    assert len(trained_on) == 200 and not trained_on & {
+        image.numpy().tobytes() for part in (scenes.train, scenes.test) for image in part.images
+    }
+    measured = more_scenes.measured_on({"data": more_scenes.NAME}, 32)
+    assert measured.fingerprint == scenes.fingerprint
 
 
 # --- what the notebooks show ------------------------------------------------------------------------------------------

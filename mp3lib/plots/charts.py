@@ -235,7 +235,12 @@ def scatter(
     names = list(dict.fromkeys(groups))
     titled = 0.18 * (wrap(title, width - 0.2, 10.5, "bold").count("\n") + 1) + 0.12 if title else 0.1
     xlabel, ylabel = wrap(xlabel, width - 1.2, 9), wrap(ylabel, height - 1, 9)
-    margins = (0.55 + lines_high(ylabel), 0.25, 0.35 + lines_high(xlabel), titled + 0.32 * (names != [""]))
+    left, right = 0.55 + lines_high(ylabel), 0.25
+    # all names of the legend in one row if they fit, else in columns as wide as the widest
+    room, widths = width - left - right, [inches_of(name, 9) + 0.55 for name in names]  # with marker and space
+    columns = len(names) if sum(widths) <= room else max(1, int(room / max(widths)))
+    rows = -(-len(names) // columns) if names != [""] else 0
+    margins = (left, right, 0.35 + lines_high(xlabel), titled + 0.12 * bool(rows) + 0.2 * rows)
     fig, ax = figure(width, height, title=title, margins=margins)
     for i, name in enumerate(names):
         chosen = [j for j, group in enumerate(groups) if group == name]
@@ -247,7 +252,7 @@ def scatter(
             arrow = dict(arrowstyle="-|>", color=HATCH, linewidth=1.4, shrinkA=6, shrinkB=6)
             ax.annotate("", (x[stop], y[stop]), (x[start], y[start]), arrowprops=arrow, zorder=2)  # behind the points
     if names != [""]:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=len(names), handletextpad=0.2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, handletextpad=0.2)
     # where the points and the arrows are, in inches; an arrow is a spot every 0.05 inches
     to_inches = ax.transData + fig.dpi_scale_trans.inverted()
     spots = to_inches.transform(np.stack([x, y], 1))

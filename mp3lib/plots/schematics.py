@@ -128,7 +128,7 @@ def vit_schematic(
     for x, words, color in (
         (2.32, "patches", INK),
         (3.3, "tokens", BLUE),
-        (5.5, "features", GREEN),
+        (5.5, "tokens", GREEN),
         (7.06, "class", ORANGE),
     ):
         drawing.heading(x, 0.38, words, color)
@@ -224,5 +224,5 @@ def mp3_schematic(
     drawing.text(2.72, end + 0.06, "without order and without\nposition embeddings", 8.5, MUTED)
     drawing.block(5.8, ys[0] - 0.27, 0.74, ys[-1] - ys[0] + 0.54, "blocks", PURPLE)
     drawing.text(5.0, end + 0.06, "all patches attend to\nthe context, and only to it", 8.5, MUTED)
-    drawing.text(6.93, end + 0.06, f"a class for each\nof {n} positions", 8.5, MUTED)
+    drawing.text(6.93, end + 0.06, f"the {n} positions\nare the classes", 8.5, MUTED)
     return drawing.fig
