@@ -142,29 +142,26 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     little, much = models["0.1", 20], models["0.75", 20]
     stored_layers = [stored("shown/layers.json")[f"hidden-{ratio}-20-seed-0"]["layers"] for ratio in ("0.1", "0.75")]
     earlier = [(one["layer"], one["positions"], 100 * one["linear"]) for one in map(chosen, stored_layers)]
+    for words, key in (("patches, everything seen", "position"), ("linear probe", "linear")):
+        two = [100 * (m[key]["0.0"] if key == "position" else m[key]) for m in (little, much)]
+        assert f"| {words} | {two[0]:.1f} | {two[1]:.1f} |" in PROSE
+    assert f"| the same, one layer earlier (notebook 06) | {earlier[0][2]:.1f} | {earlier[1][2]:.1f} |" in PROSE
     assert (
-        f"After 20 epochs, the network of mask ratio 0.1 places {100 * little['position']['0.0']:.1f} % of the patches "
-        f"right, and its probe reaches {100 * little['linear']:.1f} %. The network of 0.75 places "
-        f"{100 * much['position']['0.0']:.1f} %, and its probe reaches {100 * much['linear']:.1f} %. "
-        f"After 5 epochs, the probe reached {probe[0]:.1f} % at 0.1, and {probe[-1]:.1f} % at 0.75: with longer "
-        "training, the first falls and the second rises. One layer earlier, without position embeddings "
-        f"(notebook 06), the probes reach {earlier[0][2]:.1f} % and {earlier[1][2]:.1f} % after 20 epochs, in the same "
-        "order."
+        f"After 5 epochs, the probe reached {probe[0]:.1f} % at 0.1 and {probe[-1]:.1f} % at 0.75. So with longer "
+        "training, the first falls and the second rises."
     ) in PROSE
     assert 100 * little["linear"] < probe[0] and 100 * much["linear"] > probe[-1]
     assert placed == sorted(placed, reverse=True) and probe == sorted(probe)
     assert [one[:2] for one in earlier] == [(3, "without")] * 2 and earlier[0][2] < earlier[1][2]
-    assert {m["seeds"] for m in models.values()} == {1, 2} and "differ only in this (one or two seeds)" in PROSE
+    assert little["seeds"] == much["seeds"] == 2 and "(Two seeds in the first two lines, else one.)" in PROSE
 
 
 def test_fine_tuning_says_the_same_as_the_probes():
     study = stored("shown/what_is_hidden.json")
     models = {(m["variant"], m["epochs"]): 100 * m["top1_1000"] for m in study["models"] if m["top1_1000"]}
     little, much, none = models["0.1", 20], models["0.75", 20], 100 * study["scratch"]["top1_1000"]
-    assert (
-        f"After 20 epochs of MP3, ratio 0.1 reaches {little:.1f} %, and ratio 0.75 reaches {much:.1f} %. Without "
-        f"pretraining, it is {none:.1f} %."
-    ) in PROSE
+    assert f"| fine-tuned on 1,000 labels | {little:.1f} | {much:.1f} |" in PROSE
+    assert f"Without pretraining, fine-tuning reaches {none:.1f} %." in PROSE
     assert little < much and none < much
 
 
