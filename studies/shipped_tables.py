@@ -140,13 +140,15 @@ def students(results: str | Path) -> dict[str, dict]:
 
 
 def puzzler_by_stage(results: str | Path) -> str:
-    """How the puzzler was made better, and position accuracy after each of its stages, from the logs; or ""."""
+    """How the puzzlers were made better, and position accuracy after each stage of both, from the logs; or ""."""
     tried, lines = tables.further_puzzler(results), []
-    for stage, run in stages(results, "puzzler-4x4") if tried else ():
-        tested = read_metrics(Path(results) / "runs" / stage)[-1]["test_accuracy"]
+    trained = [both for name in ("puzzler-4x4", "puzzler-scenes") for both in stages(results, name)] if tried else []
+    for stage, run in trained:
+        tested, settings = read_metrics(Path(results) / "runs" / stage)[-1]["test_accuracy"], run["settings"]
         shares = [f"{100 * tested[ratio]:.1f}" for ratio in ("0.75", "0.5", "0.0")]
-        lines.append([f"`{stage}`", str(run["settings"]["epochs"]), recipe(run["settings"]), *shares])
-    head = ["test images, after", "epochs", "trained by", "position accuracy (%) at .75", "at .5", "at 0"]
+        images = f"{settings['num_images']:,} of {run['data']}"
+        lines.append([f"`{stage}`", str(settings["epochs"]), images, recipe(settings), *shares])
+    head = ["test images, after", "epochs", "images", "trained by", "position accuracy (%) at .75", "at .5", "at 0"]
     return f"{tried}\n\n{grid([head, *lines])}" if lines else tried
 
 

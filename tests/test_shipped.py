@@ -13,6 +13,7 @@ from mp3lib.evaluate import position_accuracy
 from mp3lib.model import pupil_of, puzzler_of, shipped_names
 from mp3lib.model.shipped import FOLDER
 from mp3lib.train import read_metrics, read_run
+from studies import more_scenes
 
 EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
 
@@ -28,11 +29,14 @@ def test_every_model_comes_with_where_it_is_from(name):
     for file in ("run.json", "metrics.jsonl"):  # the tables read these of the run
         assert (FOLDER / name / file).read_text() == (EVALUATIONS.parent / "runs" / name / file).read_text()
     figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))
-    assert figures["weights"] == f"mp3lib/weights/{name}" and figures["fingerprint"] == about["fingerprint"]
+    more = about["data"] == more_scenes.NAME  # measured in training on the same images in another order
+    fingerprint = data.load_images("scenes").fingerprint if more else about["fingerprint"]
+    assert figures["weights"] == f"mp3lib/weights/{name}" and figures["fingerprint"] == fingerprint
     if isinstance(model, MP3):
         assert figures["chance"] == 1 / model.vit.num_patches
         for ratio, accuracy in read_metrics(FOLDER / name)[-1]["test_accuracy"].items():
-            assert figures["positions"][ratio]["accuracy"] == pytest.approx(accuracy, abs=0.002)  # half precision
+            error = 0.005 if more else 0.002  # other contexts; else only half precision
+            assert figures["positions"][ratio]["accuracy"] == pytest.approx(accuracy, abs=error)
     else:
         assert figures["top1"] == pytest.approx(read_metrics(FOLDER / name)[-1]["test_top1"], abs=0.002)
         assert figures["pos_emb"] == about["settings"]["pos_emb"]

@@ -230,7 +230,7 @@ def test_every_layer_is_probed_on_images_that_the_probe_has_not_seen(tmp_path, m
     images = replace(
         scenes, train=Split(train.images[:200], train.labels[:200]), test=Split(test.images[:50], test.labels[:50])
     )
-    monkeypatch.setattr(layers, "load_images", lambda name, size: images)
+    monkeypatch.setattr(layers, "measured_on", lambda about, size: images)
     monkeypatch.setattr(layers, "RESULTS", tmp_path)
     assert main(["layers", "pupil-scenes", "random"]) == 0
     pupil, control = (json.loads((tmp_path / "layers" / f"{n}.json").read_text()) for n in ("pupil-scenes", "random"))
