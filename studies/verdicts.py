@@ -29,7 +29,7 @@ SIDE = 8  # pixels of a patch in these runs
 PAINTED = {width: f"{SIDE**2 - (SIDE - 2 * width) ** 2} of {SIDE**2} pixels" for width in (1, 2)}  # by a gap
 TAKEN = {  # what is taken away: the run and how it is tested, its control and how that is tested
     "nothing (control)": ((CONTROL, CLEAN), (CONTROL, CLEAN)),
-    f"middle, the placebo (hole 1, {PAINTED[1]})": (("cues/hole-1", WITHOUT), (CONTROL, CLEAN)),
+    f"middle (hole 1, {PAINTED[1]})": (("cues/hole-1", WITHOUT), (CONTROL, CLEAN)),
     f"borders (gap 1, {PAINTED[1]})": (("cues/gap-1", WITHOUT), ("cues/hole-1", WITHOUT)),
     f"larger middle (hole 2, {PAINTED[2]})": (("cues/hole-2", WITHOUT), (CONTROL, CLEAN)),
     f"wider borders (gap 2, {PAINTED[2]})": (("cues/gap-2", WITHOUT), ("cues/hole-2", WITHOUT)),
@@ -91,8 +91,17 @@ def untrained(results: str | Path) -> list[str]:
 
 def taken_away(results: str | Path) -> str:
     """What a network places without a cue, and what its features tell."""
-    hidden = ["placed right, three quarters hidden", "minus control"]
-    lines = [["taken away", *hidden, "with all patches seen", "k-NN", "linear", "n"]]
+    lines = [
+        [
+            "taken away",
+            "placed right, 75\N{NO-BREAK SPACE}% hidden",
+            "minus control",
+            "0\N{NO-BREAK SPACE}% hidden",
+            "k-NN",
+            "linear",
+            "n",
+        ]
+    ]
     for name, ((run, tested), (control, cleaned)) in (TAKEN | GIVEN).items():
         found, whole, lone = placed(results, run, images=tested), placed(results, run, "0.0", tested), run == control
         minus = "" if lone else difference(results, placed, found, placed(results, control, images=cleaned))
