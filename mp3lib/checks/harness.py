@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..model.randomness import random_state_kept
 from .compare import Finding, Result, list_arguments, must, type_name
 
 SECONDS = 10.0  # a check takes milliseconds; on a busy machine it may take much longer
@@ -158,8 +159,7 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 
     Noise is added to all weights, so that no part of the module has a negligible effect on its output.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with random_state_kept():
         module = make().eval()
         with torch.no_grad():
             for weight in module.parameters():

@@ -13,11 +13,11 @@ from ..arguments import check_dense, is_finite, not_finite, number, shown, whole
 
 
 def assign(logits: Tensor) -> Tensor:
-    """Positions (b, n) int64 for logits (b, n, n), no position given twice: the most probable whole arrangement.
+    """Positions (b, n) int64, on the CPU, for logits (b, n, n): the most probable whole arrangement.
 
-    The Hungarian method on the log-probabilities. It uses all patches of an image jointly: report it apart from argmax.
-    Where several arrangements are equally probable, the choice among them does not favour the right one: rows and
-    columns are shuffled before, the same way for every image of n patches.
+    No position is given twice: the Hungarian method on the log-probabilities. It uses all patches of an image jointly:
+    report it apart from argmax. Where several arrangements are equally probable, the choice among them does not favour the
+    right one: rows and columns are shuffled before, the same way for every image of n patches.
 
     Raises:
         ValueError: for logits that are not (b, n, n), are empty, or are not finite.

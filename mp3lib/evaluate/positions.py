@@ -15,6 +15,7 @@ from ..data.tensors import as_images, picked, to_float
 from ..model.checking import check_weights
 from ..model.modes import eval_mode
 from ..model.mp3 import MP3
+from ..model.randomness import random_state_kept
 from .jigsaw import assign
 
 
@@ -131,8 +132,7 @@ def patch_only_floor(
 
     grid = (train_images.shape[2] // height) * (train_images.shape[3] // width)
     step_images = max(1, 1024 // grid)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_state_kept(seed):
         patch_dim = train_images.shape[1] * height * width
         layers = nn.Linear(patch_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, grid)
         net = nn.Sequential(nn.LayerNorm(patch_dim) if patch_norm else nn.Identity(), *layers)

@@ -14,6 +14,7 @@ from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
 from ..model.checking import check_weights, layer_numbers
 from ..model.modes import eval_mode
+from ..model.randomness import random_state_kept
 from ..model.vit import ViT
 
 MOST_CLASSES = 1_000_000
@@ -97,7 +98,8 @@ def knn_top1(
 ) -> float:
     """Top-1 of a vote of the ``k`` training features most alike (cosine), weighted by exp(similarity / temperature).
 
-    Features are (N, d) and (M, d), labels int64; the weights are those of Wu et al. 2018 (arXiv 1805.01978).
+    Features are (N, d) and (M, d), labels int64; where there are fewer than ``k`` training features, all of
+    them vote. The weights are those of Wu et al. 2018 (arXiv 1805.01978).
 
     Raises:
         ValueError: for features and labels that do not fit each other or are not finite, for training labels of one
@@ -195,8 +197,7 @@ def linear_top1(
     held_out = torch.randperm(len(train), generator=draw) < len(train) // 10
 
     def scored(x: Tensor, y: Tensor, other: Tensor, other_labels: Tensor, weight_decay: float) -> float:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with random_state_kept(seed):
             head = nn.Linear(x.shape[1], classes)
             optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2, weight_decay=weight_decay)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)

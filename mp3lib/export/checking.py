@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import ModuleType
 
 import torch
@@ -67,11 +66,3 @@ def check_same(expected: Sequence[Tensor], given: Sequence[Tensor]) -> float:
                 f"where {TOLERANCE:g} is allowed. Were layers of the model changed after it was made?"
             )
     return max(differences)
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Draw on the CPU from seed 0 within the ``with``; afterwards the caller's random state is as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        yield

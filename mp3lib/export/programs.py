@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from ..arguments import truth, whole
 from ..model import MP3, ViT, record_attention, sample_context
+from ..model.randomness import random_state_kept
 from ..paths import check_target, written_beside
-from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
+from .checking import as_float32, check_same, needed, sample_images, vit_of
 
 if TYPE_CHECKING:
     import torch.export

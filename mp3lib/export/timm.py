@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from ..arguments import truth
 from ..json_files import text_of
 from ..model import MP3, ViT
+from ..model.randomness import random_state_kept
 from ..paths import expanded, folder_for_weights, with_usual_mode
-from .checking import as_float32, check_same, needed, random_state_kept, sample_images, vit_of
+from .checking import as_float32, check_same, needed, sample_images, vit_of
 from .timm_parts import EPS, arguments_of, data_config, our_weights, table, their_weights, why_not
 
 if TYPE_CHECKING:

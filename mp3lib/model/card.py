@@ -55,8 +55,14 @@ def check_arguments(model: Any, run: Any, lines: Any, name: Any) -> None:
         raise ValueError(f"model must be an MP3 or a ViT, got {shown(model)}")
     if run is not None and not isinstance(run, dict):
         raise ValueError(f"run must be the dict of a run.json, or None, got {shown(run)}")
+    for entry in ("settings", "versions", "best"):
+        if run and not isinstance(run.get(entry, {}), dict):
+            raise ValueError(f"run[{entry!r}] must be a dict, as in a run.json, got {shown(run[entry])}")
     if not isinstance(lines, Sequence) or not all(isinstance(line, dict) and "epoch" in line for line in lines):
         raise ValueError(f"lines must be the lines of a log, a dict with its epoch each, got {shown(lines)}")
+    best = (run or {}).get("best")
+    if best and lines and (type(best.get("epoch")) is not int or not 1 <= best["epoch"] <= len(lines)):
+        raise ValueError(f"run['best'] must name an epoch of the log, 1 to {len(lines)}, got {shown(best)}")
     if name is not None and not isinstance(name, str):
         raise ValueError(f"name must be a text or None, got {shown(name)}")
 
@@ -122,13 +128,15 @@ def images_of(run: dict) -> dict[str, Any]:
         "from": run.get("source"),
         "training images": settings.get("num_images"),
         "fingerprint of the pixels": run.get("fingerprint") or settings.get("data"),
+        "digest of the training images": settings.get("images_digest"),
         "license of the images": "not known to mp3lib: see where they are from",
     }
 
 
 def recipe_of(run: dict) -> dict[str, Any]:
     """The settings of a run, its initial weights and its versions, as rows of a table."""
-    settings = {name: value for name, value in run.get("settings", {}).items() if name not in ("model", "data")}
+    elsewhere = ("model", "data", "images_digest", "eval_digest")
+    settings = {name: value for name, value in run.get("settings", {}).items() if name not in elsewhere}
     beginning = {"begun with": run.get("start") or run.get("weights")}
     versions = run.get("versions") or {}
     return beginning | settings | {name: versions.get(name) for name in ("torch", "python", "cpu", "system")}
@@ -144,7 +152,11 @@ def figures(run: dict, lines: Sequence[dict]) -> str:
         elif name == "loss" or name.startswith("test_") or name.endswith("_top1"):
             rows[name if name != "loss" else "loss in training"] = f"{value:.4f}"
     rows["seconds of training"] = round(sum(line.get("seconds", 0) for line in lines))
-    chosen = f", the best of {len(lines)} on the test images" if best else ""
+    chosen = ""
+    if best:
+        measure = next((name for name in best if name in line and name not in ("epoch", "step")), None)
+        tested = sum(measure in line for line in lines)
+        chosen = f", the best of {tested} by {plain(measure)}" if measure else ", the best"
     return f"After epoch {line['epoch']}{chosen}:\n\n" + table(rows)
 
 

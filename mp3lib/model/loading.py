@@ -14,6 +14,7 @@ from ..json_files import read_json
 from .checking import check_weights
 from .finding import find_weights
 from .mp3 import MP3
+from .randomness import random_state_kept
 from .vit import ViT
 
 
@@ -23,6 +24,8 @@ def load_model(weights: str | Path) -> MP3 | ViT:
     Args:
         weights: a folder, such as a run folder or a checkpoint in it; the name of weights that come with the library;
             or ``"user/repo"`` on the Hugging Face Hub. See ``find_weights``.
+
+    The caller's random state is left as it was.
 
     Raises:
         FileNotFoundError: if there is no ``config.json``; for an unfinished run its newest checkpoint is named.
@@ -77,10 +80,11 @@ def with_image_size(
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"with_image_size takes an MP3, got {shown(mp3)}")
     check_weights(mp3)
-    vit = ViT(**mp3.vit.config | {"image_size": image_size})
-    vit.load_state_dict(mp3.vit.state_dict())
     ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio
-    new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
+    with random_state_kept():  # a new model draws weights, which are replaced
+        vit = ViT(**mp3.vit.config | {"image_size": image_size})
+        new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
+    vit.load_state_dict(mp3.vit.state_dict())
     new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]

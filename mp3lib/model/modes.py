@@ -1,4 +1,4 @@
-"""Eval mode for a while."""
+"""Eval mode for a while, and modes left as they were."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from torch import nn
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """Eval mode within the ``with``; afterwards every part of the model is in the mode that it was in."""
+    with modes_restored(model):
+        model.eval()
+        yield
+
+
+@contextmanager
+def modes_restored(model: nn.Module) -> Iterator[None]:
+    """Leave every part of the model in the mode that it was in before the ``with``."""
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
         yield
     finally:

@@ -64,7 +64,7 @@ def preset(name: str, image_size: int | Sequence[int] | None = None) -> dict[str
 
 
 def named_preset(name: str) -> Preset:
-    """``ValueError`` for a name that is none, with those that are."""
+    """The preset of this name; ``ValueError`` for an unknown one, with the names that there are."""
     if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"there is no model named {shown(name)}; there are: {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -23,10 +23,11 @@ from ..json_files import read_json
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
 from .finding import find_weights
+from .randomness import random_state_kept
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
-COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
+COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights; it has no function that removes it
 
 # PyTorch and safetensors have errors of their own for a full disk.
 WRITE_ERRORS = (OSError, SafetensorError, RuntimeError)
@@ -109,7 +110,8 @@ class SavedModel(PyTorchModelHubMixin):
         config = {name: options.pop(name) for name in list(options) if name in arguments}
         check_required(cls, config, model_id)
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # the mixin prints where it loads from
+            # the mixin prints where it loads from, and a new model draws weights, which are replaced
+            with contextlib.redirect_stdout(io.StringIO()), random_state_kept():
                 model = super()._from_pretrained(model_id=model_id, **options | cls.decoded(config) | {"strict": True})
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(does_not_fit(model_id, " ".join(str(error).split())[:200])) from error
@@ -154,7 +156,7 @@ def check_loadable(model: SavedModel) -> None:
     if missing_arguments(type(model), config):
         return
     made = shapes_made(type(model), config)
-    has = {name.replace(COMPILED, ""): tuple(weight.shape) for name, weight in model.state_dict().items()}
+    has = {name: tuple(weight.shape) for name, weight in uncompiled_weights(model.state_dict()).items()}
     if name := next((name for name in sorted({*made, *has}) if made.get(name) != has.get(name)), None):
         difference = f"{name} should be {made.get(name)} and is {has.get(name)}".replace("None", "absent")
         raise ValueError(f"the {kind} was changed, so that it could not be loaded again ({difference}): {fix}")
@@ -238,10 +240,22 @@ def save_model(folder: str | Path, model: SavedModel) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def uncompiled(model: torch.nn.Module) -> torch.nn.Module:
+    """The model inside that of ``torch.compile``; another one is what it is."""
+    return getattr(model, COMPILED.rstrip("."), model)
+
+
+def uncompiled_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights by the names that they have where neither the model nor a part of it is in ``torch.compile``."""
+    return {name.replace(COMPILED, ""): weight for name, weight in weights.items()}
+
+
 def without_compiled_prefix(module: torch.nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Rename the weights of a model that was in ``torch.compile``, whole or in parts."""
-    for name in [name for name in state_dict if name.startswith(prefix) and COMPILED in name]:
-        state_dict[prefix + name.removeprefix(prefix).replace(COMPILED, "")] = state_dict.pop(name)
+    """Give weights the names of this module: they, or it, may have been in ``torch.compile``, whole or in parts."""
+    own = {name.replace(COMPILED, ""): name for name in module.state_dict()}
+    for name in [name for name in state_dict if name.startswith(prefix)]:
+        plain = name.removeprefix(prefix).replace(COMPILED, "")
+        state_dict[prefix + own.get(plain, plain)] = state_dict.pop(name)
 
 
 def as_int_or_list(size: tuple[int, int]) -> int | list[int]:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..json_files import write_json
-from ..model.saving import WRITE_ERRORS, SavedModel
+from ..model.saving import WRITE_ERRORS, SavedModel, uncompiled, uncompiled_weights
 from ..paths import with_usual_mode
 from .best import best_line, measure_of
 from .processes import is_sharded, on_main
@@ -42,7 +42,7 @@ def keep_own_weights(accelerator: Accelerator, model: nn.Module, average: Averag
     So a checkpoint is the same whether one process trains or several (DDP), and it holds tensors only: no average is
     pickled.
     """
-    own = getattr(model, "_orig_mod", model)  # the model inside torch.compile's
+    own = uncompiled(model)
 
     def save(models: list, weights: list[dict], folder: str) -> None:
         weights[:] = [own.state_dict()]
@@ -171,7 +171,7 @@ def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Ac
 
     The main process chooses and reads, the others get what it has read.
     """
-    weights = model.state_dict()
+    weights = uncompiled_weights(model.state_dict())
     if accelerator.is_main_process:
         line = best_line(lines)
         name, value = measure_of(line)
@@ -181,10 +181,13 @@ def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Ac
             held = {key.removeprefix("module."): tensor for key, tensor in held.items() if key.startswith("module.")}
         else:
             held = load_file(best / "model.safetensors")
+        held = uncompiled_weights(held)
         for key, tensor in weights.items():
             tensor.copy_(held[key])
         entry = {"epoch": line["epoch"], "step": line["step"], name: value, "checkpoint": best.name}
         write_json(folder / "run.json", read_run(folder) | {"best": entry})
         print(f"{best}: the best of {len(lines)} epochs, {name} {value:.4f}; its weights are kept", flush=True)
     if accelerator.num_processes > 1:
-        model.load_state_dict(broadcast({key: tensor.to(accelerator.device) for key, tensor in weights.items()}))
+        sent = broadcast({key: tensor.to(accelerator.device) for key, tensor in weights.items()})
+        for key, tensor in weights.items():
+            tensor.copy_(sent[key])

@@ -21,6 +21,7 @@ from ..model.attention import Attention, FeedForward
 from ..model.vit import ViT
 from .batches import Batch, source_of
 from .checking import check_call, check_kept
+from .digests import evaluation_settings, training_digest
 from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
@@ -142,6 +143,10 @@ def finetune(
         }
         | switched_on(
             augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip, streamed=isinstance(images, Stream)
+        )
+        | training_digest(out, about, images, labels)
+        | evaluation_settings(
+            out, keep == "best" or patience, eval_images, eval_labels, eval_every=eval_every, eval_name=eval_name
         ),
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)

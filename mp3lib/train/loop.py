@@ -10,6 +10,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..model.card import model_card, write_card
+from ..model.modes import modes_restored
 from ..model.saving import SavedModel, check_loadable, save_model
 from ..paths import expanded
 from .batches import Source
@@ -62,7 +63,7 @@ def fit(
     check_sharding(settings, accelerator)
     if settings.compile:
         check_compiler(accelerator.device)
-    with moved_back(model), random_state_restored(), locked(folder, accelerator):
+    with left_as_it_was(model), random_state_restored(), locked(folder, accelerator):
         training = prepared(model, loss, source, settings, accelerator, folder)
         done = begin(training, about, resume)
         lines = done.lines
@@ -125,10 +126,11 @@ def finish(training: Training, lines: list[dict]) -> None:
 
 
 @contextmanager
-def moved_back(model: nn.Module) -> Iterator[None]:
-    """Leave the model on the device on which it was before the ``with``: training may move it to a GPU."""
+def left_as_it_was(model: nn.Module) -> Iterator[None]:
+    """Leave the model on its device, and each part in its mode: training may move it to a GPU, in training mode."""
     home = next(model.parameters()).device
     try:
-        yield
+        with modes_restored(model):
+            yield
     finally:
         model.to(home)

@@ -17,7 +17,7 @@ from .checkpoint import Progress, checkpoint_of, checkpoints, step_of
 from .processes import everywhere, is_sharded, on_main
 from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
 from .schedules import common_steps
-from .settings import RunSettings
+from .settings import EVALUATION, RunSettings
 from .training import Training, gather, send_state
 
 START_KEYS = ("start", "weights")  # keys of run.json that name the initial weights; they must match on resume
@@ -153,6 +153,8 @@ def newest_state(training: Training, run: dict) -> Progress:
             print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}", flush=True)
         if epochs != settings.epochs:
             run = go_on_from(folder, progress, settings, run)
+        if run["settings"].get("patience", 0) != settings.patience:
+            run = with_patience(folder, settings, run)
         write_metrics(folder / "metrics.jsonl", progress.lines)  # a run killed after this writes no other
         if progress.step < settings.total_steps:
             note_move(folder, progress.step, run, accelerator.num_processes)
@@ -186,6 +188,14 @@ def go_on_from(folder: Path, progress: Progress, settings: RunSettings, run: dic
     print(f"{folder}: {settings.epochs} epochs instead of {before}, going on from step {progress.step}", flush=True)
     longer = [*run.get("longer", []), {"step": progress.step, "epochs": before}]
     run = run | {"settings": run["settings"] | {"epochs": settings.epochs}, "longer": longer}
+    write_json(folder / "run.json", run)
+    return run
+
+
+def with_patience(folder: Path, settings: RunSettings, run: dict) -> dict:
+    """Let run.json hold the patience of now, and what is evaluated for it."""
+    evaluation = {name: value for name, value in settings.options.items() if name in EVALUATION}
+    run = run | {"settings": run["settings"] | evaluation | {"patience": settings.patience}}
     write_json(folder / "run.json", run)
     return run
 

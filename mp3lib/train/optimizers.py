@@ -133,6 +133,7 @@ def moving_average(model: nn.Module, decay: float, device: torch.device | str | 
     @torch.no_grad()
     def follow(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
         t = int(updates)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + t) / (10 + t)))
+        for average, weight in zip(averaged, current, strict=True):
+            average.lerp_(weight, 1 - min(decay, (1 + t) / (10 + t)))
 
     return AveragedModel(model, device, multi_avg_fn=follow)

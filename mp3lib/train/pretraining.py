@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from ..model.context import sample_context
 from ..model.mp3 import MP3
 from .batches import Batch, source_of
 from .checking import check_call, check_kept
+from .digests import evaluation_settings, training_digest
 from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
@@ -88,7 +90,8 @@ def pretrain(
         crop_area: share of the image that a random crop keeps, (lowest, highest); (1, 1) with no crop. Never padded.
         flip: whether half of the images are mirrored left to right; not for digits and letters.
         transform: applied to each batch after that, from float (b, c, H, W) in [-1, 1] to the same; see
-            ``mp3lib.data.cues``.
+            ``mp3lib.data.cues``. With ``out`` a function of a module, not one made inside another function;
+            ``functools.partial`` gives it settings.
         ema: decay of a moving average of the weights, such as 0.999. The average is then what is tested, saved and
             left in ``mp3`` (see ``moving_average``). 0 for none.
         schedule: of the learning rate after the warm-up: ``cosine`` falls to 0, ``constant`` stays, ``wsd`` stays and
@@ -113,11 +116,13 @@ def pretrain(
         patience: end the run after so many evaluations in a row without a better measure; 0 for never.
         out: run folder, or None to keep nothing. It ends with ``model.safetensors``, ``config.json``, ``run.json``,
             ``metrics.jsonl`` and the last two checkpoints.
-        resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none.
+        resume: go on from the newest readable checkpoint in ``out``, or start anew where there is none. Settings and
+            images have to be the same; with ``keep="best"`` or ``patience`` also what is evaluated, and how.
         save_every: steps between further checkpoints within an epoch; 0 for none. A checkpoint is written after every
             epoch in any case.
         log: trackers that get the log as well, by Accelerate's names: ``tensorboard``, ``wandb``, ``mlflow`` ….
-        about: further facts for ``run.json``, such as the data's source and fingerprint.
+        about: further facts for ``run.json``, such as the data's source and ``fingerprint``. A resumed run knows its
+            images by the fingerprint, or else by a digest: of the pixels, or for a stream of its files' names and sizes.
         progress: show a progress bar on a terminal or in a notebook, and print a line an epoch elsewhere.
         on_epoch: called after every epoch with that epoch's line of the log, once its checkpoint is written.
 
@@ -127,8 +132,8 @@ def pretrain(
 
     Raises:
         ValueError: for images of another form, settings out of range (see ``RunSettings`` as well), an ``out`` that
-            already holds a run, or settings that differ from it; for weights that are not finite float32 or are all
-            frozen, and where gradients are off.
+            already holds a run, or settings or images that differ from it; for weights that are not finite float32 or
+            are all frozen, and where gradients are off.
         FloatingPointError: if loss or weights are no longer finite; the last good checkpoint is kept, and named.
         ImportError: if the package of a tracker is not installed.
         OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
@@ -155,11 +160,8 @@ def pretrain(
     eval_ratios = [mask_share("eval_ratios", ratio) for ratio in eval_ratios]
     if transform is not None and not callable(transform):
         raise ValueError(f"transform must be a function of images or None, got {shown(transform)}")
-    if out is not None and "<lambda>" in (name_of(transform) or ""):
-        raise ValueError(
-            "transform is a lambda, which has no name that run.json could hold, so a resumed run could not tell it "
-            "from another: give it a name with def, or leave out= away"
-        )
+    if out is not None:
+        check_named(transform)
     settings = RunSettings(
         task="pretrain",
         epochs=epochs,
@@ -186,7 +188,11 @@ def pretrain(
             "context": mp3.context,
             "data": about.get("fingerprint"),
         }
-        | switched_on(unflipped=not flip, mask_ratios=mask_ratios, streamed=isinstance(images, Stream)),
+        | switched_on(unflipped=not flip, mask_ratios=mask_ratios, streamed=isinstance(images, Stream))
+        | training_digest(out, about, images)
+        | evaluation_settings(
+            out, keep == "best" or patience, eval_images, eval_every=eval_every, eval_ratios=eval_ratios
+        ),
     )
     check_kept(settings, save_every, out, eval_images is not None and eval_every > 0)
 
@@ -229,6 +235,24 @@ def pretrain(
         about=about,
         progress=progress,
         on_epoch=on_epoch,
+    )
+
+
+def check_named(transform: Callable | None) -> None:
+    """``ValueError`` for a function that its name in ``run.json`` would not tell from another one."""
+    function = transform
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)  # of a decorated function that which has its name
+    if "<lambda>" in (name_of(transform) or ""):
+        what = "is a lambda"
+    elif getattr(function, "__closure__", None) or "<locals>" in getattr(function, "__qualname__", ""):
+        what = f"was made inside another function (got {shown(function.__qualname__)})"
+    else:
+        return
+    raise ValueError(
+        f"transform {what}, so a resumed run could not tell it from another one by its name: use a function of a "
+        "module, with functools.partial for its settings, or leave out= away"
     )
 
 

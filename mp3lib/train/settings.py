@@ -17,6 +17,10 @@ WORDS = {  # settings that are one of a few words
     "schedule": ("cosine", "constant", "wsd"),
     "keep": ("last", "best"),
 }
+# how a run is evaluated, where evaluations decide its weights
+EVALUATION = ("eval_digest", "eval_every", "eval_ratios", "eval_name")
+# compared only where both sides have them: run.json of older versions has none
+COMPARED_IF_THERE = ("images_digest", *EVALUATION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +119,14 @@ class RunSettings:
         """What differs from the settings in a ``run.json``, a phrase each; ``more`` are further entries of now.
 
         Two settings may differ, because the steps so far do not depend on them: the patience, and the number of epochs.
-        ``checkpoint.newest_state`` sees to the latter.
+        ``opening.newest_state`` sees to both.
         """
         now = USUAL | self.as_json() | more
         then = USUAL | stored
+        left_out = {"epochs", "patience", *(name for name in COMPARED_IF_THERE if name not in then or name not in now)}
         return [
             f"{name} {then.get(name)!r} then, {now.get(name)!r} now"
-            for name in sorted({*then, *now} - {"epochs", "patience"})
+            for name in sorted({*then, *now} - left_out)
             if then.get(name) != now.get(name)
         ]
 

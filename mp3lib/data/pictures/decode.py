@@ -220,7 +220,7 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
     Raises:
         ValueError: in one sentence for the person whose file it is: the file is empty, is no picture, is broken, or
             holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
-            for ``data`` that is not bytes, and a ``size`` that is none.
+            for ``data`` that is not bytes, and a ``size`` that is not positive.
     """
     size = as_size(size)
     if not isinstance(data, (bytes, bytearray, memoryview)):
