@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mp3lib.json_files import write_text
+
 END = "<!-- end -->"
 
 
@@ -11,4 +13,4 @@ def write_table(document: Path, script: str, table: str) -> None:
     """Put a table between the marks of a script in a document, in place of what stands there."""
     begin = f"<!-- made by benchmarks/{script} -->"
     before, rest = document.read_text(encoding="utf-8").split(begin)
-    document.write_text(f"{before}{begin}\n{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    write_text(document, f"{before}{begin}\n{table}\n{END}{rest.partition(END)[2]}")

@@ -99,7 +99,7 @@ def interrupt(*_) -> None:
 def interrupted(args: argparse.Namespace) -> str:
     """What is left of an interrupted command, and how it goes on."""
     if args.command not in ("pretrain", "finetune"):
-        return "interrupted: nothing was written"
+        return "interrupted before the command was finished"
     # Without an import: the command may have been interrupted while PyTorch was being imported.
     if kept := sorted(args.out.glob("checkpoint-" + "[0-9]" * 8), reverse=True):
         return f"interrupted: {kept[0]} is kept; the same command with --resume goes on from there"

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+from mp3lib.train.best import is_finished
 from mp3lib.train.run_folder import read_metrics, read_run
 
 from . import tables
@@ -95,9 +96,9 @@ def ended(results: str | Path, name: str) -> dict | None:
     folder = Path(results) / "runs" / name
     if not (folder / "metrics.jsonl").exists():
         return None
-    settings, last = read_run(folder)["settings"], read_metrics(folder)[-1]
-    tested = last["epoch"] == settings["epochs"] and "test_top1" in last
-    return settings | {"test_top1": last["test_top1"]} if tested else None
+    settings, lines = read_run(folder)["settings"], read_metrics(folder)
+    tested = is_finished(lines, settings) and "test_top1" in lines[-1]
+    return settings | {"test_top1": lines[-1]["test_top1"]} if tested else None
 
 
 def positions(results: str | Path) -> str:

@@ -11,9 +11,11 @@ import torch
 
 from mp3lib import MP3, ViT, budget
 from mp3lib.__main__ import main
+from mp3lib.checks.harness import seeded
 from mp3lib.evaluate import (
     assign,
     frozen_features,
+    linear_top1,
     patch_only_floor,
     position_accuracy,
     sinkhorn,
@@ -289,3 +291,15 @@ def test_each_measure_names_the_model_that_it_takes():
     for call in (lambda: top1_accuracy(mp3, noise(2, 8), [0, 1]), lambda: frozen_features(mp3, noise(2, 8))):
         with pytest.raises(ValueError, match="vit must be a ViT, got MP3.*an MP3 has one as its .vit"):
             call()
+
+
+def test_measures_and_checkers_seed_no_other_device(monkeypatch):
+    """``torch.manual_seed`` would also seed the GPUs of the caller."""
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("all devices are seeded"))
+    features, labels = torch.randn(20, 3), torch.arange(20) % 2
+    before = torch.get_rng_state()
+    tops = {linear_top1(features, labels, features, labels, epochs=1) for _ in range(2)}
+    images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
+    patch_only_floor(images, images, 4, epochs=1)
+    first, second = (seeded(lambda: torch.nn.Linear(2, 2)) for _ in range(2))
+    assert len(tops) == 1 and torch.equal(first.weight, second.weight) and torch.equal(torch.get_rng_state(), before)

@@ -93,6 +93,19 @@ def test_augmentation_erasing_and_stochastic_depth_keep_the_loss_up_and_are_logg
 EVERYTHING = dict(augment=0.7, erase=0.3, mix=0.5, label_smoothing=0.1, drop_path=0.2, ema=0.9, layer_decay=0.8)
 
 
+def test_a_resumed_run_knows_its_labels_and_what_it_is_tested_on(tmp_path):
+    quick = dict(epochs=1, keep="best", out=tmp_path, eval_images=IMAGES[:8], eval_labels=LABELS[:8]) | QUICK
+    finetune(model(), IMAGES, LABELS, **quick)
+    for change, name in (
+        ({"labels": 2 - LABELS}, "images_digest"),
+        ({"eval_labels": LABELS[:8].flip(0)}, "eval_digest"),
+        ({"eval_every": 2}, "eval_every"),
+        ({"eval_name": "validation"}, "eval_name"),
+    ):
+        with pytest.raises(ValueError, match=f"was started with other settings: {name} [^,]* then, [^,]* now. Use"):
+            finetune(model(), **{"images": IMAGES, "labels": LABELS, **quick, "resume": True} | change)
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_run_with_everything_switched_on_resumes_to_the_same_bits(optimizer, tmp_path, interrupted):
     settings = QUICK | EVERYTHING | {"epochs": 3, "optimizer": optimizer}

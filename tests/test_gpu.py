@@ -25,6 +25,7 @@ def test_the_whole_script_at_a_tiny_size(gpu, tmp_path, capsys):
     assert set(figures["images_per_second"]) == {"library", "reference"}
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
     trained, halves = load_mp3(out).state_dict(), load_file(out / "model-float16.safetensors")
+    assert (out / "model-float16.safetensors").stat().st_mode == (out / "figures.json").stat().st_mode
     for name, value in halves.items():
         assert value.dtype == torch.float16
         torch.testing.assert_close(value.float(), trained[name], atol=1e-3, rtol=1e-3)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
+from mp3lib.arguments import MOST, seed_number
 from mp3lib.cli import RECIPES
 from mp3lib.evaluate import top1_accuracy
 from mp3lib.model import load_model, load_mp3, use_classes
@@ -81,6 +82,14 @@ def test_numbers_are_checked(option, value, capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["pretrain", "--out", str(tmp_path), option, value])
     assert f"got {value}" in capsys.readouterr().err
+
+
+def test_a_seed_may_be_as_large_as_in_the_library(capsys, tmp_path):
+    command = ["pretrain", "--out", str(tmp_path), "--seed"]
+    assert parser().parse_args([*command, str(MOST - 1)]).seed == seed_number(MOST - 1)
+    with pytest.raises(SystemExit):
+        parser().parse_args([*command, str(MOST)])
+    assert f"must be 0 to {MOST - 1}" in capsys.readouterr().err
 
 
 def test_a_run_can_start_from_one_on_smaller_pictures(tmp_path, capsys):

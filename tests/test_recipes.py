@@ -79,15 +79,17 @@ def test_a_schedule_goes_on_where_a_killed_run_was(tmp_path, change):
         if epochs_before_kill is None:
             pretrain(mp3, IMAGES, **options | {"out": None})
             return mp3.state_dict()
-        calls = 0
 
-        def killed(batch: torch.Tensor) -> torch.Tensor:
-            nonlocal calls
-            calls += 1
-            if calls == epochs_before_kill + 2:  # one call looks at the data before training
-                raise KeyboardInterrupt
-            return batch
+        class Killed:
+            calls = 0
 
+            def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+                self.calls += 1
+                if self.calls == epochs_before_kill + 2:  # one call looks at the data before training
+                    raise KeyboardInterrupt
+                return batch
+
+        killed = Killed()
         with pytest.raises(KeyboardInterrupt):
             pretrain(mp3, IMAGES, **options, transform=killed)
         again = change(small_mp3(), 4)

@@ -82,6 +82,16 @@ def test_one_picture_and_one_table(runs, tmp_path, capsys):
     assert int(rows[2]["step"]) == line["step"] and rows[3]["test_accuracy/0.5"] == "" and rows[0]["test_top1"]
 
 
+def test_an_interrupted_command_does_not_say_that_nothing_was_written(runs, tmp_path, capsys, monkeypatch):
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mp3lib.cli.runs.draw", interrupt)
+    command = ["runs", str(runs / "one"), "--csv", str(tmp_path / "a.csv"), "--plot", str(tmp_path / "a.png")]
+    assert main(command) == 130 and (tmp_path / "a.csv").exists()
+    assert capsys.readouterr().err == "interrupted before the command was finished\n"
+
+
 def test_running_stopped_empty_and_damaged_folders(runs, capsys):
     for name in ("running", "stopped", "begun", "json", "metrics", "log"):
         shutil.copytree(runs / "two", runs / name)

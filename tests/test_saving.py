@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from mp3lib import MP3, ViT
-from mp3lib.model import load_model, use_classes
+from mp3lib.model import load_model, use_classes, with_image_size
 from mp3lib.model.saving import SavedModel, save_model
 from mp3lib.train import pretrain
 
@@ -65,6 +65,15 @@ def test_weights_of_a_compiled_model_are_loaded(kind, tmp_path):
     with pytest.raises(ValueError, match="there twice, with and without _orig_mod. in the name"):
         save_file(compiled | expected, tmp_path / "model.safetensors")
         load_model(tmp_path)
+
+
+def test_loading_leaves_the_callers_random_state(tmp_path):
+    MP3(vit(), 0.75).save_pretrained(tmp_path)
+    before = torch.get_rng_state()
+    grown = with_image_size(load_model(tmp_path), 64)
+    assert torch.equal(torch.get_rng_state(), before)
+    one, other = (use_classes(grown.vit, 3).linear_head[1].weight for _ in range(2))
+    assert not torch.equal(one, other), "a fresh head is the caller's draw"
 
 
 def test_changes_after_the_making_are_saved(tmp_path):

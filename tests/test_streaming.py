@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tarfile
 import warnings
 from dataclasses import replace
@@ -28,6 +29,7 @@ from mp3lib.data.tensors import numbered
 from mp3lib.evaluate import frozen_features, patch_only_floor, position_accuracy, top1_accuracy
 from mp3lib.train import finetune, pretrain, read_run
 from mp3lib.train.batches import source_of
+from mp3lib.train.digests import digest_of
 
 SIZE = (16, 24)
 QUICK = dict(epochs=2, batch_size=8, precision="float32", progress=False, seed=3)
@@ -381,3 +383,13 @@ def test_all_commands_stream(folder, tmp_path, capfd):
     with pytest.raises(SystemExit):
         main(["pretrain", *train, "--in-memory", "--out", str(tmp_path / "no")])
     assert "not allowed with argument" in capfd.readouterr().err
+
+
+def test_a_streams_digest_is_that_of_its_files_wherever_they_lie(folder, tmp_path):
+    def of(place: Path) -> str:
+        return digest_of(load_images(place, SIZE, stream=True, workers=0).train.images)
+
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    assert of(moved) == of(folder)
+    (moved / "cat" / "0.png").write_bytes((moved / "cat" / "8.png").read_bytes() + b"longer")
+    assert of(moved) != of(folder)

@@ -6,18 +6,20 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from filelock import FileLock
 
-from mp3lib import load_images
+from mp3lib import MP3, ViT, load_images
 from mp3lib.cli import parser
 from mp3lib.data import Split
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1
 from mp3lib.json_files import write_json
-from mp3lib.model import load_vit
-from mp3lib.train import read_run
-from studies import layers, more_scenes, plan, stages, train
+from mp3lib.model import load_mp3, load_vit
+from mp3lib.train import pretrain, read_metrics, read_run
+from studies import layers, more_scenes, plan, ship, stages, train
 from studies.__main__ import main
 from studies.pages import SHOWN
 from studies.runs import RESULTS, log_kept
@@ -248,3 +250,32 @@ def test_every_layer_is_probed_on_images_that_the_probe_has_not_seen(tmp_path, m
     assert third["kept_apart"] == linear_top1(x[:180], y[:180], x[180:], y[180:])
     assert control["layers"][6]["linear"] < third["linear"]
     assert main(["layers", "nobody"]) == 1 and "nobody" in capsys.readouterr().err
+
+
+# --- shipping ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_ended_by_patience_is_shipped_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "FOLDER", tmp_path / "weights")
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8, generator=draw)
+    split = Split(images, torch.arange(8) % 2)
+    monkeypatch.setattr(ship, "measured_on", lambda *args: SimpleNamespace(test=split))
+    mp3 = MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=8, depth=1, heads=1, mlp_dim=8), 0.5)
+    options = {"lr": 1e-9, "batch_size": 8, "precision": "float32", "progress": False, "about": {"data": "mine"}}
+    pretrain(mp3, images, epochs=9, patience=1, eval_images=images, out=tmp_path / "mine", **options)
+    assert len(read_metrics(tmp_path / "mine")) < 9
+
+    def fails(*args, **options) -> dict:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ship, "position_accuracy", fails)
+        ship.main(tmp_path / "mine")
+    assert not [*(tmp_path / "weights").iterdir()]
+    ship.main(tmp_path / "mine")
+    shipped = tmp_path / "weights" / "mine"
+    assert {file.name for file in shipped.iterdir()} == {*ship.FILES}
+    assert len({file.stat().st_mode for file in shipped.iterdir()}) == 1
+    pairs = zip(load_mp3(shipped).parameters(), mp3.parameters(), strict=True)
+    assert all(torch.allclose(half, trained, atol=1e-3) for half, trained in pairs)

@@ -156,6 +156,12 @@ def test_execute_refuses_to_store_a_failed_run(tmp_path, capsys):
     assert "assert x == 2" in said and "AssertionError: x is one" in said
 
 
+def test_no_tool_leaves_half_of_a_kept_file():
+    for name in ("classroom", "checkers", "execute", "licences", "lowest"):
+        text = (ROOT / "tools" / f"{name}.py").read_text()
+        assert ".write_text(" not in text, "mp3lib.json_files writes all or nothing"
+
+
 def test_execute_logs_the_newest_run_of_each_kind(tmp_path, monkeypatch):
     tool = load_script("tools/execute.py")
     monkeypatch.setattr(tool, "TIMES", tmp_path / "results" / "notebooks.jsonl")

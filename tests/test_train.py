@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import errno
+import functools
 import json
 import os
 import random
@@ -24,7 +25,9 @@ from scripts import load_script
 import mp3lib.train.pretraining as pretraining
 import mp3lib.train.processes as processes
 from mp3lib import MP3, ViT
+from mp3lib.data.cues import grey
 from mp3lib.evaluate import position_accuracy
+from mp3lib.json_files import write_json
 from mp3lib.model import load_mp3
 from mp3lib.train import (
     RunSettings,
@@ -38,7 +41,9 @@ from mp3lib.train import (
     warmup_cosine,
 )
 from mp3lib.train.checkpoint import checkpoints
+from mp3lib.train.digests import digest_of
 from mp3lib.train.optimizers import Float32Muon, moving_average, orthogonalised
+from mp3lib.train.pretraining import check_named
 from mp3lib.train.run_folder import machines
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -185,6 +190,24 @@ def test_a_run_is_not_overwritten_nor_continued_otherwise(tmp_path):
         pretrain(model(), IMAGES, **(QUICK | {"lr": 0.1, "seed": 9}), out=tmp_path, resume=True)
     with pytest.raises(ValueError, match="model .*'dropout': 0.1.* then"):
         pretrain(model(0.0), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_resumed_run_knows_its_images(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    with pytest.raises(ValueError, match=r"other settings: images_digest '\w{32}' then"):
+        pretrain(model(), 255 - IMAGES, **QUICK, out=tmp_path, resume=True)
+    run = read_run(tmp_path)
+    del run["settings"]["images_digest"]  # as older versions wrote it
+    write_json(tmp_path / "run.json", run)
+    pretrain(model(), 255 - IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_digest_is_that_of_images_and_labels_in_their_order():
+    labels = torch.arange(48)
+    spread = IMAGES.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # the same numbers in another order in memory
+    assert digest_of(IMAGES, labels) == digest_of(spread, labels.repeat_interleave(2)[::2])
+    others = (IMAGES, None), (IMAGES, labels.flip(0)), (IMAGES.flip(0), labels), (IMAGES.reshape(48, 3, 4, 16), labels)
+    assert len({digest_of(*pair) for pair in ((IMAGES, labels), *others)}) == 5
 
 
 def test_a_log_without_checkpoints_is_not_overwritten(tmp_path):
@@ -347,6 +370,14 @@ def test_a_model_is_trained_again_in_the_precision_asked_for(tmp_path, monkeypat
         pretrain(mp3, IMAGES, **short | {"precision": "bf16"}, out=tmp_path / "bf16-1")
 
 
+def test_every_part_of_the_model_is_left_in_its_mode():
+    mp3 = model().eval()
+    mp3.vit.transformer.train()
+    before = [part.training for part in mp3.modules()]
+    pretrain(mp3, IMAGES, **QUICK | {"epochs": 1})
+    assert [part.training for part in mp3.modules()] == before
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_training_leaves_nothing_on_the_model(ema):
     mp3, untouched = model(), model()
@@ -420,9 +451,18 @@ def test_gradient_accumulation_in_the_environment_is_refused(tmp_path, monkeypat
 
 
 def test_a_transform_without_a_name_is_refused_where_a_run_is_kept(tmp_path):
-    with pytest.raises(ValueError, match="transform is a lambda"):
-        pretrain(model(), IMAGES, **QUICK, transform=lambda x: x, out=tmp_path / "run")
+    def darker(share: float):
+        def transform(x: torch.Tensor) -> torch.Tensor:
+            return x * share
+
+        return transform
+
+    for transform, words in ((lambda x: x, "is a lambda"), (darker(0.1), "was made inside another function")):
+        for given in (transform, functools.partial(transform)):
+            with pytest.raises(ValueError, match=f"transform {words}.* functools.partial"):
+                pretrain(model(), IMAGES, **QUICK, transform=given, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    check_named(torch.no_grad()(grey))
     pretrain(model(), IMAGES, **QUICK | {"epochs": 1}, transform=lambda x: x)
 
 
@@ -650,15 +690,18 @@ def test_images_are_mirrored_unless_told_otherwise(tmp_path):
     left = torch.zeros(48, 3, 8, 8, dtype=torch.uint8)
     left[..., :4] = 255  # bright on the left
 
-    def mirrored(**options) -> int:
-        seen = []
+    class Look:
+        def __init__(self):
+            self.seen = []
 
-        def look(batch: torch.Tensor) -> torch.Tensor:
-            seen.append(batch)
+        def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+            self.seen.append(batch)
             return batch
 
+    def mirrored(**options) -> int:
+        look = Look()
         pretrain(model(), left, **QUICK, crop_area=(1, 1), transform=look, out=tmp_path / str(options), **options)
-        return int((torch.cat(seen)[:, 0, 0, 0] < 0).sum())
+        return int((torch.cat(look.seen)[:, 0, 0, 0] < 0).sum())
 
     assert 40 < mirrored() < 110 and mirrored(flip=False) == 0  # of 145
     assert [read_run(f)["settings"].get("unflipped") for f in sorted(tmp_path.iterdir())] == [True, None]

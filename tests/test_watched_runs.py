@@ -14,6 +14,8 @@ import mp3lib.train.finetuning as finetuning
 import mp3lib.train.pretraining as pretraining
 import mp3lib.train.watching as watching
 from mp3lib import MP3, ViT
+from mp3lib.cli.runs import read
+from mp3lib.json_files import write_json
 from mp3lib.model import load_mp3
 from mp3lib.model.attention import Block
 from mp3lib.train import RunSettings, finetune, pretrain, read_metrics, read_run, steps
@@ -85,6 +87,51 @@ def test_a_run_that_does_not_get_better_ends(measured, tmp_path, monkeypatch):
     monkeypatch.setattr(finetuning, "top1_accuracy", lambda *args, **options: next(tops))
     options = QUICK | {"eval_images": IMAGES[:8], "eval_labels": LABELS[:8], "patience": 1}
     assert len(finetune(model().vit, IMAGES, LABELS, **options)) == 2
+
+
+@pytest.mark.parametrize("part", ["whole", "transformer"])
+@pytest.mark.parametrize("ema", [0.0, 0.5])
+def test_a_compiled_model_ends_with_its_best_epoch_too(part, ema, measured, tmp_path):
+    options = {**TESTED, "out": tmp_path, "keep": "best", "ema": ema, "epochs": 2}
+    mp3 = model(dropout=0.0)
+    if part == "transformer":
+        mp3.vit.transformer = torch.compile(mp3.vit.transformer, backend="eager")
+    given = torch.compile(mp3, backend="eager") if part == "whole" else mp3
+    measured(0.3, 0.1)
+    pretrain(given, IMAGES, **QUICK | options)
+    best = load_mp3(tmp_path)
+    assert same(mp3, best) and read_run(tmp_path)["best"]["epoch"] == 1
+    measured(0.3, 0.1, 0.2)
+    pretrain(given, IMAGES, **QUICK | options | {"epochs": 3, "resume": True})
+    assert same(mp3, best)
+
+
+def test_a_resumed_run_is_judged_as_before(tmp_path):
+    trained(**TESTED, out=tmp_path, epochs=1, keep="best")
+    for change, name in (({"eval_ratios": (0.0,)}, "eval_ratios"), ({"eval_images": IMAGES[8:]}, "eval_digest")):
+        with pytest.raises(ValueError, match=f"was started with other settings: {name}"):
+            trained(**TESTED | change, out=tmp_path, epochs=2, keep="best", resume=True)
+    run = read_run(tmp_path)
+    for name in ("eval_digest", "eval_ratios", "eval_every"):  # as older versions wrote it
+        del run["settings"][name]
+    write_json(tmp_path / "run.json", run)
+    trained(**TESTED | {"eval_ratios": (0.0,)}, out=tmp_path, epochs=2, keep="best", resume=True)
+
+
+def test_run_json_holds_the_patience_of_now(measured, tmp_path):
+    measured(0.2, 0.1)
+    trained(**TESTED, out=tmp_path, epochs=6, patience=1)
+    assert read(tmp_path).state == "finished" and len(read_metrics(tmp_path)) == 2
+    with pytest.raises(KeyboardInterrupt):
+        options = {"epochs": 6, "resume": True, "on_epoch": interrupt}
+        trained(**TESTED, out=tmp_path, **options)
+    assert read(tmp_path).state == "stopped" and read_run(tmp_path)["settings"]["patience"] == 0
+    trained(**TESTED, out=tmp_path, epochs=6, patience=3, resume=True)
+    assert read(tmp_path).state == "finished" and len(read_metrics(tmp_path)) == 4
+
+
+def interrupt(line: dict) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -198,9 +198,26 @@ def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_p
 def test_the_card_has_the_figures_of_the_weights_that_are_kept():
     lines = [{"epoch": n, "step": n, "loss": 1 / n, "test_top1": top1} for n, top1 in ((1, 0.25), (2, 0.75), (3, 0.5))]
     assert "After epoch 3:" in (card := model_card(vit(), {}, lines)) and "| test_top1 | 0.5000 |" in card
-    card = model_card(vit(), {"best": {"epoch": 2}}, lines)
-    assert "After epoch 2, the best of 3 on the test images:" in card
+    assert "After epoch 2, the best of 3 epochs:" in model_card(vit(), {"best": {"epoch": 2}}, lines)
+    lines[0].pop("test_top1")  # not every epoch is evaluated
+    card = model_card(vit(), {"best": {"epoch": 2, "step": 2, "test_top1": 0.75, "checkpoint": "x"}}, lines)
+    assert "After epoch 2, the best of 2 by test_top1:" in card
     assert "| test_top1 | 0.7500 |" in card and "| loss in training | 0.5000 |" in card and "0.2500" not in card
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"best": {"epoch": 9}}, "must name an epoch of the log, 1 to 1, got"),
+        ({"best": {"step": 1}}, "must name an epoch of the log, 1 to 1, got"),
+        ({"best": [1]}, r"run\['best'\] must be a dict, as in a run.json, got \[1\]"),
+        ({"settings": None}, r"run\['settings'\] must be a dict, as in a run.json, got None"),
+        ({"versions": "2.9"}, r"run\['versions'\] must be a dict"),
+    ],
+)
+def test_a_run_that_is_none_has_no_card(run, words):
+    with pytest.raises(ValueError, match=words):
+        model_card(vit(), run, [{"epoch": 1, "loss": 1.0}])
 
 
 def test_a_card_that_somebody_changed_is_kept(tmp_path):

@@ -18,6 +18,7 @@ import exercise_answers
 
 from mp3lib import checks
 from mp3lib.checks.harness import verdict
+from mp3lib.json_files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "results" / "checkers.md"
@@ -96,7 +97,7 @@ def main() -> None:
             print(f"| `{name}` | {words} | {kind} | {said.replace('|', chr(92) + '|')} |", flush=True)
     table = "\n".join((head(), *rows)) + "\n"
     if options.out:
-        FILE.write_text(TITLE + table, encoding="utf-8")
+        write_text(FILE, TITLE + table)
     if options.check and FILE.read_text(encoding="utf-8") != TITLE + table:
         sys.exit(f"{FILE.relative_to(ROOT)} differs from what the checkers say: run python tools/checkers.py --out")
     print(f"\n{table}" if not quiet else table, end="")

@@ -32,6 +32,8 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from mp3lib.json_files import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "results" / "classroom.jsonl"
 PAGE = ROOT / "TEACHING.md"
@@ -139,7 +141,7 @@ def log(lines: list[dict]) -> None:
     key = ("notebook", "learners", "MP3_BUDGET", "OMP_NUM_THREADS", "MP3_DATA")
     kept = {tuple(str(line[k]) for k in key): line for line in read_log() + lines}
     text = "".join(json.dumps(kept[k]) + "\n" for k in sorted(kept))
-    LOG.write_text(text, encoding="utf-8")
+    write_text(LOG, text)
 
 
 def table(lines: list[dict]) -> str:
@@ -175,7 +177,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help=f"write the log into {PAGE.name}, and run nothing")
     args = parser.parse_args()
     if args.table:
-        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), read_log()), encoding="utf-8")
+        write_text(PAGE, with_table(PAGE.read_text(encoding="utf-8"), read_log()))
         return 0
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     here = machine()

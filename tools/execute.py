@@ -24,6 +24,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from mp3lib.json_files import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ROOT / "results" / "notebooks.jsonl"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -73,13 +75,6 @@ def failure(notebook: nbformat.NotebookNode, error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def replace(path: Path, text: str) -> None:
-    """Write all of the text or nothing."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def execute(path: Path) -> float | None:
     """Run one notebook and store it. Returns the seconds that it took, or None where a cell failed."""
     notebook = read(path)
@@ -101,7 +96,7 @@ def execute(path: Path) -> float | None:
     seconds = time.monotonic() - start
     tidy(notebook)
     nbformat.validate(notebook)
-    replace(path, nbformat.writes(notebook) + "\n")
+    write_text(path, nbformat.writes(notebook) + "\n")
     print(f"{path}: {seconds:.1f} s, {path.stat().st_size / 1024:.0f} KiB", flush=True)
     return seconds
 
@@ -123,8 +118,7 @@ def log(path: Path, seconds: float, data: str) -> None:
     lines = [json.loads(old) for old in TIMES.read_text().splitlines()] if TIMES.exists() else []
     key = ("notebook", "budget", "data")
     lines = [old for old in lines if any(old[k] != line[k] for k in key)] + [line]
-    TIMES.parent.mkdir(exist_ok=True)
-    replace(TIMES, "".join(json.dumps(x) + "\n" for x in sorted(lines, key=lambda x: [x[k] for k in key])))
+    write_text(TIMES, "".join(json.dumps(x) + "\n" for x in sorted(lines, key=lambda x: [x[k] for k in key])))
 
 
 def main(paths: list[Path]) -> int:

@@ -27,7 +27,7 @@ from mp3lib import MP3, ViT, load_images
 from mp3lib.data import random_resized_crop, to_float
 from mp3lib.evaluate import position_accuracy
 from mp3lib.json_files import write_json
-from mp3lib.paths import expanded
+from mp3lib.paths import expanded, with_usual_mode, written_beside
 from mp3lib.train import pretrain, resolve_precision
 from mp3lib.train.run_folder import versions
 
@@ -174,7 +174,9 @@ def main(argv: list[str] | None = None) -> int:
     figures |= {"epochs": epochs, "seconds": sum(line["seconds"] for line in lines)}
     figures["positions"] = {str(r): s for r, s in position_accuracy(mp3, test, (0.0, 0.25, 0.5, 0.75, 0.9)).items()}
     halves = {name: t.to(torch.float16) for name, t in load_file(args.out / "model.safetensors").items()}
-    save_file(halves, args.out / "model-float16.safetensors")
+    with written_beside(args.out / "model-float16.safetensors") as beside:
+        save_file(halves, beside)
+        with_usual_mode(beside)
     write_json(args.out / "figures.json", figures | {"versions": versions()})
     accuracy = figures["positions"]["0.75"]["accuracy"]
     print(f"{args.out}: {epochs} epochs, position accuracy {accuracy:.3f} at mask ratio .75")

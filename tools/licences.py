@@ -13,6 +13,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mp3lib.json_files import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "LICENSES.md"
 TEXT = """# Licences of the dependencies
@@ -87,11 +89,8 @@ def names_on(page: str) -> list[str]:
 def main() -> None:
     names = direct()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(
-        TEXT.format(system=sys.platform, python=python, direct=table(names), indirect=table(indirect(names))),
-        encoding="utf-8",
-    )
+    text = TEXT.format(system=sys.platform, python=python, direct=table(names), indirect=table(indirect(names)))
+    write_text(PAGE, text)
 
 
 if __name__ == "__main__":

@@ -112,8 +112,10 @@ def main() -> int:
     if args.run is None:
         print(*pinned, sep="\n")
         return 0
+    from mp3lib.json_files import write_json  # the list above is printed without it
+
     result = run(args.run.absolute(), pinned)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(RESULT, result)
     return result["status"]
 
 

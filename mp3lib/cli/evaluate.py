@@ -6,7 +6,7 @@ import argparse
 
 from .options import RATIOS, Parser, image_options, weights_options
 from .training import images_of
-from .values import count, number, path, whole
+from .values import number, path, seed, whole
 
 
 def add(commands) -> Parser:
@@ -16,7 +16,7 @@ def add(commands) -> Parser:
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
     )
     test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
-    test.add_argument("--seed", type=count, default=0, help="of the contexts")
+    test.add_argument("--seed", type=seed, default=0, help="of the contexts")
     test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
     test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return test

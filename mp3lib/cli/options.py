@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from .values import count, named, number, path, positive, whole
+from .values import count, named, number, path, positive, seed, whole
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an option says otherwise
@@ -231,7 +231,7 @@ def run_options() -> Parser:
         action="store_true",
         help="compute each block again in the backward pass: the same gradients in less memory and more time",
     )
-    run.add_argument("--seed", type=count, default=0, help="of weights and training")
+    run.add_argument("--seed", type=seed, default=0, help="of weights and training")
     run.add_argument("--eval-every", type=count, default=1, metavar="N", help="epochs between tests; 0: never")
     run.add_argument(
         "--keep",

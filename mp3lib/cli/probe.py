@@ -6,7 +6,7 @@ import argparse
 
 from .options import Parser, feature_options, image_options, weights_options
 from .training import images_of, with_positions
-from .values import count, path
+from .values import path, seed
 
 
 def add(commands) -> Parser:
@@ -15,7 +15,7 @@ def add(commands) -> Parser:
         parents=[image_options(), weights_options(), feature_options()],
         help="k-NN and linear top-1 accuracy of frozen features",
     )
-    probe.add_argument("--seed", type=count, default=0, help="of the probe and of the random-init control")
+    probe.add_argument("--seed", type=seed, default=0, help="of the probe and of the random-init control")
     probe.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return probe
 

@@ -97,7 +97,7 @@ def state_of(folder: Path, settings: dict, lines: list[dict]) -> str:
     """``finished``, ``running``, ``stopped`` or ``empty``: a run that has neither begun an epoch nor is running."""
     from filelock import FileLock, Timeout
 
-    from ..train.best import has_waited
+    from ..train.best import is_finished
 
     if (folder / ".lock").exists():
         try:
@@ -107,7 +107,7 @@ def state_of(folder: Path, settings: dict, lines: list[dict]) -> str:
             return "running"
         except OSError:  # somebody else's folder
             pass
-    if lines and (len(lines) == settings.get("epochs") or has_waited(lines, settings.get("patience", 0))):
+    if is_finished(lines, settings):
         return "finished"
     return "stopped" if lines else "empty"
 

@@ -6,7 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
-LARGEST = 2**31 - 1  # of whole numbers; more than any size, number or seed needs
+LARGEST = 2**31 - 1  # of whole numbers; more than any size or number needs
+LARGEST_SEED = 2**63 - 1  # as ``mp3lib.arguments`` has it, which imports PyTorch
 
 
 def whole(text: str) -> int:
@@ -19,13 +20,18 @@ def count(text: str) -> int:
     return _between(text, 0)
 
 
-def _between(text: str, lowest: int) -> int:
+def seed(text: str) -> int:
+    """A whole number from 0, as large as a seed may be."""
+    return _between(text, 0, LARGEST_SEED)
+
+
+def _between(text: str, lowest: int, largest: int = LARGEST) -> int:
     try:
         value = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if not lowest <= value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"must be {lowest} to {LARGEST}, got {value}")
+    if not lowest <= value <= largest:
+        raise argparse.ArgumentTypeError(f"must be {lowest} to {largest}, got {value}")
     return value
 
 

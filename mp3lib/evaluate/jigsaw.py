@@ -16,8 +16,8 @@ def assign(logits: Tensor) -> Tensor:
     """Positions (b, n) int64, on the CPU, for logits (b, n, n): the most probable whole arrangement.
 
     No position is given twice: the Hungarian method on the log-probabilities. It uses all patches of an image jointly:
-    report it apart from argmax. Where several arrangements are equally probable, the choice among them does not favour the
-    right one: rows and columns are shuffled before, the same way for every image of n patches.
+    report it apart from argmax. Where several arrangements are equally probable, the choice among them does not favour
+    the right one: rows and columns are shuffled before, the same way for every image of n patches.
 
     Raises:
         ValueError: for logits that are not (b, n, n), are empty, or are not finite.

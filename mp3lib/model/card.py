@@ -156,7 +156,7 @@ def figures(run: dict, lines: Sequence[dict]) -> str:
     if best:
         measure = next((name for name in best if name in line and name not in ("epoch", "step")), None)
         tested = sum(measure in line for line in lines)
-        chosen = f", the best of {tested} by {plain(measure)}" if measure else ", the best"
+        chosen = f", the best of {tested} by {plain(measure)}" if measure else f", the best of {len(lines)} epochs"
     return f"After epoch {line['epoch']}{chosen}:\n\n" + table(rows)
 
 

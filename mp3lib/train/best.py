@@ -1,4 +1,4 @@
-"""The best epoch of a run by its test measure, and whether a run has waited long enough for a better one."""
+"""The best epoch of a run by its test measure, and whether a run has ended."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def has_waited(lines: list[dict], patience: int) -> bool:
     measured = [line for line in lines if measure_of(line)]
     best = best_line(measured)
     return patience > 0 and best is not None and len(measured) - 1 - measured.index(best) >= patience
+
+
+def is_finished(lines: list[dict], settings: dict) -> bool:
+    """Whether a run with these settings, as ``run.json`` holds them, has all its epochs or ended by patience."""
+    return bool(lines) and (len(lines) == settings.get("epochs") or has_waited(lines, settings.get("patience", 0)))

@@ -74,6 +74,8 @@ def finetune(
 ) -> list[dict]:
     """Train a ViT, pretrained or not, to classify images; all its weights are trained, in place.
 
+    As with ``pretrain``, make an ``Accelerator`` of your own before you call this function.
+
     Args:
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1; PyTorch tensors or NumPy arrays, and labels

@@ -73,6 +73,10 @@ def pretrain(
     number of threads. Crops, flips and contexts follow from an image's place in the step: several processes, or
     ``accumulate``, change the losses by rounding only, where there is no dropout.
 
+    Accelerate keeps one state for the whole process, and the first ``Accelerator`` sets its precision. If you use an
+    ``Accelerator`` of your own with ``mixed_precision``, make it before you call this function: afterwards Accelerate
+    refuses it.
+
     Args:
         mp3: the model, with its mask ratio and kind of context.
         images: uint8 (N, c, H, W), a PyTorch tensor or a NumPy array; or pictures that are read when they are needed,
@@ -122,7 +126,7 @@ def pretrain(
             epoch in any case.
         log: trackers that get the log as well, by Accelerate's names: ``tensorboard``, ``wandb``, ``mlflow`` ….
         about: further facts for ``run.json``, such as the data's source and ``fingerprint``. A resumed run knows its
-            images by the fingerprint, or else by a digest: of the pixels, or for a stream of its files' names and sizes.
+            images by the fingerprint, or else by a digest: of the pixels, or of the names and sizes of streamed files.
         progress: show a progress bar on a terminal or in a notebook, and print a line an epoch elsewhere.
         on_epoch: called after every epoch with that epoch's line of the log, once its checkpoint is written.
 
