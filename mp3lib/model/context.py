@@ -34,8 +34,8 @@ def sample_context(
 
     Raises:
         ValueError: if ``mask_ratio`` is outside [0, 1), ``batch`` or ``num_patches`` is no positive whole number, both
-            together are more than 2**31 patches, ``generator`` is not a ``torch.Generator``, or this machine has no such
-            ``device``.
+            together are more than 2**31 patches, ``generator`` is not a ``torch.Generator``, or this machine has no
+            such ``device``.
     """
     mask_ratio = mask_share("mask_ratio", mask_ratio)
     if not torch.compiler.is_compiling():
