@@ -4,8 +4,8 @@ Arguments are checked in ``checking``, and a run folder is begun or resumed in `
 ``steps``, its batches in ``batches``, what it works with in ``training``, seeds in ``randomness``, what concerns
 several processes in ``processes``. Optimizers are in ``optimizers``, learning rates over a run in ``schedules``,
 compiled blocks in ``blocks``, checkpoints and resuming in ``checkpoint``, the best epoch in ``best``, the settings of a
-run in ``settings``, its files in ``run_folder``, printed lines and trackers in ``watching``, what a step costs in
-``costs``, and the choice of bf16 or float32 in ``hardware``.
+run in ``settings``, by what it knows its images in ``digests``, its files in ``run_folder``, printed lines and trackers
+in ``watching``, what a step costs in ``costs``, and the choice of bf16 or float32 in ``hardware``.
 """
 
 from .costs import step_costs
