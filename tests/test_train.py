@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from scripts import load_script
+from torchvision.transforms import v2
 
 import mp3lib.train.pretraining as pretraining
 import mp3lib.train.processes as processes
@@ -464,6 +465,14 @@ def test_a_transform_without_a_name_is_refused_where_a_run_is_kept(tmp_path):
     assert not (tmp_path / "run").exists()
     check_named(torch.no_grad()(grey))
     pretrain(model(), IMAGES, **QUICK | {"epochs": 1}, transform=lambda x: x)
+
+
+def test_a_resumed_run_knows_the_values_of_its_transform(tmp_path):
+    quick = QUICK | {"epochs": 1, "out": tmp_path}
+    pretrain(model(), IMAGES, **quick, transform=v2.GaussianBlur(3))
+    pretrain(model(), IMAGES, **quick, transform=v2.GaussianBlur(3), resume=True)
+    with pytest.raises(ValueError, match=r"transform_values 'GaussianBlur\(kernel_size=\(3, 3\).* then"):
+        pretrain(model(), IMAGES, **quick, transform=v2.GaussianBlur(5), resume=True)
 
 
 def test_a_moving_average_is_kept_as_tensors(tmp_path):

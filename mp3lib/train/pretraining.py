@@ -192,7 +192,12 @@ def pretrain(
             "context": mp3.context,
             "data": about.get("fingerprint"),
         }
-        | switched_on(unflipped=not flip, mask_ratios=mask_ratios, streamed=isinstance(images, Stream))
+        | switched_on(
+            unflipped=not flip,
+            mask_ratios=mask_ratios,
+            streamed=isinstance(images, Stream),
+            transform_values=values_of(transform),
+        )
         | training_digest(out, about, images)
         | evaluation_settings(
             out, keep == "best" or patience, eval_images, eval_every=eval_every, eval_ratios=eval_ratios
@@ -266,3 +271,14 @@ def name_of(transform: Callable | None) -> str | None:
         given = [repr(a) for a in transform.args] + [f"{k}={v!r}" for k, v in transform.keywords.items()]
         return f"{name_of(transform.func)}({', '.join(given)})"
     return None if transform is None else getattr(transform, "__name__", type(transform).__name__)
+
+
+def values_of(transform: Callable | None) -> str | None:
+    """How an object that is a transform describes itself, with its values; None for functions, and where it does not.
+
+    ``name_of`` gives only its class, such as ``GaussianBlur``.
+    """
+    if transform is None or isinstance(transform, functools.partial) or hasattr(transform, "__name__"):
+        return None
+    text = " ".join(repr(transform).split())
+    return None if " at 0x" in text else text  # an address in memory

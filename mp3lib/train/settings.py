@@ -20,7 +20,7 @@ WORDS = {  # settings that are one of a few words
 # how a run is evaluated, where evaluations decide its weights
 EVALUATION = ("eval_digest", "eval_every", "eval_ratios", "eval_name")
 # compared only where both sides have them: run.json of older versions has none
-COMPARED_IF_THERE = ("images_digest", *EVALUATION)
+COMPARED_IF_THERE = ("images_digest", "transform_values", *EVALUATION)
 
 
 @dataclass(frozen=True, kw_only=True)
