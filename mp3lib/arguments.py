@@ -88,6 +88,8 @@ def learning_rate(value: Any) -> float:
 
 def truth(name: str, value: Any) -> bool:
     """``True`` or ``False``, Python's or NumPy's; ``ValueError`` for anything else."""
+    if torch.compiler.is_compiling():
+        return value
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)

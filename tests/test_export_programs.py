@@ -168,7 +168,7 @@ def test_the_command_line_exports(tmp_path, capsys):
         (("mp3", "vit_pytorch", "v.pt", "--vit"), "patch_norm=False"),
         (("vit", "timm", "t", "--attention"), "--attention is for onnx and torch-export"),
         (("vit", "onnx", "x"), "must end in .onnx"),
-        (("nothing", "onnx", "x.onnx"), "holds no config.json"),
+        (("nothing", "onnx", "x.onnx"), "there is no folder"),
     ):
         code, _, told = exported(*arguments)
         assert code == 1 and words in told and told.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from set_makers import noise_pictures
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
-from mp3lib.data import to_float
-from mp3lib.evaluate import frozen_features
+from mp3lib.data import random_resized_crop, strong_augment, to_float
+from mp3lib.evaluate import frozen_features, position_accuracy, top1_accuracy
 from mp3lib.export import to_timm
-from mp3lib.model import load_vit
+from mp3lib.model import attention_rollout, load_vit
 
 SHAPE = dict(num_classes=3, image_size=(8, 12), patch_size=4, dim=16, depth=3, heads=2, mlp_dim=24, dim_head=8)
 
@@ -44,6 +45,32 @@ def test_features_of_several_layers():
             model.features(IMAGES, layers=layers)
     (only,) = vit(depth=0).features(IMAGES, layers=[-1])
     assert torch.equal(only.tokens, vit(depth=0).embed(IMAGES, pos_emb=True))
+
+
+@pytest.mark.parametrize("value", ["False", 0, None])
+def test_truth_values_are_true_or_false(value):
+    model, mp3, images = vit().eval(), MP3(vit(), 0.5).eval(), torch.zeros(2, 3, 8, 12, dtype=torch.uint8)
+    tokens, attn = model(IMAGES), torch.full((1, 2, 1, 4, 2), 0.5)
+    for name, call in (
+        ("pos_emb", model),
+        ("pos_emb", model.embed),
+        ("pos_emb", model.features),
+        ("with_attention", mp3.predict),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be True or False, got {value!r}"):
+            call(IMAGES, **{name: value})
+    for name, call in (
+        ("pos_emb", partial(frozen_features, model, images)),
+        ("pos_emb", partial(top1_accuracy, model, images, [0, 1])),
+        ("jigsaw", partial(position_accuracy, mp3, images)),
+        ("flip", partial(random_resized_crop, images)),
+        ("flip", partial(strong_augment, images)),
+        ("pre_logits", partial(model.forward_head, model.forward_features(IMAGES))),
+        ("frozen", partial(attention_rollout, attn, torch.tensor([0, 1]))),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be True or False, got {value!r}"):
+            call(**{name: value})
+    assert torch.equal(model(IMAGES, pos_emb=np.bool_(True)), tokens)
 
 
 def test_the_names_of_timm_give_what_timm_gives():
@@ -161,12 +188,16 @@ def test_weights_that_were_trained_without_positions_are_used_without(pictures, 
     assert main([*probe, "--layer", "9"]) == 1
 
 
-def test_what_cannot_be_written_is_said_first(pictures, capsys):
+def test_what_cannot_be_written_is_said_first(pictures, capsys, monkeypatch):
     command = ["embed", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine"), "--out"]
+    for name in ("embed", "probe"):
+        monkeypatch.setattr(f"mp3lib.cli.{name}.images_of", None)  # no image is loaded before
     for arguments, words in (
         ([str(pictures / "f.txt")], "must end in .npz, got f.txt"),
-        ([str(pictures / "f.npz"), "--layer", "9"], "layers must be a whole number, -4 to 3, got 9"),
+        ([str(pictures / "f.npz"), "--layer", "9"], "--layer must be a whole number, -4 to 3, got 9"),
     ):
         assert main([*command, *arguments]) == 1
         assert words in capsys.readouterr().err
     assert not list(pictures.glob("f.*"))
+    assert main(["probe", *command[1:5], "--layer", "-5"]) == 1
+    assert "--layer must be a whole number, -4 to 3, got -5" in capsys.readouterr().err

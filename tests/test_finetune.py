@@ -334,7 +334,7 @@ def test_frozen_features_of_a_layer_are_those_of_a_network_that_ends_there(pos_e
         for number in (layer, layer - 4):
             assert torch.equal(frozen_features(whole, IMAGES, pos_emb=pos_emb, layer=number), shorter)
     for wrong in (4, -5, 1.5, True, None):
-        with pytest.raises(ValueError, match=r"layers must be a whole number, -4 to 3, got"):
+        with pytest.raises(ValueError, match=r"^layer must be a whole number, -4 to 3, got"):
             frozen_features(whole, IMAGES, layer=wrong)
 
 

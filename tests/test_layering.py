@@ -23,7 +23,7 @@ ALLOWED = {
     "train": {"arguments", "json_files", "model", "data", "evaluate", "paths"},
     "export": {"arguments", "json_files", "model", "paths"},
     "widgets": {"plots"},
-    "board": {"data", "evaluate", "model", "plots"},
+    "board": {"arguments", "data", "evaluate", "model", "plots"},
     "checks": {"model"},
     "results": set(),
     "budgets": set(),

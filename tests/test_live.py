@@ -260,9 +260,9 @@ def test_the_widget_refuses_what_does_not_fit():
     mp3, images = load_shipped("puzzler-4x4"), torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     for wrong, told in [
         ((load_shipped("classifier-8x8"), images), "needs an MP3, got ViT"),
-        ((mp3, images.float()), "must be a uint8 tensor"),
+        ((mp3, images.float()), r"of uint8 \(N, c, H, W\), got torch.float32 \(2, 3, 32, 32\)"),
         ((mp3, images[..., :16]), "32 x 32, got"),
-        ((mp3, images[:0]), r"got \(0, 3"),
+        ((mp3, images[:0]), r"got torch.uint8 \(0, 3"),
         ((mp3, images, ["a"]), "2 images, but 1 names"),
         (({}, images), "at least one MP3"),
         (({"a": mp3, "b": network("own")}, images), r"of one size, \(32, 32\), got \(12, 20\) too"),
@@ -277,10 +277,8 @@ def test_the_widget_refuses_what_does_not_fit():
         patch_board(mp3, images, words=["x"])
     with pytest.raises(ValueError, match="mode must be one of 'jigsaw', 'look', 'hide', got 'play'"):
         patch_board(mp3, images, mode="play")
-    with pytest.raises(ValueError, match="names must be a list of what each image shows, got 3"):
-        patch_board(mp3, images, names=3)
-    with pytest.raises(ValueError, match="words must be a string"):
-        patch_board(mp3, images, words=["x"])
+    with pytest.raises(ValueError, match="easiest_first must be True or False, got 'no'"):
+        patch_board(mp3, images, easiest_first="no")
     board = patch_board(mp3, images, mode="hide")
     for name, value in [("order", [0] * 16), ("seen", [False] * 16), ("pick", 16), ("network", "another")]:
         with pytest.raises(ValueError, match=f"{name} must"):
@@ -289,6 +287,12 @@ def test_the_widget_refuses_what_does_not_fit():
     assert board.context == list(range(0, 16, 2)) and board.logits is None
     board.mode = "jigsaw"
     assert board.context == list(range(16))
+
+
+def test_images_may_be_an_array():
+    mp3, images = load_shipped("puzzler-scenes"), scenes()[:2]
+    assert patch_board(mp3, images.numpy()).pictures == patch_board(mp3, images).pictures
+    assert accuracies(mp3, images.numpy()) == accuracies(mp3, images)
 
 
 def test_the_widget_reads_what_the_page_sends():

@@ -56,7 +56,7 @@ def test_a_path_that_is_not_there_is_named(capsys, tmp_path):
     assert main(["pretrain", "--out", str(tmp_path / "run"), "--data", str(tmp_path / "nowhere")]) == 1
     assert "nowhere" in capsys.readouterr().err
     assert main(["evaluate", "--weights", str(tmp_path / "gone"), "--data", "scenes"]) == 1
-    assert "gone holds no config.json" in capsys.readouterr().err
+    assert f"there is no folder {tmp_path / 'gone'}" in capsys.readouterr().err
 
 
 def test_every_command_and_option_is_documented(capsys):
@@ -117,7 +117,7 @@ def test_a_run_can_start_from_one_on_smaller_pictures(tmp_path, capsys):
     assert "start '" in error("--start", str(tmp_path / "other"), "--resume")  # not the start of that run
     told = error("--start", str(tmp_path / "small"), "--patch-size", "8", "--dim", "16", "--heads", "2")
     assert "--patch-size 8 (theirs: 4), --heads 2 (theirs: 1)" in told and "--dim" not in told
-    assert "nowhere holds no config.json" in error("--start", str(tmp_path / "nowhere"))
+    assert f"there is no folder {tmp_path / 'nowhere'}" in error("--start", str(tmp_path / "nowhere"))
     load_mp3(tmp_path / "small").vit.save_pretrained(tmp_path / "vit")
     assert "without a position classifier" in error("--start", str(tmp_path / "vit"))
 

@@ -261,6 +261,9 @@ def test_a_copy_of_another_size_may_hide_more_and_is_as_the_model_was():
     copy = with_image_size(mp3, 8, masking_ratio=0.5, context="frozen")
     assert (copy.masking_ratio, copy.context, copy.training) == (0.5, "frozen", False)
     assert {p.dtype for p in copy.parameters()} == {torch.float64}
+    mp3.vit.to_patch_embedding.requires_grad_(False)
+    still = {name for name, p in with_image_size(mp3, 24).named_parameters() if not p.requires_grad}
+    assert still == {f"vit.to_patch_embedding.{name}" for name, _ in mp3.vit.to_patch_embedding.named_parameters()}
     copy.predict(pictures(2, 8, 8).double())
 
 

@@ -312,6 +312,14 @@ def test_reassemble_reorders_patches():
     [
         (lambda: plots.reassemble(SQUARE, 16, [0, 1, 2, 4]), "order holds 4; expected -1 to 3"),
         (lambda: plots.reassemble(SQUARE, 16, [0, 1, 2]), "order has length 3; expected 4"),
+        (lambda: plots.reassemble(SQUARE, 16, [0.9, 1.9, 2.9, 3.9]), "order holds 0.9 of type float64; expected int"),
+        (
+            lambda: plots.reassemble(SQUARE, 16, [True, False, True, False]),
+            "order holds True of type bool; expected int",
+        ),
+        (lambda: plots.patch_grid(SQUARE, 8, mark=np.nan), "mark holds nan of type float64; expected integers"),
+        (lambda: plots.patch_grid(SQUARE, 8, hidden=[0, 2] * 8), "hidden holds 2 of type int64; expected True or F"),
+        (lambda: plots.mask_strip([SQUARE], 8, np.full((2, 16), 0.3)), "hiddens holds 0.3 of type float64; expected"),
         (lambda: plots.patch_grid(SQUARE, 5), "5 x 5 pixels do not divide an image of 32 x 32"),
         (lambda: plots.patch_grid(WIDE, (8, 5)), "8 x 5 pixels do not divide an image of 16 x 48"),
         (lambda: plots.patch_grid(SQUARE, 8, hidden=[True] * 15), "hidden has length 15; expected 16"),
@@ -319,7 +327,7 @@ def test_reassemble_reorders_patches():
         (lambda: plots.image_grid([SQUARE, WIDE]), "images have sizes"),
         (lambda: plots.image_grid([]), "expected at least one"),
         (lambda: plots.image_grid([SQUARE], ["a", "b"]), "got 2 texts; expected 1"),
-        (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9))), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
+        (lambda: plots.mask_strip([SQUARE], 8, np.ones((4, 9), bool)), r"\(1, 4, 9\); expected \(1, masks, 16\)"),
         (lambda: plots.jigsaw_boards([SQUARE], 8, wrong=[[True] * 15]), "wrong has length 15; expected 16"),
         (
             lambda: plots.jigsaw_boards([SQUARE] * 2, 8, empty=[[True] * 32]),
@@ -550,7 +558,7 @@ def test_margins_in_inches_need_no_layout_engine():
 def test_patch_grid_draws_on_given_axes():
     fig, (left, right) = plots.figure(6, 3, columns=2, title="Two")
     assert plots.patch_grid(SQUARE, 8, ax=left, numbers=True, title="one") is fig
-    plots.patch_grid(WIDE, 8, ax=right, hidden=np.ones(12))
+    plots.patch_grid(WIDE, 8, ax=right, hidden=np.ones(12, bool))
     assert fig.alt == "Two" and fig.png()
 
 

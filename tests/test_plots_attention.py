@@ -157,6 +157,14 @@ def test_the_rollout_leaves_out_the_querys_own_share_and_has_its_own_colour_rang
     assert "rollout, to 0.10" in [text.get_text() for text in fig.axes[0].texts]
 
 
+def test_one_context_holds_for_every_image():
+    drawn = {}
+    for name, context in (("one", [1, 5]), ("tensor", torch.tensor([1, 5])), ("each", [[1, 5]] * 3), ("none", [])):
+        drawn[name] = plots.heat_over_image([IMAGE] * 3, 8, np.zeros((3, 6)), context=context, size=1).png()
+    drawn["rows"] = plots.heat_over_image([IMAGE] * 3, 8, np.zeros((3, 6)), context=[[1, 5], [1, 5], [2]], size=1).png()
+    assert drawn["one"] == drawn["tensor"] == drawn["each"] and len(set(drawn.values())) == 3
+
+
 def test_jigsaw_counts_the_patches_left_placed_and_right():
     placed, order = np.array([1, 0, 2, 3, 4, 5]), np.array([2, 0, 1, 3, 4, 5])
     for step, right in ((0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (6, 4)):
@@ -183,8 +191,17 @@ def test_jigsaw_shows_the_patch_placed_last_when_several_share_a_position():
         (lambda: plots.attention_by_layer(IMAGE, 8, np.zeros((2, 3)), [0, 1, 2], 0), r"expected \(depth, heads, 3\)"),
         (lambda: plots.attention_by_layer(IMAGE, 8, np.zeros((1, 1, 1)), [0], 9), "query holds 9"),
         (lambda: plots.attention_by_layer(IMAGE, 8, np.ones((1, 1, 1)), [0], 1, np.ones(5)), "rollout has shape"),
-        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 7), "step is 7; expected 0 to 6"),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 7), "step holds 7; expected 0 to 6"),
         (lambda: plots.jigsaw_step(IMAGE, 8, range(5), range(6), 1), "placed has length 5"),
+        (lambda: plots.heat_over_image([IMAGE] * 3, 8, np.zeros((3, 6)), context=[[1], [2]]), "3 images and 2 cont"),
+        (lambda: plots.heat_over_image([IMAGE], 8, np.zeros((1, 6)), context=[[1], [2]]), "1 images and 2 contexts"),
+        (lambda: plots.heat_over_image(IMAGE, 8, np.zeros((2, 6)), context=[[1], [2]]), "1 images and 2 contexts"),
+        (
+            lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 1, [0] * 6),
+            r"shuffled must hold every number from 0 to 5 once, got \[0, 0, 0, 0, 0, 0\]",
+        ),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), [1] * 6, 1), "order must hold every number from 0 to 5 once"),
+        (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 1.5), "step holds 1.5 of type float64"),
         (lambda: plots.jigsaw_step(IMAGE, 8, range(6), range(6), 1, [6] * 6), "shuffled holds 6; expected 0 to 5"),
     ],
 )

@@ -76,6 +76,11 @@ def test_other_sizes_keep_the_patches_of_the_name_where_it_has_some():
     assert preset("student", (32, 64)) == preset("student") | {"image_size": (32, 64)}
 
 
+def test_a_size_that_the_patches_of_a_name_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="vit-s16 has patches of 16 x 16 pixels, which do not divide images of 100"):
+        preset("vit-s16", 100)
+
+
 def test_learning_rates_go_with_the_batch():
     assert preset_lr("vit-b16", 512) == 5e-4 and preset_lr("vit-ti16", 128) == 1.25e-4
     assert preset_lr("student", 128) is None

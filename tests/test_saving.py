@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub import HfApi
 from safetensors.torch import save_file
 
 from mp3lib import MP3, ViT
@@ -45,6 +47,37 @@ def test_the_configuration_makes_the_same_model(other, tmp_path):
     images = torch.randn(2, first.channels, *first.image_size)
     assert torch.equal(third.eval()(images), first.eval()(images))
     assert json.loads((tmp_path / "config.json").read_text()) == first.config
+
+
+@pytest.mark.parametrize("name", ["write_weights", "model_card"])
+def test_a_model_that_cannot_be_written_leaves_the_one_before(name, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    first = vit()
+    first.save_pretrained(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(f"mp3lib.model.saving.{name}", full)
+    for save in (vit(depth=1).save_pretrained, lambda place: save_model(place, vit(depth=1))):
+        with pytest.raises(OSError, match="weights could not be written to .*No space left.*: make room and try again"):
+            save(tmp_path)
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_model_is_pushed_to_the_hub_under_the_name_of_its_folder(tmp_path, monkeypatch):
+    pushed = {}
+
+    def upload(self, *, repo_id, folder_path, **options):
+        pushed[repo_id] = sorted(file.name for file in folder_path.iterdir()), options["commit_message"]
+        return "an address"
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **_: SimpleNamespace(repo_id=repo_id))
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    files = ["README.md", "config.json", "model.safetensors"]
+    assert vit().save_pretrained(tmp_path / "mine", push_to_hub=True, commit_message="first") == "an address"
+    vit().save_pretrained(tmp_path / "mine", push_to_hub=True, repo_id="me/other", commit_message="second")
+    assert pushed == {"mine": (files, "first"), "me/other": (files, "second")}
+    assert sorted(file.name for file in (tmp_path / "mine").iterdir()) == files
 
 
 @pytest.mark.parametrize("kind", ["whole", "transformer", "vit"])
@@ -154,6 +187,23 @@ def test_a_folder_of_the_other_kind_is_refused_with_the_right_call(tmp_path):
         ViT.from_pretrained(tmp_path / "mp3")
     with pytest.raises(ValueError, match="vit holds no MP3: its config.json has no vit, masking_ratio.*load_model"):
         MP3.from_pretrained(tmp_path / "vit")
+
+
+@pytest.mark.parametrize("place", ["a ViT", "an MP3", "the ViT of an MP3"])
+def test_a_key_that_no_model_has_is_refused(place, tmp_path):
+    (vit() if place == "a ViT" else MP3(vit(), 0.5)).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (config["vit"] if place == "the ViT of an MP3" else config)["register_tokens"] = 4
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    kind = "MP3" if place == "an MP3" else "ViT"
+    with pytest.raises(ValueError, match=f"config.json: a {kind} has no argument register_tokens"):
+        load_model(tmp_path)
+
+
+def test_keys_of_the_hub_do_no_harm(tmp_path):
+    model = vit()
+    model.save_pretrained(tmp_path, config=model.config | {"library_name": "mp3lib", "architectures": ["ViT"]})
+    assert load_model(tmp_path).config == model.config
 
 
 def test_a_new_head_keeps_the_mode_of_the_model():

@@ -266,7 +266,7 @@ def test_weights_that_cannot_be_written_say_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="weights could not be written to .*No space"):
-        patch.setattr(MP3, "save_pretrained", full)
+        patch.setattr("mp3lib.model.saving.write_weights", full)
         pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     assert len(checkpoints(tmp_path)) == 2 and not (tmp_path / ".model").exists()
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)

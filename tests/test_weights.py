@@ -100,8 +100,11 @@ def test_a_folder_comes_first_and_a_local_path_is_never_asked_for(cached, monkey
     monkeypatch.setattr("huggingface_hub.snapshot_download", never)
     (cached / "runs").mkdir()
     for path in ("runs/mine", "./a", "a/b/c", str(cached / "x"), Path("someone/model")):
-        with pytest.raises(FileNotFoundError, match="holds no config.json: it is not the folder of a saved model"):
-            load_model(path)
+        for load in (load_model, ViT.from_pretrained):
+            with pytest.raises(FileNotFoundError, match=f"there is no folder {cached / path}$"):
+                load(path)
+    with pytest.raises(FileNotFoundError, match="runs holds no config.json: it is not the folder of a saved model"):
+        load_model("./runs")
     vit().save_pretrained("someone/model")
     assert isinstance(load_model("someone/model"), ViT)
 

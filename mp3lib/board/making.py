@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from safetensors.torch import save
 from torch import Tensor
 
+from ..arguments import truth
+from ..data.tensors import as_images
 from ..evaluate import position_accuracy
 from ..model import MP3
 from .widget import PatchBoard
@@ -36,7 +39,7 @@ def patch_board(
     Args:
         mp3: the model, or a mapping from what to call each model to the model; the reader switches between them.
             Weights are sent to the page, in half precision if that changes none of them.
-        images: (m, 3, H, W) uint8, of the models' size, at least one.
+        images: uint8 (m, 3, H, W), a tensor or a NumPy array, of the models' size, at least one.
         names: what each of the m images shows; default: "picture 0" and so on.
         mode: "jigsaw", "look" or "hide", which the reader can change.
         words: what to call a single model.
@@ -52,7 +55,7 @@ def patch_board(
     if not isinstance(words, str):
         raise ValueError(f"words must be a string, got {str(words)[:100]}")
     models = dict(mp3) if isinstance(mp3, Mapping) else {words: mp3}
-    _check_fit(models, images)
+    images, easiest_first = _fitting(models, images), truth("easiest_first", easiest_first)
     if names is not None and not isinstance(names, (list, tuple)):
         raise ValueError(f"names must be a list of what each image shows, got {str(names)[:100]}")
     names = [f"picture {i}" for i in range(len(images))] if names is None else [str(name) for name in names]
@@ -76,14 +79,25 @@ def patch_board(
 def accuracies(mp3: MP3, images: Tensor) -> list[float]:
     """How easy each of several images is: the share of its patches placed right with 75 % hidden, 0 to 1.
 
-    images: uint8 (m, 3, H, W). Each share is a mean over 16 random contexts, the same ones for every image.
+    images: uint8 (m, 3, H, W), a tensor or a NumPy array. Each share is a mean over 16 random contexts, the same ones
+    for every image.
     Raises ValueError as `position_accuracy` does.
     """
-    return [position_accuracy(mp3, image.expand(16, -1, -1, -1), [0.75])[0.75]["accuracy"] for image in images]
+    return [
+        position_accuracy(mp3, image.expand(16, -1, -1, -1), [0.75])[0.75]["accuracy"] for image in _in_memory(images)
+    ]
 
 
-def _check_fit(models: Mapping[str, MP3], images: Tensor) -> None:
-    """``ValueError`` unless these are MP3s for colour images of one size, and such images, uint8 (m, 3, H, W)."""
+def _in_memory(images: Any) -> Tensor:
+    """The images as a uint8 tensor (m, c, H, W); ``ValueError`` for anything else, and for a stream."""
+    images = as_images(images)
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images must be in memory, uint8 (m, 3, H, W), got a {type(images).__name__}")
+    return images
+
+
+def _fitting(models: Mapping[str, MP3], images: Any) -> Tensor:
+    """The images; ``ValueError`` unless these are MP3s for colour images of one size, and such images."""
     if not models:
         raise ValueError("the board needs at least one MP3, got an empty mapping")
     for model in models.values():
@@ -93,9 +107,9 @@ def _check_fit(models: Mapping[str, MP3], images: Tensor) -> None:
     if different := {other.vit.image_size for other in others} - {first.vit.image_size}:
         raise ValueError(f"all models must take images of one size, {first.vit.image_size}, got {different.pop()} too")
     height, width = first.vit.image_size
-    if str(getattr(images, "dtype", "")) != "torch.uint8" or images.ndim != 4 or images.shape[1] != first.vit.channels:
-        raise ValueError(f"images must be a uint8 tensor (m, 3, H, W), got {getattr(images, 'shape', type(images))}")
-    if first.vit.channels != 3 or tuple(images.shape[2:]) != (height, width) or not len(images):
+    images = _in_memory(images)
+    if first.vit.channels != 3 or tuple(images.shape[1:]) != (3, height, width):
         raise ValueError(
             f"the board shows colour images of the model's size, {height} x {width}, got {tuple(images.shape)}"
         )
+    return images

@@ -36,9 +36,11 @@ def run(args: argparse.Namespace) -> dict:
 
     from ..data import to_float
     from ..model import load_vit
+    from ..model.checking import layer_numbers
     from ..paths import check_target, written_beside
 
     target, vit = check_target(args.out, ".npz"), load_vit(args.weights)
+    layers = layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     pos_emb = with_positions(args)
     images = with_names(args, vit)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> dict:
     with tempfile.TemporaryFile(dir=target.parent) as tokens, torch.no_grad():
         for split, part, limit in (("train", images.train, args.limit), ("test", images.test, None)):
             for pixels, indices, named_as in batches(part.images[:limit], split, args.batch_size, folder_of(args)):
-                (found,) = vit.features(to_float(pixels.to(device)), pos_emb, layers=[args.layer])
+                (found,) = vit.features(to_float(pixels.to(device)), pos_emb, layers)
                 pooled.append(found.pooled.cpu().numpy())
                 labels.append(part.labels[indices].numpy())
                 names += named_as

@@ -26,9 +26,11 @@ def run(args: argparse.Namespace) -> dict:
     from ..evaluate import frozen_features, knn_top1, linear_top1
     from ..json_files import write_json
     from ..model import ViT, load_vit
+    from ..model.checking import layer_numbers
     from ..train.run_folder import versions
 
     vit = load_vit(args.weights)
+    layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     images, pos_emb = images_of(args, vit), with_positions(args)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import as_range, check_generator, share, shown, whole
+from ..arguments import as_range, check_generator, share, shown, truth, whole
 from ..luma import LUMA
 from .crops import ASPECT
 from .tensors import as_float_batch
@@ -48,8 +48,8 @@ def random_resized_crop(
         float32 (b, c, h, w) in [-1, 1], on the device of ``images``.
 
     Raises:
-        ValueError: for images of another shape, dtype or range, unless 0 < low <= high <= 1 in ``area``, and for a
-            ``part`` that the images do not fit into.
+        ValueError: for images of another shape, dtype or range, unless 0 < low <= high <= 1 in ``area``, for a
+            ``flip`` that is not True or False, and for a ``part`` that the images do not fit into.
     """
     images = as_float_batch(images)
     return _resample(images, _crop_matrices(len(images), area, flip, generator, part)).clamp_(-1, 1)
@@ -116,7 +116,7 @@ def _crop_matrices(
 
     x and y are coordinates in [-1, 1], as in ``torch.nn.functional.affine_grid``.
     """
-    area = check_area(area)
+    area, flip = check_area(area), truth("flip", flip)
     centre_x, centre_y, width, height = random_boxes(number, area, generator, part=part)
     if flip:
         mirrored = _uniform(1, number, generator, part)[0] < 0.5

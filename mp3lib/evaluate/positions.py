@@ -50,7 +50,7 @@ def position_accuracy(
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
     images = as_images(images, channels=mp3.vit.channels, size=mp3.vit.image_size)
-    batch_size, seed = whole("batch_size", batch_size), seed_number(seed)
+    batch_size, seed, jigsaw = whole("batch_size", batch_size), seed_number(seed), truth("jigsaw", jigsaw)
     if not isinstance(mask_ratios, Iterable) or isinstance(mask_ratios, str):
         raise ValueError(f"mask_ratios must be several numbers, such as (0.75,), got {shown(mask_ratios)}")
     mask_ratios = [mask_share("mask_ratios", ratio) for ratio in mask_ratios]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
+from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, truth, whole
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
 from ..model.checking import check_weights, layer_numbers
@@ -31,6 +31,7 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
             finite.
     """
     check_vit(vit)
+    pos_emb = truth("pos_emb", pos_emb)
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
     if labels.max() >= vit.num_classes:
@@ -64,9 +65,9 @@ def frozen_features(
             cannot be read, and for a layer that there is not.
     """
     check_vit(vit)
+    pos_emb, layers = truth("pos_emb", pos_emb), layer_numbers([layer], len(vit.transformer.layers), "layer")
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     batch_size = whole("batch_size", batch_size)
-    layers = layer_numbers([layer], len(vit.transformer.layers))
     check_weights(vit)
     weight, parts, done = next(vit.parameters()), [], 0
     with eval_mode(vit):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from ..arguments import check_dense, is_finite, not_finite, shown
+from ..arguments import check_dense, is_finite, not_finite, shown, truth
 from .attention import Attention
 from .context import as_indices
 
@@ -75,6 +75,7 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
 
     Source: Abnar & Zuidema 2020, *Quantifying Attention Flow in Transformers*, arXiv 2005.00928, section 3.
     """
+    frozen = truth("frozen", frozen)
     if not isinstance(attn, Tensor) or not attn.is_floating_point():
         raise ValueError(f"attn must be a floating tensor (depth, b, h, n, k), got {shown(attn)}")
     check_dense("attn", attn)

@@ -43,9 +43,9 @@ def check_names(classes: Sequence[str] | None, num_classes: int) -> None:
         raise ValueError(f"classes must be different names, got {shown(twice)} more than once")
 
 
-def layer_numbers(layers: Sequence[int], depth: int) -> list[int]:
-    """After how many layers, each from 0 to ``depth``; ``ValueError`` for something else."""
+def layer_numbers(layers: Sequence[int], depth: int, name: str = "layers") -> list[int]:
+    """After how many layers, each from 0 to ``depth``; ``ValueError``, with the argument's name, for something else."""
     if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
-        raise ValueError(f"layers must be numbers of layers, such as [3, -1], got {shown(layers)}")
-    numbers = [whole("layers", layer, -depth - 1, depth) for layer in layers]
+        raise ValueError(f"{name} must be numbers of layers, such as [3, -1], got {shown(layers)}")
+    numbers = [whole(name, layer, -depth - 1, depth) for layer in layers]
     return [layer + depth + 1 if layer < 0 else layer for layer in numbers]

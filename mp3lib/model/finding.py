@@ -57,6 +57,12 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **options: A
     return folder / subfolder if subfolder else folder
 
 
+def check_folder(folder: Path) -> None:
+    """``FileNotFoundError`` where there is no such folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+
+
 def from_hub(name: str, subfolder: str | None, **options: Any) -> Path:
     """The local copy of a repository's model, in Hugging Face's cache."""
     from huggingface_hub import snapshot_download

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from ..arguments import shown
 from ..json_files import read_json
 from .checking import check_weights
-from .finding import find_weights
+from .finding import check_folder, find_weights
 from .mp3 import MP3
 from .randomness import random_state_kept
+from .saving import COMPILED
 from .vit import ViT
 
 
@@ -28,10 +29,12 @@ def load_model(weights: str | Path) -> MP3 | ViT:
     The caller's random state is left as it was.
 
     Raises:
-        FileNotFoundError: if there is no ``config.json``; for an unfinished run its newest checkpoint is named.
+        FileNotFoundError: if there is no such folder, or no ``config.json`` in it; for an unfinished run its newest
+            checkpoint is named.
         ValueError: if a file is damaged, or holds a model that cannot be.
     """
     folder = find_weights(weights)
+    check_folder(folder)
     config = folder / "config.json"
     if not config.is_file():
         if begun := sorted(folder.glob("checkpoint-" + "[0-9]" * 8)):
@@ -71,7 +74,7 @@ def with_image_size(
         masking_ratio, context: of the copy, as in ``MP3``; default: those of ``mp3``.
 
     Returns:
-        the copy, on the same device and in the same mode.
+        the copy, on the same device and in the same mode. Weights that take no gradient take none in the copy either.
 
     Raises:
         ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches,
@@ -93,6 +96,9 @@ def with_image_size(
         grid = F.interpolate(grid[None], size=vit.grid, mode="bilinear", align_corners=False)[0].flatten(1).T
         resized.weight.copy_(grid[:, :-1])
         resized.bias.copy_(grid[:, -1])
+    still = {name.replace(COMPILED, "") for name, weight in mp3.named_parameters() if not weight.requires_grad}
+    for name, weight in new.named_parameters():
+        weight.requires_grad_(name not in still)
     return new
 
 

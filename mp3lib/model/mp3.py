@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import is_finite, number, shown
+from ..arguments import is_finite, number, shown, truth
 from .attention import check_size
 from .attention_maps import record_attention
 from .checking import check_weights
@@ -172,6 +172,7 @@ class MP3(nn.Module, SavedModel):
             ValueError: for images that ``ViT.embed`` refuses or that are of another size, a context that is empty,
                 repeated or out of range, and weights that are not finite.
         """
+        with_attention = truth("with_attention", with_attention)
         check_weights(self)
         tokens = self.embed(images)
         b, n, _ = tokens.shape

@@ -48,14 +48,20 @@ def preset(name: str, image_size: int | Sequence[int] | None = None) -> dict[str
             where it has none are those of ``patch_size_for``.
 
     Raises:
-        ValueError: for another name, and for a size that no patch fits.
+        ValueError: for another name, and for a size that no patch, or not the patch of the name, divides.
     """
     shape = named_preset(name)
     given = as_pair(shape.image_size if image_size is None else image_size, "image_size")
     known = name.endswith("16") or given == as_pair(shape.image_size)
+    patch = shape.patch_size if known else patch_size_for(given)
+    if given[0] % patch or given[1] % patch:
+        raise ValueError(
+            f"{name} has patches of {patch} x {patch} pixels, which do not divide images of {given[0]} x {given[1]}: "
+            f"choose multiples of {patch}"
+        )
     return {
         "image_size": given[0] if given[0] == given[1] else given,
-        "patch_size": shape.patch_size if known else patch_size_for(given),
+        "patch_size": patch,
         "dim": shape.dim,
         "depth": shape.depth,
         "heads": shape.heads,
@@ -71,7 +77,7 @@ def named_preset(name: str) -> Preset:
 
 
 def patch_size_for(image_size: int | Sequence[int]) -> int:
-    """The side of a patch, in pixels, for images of this size: 8 at 32 to 112 pixels, 16 at 128 to 224, 32 at 256.
+    """The side of a patch, in pixels, for images of this size: 8 for 64 x 64 pixels, 16 for 224 x 224.
 
     It is the smallest side that divides height and width, has at least 8 pixels, and leaves at most 14 positions along
     each. In images under 32 pixels the least is a quarter of the shorter side.

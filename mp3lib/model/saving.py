@@ -22,11 +22,12 @@ from ..arguments import shown
 from ..json_files import read_json
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
-from .finding import find_weights
+from .finding import check_folder, find_weights
 from .randomness import random_state_kept
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
+HUB_KEYS = ("_name_or_path", "architectures", "library_name", "model_type", "transformers_version")  # in config.json
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights; it has no function that removes it
 
 # PyTorch and safetensors have errors of their own for a full disk.
@@ -48,7 +49,15 @@ class SavedModel(PyTorchModelHubMixin):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]):
-        """A new model with random weights, from what ``config`` gives or a ``config.json`` holds."""
+        """A new model with random weights, from what ``config`` gives or a ``config.json`` holds.
+
+        Raises:
+            ValueError: for a key that is none of the constructor's arguments, and as the constructor.
+        """
+        arguments = inspect.signature(cls.__init__).parameters
+        more = any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values())
+        if unknown := [name for name in config if name not in arguments and not more]:
+            raise ValueError(f"a {cls.__name__} has no argument {', '.join(unknown)}")
         return cls(**cls.decoded(config))
 
     @classmethod
@@ -56,21 +65,46 @@ class SavedModel(PyTorchModelHubMixin):
         """The arguments of the constructor, from their form in JSON."""
         return config
 
-    def save_pretrained(self, save_directory: str | Path, *, config: dict | None = None, **options):
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        config: dict | None = None,
+        repo_id: str | None = None,
+        push_to_hub: bool = False,
+        model_card_kwargs: dict | None = None,
+        **push_options,
+    ) -> str | None:
         """Write ``config.json``, ``model.safetensors`` and a model card, ``README.md``, where there is none yet.
 
-        The file of weights also names the library, the class and the configuration, in its metadata. ``options`` are
+        All files are written into a folder beside them, and renamed into place when they are complete. So an error
+        leaves a model that was there before as it is.
+        The file of weights also names the library, the class and the configuration, in its metadata. The arguments are
         those of the hub mixin.
 
         Raises:
+            OSError: if they cannot be written, for example because the disk is full.
             ValueError: for weights without values (on the meta device), for a model that could not be loaded again
                 (see ``check_loadable``), and for a place where no folder can be made.
         """
         check_loadable(self)
         if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
             raise ValueError(f"the weights have no values to save, got {name} on the meta device")
-        save_directory = folder_for_weights(save_directory)
-        return super().save_pretrained(save_directory, config=config or self.config, **options)
+        folder = folder_for_weights(save_directory)
+        about = {"config": config or self.config, "model_card_kwargs": model_card_kwargs}
+        beside = folder / ".model"
+        try:
+            shutil.rmtree(beside, ignore_errors=True)  # left by a killed run
+            beside.mkdir(parents=True)
+            super().save_pretrained(beside, **about)
+            for file in sorted(beside.iterdir()):
+                if file.name != "README.md" or not (folder / file.name).exists():
+                    os.replace(file, folder / file.name)
+        except WRITE_ERRORS as error:
+            raise OSError(f"the weights could not be written to {folder} ({error}): make room and try again") from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return self.push_to_hub(repo_id or folder.name, **about, **push_options) if push_to_hub else None
 
     def _save_pretrained(self, save_directory: Path) -> None:
         # The mixin's place for writing the weights of a subclass.
@@ -179,19 +213,21 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
     """Compare ``config.json`` with the shapes and dtypes in ``model.safetensors``, before memory for weights is taken.
 
     Raises:
-        FileNotFoundError: if a file is missing.
+        FileNotFoundError: if the folder or a file is missing.
         ValueError: if they do not fit each other, or cannot be read.
     """
+    check_folder(folder)
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} holds no {name}: it is not the folder of a saved model")
-    arguments = inspect.signature(kind.__init__).parameters
-    config = {name: value for name, value in read_json(folder / "config.json").items() if name in arguments}
+    config = {name: value for name, value in read_json(folder / "config.json").items() if name not in HUB_KEYS}
     check_required(kind, config, folder)
     try:
         expected = shapes_made(kind, config)
     except (TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"{folder / 'config.json'} holds values that make no model ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{folder / 'config.json'}: {error}") from None
     try:
         with safe_open(folder / "model.safetensors", "pt") as file:
             stored = list(file.keys())
@@ -218,26 +254,15 @@ def does_not_fit(folder: str | Path, reason: str) -> str:
 
 
 def save_model(folder: str | Path, model: SavedModel) -> None:
-    """Write ``model.safetensors`` and ``config.json`` into ``folder``, each renamed into place when it is complete.
+    """Write a model into ``folder``, as its ``save_pretrained`` does.
 
     Raises:
-        OSError: if they cannot be written, for example because the disk is full.
-        ValueError: for something else than a model of this library, and for a place where no folder can be made.
+        OSError: as ``save_pretrained``.
+        ValueError: as ``save_pretrained``, and for something else than a model of this library.
     """
-    folder = folder_for_weights(folder)
     if not hasattr(model, "save_pretrained"):
         raise ValueError(f"save_model takes an MP3 or a ViT, got {shown(model)}")
-    beside = folder / ".model"
-    try:
-        shutil.rmtree(beside, ignore_errors=True)  # left by a killed run
-        beside.mkdir(parents=True)
-        model.save_pretrained(beside)
-        for name in ("model.safetensors", "config.json"):
-            os.replace(beside / name, folder / name)
-    except WRITE_ERRORS as error:
-        raise OSError(f"the weights could not be written to {folder} ({error}): make room and try again") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    model.save_pretrained(folder)
 
 
 def uncompiled(model: torch.nn.Module) -> torch.nn.Module:

@@ -146,8 +146,10 @@ class ViT(nn.Module, SavedModel):
         Raises:
             ValueError: for images with other dimensions or channels, of a size that the patches do not divide, of
                 another dtype than the weights where autocast is off, without an image, or with values that are not
-                finite. (On a GPU these values are not looked at in a training step, which would have to wait.)
+                finite. (On a GPU these values are not looked at in a training step, which would have to wait.) Also
+                for a ``pos_emb`` that is not True or False.
         """
+        pos_emb = truth("pos_emb", pos_emb)
         self.check_images(images)
         x = self.to_patch_embedding(images)
         tokens = rearrange(x, "b h w d -> b (h w) d")
@@ -177,7 +179,7 @@ class ViT(nn.Module, SavedModel):
             tokens = self.transformer(tokens)
             return Features(tokens.mean(dim=1), tokens)
         found = {0: tokens}
-        for number, block in enumerate(self.transformer.layers[: max(wanted, default=0)], start=1):
+        for number, block in enumerate(self.transformer.layers[: max(wanted)], start=1):
             found[number] = block(found[number - 1])
         return tuple(Features(found[number].mean(dim=1), found[number]) for number in wanted)
 
@@ -195,6 +197,7 @@ class ViT(nn.Module, SavedModel):
 
         With ``pre_logits`` it is what the last linear layer gets: (b, d), the mean over the patches, normalised.
         """
+        pre_logits = truth("pre_logits", pre_logits)
         check_tokens(tokens, self.linear_head[0], "tokens")
         pooled = self.to_latent(tokens.mean(dim=1))
         return self.linear_head[0](pooled) if pre_logits else self.linear_head(pooled)

@@ -88,8 +88,8 @@ def heat_over_image(
     heats: (m, n) or (n,), at least 0; NaN leaves a patch grey.
     marks: m patch indices, one for each heat map, outlined in the map and in the image.
     guesses: m patch indices, one for each heat map, shown there as a dot: for example predicted positions.
-    context: (k,) patch indices, or a list of m such with m images. All other patches are hatched in the image. The
-    pixels of marked patches show nevertheless.
+    context: (k,) patch indices of every image, or a list of m such with m images. All other patches are hatched in the
+    image. The pixels of marked patches show nevertheless.
     titles: m texts, one for each heat map; columns: pictures in a row, at most; with m images there are m columns.
     vmax: end of the colour range, by default the largest number. Pass it in a live figure, so that the range stays the
     same when a slider moves.
@@ -113,7 +113,7 @@ def heat_over_image(
     first = len(pictures)  # the index of the first heat map in the sheet
     sheet = Sheet(first + m, pictures[0].shape, m if many else row_length(1 + m, columns, size, 6),
                   texts + [""] * m if many else ["the picture", *texts], title, size, bar=label)  # fmt: skip
-    for (patches, _), box in zip(cuts, sheet.boxes, strict=False):
+    for (patches, _), box in zip(cuts, sheet.boxes[:first], strict=True):
         sheet.picture(join_patches(patches, rows, cols), box)
     top = float(vmax or np.nanmax(heats, initial=0) or 1)
     for i, box in enumerate(sheet.boxes[first:]):
@@ -122,10 +122,9 @@ def heat_over_image(
     # hatch the patches outside the context in the images; the pixels of marked ones show nevertheless
     cells, hidden = sheet.cells(rows, cols), np.zeros((first + m, n), bool)
     if context is not None:
-        contexts = context if many else [context]
         hidden[:first] = True
-        for flags, indices in zip(hidden, contexts, strict=False):
-            flags[check_indices(indices, n, "context")] = False
+        for flags, indices in zip(hidden[:first], contexts_of(context, first, n), strict=True):
+            flags[indices] = False
     marked = np.zeros_like(hidden)
     if marks is not None:
         marked[np.arange(m) if many else 0, marks] = True
@@ -143,6 +142,18 @@ def heat_over_image(
         sheet.ax.plot(*spots.T, "o", markersize=min(6, 30 * cells[0, 0, 2]), color=VERMILION, markeredgecolor="white")
     sheet.colorbar({"vmin": 0, "vmax": top, "cmap": GREY_TO_BLUE}, level=level)
     return sheet.fig
+
+
+def contexts_of(context, count, n):
+    """The patch indices in the context of each of `count` images: given once for all of them, or for each of them.
+
+    Raises ValueError for another number of contexts, and for indices out of range.
+    """
+    parts = context if isinstance(context, (list, tuple)) else np.atleast_1d(to_numpy(context))
+    contexts = [context] * count if all(np.ndim(part) == 0 for part in parts) else parts
+    if len(contexts) != count:
+        raise ValueError(f"got {count} images and {len(contexts)} contexts; expected one, or one for each image")
+    return [check_indices(indices, n, "context") for indices in contexts]
 
 
 def write_percents(sheet, centres, heats, width):

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .patches import check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
+from .patches import as_flags, check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
 from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint, row_length, write_values
 from .theme import HATCH, inches_of, styled
 
@@ -96,7 +96,7 @@ def mask_strip(
     size: inches of the longer side of each image; by default as large as fits a page.
     Raises ValueError for masks of another shape.
     """
-    pictures, hiddens = to_pictures(images), to_numpy(hiddens).astype(bool)
+    pictures, hiddens = to_pictures(images), as_flags(hiddens, "hiddens")
     _, (rows, cols) = cut(pictures[0], patch_size)
     if hiddens.ndim == 2:
         hiddens = np.broadcast_to(hiddens, (len(pictures), *hiddens.shape))

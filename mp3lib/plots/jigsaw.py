@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .patches import check_flags, check_indices, cut, fade, join_patches, to_picture, to_pictures
+from .patches import check_flags, check_indices, check_permutation, cut, fade, join_patches, to_picture, to_pictures
 from .sheet import Sheet, draw_boxes, draw_grid, outline
 from .theme import VERMILION, styled
 
@@ -37,7 +37,7 @@ def jigsaw_boards(
     titles: m texts, one above each jigsaw; columns: jigsaws in a row, at most.
     wrong, empty: (m, n) bool, one flag for each position.
     size: inches of the longer side of each jigsaw; by default as large as fits a page.
-    Raises ValueError if a number of flags does not fit.
+    Raises ValueError if a number of flags does not fit, and for flags that are not bools.
     """
     pictures = to_pictures(images)
     _, (rows, cols) = cut(pictures[0], patch_size)
@@ -112,20 +112,19 @@ def jigsaw_step(
     patch_size: int or (height, width) in pixels.
     placed: (n,) integers in [0, n), the position at which each patch is placed. Of several patches at one position, the
     second picture shows the one placed last, and the third the right one if it is among them.
-    order: (n,) patch indices in the order in which patches are placed.
+    order: (n,) a permutation, the patch indices in the order in which patches are placed.
     step: number of patches placed, 0 to n.
     shuffled: (n,) a permutation, the position of each patch in the first picture; by default the true positions.
     size: inches of the longer side of each picture; by default as large as fits a page.
-    Raises ValueError for indices out of range, and for a step outside 0 to n.
+    Raises ValueError for indices out of range, for an order that is not a permutation, and for a step outside 0 to n.
     """
     [picture] = to_pictures([image])
     patches, (rows, cols) = cut(picture, patch_size)
     n = rows * cols
     placed = check_indices(placed, n, "placed", length=n)
-    order = check_indices(order, n, "order", length=n)
-    shuffled = np.arange(n) if shuffled is None else check_indices(shuffled, n, "shuffled", length=n)
-    if not 0 <= step <= n:
-        raise ValueError(f"step is {step}; expected 0 to {n}")
+    order = check_permutation(order, n, "order")
+    shuffled = np.arange(n) if shuffled is None else check_permutation(shuffled, n, "shuffled")
+    step = int(check_indices([step], n + 1, "step")[0])
     used = order[:step]  # the patches placed so far
     right = used[placed[used] == used]
     wrong = used[placed[used] != used]

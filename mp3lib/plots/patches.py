@@ -84,7 +84,7 @@ def reassemble(image: ArrayLike, patch_size, order: ArrayLike) -> np.ndarray:
     patch_size: int or (height, width) in pixels.
     order: (n,) integers in [0, n); repeats are allowed. -1 makes the position grey;
     `patch_grid(..., hidden=order < 0)` hatches it.
-    Raises ValueError for another length or value.
+    Raises ValueError for another length, and for values that are not such integers.
     """
     patches, (rows, cols) = cut(to_picture(image), patch_size)
     order = check_indices(order, len(patches), "order", low=-1, length=len(patches))
@@ -98,22 +98,48 @@ def fade(patches):
 
 
 def check_indices(values, n, name, low=0, length=None):
-    """`values` as a flat int array. Raises ValueError unless all lie in [low, n), and there are `length` of them."""
-    values = to_numpy(values).astype(int).ravel()
+    """`values` as a flat int array. Raises ValueError unless all are whole numbers in [low, n), `length` of them."""
+    values = to_numpy(values).ravel()
+    if len(values) and values.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds {values[0]} of type {values.dtype}; expected integers from {low} to {n - 1}")
     bad = values[(values < low) | (values >= n)]
     if len(bad):
         raise ValueError(f"{name} holds {bad[0]}; expected {low} to {n - 1}")
     if length is not None and len(values) != length:
         raise ValueError(f"{name} has length {len(values)}; expected {length}")
+    return values.astype(int)
+
+
+def check_permutation(values, n, name):
+    """`values` as a flat int array. Raises ValueError unless it holds every number from 0 to n - 1 once."""
+    values = check_indices(values, n, name, length=n)
+    if len(np.unique(values)) < n:
+        raise ValueError(f"{name} must hold every number from 0 to {n - 1} once, got {values.tolist()}")
     return values
 
 
+def as_flags(flags, name):
+    """`flags` as a bool array of the same shape. Raises ValueError unless all are bools, or whole numbers 0 or 1."""
+    flags = to_numpy(flags)
+    if flags.size and flags.dtype != bool:
+        bad = flags.ravel() if flags.dtype.kind not in "iu" else flags[(flags != 0) & (flags != 1)]
+        if len(bad):
+            raise ValueError(f"{name} holds {bad[0]} of type {bad.dtype}; expected True or False")
+    return flags.astype(bool)
+
+
 def check_flags(flags, n, name="hidden"):
-    """`flags` as a flat bool array. Raises ValueError unless there are n of them."""
-    flags = to_numpy(flags).astype(bool).ravel()
+    """`flags` as a flat bool array. Raises ValueError unless there are n of them; see `as_flags`."""
+    flags = as_flags(flags, name).ravel()
     if len(flags) != n:
         raise ValueError(f"{name} has length {len(flags)}; expected {n}, one flag a patch")
     return flags
+
+
+def check_filled(name, values):
+    """Raises ValueError for an empty array or list; `name` is what the error calls it."""
+    if not np.size(values):
+        raise ValueError(f"{name} must hold at least one value, got 0")
 
 
 def check_texts(texts, count) -> list[str]:
