@@ -197,10 +197,17 @@ def test_a_function_that_returns_nothing_is_unsolved_or_lacks_its_return(check):
     assert "is the return missing?" in said(check, forgets)
 
 
+class Incomparable:
+    def __eq__(self, other):
+        raise OSError("not comparable")
+
+
 @each_checker
 @pytest.mark.parametrize("thing", [
     "text", b"x", {}, {"a": None}, object(), [], [None], (), torch.tensor([]), True, print, float("nan"), 1 + 2j,
-    10**30, -(10**400), Fraction(1, 2), Decimal("0.5"),
+    10**30, -(10**400), Fraction(1, 2), Decimal("0.5"), Incomparable(), (Incomparable(), Incomparable()),
+    torch.quantize_per_tensor(torch.zeros(1), 0.1, 0, torch.qint8), torch.zeros(1, dtype=torch.float8_e4m3fn),
+    torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
 ])  # fmt: skip
 def test_any_result_gets_a_sentence(check, thing):
     assert said(check, lambda *args: thing).startswith("not yet: ")
@@ -221,6 +228,9 @@ def test_nan_dtype_device_and_shape_get_a_sentence(check):
         "shape": lambda t: torch.stack((t, t)),
         "device": lambda t: t.to("meta"),
         "sparse": lambda t: t.to_sparse() if t.ndim else t.to("meta"),
+        "float8": lambda t: (t * float("nan")).to(torch.float8_e4m3fn),
+        "complex nan": lambda t: t * complex("nan"),
+        "double nan": lambda t: t.double() * float("nan"),
     }
     for name, change in changes.items():
         text = said(check, lambda *args, change=change: replaced(solution(*args), change))

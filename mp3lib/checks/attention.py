@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from .compare import Finding, Result, must
+from .compare import Finding, Result, finite, must
 from .harness import SafeFunction, checker, randn
 
 NO_ROOT = "the scores are not divided by the square root of d"
@@ -99,18 +99,17 @@ def check_sharpened(your_function: SafeFunction) -> None:
         your_function(queries, keys, values, c).must_be(mix(c * scores), without_nan(mistakes))
     result = your_function(queries, keys, values, 1000.0)
     must(
-        not holds_nan(result, (9, 4)),
+        not is_not_finite(result, (9, 4)),
         "large scores overflow (c = 1000): subtract the largest of each row, or use softmax",
     )
     lost = "the weights to the power of c are rounded to 0 when c is 1000: multiply the scores by c, before softmax"
     result.must_be(mix(1000 * scores), {lost: torch.zeros(9, 4)})
 
 
-def holds_nan(result: Result, shape: tuple[int, ...]) -> bool:
+def is_not_finite(result: Result, shape: tuple[int, ...]) -> bool:
     """Whether a result is a tensor of this shape with NaN or infinity in it."""
     value = result.value
-    dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
-    return dense and value.shape == shape and not bool(value.isfinite().all())
+    return isinstance(value, Tensor) and not value.is_meta and value.shape == shape and not finite(value)
 
 
 @checker
@@ -163,7 +162,7 @@ def check_attention_masked(your_function: SafeFunction) -> None:
             **no_softmax(scores, v, allowed.float()),
         }
         result = your_function(q, k, v, allowed)
-        if holds_nan(result, v.shape):
+        if is_not_finite(result, v.shape):
             weights = scores.softmax(-1)
             without_mask = {
                 KEYS_AXIS: mix(scores, dim=-2),
@@ -180,7 +179,8 @@ def check_attention_masked(your_function: SafeFunction) -> None:
 
         def leaks(result: Result = result, changed: list[Tensor] = changed, allowed: Tensor = allowed) -> bool:
             other = your_function(q, *changed, allowed).value
-            return isinstance(other, Tensor) and other.shape == v.shape and not torch.allclose(other, result.value)
+            same_form = isinstance(other, Tensor) and other.shape == v.shape and other.dtype == result.value.dtype
+            return same_form and not other.is_meta and not torch.allclose(other, result.value)
 
         try:
             result.must_be(right, mistakes)
@@ -218,9 +218,9 @@ def why_nan(value: Tensor, allowed: Tensor, open_to_all, without_mask: dict[str,
             "the results of the forbidden queries are NaN, because the mask forbids them every key: forbid keys only, "
             "along the last axis of the scores"
         )
-    if isinstance(open_to_all, Tensor) and open_to_all.shape == value.shape:
+    if isinstance(open_to_all, Tensor) and open_to_all.shape == value.shape and not open_to_all.is_meta:
         for sentence, wrong in without_mask.items():
-            if torch.allclose(open_to_all, wrong, atol=1e-4):
+            if torch.allclose(open_to_all.double(), wrong.double(), atol=1e-4):
                 return sentence
         if open_to_all.isnan().all():
             return "the result holds NaN, because 0 times infinity is NaN: use `masked_fill(~allowed, ...)`"

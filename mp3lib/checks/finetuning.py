@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..model.vit import ViT
-from .compare import by_sentence, judge, must
+from .compare import by_sentence, equals, judge, must
 from .harness import SafeFunction, checker, randn, seeded
 
 
@@ -162,7 +162,7 @@ def check_freeze_below(your_function: SafeFunction) -> None:
         ]
         body = embedding | set(vit.transformer.parameters())
         layer_number = set(vit.transformer.layers[layers].parameters()) if layers < depth else set()
-        of_a_copy = not frozen and result.value == everything - sum(p.numel() for p in right)
+        of_a_copy = not frozen and equals(result.value, everything - sum(p.numel() for p in right))
         mistakes = {
             "a copy is frozen: freeze the ViT that is given": layers > 0 and of_a_copy,
             "only layer number `layers` is frozen: freeze those below it": layers > 0

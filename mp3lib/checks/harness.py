@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model.randomness import random_state_kept
-from .compare import Finding, Result, list_arguments, must, type_name
+from .compare import Finding, Result, check_plain, equals, list_arguments, must, type_name
 
 SECONDS = 10.0  # a check takes milliseconds; on a busy machine it may take much longer
 
@@ -114,6 +114,7 @@ class SafeFunction:
             )
         if value is None:
             raise Finding(UNSOLVED if is_stub(self.function) else "it returns None: is the return missing?")
+        check_plain(value)
         return Result(value, call)
 
 
@@ -188,6 +189,7 @@ def unchanged(before, now) -> bool:
             isinstance(now, Tensor)
             and before.shape == now.shape
             and before.dtype == now.dtype
+            and before.layout == now.layout
             and torch.equal(before, now)
         )
     if isinstance(before, nn.Module):
@@ -203,7 +205,7 @@ def unchanged(before, now) -> bool:
         )
     if isinstance(before, (list, tuple)):
         return isinstance(now, (list, tuple)) and len(before) == len(now) and all(map(unchanged, before, now))
-    return callable(before) or isinstance(before, torch.Generator) or before == now
+    return callable(before) or isinstance(before, torch.Generator) or equals(before, now)
 
 
 def is_stub(function: Callable) -> bool:

@@ -44,8 +44,7 @@ def check_neighbour_scores(your_function: SafeFunction) -> None:
             "it returns one number for each patch: a score is asked for every pair, (n, n)",
         )
         value = result.value
-        dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
-        if dense and value.is_floating_point():
+        if isinstance(value, Tensor) and not value.is_meta and value.is_floating_point():
             result.value = value.masked_fill(value == -math.inf, -1e30)
         return result.tensor((48, 48))
 

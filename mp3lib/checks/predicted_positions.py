@@ -56,9 +56,9 @@ def check_positions_considered(your_function: SafeFunction) -> None:
             mistakes[f"this counts the probabilities above {small:g}"] = (probs > small).sum(dim=1)
         result = your_function(probs)
         value = result.value
-        if isinstance(value, Tensor) and (value.device, value.layout) == (probs.device, probs.layout):
+        if isinstance(value, Tensor) and value.device == probs.device:
             must(
-                value.is_complex() or not value.isnan().any(),
+                not value.isnan().any(),
                 "a probability of 0 gives NaN, because 0 * log 0 is not a number to a computer: count it as 0",
             )
         result.must_be(entropy.exp(), mistakes)

@@ -13,7 +13,7 @@ from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
 
 from ..luma import LUMA
-from .patches import check_indices, check_texts, cut, join_patches, to_numpy, to_picture, to_pictures
+from .patches import check_filled, check_indices, check_texts, cut, join_patches, to_numpy, to_picture, to_pictures
 from .sheet import Sheet, draw_grid, hatch, outline, paint, row_length
 from .theme import CLEAR_TO_BLUE, GREY_TO_BLUE, INK, VERMILION, styled
 
@@ -47,6 +47,7 @@ def attention_over_image(
     context, query = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 2 or weights.shape[1] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (heads, {len(context)})")
+    check_filled("weights", weights)
     heads, results = len(weights), [] if result is None else to_pictures([image, result])[1:]
     titles = [f"head {i}" for i in range(heads)] + ["result"] * len(results) if titles is None else titles
     titles = ["the picture", *check_texts(titles, heads + len(results))]
@@ -218,6 +219,7 @@ def attention_by_layer(
     context, query = check_indices(context, n, "context"), check_indices([query], n, "query")
     if weights.ndim != 3 or weights.shape[2] != len(context):
         raise ValueError(f"weights has shape {weights.shape}; expected (depth, heads, {len(context)})")
+    check_filled("weights", weights)
     depth, heads, _ = weights.shape
     shares, end = np.full(n, np.nan), 1.0
     if rollout is not None:

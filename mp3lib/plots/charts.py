@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, Locator, MaxNLocator
 from numpy.typing import ArrayLike
 
-from .patches import check_indices, check_texts, to_numpy
+from .patches import check_filled, check_indices, check_texts, to_numpy
 from .sheet import BAR, Sheet, color_range, paint, write_values
 from .theme import BLUE, DPI, HATCH, INK, MUTED, PAPER, WIDTH, figure, inches_of, lines_high, readable, styled, wrap
 
@@ -34,11 +34,12 @@ def matrix(
     label: of the colour bar.
     size: inches of the longer side of the matrix, with square cells. By default the matrix is as wide as fits a page:
     cells are square where it has as many rows as columns, else they may be wider than high.
-    Raises ValueError for another shape, or another number of labels.
+    Raises ValueError for another shape, for an empty matrix, or another number of labels.
     """
     values = to_numpy(values).astype(float)
     if values.ndim != 2:
         raise ValueError(f"values has shape {values.shape}; expected (rows, cols)")
+    check_filled("values", values)
     (rows, cols), colors = values.shape, color_range(values, vmin, vmax, cmap)
     labels = [
         check_texts(range(count) if texts is None else texts, count)
@@ -124,11 +125,14 @@ def curves(
     logy: logarithmic y axis; ylim: (low, high).
     width, height: inches.
     colors: name -> colour, for series and levels. By default series use the palette in order, and levels are grey.
-    Raises ValueError if x and y differ in length.
+    Raises ValueError if x and y differ in length, or are empty.
     """
+    for name, (x, y) in series.items():
+        check_filled(name, x)
+        check_filled(name, y)
     fig, ax = figure(width, height, title=title)
     ends, colors, room = [], colors or {}, 0.24 * width  # room: inches for the names at the right
-    last = max((float(np.max(to_numpy(x))) for x, _ in series.values() if len(x)), default=0.0)
+    last = max((float(np.max(to_numpy(x))) for x, _ in series.values()), default=0.0)
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = to_numpy(x), np.atleast_2d(to_numpy(y))
         if y.shape[-1] != len(x):
@@ -137,7 +141,7 @@ def curves(
         (line,) = ax.plot(x, y.mean(0), marker=marker, markersize=4.5, color=colors.get(name))
         if len(y) > 1:
             ax.fill_between(x, y.min(0), y.max(0), color=line.get_color(), alpha=0.18, linewidth=0)
-        if len(x) and x[-1] < 0.5 * last:
+        if x[-1] < 0.5 * last:
             at = (float(x[-1]), float(y.mean(0)[-1]))
             ax.annotate(name, at, (0, 11), textcoords="offset points", ha="center", color=readable(line.get_color()))
         else:
@@ -180,8 +184,12 @@ def bars(
     levels: name -> value of a vertical line, such as chance: the first is dashed, the second dotted.
     highlight: a name or names of blue bars; the others are grey. By default all bars are blue.
     fmt: format of the written values; xlim: (low, high); width: inches.
+    Raises ValueError if there is no bar, or a bar without a number.
     """
+    check_filled("values", list(values))
     runs = {name: np.atleast_1d(to_numpy(several).astype(float)) for name, several in values.items()}
+    for name, run in runs.items():
+        check_filled(name, run)
     highlight = {highlight} if isinstance(highlight, str) else set(highlight) or set(runs)
     names = [wrap(name, 0.32 * width, 9) for name in runs]
     lines = sum(max(1, 0.55 * (name.count("\n") + 1)) for name in names)

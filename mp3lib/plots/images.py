@@ -8,7 +8,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .patches import as_flags, check_flags, check_indices, check_texts, cut, to_numpy, to_picture, to_pictures
+from .patches import (
+    as_flags,
+    check_filled,
+    check_flags,
+    check_indices,
+    check_texts,
+    cut,
+    to_numpy,
+    to_picture,
+    to_pictures,
+)
 from .sheet import Sheet, cells_of, color_range, draw_boxes, draw_grid, outline, paint, row_length, write_values
 from .theme import HATCH, inches_of, styled
 
@@ -130,12 +140,13 @@ def heat_maps(
     hidden: (m, rows * cols) bool; hidden cells are hatched.
     size: inches of the longer side of each map; by default as large as fits a page.
     annotate: write each value, formatted with `fmt`, into its cell; for small maps.
-    Raises ValueError for another shape, and for an index out of range.
+    Raises ValueError for another shape, for empty maps, and for an index out of range.
     """
     values = to_numpy(values).astype(float)
     values = values[None] if values.ndim == 2 else values
     if values.ndim != 3:
         raise ValueError(f"values has shape {values.shape}; expected (m, rows, cols)")
+    check_filled("values", values)
     m, rows, cols = values.shape
     colors = color_range(values, vmin, vmax, cmap)
     sheet = Sheet(m, (rows, cols), row_length(m, columns, size, 8), titles, title, size, bar=label)

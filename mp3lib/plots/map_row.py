@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .patches import check_indices, to_numpy
+from .patches import check_filled, check_indices, to_numpy
 from .sheet import BAR, Sheet, color_range, draw_boxes, outline, paint, ticks_of
 from .theme import BLUE, HATCH, INK, MUTED, ORANGE, PALE, lines_high, styled, wrap
 
@@ -26,11 +26,12 @@ def map_and_row(
     mark: index of the cell, from 0 to rows * cols - 1.
     label: what the values are, for the line's vertical axis; xlabel: what the columns are.
     vmin, vmax, cmap: as in `heat_maps`; the line's vertical axis has the same range.
-    Raises ValueError for another shape, for an index out of range, and for values that are not finite.
+    Raises ValueError for another shape, an empty map, an index out of range, and for values that are not finite.
     """
     values = to_numpy(values).astype(float)
     if values.ndim != 2:
         raise ValueError(f"values has shape {values.shape}; expected (rows, cols)")
+    check_filled("values", values)
     if not np.isfinite(values).all():
         raise ValueError(f"values holds {values[~np.isfinite(values)][0]}; expected finite numbers")
     (rows, cols), colors = values.shape, color_range(values, vmin, vmax, cmap)
