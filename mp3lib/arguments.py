@@ -1,8 +1,8 @@
 """Arguments as people give them: whole numbers, numbers, pairs and seeds are checked in one place for the library.
 
-What is accepted is the same everywhere: ``True`` is no number, 3.0 is no whole number, NumPy's numbers are numbers, and
-not-a-number and infinity are refused. While PyTorch compiles or exports a model nothing is checked, because numbers may
-then be symbols.
+What is accepted is the same everywhere: ``True`` is not a number, 3.0 is not a whole number, NumPy's numbers are
+numbers, and not-a-number and infinity are refused. While PyTorch compiles or exports a model nothing is checked,
+because numbers may then be symbols.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def check_device(name: str, device: Any) -> None:
         return
     try:
         if isinstance(device, bool):
-            raise TypeError("a device is no truth value")
+            raise TypeError("a device is not a truth value")
         torch.empty(0, device=device)
     except (TypeError, RuntimeError, ValueError, OverflowError, AssertionError) as error:  # without CUDA an assertion
         reason = " ".join(str(error).split())[:100]

@@ -35,9 +35,9 @@ def parse_json(text: str) -> Any:
 
 
 def text_of(path: Path, errors: str = "strict") -> str:
-    """The text of a file; ``ValueError`` for what is no regular file, such as a pipe, and for one that is too large."""
+    """The text of a file; ``ValueError`` for what is not a regular file, such as a pipe, and for a file too large."""
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is no regular file")
+        raise ValueError(f"{path} is not a regular file")
     if (size := path.stat().st_size) > LARGEST:
         raise ValueError(f"{path} has {size:,} bytes, and at most {LARGEST:,} are read: it is none of mp3lib's")
     return path.read_text(encoding="utf-8", errors=errors)

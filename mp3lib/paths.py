@@ -27,7 +27,7 @@ def expanded(path: str | os.PathLike) -> Path:
         raise ValueError(f"the path {text[:100]!r} holds a null character: remove it")
     if ADDRESS.match(text):
         raise ValueError(
-            f"{text[:300]} is an address, no path: download what is there first, and give the path of that"
+            f"{text[:300]} is an address, not a path: download what is there first, and give the path of that"
         )
     try:
         return Path(text).expanduser().absolute()
@@ -45,17 +45,17 @@ def check_target(path: str | os.PathLike, *suffixes: str) -> Path:
     """The absolute path of a file that may be written: new, or a regular file that is replaced.
 
     Raises:
-        ValueError: for a name that ends in none of ``suffixes``, a folder, something that is no regular file, such as a
-            device, and a place where this user cannot write.
+        ValueError: for a name that ends in none of ``suffixes``, a folder, something that is not a regular file, such
+            as a device, and a place where this user cannot write.
     """
     path = expanded(path).resolve()
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"the name of the file must end in {' or '.join(suffixes)}, got {path.name}")
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} exists and is no regular file: choose another name")
+        raise ValueError(f"{path} exists and is not a regular file: choose another name")
     above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ValueError(f"{path} cannot be written: {above} is no folder that this user can write to")
+        raise ValueError(f"{path} cannot be written: {above} is not a folder that this user can write to")
     return path
 
 
@@ -113,5 +113,5 @@ def folder_for_weights(path: str | os.PathLike) -> Path:
                 "the link, or choose another place"
             )
         if place.exists():
-            raise ValueError(f"{place} is no folder: choose another place")
+            raise ValueError(f"{place} is not a folder: choose another place")
     return folder

@@ -31,7 +31,7 @@ def evaluations(results: str | Path, measure: str) -> list[tuple[str, dict, dict
 
 
 def classifiers(results: str | Path) -> str:
-    """Top-1 of the shipped classifiers, and of the classes that each tells best and worst."""
+    """Top-1 of the shipped classifiers, and of its best and worst classes."""
     parts = []
     for name, figures, run in evaluations(results, "top1"):
         by_class = sorted(figures["classes"], key=lambda c: figures["classes"][c]["top1"])
@@ -39,7 +39,7 @@ def classifiers(results: str | Path) -> str:
         parts += [
             grid(
                 [
-                    ["classifier", "top-1", "classes told best", "and worst"],
+                    ["classifier", "top-1", "best classes", "worst classes"],
                     [f"`{name}`", f"{figures['top1']:.1%}", ", ".join(shares[:-4:-1]), ", ".join(shares[:3])],
                 ]
             ),

@@ -952,15 +952,15 @@ def test_npm_can_fail_in_its_own_ways(script, reason, tmp_path, monkeypatch, sho
 def test_the_rate_floor_looks_at_the_last_seconds_only(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    lead = download.RateFloor(floor=100, window=5)
+    rate_limit = download.RateFloor(floor=100, window=5)
     total = 0
     for _ in range(100):  # ten seconds at 1,000 bytes a second
         now[0], total = now[0] + 0.1, total + 100
-        lead.update(total)
+        rate_limit.update(total)
     with pytest.raises(download.LinkFailed, match="too slow"):
         for _ in range(60):  # then ten bytes a second
             now[0], total = now[0] + 0.1, total + 1
-            lead.update(total)
+            rate_limit.update(total)
     assert 14 < now[0] < 16
 
 

@@ -219,7 +219,7 @@ def test_no_other_folder_is_written_to(tmp_path):
         save_timm(vit(), tmp_path / "ours")
     assert all(path.read_bytes() == before[path] for path in (tmp_path / "ours").iterdir())
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         save_timm(vit(), tmp_path / "file")
     with pytest.raises(ValueError, match="has bytes that are not UTF-8"):
         save_timm(vit(), tmp_path / "\udcff")

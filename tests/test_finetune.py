@@ -284,7 +284,7 @@ def test_test_labels_that_no_training_picture_has_are_refused_or_said():
     for probe in (knn_top1, linear_top1):
         with pytest.raises(ValueError, match=r"no training label is one of the test labels, got \[0, 1.*to test"):
             probe(X, Y, X, Y + 100)
-        with pytest.warns(Note, match="1 of 20 test labels, as 99, are no training labels: they count as wrong"):
+        with pytest.warns(Note, match="1 of 20 test labels, as 99, are not training labels: they count as wrong"):
             assert probe(X, Y, X, torch.cat((Y[:-1], Y[:1] * 0 + 99))) < 1
 
 

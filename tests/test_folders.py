@@ -285,7 +285,7 @@ def test_words_for_splits_among_classes_are_classes(tmp_path):
 
 @pytest.mark.parametrize("address", ["https://x.org/a.zip", "s3://bucket/set", Path("https://x.org/a.zip"), "hf://d/x"])
 def test_an_address_is_named_as_one(address):
-    with pytest.raises(ValueError, match="is an address, no path: download what is there first"):
+    with pytest.raises(ValueError, match="is an address, not a path: download what is there first"):
         load_images(address)
 
 
@@ -1078,7 +1078,7 @@ def test_a_pickle_cannot_make_pointers(what, tmp_path):
     (tmp_path / "set").mkdir()
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
         (tmp_path / "set" / name).write_bytes(pickle.dumps({"data": what, "labels": [0]}, protocol=2))
-    with pytest.raises(ValueError, match="is no batch of CIFAR-10"):
+    with pytest.raises(ValueError, match="is not a batch of CIFAR-10"):
         load_images(tmp_path / "set")
 
 
@@ -1089,7 +1089,7 @@ def test_a_pickle_cannot_make_pointers(what, tmp_path):
         (b"Np99999999\n", "PUT 99999999 in a file of"),
         (b"\x96\0\0\0\x80\0\0\0\0", "BYTEARRAY8 is longer than the file"),
         (b")" + b"\x85" * 25_001, "more than 25,000 tuples"),
-        (b"\xff", "byte 3 is no opcode"),
+        (b"\xff", "byte 3 is not an opcode"),
     ],
 )
 def test_a_pickle_cannot_take_memory_that_its_bytes_do_not_need(opcodes, words):
@@ -1156,8 +1156,8 @@ def test_the_labels_of_a_test_split_that_training_lacks_count_as_none(tmp_path):
         (["cat", "dog"], ("cat", "dog"), None),
         (["a\nb", "\ud800"], ("a\\nb", "\\ud800"), None),
         (["cat", "cat"], ("0", "1"), "are not used: some are equal"),
-        ("cat", ("0", "1"), "are not used: they are no list of texts"),
-        ([["cat"], None], ("0", "1"), "are not used: they are no list of texts"),
+        ("cat", ("0", "1"), "are not used: they are not a list of texts"),
+        ([["cat"], None], ("0", "1"), "are not used: they are not a list of texts"),
     ],
 )
 def test_odd_names_in_the_description_of_the_labels_are_not_used(names, classes, words, tmp_path, capsys):

@@ -217,15 +217,19 @@ def without(name: bytes) -> dict[bytes, object]:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("train", hundred(10) | {b"x": Canary()}, "train is no batch of CIFAR-100 .UnpicklingError: refused to load"),
+        (
+            "train",
+            hundred(10) | {b"x": Canary()},
+            "train is not a batch of CIFAR-100 .UnpicklingError: refused to load",
+        ),
         ("meta", {b"fine_label_names": Canary()}, "meta holds no names of classes .UnpicklingError: refused to load"),
-        ("train", without(b"fine_labels"), "train is no batch of CIFAR-100 .KeyError"),
-        ("test", without(b"data"), "test is no batch of CIFAR-100 .KeyError"),
+        ("train", without(b"fine_labels"), "train is not a batch of CIFAR-100 .KeyError"),
+        ("test", without(b"data"), "test is not a batch of CIFAR-100 .KeyError"),
         ("test", hundred(10) | {b"fine_labels": [0] * 9}, "10 images but 9 labels"),
         ("test", hundred(10) | {b"fine_labels": [20] * 10}, "labels from 20 to 20 for 20 classes"),
         ("test", hundred(10) | {b"fine_labels": [b"x"] * 10}, "labels are not whole numbers"),
-        ("train", hundred(10) | {b"data": np.zeros((10, 3000), np.uint8)}, "train is no batch of CIFAR-100"),
-        ("train", hundred(10) | {b"data": np.zeros((10, 3072), np.float32)}, "train is no batch of CIFAR-100"),
+        ("train", hundred(10) | {b"data": np.zeros((10, 3000), np.uint8)}, "train is not a batch of CIFAR-100"),
+        ("train", hundred(10) | {b"data": np.zeros((10, 3072), np.float32)}, "train is not a batch of CIFAR-100"),
         (
             "train",
             hundred(10) | {b"data": np.zeros((10, 32, 32, 3), np.uint8)},
@@ -261,7 +265,7 @@ def test_a_cut_pickle_of_cifar_100_is_refused_and_memory_is_asked_for_first(tmp_
     cifar100(tmp_path / "set")
     whole = (tmp_path / "set/train").read_bytes()
     (tmp_path / "set/train").write_bytes(whole[:5000])
-    with pytest.raises(ValueError, match="train is no batch of CIFAR-100"):
+    with pytest.raises(ValueError, match="train is not a batch of CIFAR-100"):
         load_images(tmp_path / "set")
     (tmp_path / "set/train").write_bytes(whole)
     monkeypatch.setattr("mp3lib.data.sets.wanted.free_memory", lambda: 1000)
@@ -495,7 +499,7 @@ RAMP = np.zeros((8, 8, 5), dtype=np.uint8)
         (saved(np.zeros((8, 8), dtype=np.uint8)), "and 5 channels are wanted"),
         (saved(np.zeros((5, 8, 5), dtype=np.uint8)), "so it is open which axis has the 5 channels"),
         (saved(np.zeros((2, 8, 8, 5), dtype=np.uint8)), "of several pictures: load_images.np.load"),
-        (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5., which is no picture"),
+        (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5., which is not a picture"),
         (saved(np.zeros((1, 1, 5), dtype=np.uint8)).replace(b"(1, 1, 5)", b"(True,1,5)")[:-1], "no picture|damaged"),
         (saved(np.zeros((8, 8, 5), dtype=np.uint16)), "values of uint16 need value_range"),
         (png(5), "its header is damaged|does not begin as an array"),

@@ -60,7 +60,7 @@ def faults() -> dict:
         assert len(bytearray(b"x") * 1_000_000_000) == 1_000_000_000
 
     def refuses(draw, room):
-        raise ValueError("the file is no picture")
+        raise ValueError("the file is not a picture")
 
     return {
         "ends": (ends, "the process ended with status -9"),
@@ -98,7 +98,7 @@ def test_each_fault_is_counted_and_the_next_case_runs(name, results):
     result, words = results[name], faults()[name][1]
     assert result["tried"] == 2
     if name == "refuses":
-        assert result["refused"] == 2 and result["last refusal"] == "the file is no picture", result
+        assert result["refused"] == 2 and result["last refusal"] == "the file is not a picture", result
     else:
         assert result["fault"] == 2 and all(words in fault["fault"] for fault in result["faults"]), result
 

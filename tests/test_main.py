@@ -32,7 +32,7 @@ def alone(tmp_path, monkeypatch):
 
 def test_data_fetch_without_any_source_says_what_to_do(capsys):
     assert main(["data", "fetch"]) == 1
-    assert "CIFAR-10 could not be had" in (error := capsys.readouterr().err)
+    assert "CIFAR-10 could not be downloaded" in (error := capsys.readouterr().err)
     assert "MP3_DATA" in error and "Traceback" not in error
 
 

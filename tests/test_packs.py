@@ -121,7 +121,7 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
     assert pack_images(top, 6, tmp_path / "link") == out and packed_size(out) == (6, 6)
     assert (tmp_path / "link").is_symlink()
     (tmp_path / "text").write_text("mine")
-    with pytest.raises(ValueError, match="exists and is no pack"):
+    with pytest.raises(ValueError, match="exists and is not a pack"):
         pack_images(top, 8, tmp_path / "text")
     with pytest.raises(ValueError, match="is a pack already"):
         pack_images(out, 8)

@@ -131,7 +131,7 @@ def test_running_stopped_empty_and_damaged_folders(runs, capsys):
         ("metrics.jsonl", {"test_top1": {"a": 1}}, "line 1 is damaged: test_top1 is not a number"),
         ("metrics.jsonl", {"test_accuracy": {"0.5": None}}, "line 1 is damaged: test_accuracy is not a number"),
         ("metrics.jsonl", {"lr": 1e400}, "line 1 is not JSON"),
-        ("run.json", {"patience": "3"}, "run.json is damaged: patience is no number, but '3'"),
+        ("run.json", {"patience": "3"}, "run.json is damaged: patience is not a number, but '3'"),
         ("run.json", {"lr": float("nan")}, "run.json is damaged: it is not JSON .NaN is not a finite number"),
     ],
 )
@@ -148,7 +148,7 @@ def test_figures_that_are_none_are_damage(file, change, words, runs):
 
 def test_what_cannot_be_compared_is_said(runs, tmp_path, capsys):
     for arguments, words in (
-        ([tmp_path / "nowhere"], "nowhere is no folder"),
+        ([tmp_path / "nowhere"], "nowhere is not a folder"),
         ([runs / "one", "--plot", tmp_path / "x.txt"], "must end in .png or .svg or .pdf, got x.txt"),
         ([runs / "one", "--csv", tmp_path], "must end in .csv"),
     ):

@@ -234,7 +234,7 @@ def test_a_place_that_no_folder_can_be_made_at_is_named(tmp_path):
     for name, words in (
         ("link", "link is a symbolic link to .*nowhere, where there is nothing: make that folder"),
         ("link/below", "link is a symbolic link to .*nowhere"),
-        ("file/below", "file is no folder: choose another place"),
+        ("file/below", "file is not a folder: choose another place"),
         ("\udcff", "has bytes that are not UTF-8, and safetensors does not open such a path: choose another name"),
     ):
         for save in (vit().save_pretrained, lambda place: save_model(place, vit())):

@@ -645,8 +645,8 @@ def test_an_environment_that_does_not_work_is_named(name, value, tmp_path, monke
 ALONE = {
     "no number of a process": ({"WORLD_SIZE": "2"}, "WORLD_SIZE=2 but no RANK and no LOCAL_RANK, so this process"),
     "no local number": ({"WORLD_SIZE": "2", "RANK": "1"}, "WORLD_SIZE=2 but no LOCAL_RANK, so this process"),
-    "not a number": ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two, which is no number of processes"),
-    "none": ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0, which is no number of processes"),
+    "not a number": ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two, which is not a number of processes"),
+    "none": ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0, which is not a number of processes"),
 }
 
 

@@ -81,7 +81,7 @@ def test_an_output_is_checked_before_anything_is_computed(tmp_path, capsys):
         assert main([command, "--weights", "nowhere", "--data", "scenes", "--out", str(tmp_path)]) == 1
         assert "is a folder" in capsys.readouterr().err
     assert main(["pretrain", *SHAPE, "--out", str(tmp_path / "file")]) == 1
-    assert "file is no folder: choose another place" in capsys.readouterr().err
+    assert "file is not a folder: choose another place" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "x"
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name, words in (("link", "is a symbolic link to"), ("\udcff", "has bytes that are not UTF-8")):
@@ -95,7 +95,7 @@ def test_an_address_as_a_path_is_named_as_one(address, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     for command in (["evaluate", "--weights", address, "--data", "scenes"], ["finetune", "--weights", address, *OUT]):
         assert main(command) == 1
-        assert f"{address} is an address, no path: download what is there first" in capsys.readouterr().err
+        assert f"{address} is an address, not a path: download what is there first" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["pretrain", *SHAPE, "--out", address])
     assert f"{address} is an address" in capsys.readouterr().err and not list(tmp_path.iterdir())
@@ -244,7 +244,7 @@ def test_a_pipe_and_a_file_without_end_are_not_read(file, tmp_path):
         read(tmp_path)
     (tmp_path / file).unlink()
     os.mkfifo(tmp_path / file)
-    with pytest.raises((ValueError, FileNotFoundError), match="is no regular file|has not finished"):
+    with pytest.raises((ValueError, FileNotFoundError), match="is not a regular file|has not finished"):
         read(tmp_path)
 
 
@@ -313,7 +313,7 @@ def saved(folder: Path) -> Path:
     ("change", "words"),
     [
         (lambda t: t | {"linear_head.1.bias": torch.full((2,), float("nan"))}, "not finite .linear_head.1.bias."),
-        (lambda t: {name: x.to(torch.int32) for name, x in t.items()}, "are I32, no floating-point numbers"),
+        (lambda t: {name: x.to(torch.int32) for name, x in t.items()}, "are I32, not floating-point numbers"),
         (lambda t: t | {"linear_head.1.bias": torch.zeros(3)}, r"linear_head.1.bias should be \(2,\) and is \(3,\)"),
         (lambda t: t | {"more": torch.zeros(3)}, r"more should be absent and is \(3,\)"),
         (lambda t: {name: x for name, x in t.items() if name != "linear_head.1.bias"}, "and is absent"),

@@ -76,7 +76,8 @@ def test_a_repository_is_found_in_the_cache(cached, capsys):
     with pytest.raises(ValueError, match="holds no ViT: its config.json has no num_classes"):
         ViT.from_pretrained("someone/model")
     with pytest.raises(
-        FileNotFoundError, match=r"someone/other is no folder here, and could not be had from the .*With mp3lib come: c"
+        FileNotFoundError,
+        match=r"someone/other is not a folder here, and could not be downloaded from the .*With mp3lib come: c",
     ):
         load_model("someone/other")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from setup import replace_process
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA_NAMES = ("auto", "cifar10", "scenes")  # values of MP3_DATA that are no paths
+DATA_NAMES = ("auto", "cifar10", "scenes")  # values of MP3_DATA that are not paths
 
 
 def lab_command(

@@ -142,7 +142,7 @@ def too_large() -> bytes:
 
 
 def unusable() -> dict[str, bytes]:
-    """Files that are no picture, or half of one, or far too large."""
+    """Files that are not a picture, or half of one, or far too large."""
     half = painted((300, 200), "PNG")[:200]
     return {"empty.png": b"", "text.txt": b"not a picture", "half.png": half, "huge.png": too_large()}
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is no folder would be asked for on the Hub
+os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is not a folder would be asked for on the Hub
 
 import numpy as np
 import torch

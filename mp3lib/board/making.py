@@ -49,7 +49,7 @@ def patch_board(
             with its image: "picture 7" is ``images[7]``, wherever it stands.
 
     Raises:
-        ValueError: for anything that is no MP3, for images that do not fit it, for another number of names, and for
+        ValueError: for anything that is not an MP3, for images that do not fit it, for another number of names, and for
             another word for ``mode`` or ``answers``.
     """
     if not isinstance(words, str):

@@ -83,11 +83,11 @@ def all_of(folders: list[str]) -> list[Path]:
 
 
 def read(folder: Path) -> Run:
-    """Raises: FileNotFoundError, ValueError: with a sentence, if this is no run folder or a damaged one."""
+    """Raises: FileNotFoundError, ValueError: with a sentence, if this is not a run folder or a damaged one."""
     from ..train import read_metrics, read_run
 
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder")
+        raise FileNotFoundError(f"{folder} is not a folder")
     about = read_run(folder)
     lines = read_metrics(folder) if (folder / "metrics.jsonl").exists() else []
     return Run(folder.name, folder, state_of(folder, about["settings"], lines), facts_of(about), lines)

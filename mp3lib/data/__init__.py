@@ -1,8 +1,8 @@
 """Images. Begin with ``load``: ``load_images`` finds a set and returns what ``images`` describes.
 
 Beside it: ``tensors`` of the right dtype, ``augment`` for batches and ``crops`` of single pictures, ``cues`` that could
-give positions away, ``streaming`` of sets larger than memory, and ``notes`` on what is odd. The rooms, from the last
-step of loading to the first; each uses only those below it:
+give positions away, ``streaming`` of sets larger than memory, and ``notes`` on what is odd. The sub-packages, from
+the last step of loading to the first; each uses only those below it:
 
 - ``sources``: where sets come from and where they are kept: a path, an object, the cache, packs, the download;
 - ``readers``: one file for each form in which sets are stored, and the choice between them;

@@ -72,8 +72,8 @@ def gap(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Te
         width: of the grey border inside each side of a patch, in pixels; 0 changes nothing.
 
     Raises:
-        ValueError: if ``width`` is no whole number or negative, if no pixel of a patch would be left, if the patches do
-            not divide the images, or if these are not float (b, c, H, W) in [-1, 1].
+        ValueError: if ``width`` is not a whole number or negative, if no pixel of a patch would be left, if the patches
+            do not divide the images, or if these are not float (b, c, H, W) in [-1, 1].
     """
     check_images(images)
     patch_size, width = check_patches(images, patch_size), whole("width", width, 0)

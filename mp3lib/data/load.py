@@ -31,7 +31,7 @@ from .tensors import hint
 
 
 class DataUnavailable(RuntimeError):
-    """CIFAR-10 is neither here nor to be had; the message lists what was tried and what to do."""
+    """CIFAR-10 is neither here, nor could it be downloaded; the message lists what was tried and what to do."""
 
 
 def load_images(
@@ -185,10 +185,10 @@ def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
     if or_scenes:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in tried[1:])
         images, where = _scenes()
-        return images, f"{where}, because CIFAR-10 could not be had{when}: {reasons}"
+        return images, f"{where}, because CIFAR-10 could not be downloaded{when}: {reasons}"
     listed = "\n".join(f"  - {name}: {reason}" for name, reason in tried)
     raise DataUnavailable(
-        f"CIFAR-10 could not be had. Tried{when}:\n{listed}\n"
+        f"CIFAR-10 could not be downloaded. Tried{when}:\n{listed}\n"
         f"What to do: get {download.OFFICIAL_URL} by any means and set MP3_DATA to where it is; or set "
         'MP3_DATA=scenes, or call load_images("auto"), for the embedded images; or try again with '
         "python -m mp3lib data fetch"

@@ -81,7 +81,7 @@ def sinkhorn(logits: Tensor, *, temperature: float = 1.0, iterations: int = 100,
 
     Raises:
         ValueError: for logits that are not square and finite, and for a temperature, a number of rounds or a tolerance
-            out of range. Also for a temperature so low that the logits divided by it are no numbers any more.
+            out of range. Also for a temperature so low that the logits divided by it are not numbers any more.
 
     Source: Sinkhorn & Knopp 1967; in logarithms as for optimal transport: Cuturi 2013 (arXiv 1306.0895); for
     permutations: Mena et al. 2018 (arXiv 1802.08665).

@@ -83,7 +83,7 @@ def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | Non
 
     Raises:
         ImportError: if timm is not installed.
-        ValueError: with the reason, for a model that is no ViT of ours: with a class token, another pooling, a bias
+        ValueError: with the reason, for a model that is not a ViT of ours: with a class token, another pooling, a bias
             of the queries, learned position embeddings and so on; and if the outputs differ by more than 1e-5.
     """
     library = imported()
@@ -210,7 +210,7 @@ def check_folder(folder: str | Path) -> Path:
     if not folder.exists():
         return folder
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: choose another name")
+        raise ValueError(f"{folder} is not a folder: choose another name")
     others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
     config = folder / FILES[1]
     if others or (config.exists() and '"architecture"' not in text_of(config, "replace")):

@@ -199,7 +199,7 @@ class Transformer(nn.Module):
     Args as in ``Attention`` and ``FeedForward`` (``mlp_dim`` is the hidden size of the latter).
 
     Raises:
-        ValueError: as they do, for a depth that is no whole number from 0 to 1,000, and for more than 20 billion
+        ValueError: as they do, for a depth that is not a whole number from 0 to 1,000, and for more than 20 billion
             parameters in all layers together.
     """
 

@@ -33,9 +33,9 @@ def sample_context(
         context (b, k) and hidden (b, n - k): int64 patch indices, in random order, together a permutation of 0 … n-1.
 
     Raises:
-        ValueError: if ``mask_ratio`` is outside [0, 1), ``batch`` or ``num_patches`` is no positive whole number, both
-            together are more than 2**31 patches, ``generator`` is not a ``torch.Generator``, or this machine has no
-            such ``device``.
+        ValueError: if ``mask_ratio`` is outside [0, 1), ``batch`` or ``num_patches`` is not a positive whole number,
+            both together are more than 2**31 patches, ``generator`` is not a ``torch.Generator``, or this machine has
+            no such ``device``.
     """
     mask_ratio = mask_share("mask_ratio", mask_ratio)
     if not torch.compiler.is_compiling():

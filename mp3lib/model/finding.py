@@ -34,8 +34,9 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **options: A
 
     Raises:
         FileNotFoundError: for a name that nothing has, with those that there are; for a repository that could not be
-            had, with the reason.
-        ValueError: as ``expanded``, for a name that a folder here has as well, and for a subfolder that is no string.
+            downloaded, with the reason.
+        ValueError: as ``expanded``, for a name that a folder here has as well, and for a subfolder that is not a
+            string.
     """
     if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
         raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")
@@ -73,7 +74,7 @@ def from_hub(name: str, subfolder: str | None, **options: Any) -> Path:
     except Exception as error:  # of the network, the Hub, its cache: each library has errors of its own
         reason = " ".join(str(error).split())[:200]
         raise FileNotFoundError(
-            f"{name} is no folder here, and could not be had from the Hugging Face Hub "
+            f"{name} is not a folder here, and could not be downloaded from the Hugging Face Hub "
             f"({type(error).__name__}: {reason}). {what_there_is()}"
         ) from error
 

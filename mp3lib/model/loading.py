@@ -78,7 +78,7 @@ def with_image_size(
 
     Raises:
         ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches,
-            ``mp3`` is no MP3, or its weights are not finite.
+            ``mp3`` is not an MP3, or its weights are not finite.
     """
     if not hasattr(mp3, "mlp_head"):
         raise ValueError(f"with_image_size takes an MP3, got {shown(mp3)}")

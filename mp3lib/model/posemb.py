@@ -23,8 +23,8 @@ def posemb_sincos_2d(patches: Tensor, temperature: float = 10000, dtype: torch.d
         (rows * cols, d), values in [-1, 1], positions in row-major order.
 
     Raises:
-        ValueError: if ``patches`` is no 4-dimensional tensor of floating dtype, ``d`` is not a positive multiple of 4,
-            ``temperature`` is out of range, or ``dtype`` is not floating.
+        ValueError: if ``patches`` is not a 4-dimensional tensor of floating dtype, ``d`` is not a positive multiple of
+            4, ``temperature`` is out of range, or ``dtype`` is not floating.
 
     Source: Vaswani et al. 2017, section 3.5, in the 2D form of Beyer et al. 2022 (arXiv 2205.01580).
     """

@@ -128,9 +128,9 @@ class SavedModel(PyTorchModelHubMixin):
             options: those of the hub mixin, such as ``revision`` and ``token``.
 
         Raises:
-            FileNotFoundError: for a name that nothing has, and for a repository that could not be had.
+            FileNotFoundError: for a name that nothing has, and for a repository that could not be downloaded.
             ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
-                no floating-point numbers, or that are not finite.
+                not floating-point numbers, or that are not finite.
         """
         hub = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
         folder = folder_for_weights(find_weights(pretrained_model_name_or_path, subfolder, **hub))
@@ -243,7 +243,7 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
             reason = f"{name} should be {expected.get(name)} and is {shapes.get(name)}"
             raise ValueError(does_not_fit(folder, reason.replace("None", "absent")))
     if wrong := [name for name, dtype in dtypes.items() if dtype not in FLOATING]:
-        raise ValueError(f"{folder}: the weights {wrong[0]} are {dtypes[wrong[0]]}, no floating-point numbers")
+        raise ValueError(f"{folder}: the weights {wrong[0]} are {dtypes[wrong[0]]}, not floating-point numbers")
 
 
 def does_not_fit(folder: str | Path, reason: str) -> str:

@@ -56,7 +56,7 @@ class ViT(nn.Module, SavedModel):
         classes: names of the classes in the order of the labels, if they are known. They are saved with the weights.
 
     Raises:
-        ValueError: if a size is no positive whole number (``depth``: 0 to 1,000), the patch size does not divide the
+        ValueError: if a size is not a positive whole number (``depth``: 0 to 1,000), the patch size does not divide the
             image size, ``dropout`` is outside 0 to 1, the names are not as many as the classes or not all
             different, or there would be more than 20 billion parameters. No layer is made before all of this is known.
 

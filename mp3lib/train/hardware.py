@@ -53,7 +53,9 @@ def processes_asked() -> int:
     """
     text = os.environ.get("WORLD_SIZE", "1")
     if not text.isdecimal() or not int(text):
-        raise ValueError(f"the environment has WORLD_SIZE={text}, which is no number of processes: correct or unset it")
+        raise ValueError(
+            f"the environment has WORLD_SIZE={text}, which is not a number of processes: correct or unset it"
+        )
     missing = [name for name in ("RANK", "LOCAL_RANK") if not os.environ.get(name)]
     if int(text) > 1 and missing:
         raise ValueError(

@@ -210,7 +210,7 @@ def progress_of(checkpoint: Path, settings: RunSettings) -> Progress:
     step, losses, seconds = held.get("step"), held.get("losses", []), held.get("seconds", 0.0)
     if not isinstance(losses, list) or not {type(number) for number in (seconds, *losses)} <= {int, float}:
         raise ValueError(
-            f"progress.json holds losses {shown(losses)} and seconds {shown(seconds)}, which are no numbers"
+            f"progress.json holds losses {shown(losses)} and seconds {shown(seconds)}, which are not numbers"
         )
     last = lines[-1]["step"] if lines else 0
     agree = step == step_of(checkpoint) == last + len(losses) and last == len(lines) * settings.steps_per_epoch

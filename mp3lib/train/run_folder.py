@@ -36,7 +36,7 @@ def check_output(path: Path) -> None:
             raise ValueError(f"{path} exists and holds no figures of mp3lib: choose another name, so that it is kept")
     above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
-        raise ValueError(f"{path} cannot be written: {above} is no folder that this user can write to")
+        raise ValueError(f"{path} cannot be written: {above} is not a folder that this user can write to")
 
 
 def write_metrics(path: Path, lines: Iterable[dict]) -> None:
@@ -89,7 +89,7 @@ def read_run(folder: str | Path) -> dict:
         raise ValueError(f"{path} is damaged: it has no settings")
     for name, value in (USUAL | run["settings"]).items():
         if name in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise ValueError(f"{path} is damaged: {name} is no number, but {shown(value)}")
+            raise ValueError(f"{path} is damaged: {name} is not a number, but {shown(value)}")
     return run
 
 

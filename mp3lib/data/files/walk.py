@@ -35,8 +35,8 @@ DEEPEST = 100  # folders inside each other
 def files_of(path: Path) -> Iterator[Files]:
     """The files in a folder, a zip or a tar; the bytes can be read inside the ``with``.
 
-    Symbolic links are followed, but never in a circle. What is no regular file (a pipe, a device) is never opened. The
-    whole archive has been read, and its checksum compared, when the ``with`` ends.
+    Symbolic links are followed, but never in a circle. What is not a regular file (a pipe, a device) is never opened.
+    The whole archive has been read, and its checksum compared, when the ``with`` ends.
 
     Raises:
         ValueError: for what is neither a folder nor an archive, and for an archive that is encrypted, that claims to

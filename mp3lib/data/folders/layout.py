@@ -198,7 +198,7 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
     notes = [beside(paths, loose), repeated]
     if not repeated and (odd := [name for name in kept if len(kept) > 1 and (is_train(name) or is_test(name))]):
         named = "counts as a class, though it is" if len(odd) == 1 else "count as classes, though they are"
-        notes.append(f"the folder(s) {listed(odd)} {named} named like a split: move what is no class elsewhere")
+        notes.append(f"the folder(s) {listed(odd)} {named} named like a split: move what is not a class elsewhere")
     return finished(places, False, notes)
 
 

@@ -108,7 +108,7 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
 
     Raises:
         TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
-        Exception: of many kinds, from Pillow, for what is no picture or is damaged.
+        Exception: of many kinds, from Pillow, for what is not a picture or is damaged.
     """
     height, width = size
     with Image.open(io.BytesIO(data), formats=formats()) as picture:
@@ -218,7 +218,7 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
         size: side or (height, width) in pixels.
 
     Raises:
-        ValueError: in one sentence for the person whose file it is: the file is empty, is no picture, is broken, or
+        ValueError: in one sentence for the person whose file it is: the file is empty, is not a picture, is broken, or
             holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
             for ``data`` that is not bytes, and a ``size`` that is not positive.
     """
@@ -247,6 +247,6 @@ def reason(error: Exception) -> str:
         return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."
     if isinstance(error, UnidentifiedImageError):
         known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
-        return f"The file is no picture in a format that Pillow reads, {known}."
+        return f"The file is not a picture in a format that Pillow reads, {known}."
     words = " ".join(str(error).split()) or type(error).__name__
     return f"The picture is broken and cannot be read to its end ({words[:120]})."

@@ -61,7 +61,7 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
     said = math.prod(shape) * kind.itemsize + file.tell()
     words = f"it has the shape {tuple(shape)}"
     if not shape or any(isinstance(side, bool) or side < 1 for side in shape):
-        return f"{words}, which is no picture"
+        return f"{words}, which is not a picture"
     if said != size:
         return f"{words} of {kind}, which is {said:,} bytes, and the file has {size:,}"
     if len(shape) == 4:

@@ -82,7 +82,7 @@ def sprite(data: bytes, name: str) -> np.ndarray:
                 raise ValueError(f"it has {picture.width} x {picture.height} pixels")
             rows = np.asarray(picture.convert("RGB"))
     except Exception as error:  # Pillow raises many kinds
-        raise ValueError(f"{name} is no batch of CIFAR-10 as a picture 1,024 pixels wide ({error})") from None
+        raise ValueError(f"{name} is not a batch of CIFAR-10 as a picture 1,024 pixels wide ({error})") from None
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
 
 

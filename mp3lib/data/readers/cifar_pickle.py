@@ -128,7 +128,7 @@ def check_opcodes(data: bytes) -> None:
     while at < len(data):
         opcode = OPCODES.get(data[at])
         if opcode is None:
-            raise pickle.UnpicklingError(f"byte {at} is no opcode of a pickle")
+            raise pickle.UnpicklingError(f"byte {at} is not an opcode of a pickle")
         at += 1
         begin, length = at, opcode.arg.n if opcode.arg else 0
         if length == pickletools.UP_TO_NEWLINE:
@@ -173,7 +173,7 @@ def read_batch(data: bytes, name: str, of: str = "CIFAR-10", labelled: str = "la
             raise ValueError(f"a label is {labels.min()}")
         return images.astype(np.uint8, casting="equiv").reshape(-1, 3, 32, 32), labels.astype(np.int64)
     except Exception as error:  # a damaged pickle can raise anything
-        raise ValueError(f"{name} is no batch of {of} ({type(error).__name__}: {error})") from None
+        raise ValueError(f"{name} is not a batch of {of} ({type(error).__name__}: {error})") from None
 
 
 def read_names(data: bytes, name: str, key: str) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ def read_names(data: bytes, name: str, key: str) -> tuple[str, ...]:
     try:
         names = contents(data)[key]
         if not isinstance(names, list) or not all(isinstance(one, (bytes, str)) for one in names):
-            raise ValueError(f"{key} is no list of texts")
+            raise ValueError(f"{key} is not a list of texts")
         names = tuple(readable(text(one)) for one in names)
         if not all(names) or len({*names}) < len(names):
             raise ValueError(f"{key} has empty or equal names")

@@ -204,4 +204,4 @@ def stream(entry: Entry) -> io.BufferedIOBase:
 
 
 def damaged(entry: Entry, path: Path, reason: str) -> ValueError:
-    return ValueError(f"{path}: {entry.name} is no whole file of MNIST's form, idx ({' '.join(reason.split())})")
+    return ValueError(f"{path}: {entry.name} is not a whole file of MNIST's form, idx ({' '.join(reason.split())})")

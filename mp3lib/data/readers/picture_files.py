@@ -70,7 +70,7 @@ def from_pictures(pictures: Sequence[Entry], entries: Sequence[Entry], path: Pat
 
 
 def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Notes on files that are no pictures, and should perhaps be."""
+    """Notes on files that are not pictures, and should perhaps be."""
     others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
     told = [name for name in others if not is_archive(name) and ("/" in name or may_hold_images(name))]

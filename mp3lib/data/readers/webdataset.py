@@ -112,7 +112,7 @@ def gaps(names: Sequence[str]) -> tuple[str, ...]:
     notes = []
     for (before, digits), present in numbers.items():
         missing = max(present) - min(present) + 1 - len(present)
-        if 0 < missing <= 10 * len(present):  # more are no numbers of shards, but dates or the like
+        if 0 < missing <= 10 * len(present):  # more are not numbers of shards, but dates or the like
             between = (n for n in range(min(present), max(present)) if n not in present)
             first = ", ".join(f"{n:0{digits}}" for n in islice(between, 5))
             more = ", …" if missing > 5 else ""

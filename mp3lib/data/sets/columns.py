@@ -94,7 +94,7 @@ def class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple
     except (ValueError, KeyError, TypeError, RecursionError):
         return (), ""
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
-        return (), "they are no list of texts"
+        return (), "they are not a list of texts"
     if len({*names}) < len(names):
         return (), "some are equal"
     return tuple(map(printable, names)), ""

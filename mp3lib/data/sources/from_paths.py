@@ -102,7 +102,7 @@ def pack_images(
     out = path.with_name(f"{set_name(path)}-{side}.safetensors") if out is None else expanded(out)
     out = out.resolve()  # a link stays a link
     if os.path.lexists(out) and not is_pack(out):
-        raise ValueError(f"{out} exists and is no pack: choose another name, so that it is kept")
+        raise ValueError(f"{out} exists and is not a pack: choose another name, so that it is kept")
     with written_beside(out) as beside:
         images = _into_file(path, wanted._replace(file=pixel_file(beside)))
         shapes = images.train.images.shape, images.test.images.shape

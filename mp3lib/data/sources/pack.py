@@ -73,13 +73,13 @@ def about_of(path: Path) -> dict[str, str]:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= BEGINNING:
-            raise ValueError(f"{path} is no file of tensors")
+            raise ValueError(f"{path} is not a file of tensors")
         try:
             about = json.loads(file.read(length))["__metadata__"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise ValueError(f"{path} is no file of tensors") from None
+            raise ValueError(f"{path} is not a file of tensors") from None
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
-        raise ValueError(f"{path} is no file of tensors")
+        raise ValueError(f"{path} is not a file of tensors")
     return about
 
 
