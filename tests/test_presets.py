@@ -100,7 +100,7 @@ def test_the_command_line_makes_them(tmp_path, capsys):
     assert main([*fine, str(tmp_path / "fine"), "--model", "vit-ti16"]) == 0
     assert read_run(tmp_path / "fine")["settings"]["lr"] == 5e-4 * 8 / 512
     assert main([*fine, str(tmp_path / "x"), "--model", "vit-s16"]) == 1
-    assert "the weights are no vit-s16: leave --model out" in capsys.readouterr().err
+    assert "the weights are not those of a vit-s16: leave --model out" in capsys.readouterr().err
     small = ["finetune", *data, "--weights", "none", "--out", str(tmp_path / "small"), "--depth", "1", "--mlp-dim", "8"]
     assert main([*small, "--size", "28", "--lr", "1e-4"]) == 0
     vit = load_model(tmp_path / "small")

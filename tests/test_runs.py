@@ -116,7 +116,7 @@ def test_running_stopped_empty_and_damaged_folders(runs, capsys):
             "line 1 is not JSON",
             "log holds no run.json",
             "empty holds no",
-            "nowhere is no f",
+            "nowhere is not a f",
         ),
         strict=True,
     ):

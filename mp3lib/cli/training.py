@@ -85,7 +85,7 @@ def check_shape(args: argparse.Namespace, vit) -> None:
 
     has = vit.config | {"patch_size": vit.patch_size[0]}
     if args.model and args.model != preset_of(vit):
-        raise ValueError(f"the weights are no {args.model}: leave --model out, which is for new models")
+        raise ValueError(f"the weights are not those of a {args.model}: leave --model out, which is for new models")
     asked = {name: getattr(args, name) for name in SHAPE}
     wrong = [f"{option(n)} {value} (theirs: {has[n]})" for n, value in asked.items() if value not in (None, has[n])]
     if args.patch_norm not in (None, vit.patch_norm):

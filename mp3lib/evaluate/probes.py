@@ -154,7 +154,7 @@ def checked(
         )
     if unknown.any():
         warnings.warn(
-            f"{int(unknown.sum())} of {len(test_labels)} test labels, as {test_labels[unknown][0]}, are no training "
+            f"{int(unknown.sum())} of {len(test_labels)} test labels, as {test_labels[unknown][0]}, are not training "
             "labels: they count as wrong",
             Note,
             stacklevel=3,
