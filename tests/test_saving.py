@@ -198,6 +198,8 @@ def test_a_key_that_no_model_has_is_refused(place, tmp_path):
     kind = "MP3" if place == "an MP3" else "ViT"
     with pytest.raises(ValueError, match=f"config.json: a {kind} has no argument register_tokens"):
         load_model(tmp_path)
+    with pytest.raises(ValueError, match="a ViT has no argument register_tokens"):
+        vit().save_pretrained(tmp_path, config=vit().config | {"register_tokens": 4})
 
 
 def test_keys_of_the_hub_do_no_harm(tmp_path):

@@ -27,7 +27,8 @@ from .randomness import random_state_kept
 
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
-HUB_KEYS = ("_name_or_path", "architectures", "library_name", "model_type", "transformers_version")  # in config.json
+# what programs of Hugging Face add to a config.json
+HUB_KEYS = ("_name_or_path", "architectures", "library_name", "model_type", "transformers_version")
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights; it has no function that removes it
 
 # PyTorch and safetensors have errors of their own for a full disk.
@@ -54,11 +55,8 @@ class SavedModel(PyTorchModelHubMixin):
         Raises:
             ValueError: for a key that is none of the constructor's arguments, and as the constructor.
         """
-        arguments = inspect.signature(cls.__init__).parameters
-        more = any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values())
-        if unknown := [name for name in config if name not in arguments and not more]:
-            raise ValueError(f"a {cls.__name__} has no argument {', '.join(unknown)}")
-        return cls(**cls.decoded(config))
+        check_known(cls, config)
+        return cls(**cls.decoded({name: value for name, value in config.items() if name not in HUB_KEYS}))
 
     @classmethod
     def decoded(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -84,10 +82,11 @@ class SavedModel(PyTorchModelHubMixin):
 
         Raises:
             OSError: if they cannot be written, for example because the disk is full.
-            ValueError: for weights without values (on the meta device), for a model that could not be loaded again
-                (see ``check_loadable``), and for a place where no folder can be made.
+            ValueError: for weights without values (on the meta device), for a model or a ``config`` that could not be
+                loaded again (see ``check_loadable``), and for a place where no folder can be made.
         """
         check_loadable(self)
+        check_known(type(self), config or {})
         if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
             raise ValueError(f"the weights have no values to save, got {name} on the meta device")
         folder = folder_for_weights(save_directory)
@@ -152,6 +151,15 @@ class SavedModel(PyTorchModelHubMixin):
         if bad := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
             raise ValueError(f"the weights in {model_id} are not finite ({bad[0]}): the training that made them failed")
         return model
+
+
+def check_known(kind: type[SavedModel], config: dict[str, Any]) -> None:
+    """Refuse keys of a configuration that the constructor does not take, other than those of Hugging Face."""
+    arguments = inspect.signature(kind.__init__).parameters
+    if any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values()):
+        return
+    if unknown := [name for name in config if name not in arguments and name not in HUB_KEYS]:
+        raise ValueError(f"a {kind.__name__} has no argument {', '.join(unknown)}")
 
 
 def check_required(kind: type[SavedModel], config: dict[str, Any], place: str | Path) -> None:
@@ -220,7 +228,7 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} holds no {name}: it is not the folder of a saved model")
-    config = {name: value for name, value in read_json(folder / "config.json").items() if name not in HUB_KEYS}
+    config = read_json(folder / "config.json")
     check_required(kind, config, folder)
     try:
         expected = shapes_made(kind, config)
