@@ -93,7 +93,7 @@ def test_a_file_that_vit_pytorch_alone_loads(context, tmp_path):
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "folder.pt").mkdir()
-    for name, words in (("x.bin", "must end in .pt, got x.bin"), ("folder.pt", "no regular file")):
+    for name, words in (("x.bin", "must end in .pt, got x.bin"), ("folder.pt", "not a regular file")):
         with pytest.raises(ValueError, match=words):
             save_vit_pytorch(vit(), tmp_path / name)
     with pytest.raises(ValueError, match="patch_norm=False"):

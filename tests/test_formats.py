@@ -500,7 +500,7 @@ RAMP = np.zeros((8, 8, 5), dtype=np.uint8)
         (saved(np.zeros((5, 8, 5), dtype=np.uint8)), "so it is open which axis has the 5 channels"),
         (saved(np.zeros((2, 8, 8, 5), dtype=np.uint8)), "of several pictures: load_images.np.load"),
         (saved(np.zeros((8, 0, 5), dtype=np.uint8)), "the shape .8, 0, 5., which is not a picture"),
-        (saved(np.zeros((1, 1, 5), dtype=np.uint8)).replace(b"(1, 1, 5)", b"(True,1,5)")[:-1], "no picture|damaged"),
+        (saved(np.zeros((1, 1, 5), dtype=np.uint8)).replace(b"(1, 1, 5)", b"(True,1,5)")[:-1], "not a picture|damaged"),
         (saved(np.zeros((8, 8, 5), dtype=np.uint16)), "values of uint16 need value_range"),
         (png(5), "its header is damaged|does not begin as an array"),
     ],

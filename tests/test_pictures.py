@@ -164,13 +164,13 @@ def test_a_large_photo_is_read_at_a_smaller_scale():
     "data, said",
     [
         (b"", "The file is empty"),
-        (b"hello", "no picture in a format that Pillow reads, such as PNG, JPEG"),
-        (b"%PDF-1.7 and more", "no picture in a format"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "no picture in a format"),
-        (b"\0" * 5000, "no picture in a format"),
+        (b"hello", "not a picture in a format that Pillow reads, such as PNG, JPEG"),
+        (b"%PDF-1.7 and more", "not a picture in a format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not a picture in a format"),
+        (b"\0" * 5000, "not a picture in a format"),
         (saved(Image.effect_noise((64, 64), 90), "PNG")[:900], "broken and cannot be read to its end"),
         (saved(quarters(side=200), "JPEG")[:700], "broken and cannot be read to its end"),
-        (saved(quarters(side=200), "JPEG")[:20], "no picture|broken"),
+        (saved(quarters(side=200), "JPEG")[:20], "not a picture|broken"),
         (png_of(20, 20), "broken and cannot be read to its end"),
     ],
 )
@@ -219,7 +219,7 @@ def test_size_is_checked():
 def test_a_file_that_starts_a_program_is_not_opened(tmp_path):
     """PostScript under the name of a PNG: Pillow would start Ghostscript to draw it."""
     data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
-    with pytest.raises(ValueError, match="no picture in a format"):
+    with pytest.raises(ValueError, match="not a picture in a format"):
         read_picture(data)
     assert "EPS" not in decode.formats() and not {"EPS", "PDF", "WMF"} & {*decode.FORMATS}
 

@@ -74,7 +74,7 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
     told = [name for name in others if not is_archive(name) and ("/" in name or may_hold_images(name))]
-    odd = [(name, "no picture in a format that Pillow reads") for name in told]
+    odd = [(name, "not a picture in a format that Pillow reads") for name in told]
     return left_out_note(packed, "archive") + left_out_note(odd, "other file")
 
 
