@@ -41,6 +41,7 @@ html_favicon = str(Path(__file__).resolve().parent / "_static" / "favicon.svg")
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+highlight_language = "none"  # of blocks that name no language, such as printed tables
 pygments_style = "default"
 pygments_dark_style = "github-dark"
 html_math_renderer = "svg"

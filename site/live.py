@@ -88,10 +88,10 @@ def write_live(folder: Path, data: str = "auto") -> None:
         "pupil": ("pupil: trained with 75 % hidden", pupil_of(images.name)),
     }
     if images.name == "cifar10":
-        networks["flagship"] = ("larger network: 50 % hidden, 8 x 8 patches", "flagship-8x8")
+        networks["flagship"] = ("larger network: trained with 25 to 75 % hidden, 8 x 8 patches", "flagship-8x8")
     note = "The pictures are the first test image of each class, the easiest for the puzzler first. " + (
         'They are from <a href="https://www.cs.toronto.edu/~kriz/cifar.html">CIFAR-10</a> (Krizhevsky 2009), which '
-        "comes without a licence of its own."
+        "comes without a license of its own."
         if images.name == "cifar10"
         else "The library draws them itself."
     )

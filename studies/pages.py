@@ -16,7 +16,8 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "When it pays, and when not": (
         "Points of top-1 on CIFAR-10's test images by which MP3, fine-tuned, is ahead of training from scratch. *Same "
         "fine-tuning*: as many epochs over the labelled images for both; MP3's ten epochs before that, over all images "
-        "without their labels, are not counted. *Same total epochs*: they are. [More](#the-papers-two-claims).",
+        "without their labels, are not counted. *Same total epochs*: these ten epochs are counted. "
+        "[More](#the-papers-two-claims).",
         claims.findings,
     ),
     "Position accuracy of the shipped weights": (
@@ -85,7 +86,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "fine-tuned with positions.",
         tables.lengths,
     ),
-    "Frozen and updated context": (
+    "Static and updated context": (
         "Position accuracy on test images at five mask ratios, then probes of the frozen features.",
         tables.contexts,
     ),

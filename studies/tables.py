@@ -112,7 +112,7 @@ def probes(results: str | Path) -> str:
 
 def contexts(results: str | Path) -> str:
     lines = [
-        [name, *pretraining(results, variant)] for name, variant in (("updated", PLAIN), ("frozen", "context/frozen"))
+        [name, *pretraining(results, variant)] for name, variant in (("updated", PLAIN), ("static", "context/frozen"))
     ]
     return markdown(results, ["context", *HEAD], lines)
 

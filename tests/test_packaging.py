@@ -205,6 +205,12 @@ def test_setup_refuses_what_it_does_not_know(setup, monkeypatch, arguments, caps
     assert setup.main(["--help"]) == 0 and "tools/setup.py lab" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("target", ["site", "clean", "train", "bench", "format", "notebooks"])
+def test_setup_does_not_take_a_target_of_make_for_a_folder(setup, monkeypatch, target, capsys):
+    monkeypatch.setattr(setup, "install", lambda venv: pytest.fail("nothing may be installed"))
+    assert setup.main([target]) == 2 and f"'{target}' is a target of make alone" in capsys.readouterr().err
+
+
 class Pip:
     """Stands for the processes that tools/setup.py starts, and notes them; the environment is a folder with a file."""
 

@@ -263,13 +263,13 @@ def test_a_skip_needs_a_listed_reason(project):
 # --- licences.py and lowest.py ----------------------------------------------------------------------------------------
 
 
-def test_the_page_of_licences_has_every_dependency():
-    """Names alone: what a licence is called differs between versions. After a change: python tools/licences.py"""
+def test_the_page_of_licenses_has_every_dependency():
+    """Names alone: what a license is called differs between versions. After a change: python tools/licences.py"""
     tool = load_script("tools/licences.py")
     page = tool.PAGE.read_text(encoding="utf-8")
     assert tool.names_on(page) == tool.direct() and "torch" in tool.direct()
     assert "not installed" not in page and "see the package" not in page.split("## What these")[0]
-    assert all(tool.licence(name) for name in tool.direct()) and tool.licence("no-such-package") == ""
+    assert all(tool.license(name) for name in tool.direct()) and tool.license("no-such-package") == ""
 
 
 def test_lowest_versions_are_those_of_pyproject(capsys, monkeypatch):

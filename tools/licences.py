@@ -1,6 +1,6 @@
-"""Write docs/LICENSES.md, the licences of what the library needs at run time: python tools/licences.py
+"""Write docs/LICENSES.md, the licenses of what the library needs at run time: python tools/licences.py
 
-The names of the direct dependencies are those of pyproject.toml. The licences, and what those packages need in turn,
+The names of the direct dependencies are those of pyproject.toml. The licenses, and what those packages need in turn,
 are read from the packages that are installed in this environment.
 """
 
@@ -17,9 +17,9 @@ from mp3lib.json_files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "LICENSES.md"
-TEXT = """# Licences of the dependencies
+TEXT = """# Licenses of the dependencies
 
-mp3lib itself is under the MIT licence (`LICENSE`). It contains no code of these packages: pip installs them.
+mp3lib itself is under the MIT license (`LICENSE`). It contains no code of these packages: pip installs them.
 `python tools/licences.py` writes this page from the metadata of the installed packages ({system}, Python {python}).
 
 ## What mp3lib needs at run time
@@ -29,7 +29,7 @@ mp3lib itself is under the MIT licence (`LICENSE`). It contains no code of these
 ## What these packages need in turn
 
 This list depends on the system and on the versions.
-On Linux, PyTorch from PyPI brings NVIDIA's libraries, which have a licence of NVIDIA's own.
+On Linux, PyTorch from PyPI brings NVIDIA's libraries, which have a license of NVIDIA's own.
 
 {indirect}
 """
@@ -50,7 +50,7 @@ def indirect(names: list[str]) -> list[str]:
             name = canonicalize_name(requirement.name)
             if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
                 continue
-            if name not in found and name not in names and licence(name):
+            if name not in found and name not in names and license(name):
                 found.add(name)
                 todo.append(name)
     return sorted(found)
@@ -63,8 +63,8 @@ def needed(name: str) -> list[str]:
         return []
 
 
-def licence(name: str) -> str:
-    """The licence of an installed package, as its metadata says it; empty if it is not installed."""
+def license(name: str) -> str:
+    """The license of an installed package, as its metadata says it; empty if it is not installed."""
     try:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
@@ -77,8 +77,8 @@ def licence(name: str) -> str:
 
 
 def table(names: list[str]) -> str:
-    rows = [f"| [{name}](https://pypi.org/project/{name}/) | {licence(name) or 'not installed'} |" for name in names]
-    return "\n".join(["| package | licence |", "|---|---|", *rows])
+    rows = [f"| [{name}](https://pypi.org/project/{name}/) | {license(name) or 'not installed'} |" for name in names]
+    return "\n".join(["| package | license |", "|---|---|", *rows])
 
 
 def names_on(page: str) -> list[str]:

@@ -179,6 +179,12 @@ def version_of(python):
         return f"no {python}"
 
 
+def only_in_make():
+    """The targets of the Makefile that are no commands here; a folder with such a name cannot be an environment."""
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    return {line.partition(":")[0] for line in lines if line[:1].isalpha() and ": ##" in line} - set(steps(""))
+
+
 def main(arguments):
     first, flags = (arguments[0], arguments[1:]) if arguments else ("setup", [])
     if first in ("-h", "--help"):
@@ -187,8 +193,11 @@ def main(arguments):
     if first.startswith("-") or flags and first != "lab":
         print(f"{' '.join(arguments)!r} is not understood.\n\n{__doc__}", file=sys.stderr)
         return 2
-    command, venv = (first, os.environ.get("VENV") or ".venv") if first in steps("") else ("setup", first)
     os.chdir(str(ROOT))
+    if first in only_in_make():
+        print(f"{first!r} is a target of make alone. Commands here: {', '.join(steps(''))}.", file=sys.stderr)
+        return 2
+    command, venv = (first, os.environ.get("VENV") or ".venv") if first in steps("") else ("setup", first)
     try:
         return run(command, venv, flags, os.environ.get("WORKERS") or "auto")
     except Failed as failed:

@@ -181,7 +181,7 @@ def run_options() -> Parser:
     run.add_argument(
         "--lr",
         type=positive,
-        help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: half of it; "
+        help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: muon 0.004, adamw 0.0005; "
         "shapes of a vit-…16: 0.0005 for 512 images a step)",
     )
     run.add_argument("--weight-decay", type=number, default=0.05, metavar="W", help="of the matrices, decoupled")

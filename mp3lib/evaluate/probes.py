@@ -175,7 +175,7 @@ def linear_top1(
     """Top-1 of a linear classifier on frozen features (N, d), standardised, trained with AdamW.
 
     A batch holds a twentieth of the features, but at least 32 and at most 1,024. The weight decay is chosen on a tenth
-    of the *training* features, which the final fit then includes.
+    of the training features, which the final fit then includes.
 
     Raises:
         ValueError: for features and labels that do not fit each other or are not finite, for training labels of one

@@ -73,7 +73,7 @@ def attention_rollout(attn: Tensor, context: Tensor, *, frozen: bool = False) ->
         ValueError: if the shapes do not fit, ``context`` holds something else than patch indices or one of them twice,
             or ``attn`` holds no attention weights: floating numbers from 0 to 1, whose rows sum to 1.
 
-    Source: Abnar & Zuidema 2020, *Quantifying Attention Flow in Transformers*, arXiv 2005.00928, section 3.
+    Source: Abnar & Zuidema 2020, Quantifying Attention Flow in Transformers, arXiv 2005.00928, section 3.
     """
     frozen = truth("frozen", frozen)
     if not isinstance(attn, Tensor) or not attn.is_floating_point():

@@ -41,7 +41,7 @@ class MP3(nn.Module, SavedModel):
 
     Args:
         vit: the model to pretrain; its weights are shared, not copied.
-        masking_ratio: fraction of patches that are *not* context, 0 < masking_ratio < 1, hiding at least one patch.
+        masking_ratio: fraction of patches that are not context, 0 < masking_ratio < 1, hiding at least one patch.
         context: where keys and values come from. ``"frozen"``: in every layer from the raw embeddings of the context
             patches, as in ``vit_pytorch``. ``"updated"``: from the context patches as the layer before has left them,
             as in the paper.
@@ -50,7 +50,7 @@ class MP3(nn.Module, SavedModel):
         ValueError: for a ratio out of range or too small to hide a patch, a ViT whose images are one patch, another
             word for ``context``, something else than a ViT, or more than 20 billion parameters.
 
-    Source: Zhai et al. 2022, *Position Prediction as an Effective Pretraining Strategy*, arXiv 2207.07611.
+    Source: Zhai et al. 2022, Position Prediction as an Effective Pretraining Strategy, arXiv 2207.07611.
     """
 
     def __init__(self, vit: ViT, masking_ratio: float, context: Literal["frozen", "updated"] = "frozen"):
