@@ -182,7 +182,7 @@ def version_of(python):
 def only_in_make():
     """The targets of the Makefile that are no commands here; a folder with such a name cannot be an environment."""
     lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
-    return {line.partition(":")[0] for line in lines if line[:1].isalpha() and ": ##" in line} - set(steps(""))
+    return {line.partition(":")[0] for line in lines if line[:1].isalpha() and " ## " in line} - set(steps(""))
 
 
 def main(arguments):
