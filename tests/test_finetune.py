@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -62,6 +63,26 @@ def test_fine_tuning_learns_classes_and_logs_them(pos_emb, tmp_path):
     assert lines[-1]["test_top1"] == top1_accuracy(vit, IMAGES, LABELS, pos_emb=pos_emb) > 0.9
     assert read_metrics(tmp_path) == lines and read_run(tmp_path)["settings"]["pos_emb"] is pos_emb
     assert top1_accuracy(load_vit(tmp_path), IMAGES, LABELS, pos_emb=pos_emb) == lines[-1]["test_top1"]
+
+
+def test_weights_trained_without_positions_say_so_wherever_they_lie(tmp_path):
+    run = tmp_path / "run"
+    finetune(model(), IMAGES, LABELS, pos_emb=False, epochs=1, out=run, **QUICK)
+    checkpoint = next(run.glob("checkpoint-*"))
+    (tmp_path / "link").symlink_to(checkpoint)
+    shutil.copytree(checkpoint, tmp_path / "copy")
+    load_vit(run).save_pretrained(tmp_path / "saved")
+    for place in (run, checkpoint, tmp_path / "link", tmp_path / "copy", tmp_path / "saved"):
+        assert load_vit(place).pos_emb is False and use_classes(load_vit(place), 5).pos_emb is False
+    assert "model(to_float(images), pos_emb=False)" in (tmp_path / "saved" / "README.md").read_text()
+    for config in (run / "config.json", checkpoint / "config.json"):  # as older versions wrote it
+        config.write_text(json.dumps({n: v for n, v in json.loads(config.read_text()).items() if n != "pos_emb"}))
+    assert [load_vit(place).pos_emb for place in (run, checkpoint, tmp_path / "link")] == [False] * 3
+    finetune(load_vit(run), IMAGES, LABELS, epochs=1, out=tmp_path / "with", **QUICK)
+    assert load_vit(tmp_path / "with").pos_emb and "pos_emb" not in load_vit(run).config
+    (run / "config.json").write_text(json.dumps(load_vit(run).config | {"pos_emb": "no"}))
+    with pytest.raises(ValueError, match="config.json: pos_emb must be True or False, got 'no'"):
+        load_vit(run)
 
 
 def test_position_embeddings_can_be_left_out():

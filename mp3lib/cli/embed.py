@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> dict:
 
     target, vit = check_target(args.out, ".npz"), load_vit(args.weights)
     layers = layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
-    pos_emb = with_positions(args)
+    pos_emb = with_positions(args, vit)
     images = with_names(args, vit)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vit.to(device)

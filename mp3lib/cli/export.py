@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> dict:
     if isinstance(model, MP3) and (args.vit or args.to == "timm"):
         model = model.vit
         print("the ViT alone; its classification head is not trained")
-    pos_emb = with_positions(args)
+    pos_emb = with_positions(args, model)
     if args.to == "vit_pytorch":
         if not pos_emb and not isinstance(model, MP3):
             raise ValueError(

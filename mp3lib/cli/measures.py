@@ -15,7 +15,7 @@ from .training import with_positions
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
-    pos_emb, test, by_class = with_positions(args), images.test, {}
+    pos_emb, test, by_class = with_positions(args, vit), images.test, {}
     labels = labels_for(vit, images, args.weights)
     for label, name in enumerate(images.classes):
         if (chosen := test.labels == label).any():

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> dict:
 
     vit = load_vit(args.weights)
     layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
-    images, pos_emb = images_of(args, vit), with_positions(args)
+    images, pos_emb = images_of(args, vit), with_positions(args, vit)
     train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
     torch.manual_seed(args.seed)
     control = ViT(**vit.config)

@@ -57,16 +57,9 @@ def new_vit(args: argparse.Namespace, images):
     )
 
 
-def with_positions(args: argparse.Namespace) -> bool:
-    """Whether position embeddings are added: yes, unless an option or the ``run.json`` of the weights says no."""
-    from ..model import find_weights
-    from ..train import read_run
-
-    if args.no_pos_emb:
-        return False
-    folder = find_weights(args.weights)
-    run = folder.parent if folder.name.startswith("checkpoint-") else folder
-    return not (run / "run.json").exists() or read_run(run)["settings"].get("pos_emb", True) is not False
+def with_positions(args: argparse.Namespace, model) -> bool:
+    """Whether position embeddings are added: yes, unless an option says no, or what is saved with the weights."""
+    return getattr(model, "vit", model).pos_emb and not args.no_pos_emb
 
 
 def model_line(vit, shape: str | None, lr: float | None) -> str:

@@ -38,7 +38,7 @@ def model_card(
         "\n".join(["---", *fields(run, pretrained), "---", MARK]),
         f"# {plain(name or '') or 'A Vision Transformer' + ('' if pretrained else ' with a classification head')}",
         what_it_is(model, shape, pretrained),
-        "\n".join(["## Load it", "", "```python", *snippet(shape, pretrained, run), "```"]),
+        "\n".join(["## Load it", "", "```python", *snippet(shape, pretrained, model), "```"]),
     ]
     if run:
         parts.append("## Images\n\n" + table(images_of(run)))
@@ -98,10 +98,9 @@ def sides(size: int | Sequence[int]) -> str:
     return f"{height} x {width}"
 
 
-def snippet(shape: dict, pretrained: bool, run: dict) -> list[str]:
+def snippet(shape: dict, pretrained: bool, model: Any) -> list[str]:
     """At most ten lines that load the model and use it."""
     size = shape["image_size"] if isinstance(shape["image_size"], int) else tuple(shape["image_size"])
-    no_positions = not pretrained and run.get("settings", {}).get("pos_emb") is False
     lines = [
         "from mp3lib.data import load_images, to_float",
         "from mp3lib.model import load_model",
@@ -116,7 +115,7 @@ def snippet(shape: dict, pretrained: bool, run: dict) -> list[str]:
             f"(found,) = model.vit.features(to_float(images), pos_emb=False, layers=[{max(0, shape['depth'] - 1)}])",
             "features = found.pooled  # (8, features)",
         ]
-    option = ", pos_emb=False" if no_positions else ""
+    option = "" if model.pos_emb else ", pos_emb=False"
     return [*lines, f"labels = model(to_float(images){option}).argmax(-1)  # (8,)"]
 
 

@@ -136,5 +136,6 @@ def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequen
     size = {} if image_size is None else {"image_size": image_size}
     fresh = ViT(**vit.config | {"num_classes": number, "classes": names} | size)
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
+    fresh.pos_emb = vit.pos_emb
     fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
     return fresh.train(vit.training)

@@ -18,7 +18,7 @@ from safetensors.torch import save_file as write_weights
 from torch import Tensor
 
 from .. import __version__
-from ..arguments import shown
+from ..arguments import shown, truth
 from ..json_files import read_json
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
@@ -29,6 +29,7 @@ FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors na
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
 # what programs of Hugging Face add to a config.json
 HUB_KEYS = ("_name_or_path", "architectures", "library_name", "model_type", "transformers_version")
+POS_EMB = "pos_emb"  # the key of config.json, and of a run's settings, for weights that are used without them: false
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights; it has no function that removes it
 
 # PyTorch and safetensors have errors of their own for a full disk.
@@ -41,12 +42,19 @@ class SavedModel(PyTorchModelHubMixin):
     A class has a property ``config``: the arguments of its constructor that make the object as it is now, in the form
     that JSON can hold. ``save_pretrained`` writes it to ``config.json``, so a change of the object after its making is
     saved as well. Loading is strict: every weight has to be there, and no other.
+
+    ``config.json`` also says where weights are used without position embeddings, as ``vit.pos_emb`` does.
     """
 
     @property
     def config(self) -> dict[str, Any]:
         """The arguments of the constructor that make this object as it is now, without its weights."""
         raise NotImplementedError(f"{type(self).__name__} has no config")
+
+    @property
+    def saved_config(self) -> dict[str, Any]:
+        """What ``config.json`` holds: ``config``, and ``"pos_emb": false`` for weights that are used without."""
+        return self.config | ({} if getattr(vit_in(self), "pos_emb", True) else {POS_EMB: False})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]):
@@ -56,7 +64,10 @@ class SavedModel(PyTorchModelHubMixin):
             ValueError: for a key that is none of the constructor's arguments, and as the constructor.
         """
         check_known(cls, config)
-        return cls(**cls.decoded({name: value for name, value in config.items() if name not in HUB_KEYS}))
+        own = {name: value for name, value in config.items() if name not in (*HUB_KEYS, POS_EMB)}
+        model = cls(**cls.decoded(own))
+        vit_in(model).pos_emb = truth(POS_EMB, config.get(POS_EMB, True))
+        return model
 
     @classmethod
     def decoded(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +101,7 @@ class SavedModel(PyTorchModelHubMixin):
         if name := next((name for name, tensor in self.state_dict().items() if tensor.is_meta), None):
             raise ValueError(f"the weights have no values to save, got {name} on the meta device")
         folder = folder_for_weights(save_directory)
-        about = {"config": config or self.config, "model_card_kwargs": model_card_kwargs}
+        about = {"config": config or self.saved_config, "model_card_kwargs": model_card_kwargs}
         beside = folder / ".model"
         try:
             shutil.rmtree(beside, ignore_errors=True)  # left by a killed run
@@ -109,7 +120,7 @@ class SavedModel(PyTorchModelHubMixin):
         # The mixin's place for writing the weights of a subclass.
         file = save_directory / "model.safetensors"
         about = {"format": "pt", "library": f"mp3lib {__version__}", "model": type(self).__name__}
-        write_weights(unshared(self.state_dict()), str(file), about | {"config": json.dumps(self.config)})
+        write_weights(unshared(self.state_dict()), str(file), about | {"config": json.dumps(self.saved_config)})
         with_usual_mode(file)
 
     def generate_model_card(self, **about: Any) -> ModelCard:
@@ -134,7 +145,9 @@ class SavedModel(PyTorchModelHubMixin):
         hub = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
         folder = folder_for_weights(find_weights(pretrained_model_name_or_path, subfolder, **hub))
         check_saved(cls, folder)
-        return super().from_pretrained(str(folder), **options)
+        model = super().from_pretrained(str(folder), **options)
+        vit_in(model).pos_emb = used_with_positions(folder)
+        return model
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options):
@@ -153,12 +166,35 @@ class SavedModel(PyTorchModelHubMixin):
         return model
 
 
+def vit_in(model: SavedModel) -> SavedModel:
+    """The ViT of an MP3; another model is what it is."""
+    return getattr(model, "vit", model)
+
+
+def used_with_positions(folder: Path) -> bool:
+    """Whether the saved weights in a folder are used with position embeddings.
+
+    Where ``config.json`` does not say it, as in older runs, ``run.json`` does, of a checkpoint that beside it.
+
+    Raises:
+        ValueError: if one of the files is damaged.
+    """
+    config, place = read_json(folder / "config.json"), folder.resolve()
+    run = (place.parent if place.name.startswith("checkpoint-") else place) / "run.json"
+    if POS_EMB in config or not run.is_file():
+        return config.get(POS_EMB, True)
+    settings = read_json(run).get("settings")
+    if not isinstance(settings, dict):
+        raise ValueError(f"{run} is damaged: it has no settings")
+    return settings.get(POS_EMB, True) is not False
+
+
 def check_known(kind: type[SavedModel], config: dict[str, Any]) -> None:
     """Refuse keys of a configuration that the constructor does not take, other than those of Hugging Face."""
     arguments = inspect.signature(kind.__init__).parameters
     if any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values()):
         return
-    if unknown := [name for name in config if name not in arguments and name not in HUB_KEYS]:
+    if unknown := [name for name in config if name not in arguments and name not in (*HUB_KEYS, POS_EMB)]:
         raise ValueError(f"a {kind.__name__} has no argument {', '.join(unknown)}")
 
 

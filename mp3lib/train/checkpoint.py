@@ -94,7 +94,7 @@ def save_checkpoint(
         write_metrics(beside / "metrics.jsonl", lines)
         within = switched_on(losses=progress.losses, seconds=progress.losses and round(progress.seconds, 2))
         write_json(beside / "progress.json", {"step": step} | within)
-        write_json(beside / "config.json", model.config)
+        write_json(beside / "config.json", model.saved_config)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(beside, final)
         write_metrics(folder / "metrics.jsonl", lines)

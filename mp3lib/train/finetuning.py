@@ -171,6 +171,7 @@ def finetune(
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
         first = next(picked(images, [torch.tensor([0])])).to(next(vit.parameters()).device)
         vit.embed(strong_augment(first, area=crop_area))
+    vit.pos_emb = pos_emb  # saved with the weights
     with stochastic_depth(vit, drop_path):
         return fit(
             vit,
