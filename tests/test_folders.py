@@ -423,6 +423,8 @@ WITHOUT_A_CLASS = {  # test folders without a class of the training set; trainin
     "other classes": ({"train/a": 10, "train/b": 10, "test/c": 3, "val/d": 3}, (18, 2), "test folders c have no class"),
     "the next split": ({"train/a": 5, "train/b": 5, "test/all": 8, "val/a": 2}, (10, 2), "as test/all/000.png"),
     "in the training set": ({"train/a": 5, "train/b": 5, "train/unsup": 4, "test/a": 2}, (10, 2), "train/unsup/0"),
+    "beside classes, to test": ({"a": 10, "b": 10, "unlabeled_test": 4}, (18, 2), "as unlabeled_test/000.png"),
+    "beside splits, to test": ({"train/a": 5, "train/b": 5, "test/a": 2, "test_unlabeled": 4}, (10, 2), "left out 4"),
     "beside classes": ({"a": 10, "b": 10, "Unlabelled images": 4}, (18, 2), "as Unlabelled images/000.png"),
 }
 
@@ -437,6 +439,33 @@ def test_folders_without_a_class_are_left_out_and_named(name, tmp_path):
     assert any(words in note for note in notes), notes
     if name == "in the training set":
         assert loaded(tmp_path / "set", unlabelled=True)[0] == (("a", "b"), 14, 2)
+    if name.endswith("to test"):
+        assert loaded(tmp_path / "set", unlabelled=True)[0] == (("a", "b"), *counts)  # nobody should train on those
+
+
+NESTED = {  # a split folder among the classes of a split; a word of the refusal
+    "doubled": (["train/a", "train/b", "train/train/a", "test/a", "test/b"], "train in the training set holds folders"),
+    "in the test set": (["train/a", "train/b", "test/a", "test/b", "test/test/a"], "test in the test set holds"),
+    "pictures alone": (["train/a", "train/b", "train/val", "test/a"], "val in the training set is named like a split"),
+    "the classes": (["train/a", "train/b", "train/old/a", "train/old/b", "test/a"], "old in the training set holds"),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_split_or_the_classes_again_inside_a_split_are_no_class(name, tmp_path):
+    folders, words = NESTED[name]
+    for folder in folders:
+        fill(tmp_path / "set" / folder, 3)
+    with pytest.raises(ValueError, match=words):
+        load_images(tmp_path / "set")
+
+
+@pytest.mark.parametrize("test", ["test/cat", "test"])
+def test_a_class_that_is_named_like_a_split_in_both_splits_or_without_labelled_tests_is_said(test, tmp_path):
+    for folder in ("train/cat", "train/train", test, *(["test/train"] if test == "test/cat" else [])):
+        fill(tmp_path / "set" / folder, 10)
+    (classes, *_), notes = loaded(tmp_path / "set")
+    assert classes == ("cat", "train") and any("train counts as a class, though it is named" in note for note in notes)
 
 
 # --- links, pipes, endings --------------------------------------------------------------------------------------------

@@ -447,6 +447,18 @@ def test_values_are_scaled_and_held_at_the_ends_of_their_range(tmp_path):
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_values_of_uint8_stay_beside_values_that_are_scaled(stream, tmp_path):
+    for name, values in (("auk", np.full((8, 8, 3), 130, np.uint8)), ("bat", np.full((8, 8, 3), 10_000, np.uint16))):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(4):
+            np.save(tmp_path / "set" / name / f"{i}.npy", values)
+    images = loaded(tmp_path / "set", 8, value_range=(0, 10_000), stream=stream, workers=0)
+    pixels = torch.cat([*images.train.images.split(8)])
+    assert pixels[images.train.labels == 0].unique().tolist() == [130]
+    assert pixels[images.train.labels == 1].unique().tolist() == [255]
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_every_band_is_resized_as_a_grey_picture_is(stream, tmp_path):
     folder = bands(tmp_path / "set", 4, "uint8")
     images = loaded(folder, (6, 7), channels=4, stream=stream, workers=0)

@@ -9,7 +9,9 @@ from ..notes import listed
 from .class_names import joined, plain
 from .roles import (
     are_classes,
+    check_nested,
     check_parts,
+    check_split_names,
     common_folder,
     deeper,
     holders,
@@ -125,6 +127,11 @@ def with_test(
     known = {plain(name) for name in labelled}
     tested = {parts[0] for t, parts in inside.values() if parts and t}
     foreign = known.isdisjoint(map(plain, tested))  # test/unknown, and classes that are all others
+    for in_test, own, other in ((False, labelled, tested), (True, tested, labelled)):
+        where = "in the test set " if in_test else "in the training set "
+        check_nested([parts for t, parts in inside.values() if t == in_test], own, where)
+        if not foreign:
+            check_split_names(own, other, where)
     places: list[Placed | None] = [None] * len(paths)
     bare: dict[bool, list[int]] = {False: [], True: []}
     for i, (in_test, parts) in inside.items():
@@ -138,7 +145,7 @@ def with_test(
             places[i] = Placed(in_test, parts[0] if parts else root)
     notes = [beside(paths, [i for i in range(len(paths)) if i not in inside])]
     notes += [f"the folders {listed(names)} were joined to one split" for names in (train, test) if len(names) > 1]
-    notes.append(deeper([parts for _, parts in inside.values()]))
+    notes += [deeper([parts for _, parts in inside.values()]), named_like_splits(labelled)]
     for in_test, left in bare.items():
         if left:
             which = "test" if in_test else "training"
@@ -165,13 +172,7 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
             f"the folders {listed(classes)} look like versions or parts of a set rather than like classes: give the "
             f"path of one of them{f' ({repeated})' if repeated else ''}"
         )
-    for name in sorted(classes):
-        inside = {parts[1] for parts in folders if parts[:1] == [name] and len(parts) > 1}
-        if len(inside) > 1 and inside < classes:  # augmented/cat, augmented/dog, cat, dog
-            raise ValueError(
-                f"the folder {name} holds folders named like those beside it ({listed(inside)}), so it may be no "
-                "class: move it elsewhere, or put its pictures into the folders beside it"
-            )
+    check_nested(folders, classes, "")
     for name in sorted(filter(looks_like_split, classes)):
         inside, around = (
             {parts[end - 1] for parts in folders for end in inner(parts) if (parts[0] == name) == here}
@@ -196,10 +197,18 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
     ]
     loose = [i for i, place in enumerate(places) if place is None]
     notes = [beside(paths, loose), repeated]
-    if not repeated and (odd := [name for name in kept if len(kept) > 1 and (is_train(name) or is_test(name))]):
-        named = "counts as a class, though it is" if len(odd) == 1 else "count as classes, though they are"
-        notes.append(f"the folder(s) {listed(odd)} {named} named like a split: move what is not a class elsewhere")
+    if not repeated:
+        notes.append(named_like_splits(kept))
     return finished(places, False, notes)
+
+
+def named_like_splits(classes: set[str]) -> str:
+    """A note on classes that are named like a split, beside others."""
+    odd = [name for name in classes if len(classes) > 1 and (is_train(name) or is_test(name))]
+    if not odd:
+        return ""
+    named = "counts as a class, though it is" if len(odd) == 1 else "count as classes, though they are"
+    return f"the folder(s) {listed(odd)} {named} named like a split: move what is not a class elsewhere"
 
 
 def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from ..notes import listed
+from .class_names import plain
 from .split_names import is_neutral, is_part, is_target, is_test, is_train, is_unlabelled, looks_like_split, subject
 
 JOINED = re.compile(
@@ -132,6 +133,31 @@ def check_parts(classes: set[str], where: str) -> None:
             f"the folders {listed(classes)} {where}look like the splits or parts of a set rather than like classes: "
             "name them train and test, or give the path of one of them"
         )
+
+
+def check_nested(folders: Sequence[Sequence[str]], classes: set[str], where: str) -> None:
+    """Refuse a folder beside classes that holds the same classes: ``cat``, ``dog``, ``augmented/cat, augmented/dog``.
+
+    Of a folder that is named like a split one of them is enough.
+    """
+    for name in sorted(classes):
+        inside = {parts[1] for parts in folders if len(parts) > 1 and parts[0] == name}
+        if (len(inside) > 1 and inside < classes) or ((is_train(name) or is_test(name)) and inside & classes):
+            raise ValueError(
+                f"the folder {name} {where}holds folders named like those beside it ({listed(inside)}), so it may be "
+                "no class: move it elsewhere, or put its pictures into the folders beside it"
+            )
+
+
+def check_split_names(classes: set[str], others: set[str], where: str) -> None:
+    """Refuse a folder among the classes of a split that is named like a split, and is no class of the other split."""
+    known = set(map(plain, others))
+    for name in sorted(classes):
+        if len(classes) > 1 and (is_train(name) or is_test(name)) and plain(name) not in known:
+            raise ValueError(
+                f"the folder {name} {where}is named like a split, and the other split has no such class, so it may be "
+                "no class: move it elsewhere"
+            )
 
 
 def inner(parts: Sequence[str]) -> list[int]:

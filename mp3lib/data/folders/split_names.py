@@ -67,10 +67,15 @@ def is_unlabelled(name: str) -> bool:
     return bool(UNLABELLED & {*words(name)})
 
 
+def for_tests(name: str) -> bool:
+    """Whether a folder name has a word for a test split in it, as ``unlabeled_test``."""
+    return not {*TEST}.isdisjoint(words(name))
+
+
 def has_no_class(name: str) -> bool:
-    """Whether a folder name says no more than that its pictures have no labels: ``unlabeled``, not ``extra large``."""
+    """Whether a folder name says no more than that its pictures have no labels: ``unlabeled``, ``unlabeled_test``."""
     found = {*words(name)}
-    return bool(found & (UNLABELLED - {"extra"})) and found <= UNLABELLED | NEUTRAL
+    return bool(found & (UNLABELLED - {"extra"})) and found <= UNLABELLED | NEUTRAL | {*TRAIN, *TEST}
 
 
 def is_neutral(name: str) -> bool:

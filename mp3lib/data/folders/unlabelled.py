@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .layout import Layout, Placed, arrange, target_folders
-from .split_names import is_neutral, is_test, is_train, is_unlabelled
+from .split_names import for_tests, is_neutral, is_train, is_unlabelled
 
 
 def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list[int]:
@@ -27,7 +27,7 @@ def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list
 
     def is_bare(parts: Sequence[str]) -> bool:
         plain = all(is_train(name) or is_neutral(name) for name in parts)
-        return (plain or any(map(is_unlabelled, parts))) and not any(map(is_test, parts))
+        return (plain or any(map(is_unlabelled, parts))) and not any(map(for_tests, parts))
 
     return [
         number

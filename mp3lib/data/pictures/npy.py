@@ -84,14 +84,14 @@ def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | Non
     Args:
         data: the content of the file.
         channels: that are wanted.
-        value_range: the values that become 0 and 255; those below and above do so, too. None: values of uint8 stay.
+        value_range: the values that become 0 and 255; those below and above do so, too. Values of uint8 stay.
     """
     stored = header(data[:HEADER], len(data), channels, value_range)
     if isinstance(stored, str):
         return stored
     values = np.frombuffer(data, stored.dtype, offset=stored.begin).reshape(stored.shape, order=stored.order)
     values = values[None] if stored.axis is None else np.moveaxis(values, stored.axis, 0)
-    if value_range is None:
+    if stored.dtype == np.uint8:
         return np.array(values, order="C")
     pixels = np.empty(values.shape, dtype=np.uint8)
     for row, band in zip(pixels, values, strict=True):  # each by itself, because it takes eight bytes a value here
