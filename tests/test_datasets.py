@@ -73,7 +73,7 @@ def test_labels_of_every_kind_are_taken_or_a_note_says_what_was_not():
     gaps = with_labels([0, 1, None, -1] * 5)
     usual, every = loaded(gaps, 8), loaded(gaps, 8, unlabelled=True)
     assert (len(usual.train) + len(usual.test), len(every.train)) == (10, len(usual.train) + 10)
-    assert "left out 10 picture(s) of the file whose label is -1" in usual.notes[0]
+    assert "left out 10 picture(s) of the file without a label" in usual.notes[0]
     assert (
         every.train.labels[-10:].tolist() == [-1] * 10 and "without labels are there for pretraining" in every.notes[0]
     )

@@ -27,7 +27,7 @@ from PIL import Image
 from set_makers import tiny_imagenet
 
 from mp3lib import load_images
-from mp3lib.data import read_picture
+from mp3lib.data import pack_images, read_picture
 from mp3lib.data.files import tars, walk
 from mp3lib.data.folders.layout import arrange
 from mp3lib.data.folders.split_names import split_word
@@ -992,7 +992,8 @@ def test_rows_without_picture_or_label_are_left_out_and_named(tmp_path):
     table(tmp_path / "set/x.parquet", image=images, label=labels)
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1"), 6, 2)
-    assert any("x.parquet row 2 (no picture), x.parquet row 5 (no label)" in note for note in notes)
+    assert any("x.parquet row 2 (no picture)" in note for note in notes)
+    assert "set: left out 1 picture(s) of the file without a label" in [note.rpartition("/")[2] for note in notes]
 
 
 @pytest.mark.parametrize(
@@ -1061,7 +1062,24 @@ def test_an_unlabelled_test_split_is_left_out(tmp_path):
     table(tmp_path / "set/train.parquet", image=cells(10), label=[0, 1] * 5)
     table(tmp_path / "set/test.parquet", image=cells(4), label=[-1] * 4)
     result, notes = loaded(tmp_path / "set")
-    assert result == (("0", "1"), 8, 2) and any("4 picture(s) of test whose label is -1" in note for note in notes)
+    assert result == (("0", "1"), 8, 2) and any("4 picture(s) of test without a label" in note for note in notes)
+
+
+@pytest.mark.parametrize("labels", [[-1] * 30, [None] * 30, None])
+@pytest.mark.parametrize("name", ["train", "unlabeled", "x"])
+def test_nobody_trains_on_test_rows_where_the_training_split_has_no_labels(name, labels, tmp_path):
+    columns = {} if labels is None else {"label": pyarrow.array(labels, "int64")}
+    table(tmp_path / f"set/{name}.parquet", image=cells(30), **columns)
+    table(tmp_path / "set/test.parquet", image=cells(20), label=[0, 1] * 10)
+    result, notes = loaded(tmp_path / "set", unlabelled=True)
+    assert result == (("0", "1"), 30, 20)
+    assert any("no training picture has a label" in note for note in notes)
+    with pytest.raises(ValueError, match="no training picture has a label, so the set is for pretraining alone"):
+        load_images(tmp_path / "set")
+    packed = pack_images(tmp_path / "set", 32)
+    with pytest.raises(ValueError, match="no training picture has a label"):
+        load_images(packed)
+    assert len(load_images(packed, unlabelled=True).train) == 30
 
 
 def test_a_parquet_file_behind_a_link_is_read_by_its_content(tmp_path):
@@ -1250,7 +1268,7 @@ def test_a_parquet_file_without_labels_beside_labelled_ones_is_left_out(tmp_path
     table(tmp_path / "set/train.parquet", image=cells(10), label=[0, 1] * 5)
     table(tmp_path / "set/test.parquet", image=cells(4))
     result, notes = loaded(tmp_path / "set")
-    assert result == (("0", "1"), 8, 2) and any("left out 4" in note and "no label" in note for note in notes)
+    assert result == (("0", "1"), 8, 2) and any("left out 4 picture(s) of test without" in note for note in notes)
 
 
 def test_ten_classes_are_not_cifar10(tmp_path):

@@ -97,6 +97,15 @@ def test_idx_images_without_labels_serve_pretraining(tmp_path):
     assert "no file with the labels of" in images.notes[0]
 
 
+def test_idx_images_to_train_without_labels_leave_the_labelled_test_images_to_the_test(tmp_path):
+    folder = mnist(tmp_path / "set")
+    (folder / "train-labels-idx1-ubyte").unlink()
+    images = loaded(folder, 8, unlabelled=True)
+    assert images.train.labels.tolist() == [-1] * 30 and images.test.labels.tolist() == LABELS["t10k"].tolist()
+    with pytest.raises(ValueError, match="no training picture has a label"):
+        loaded(folder, 8)
+
+
 def test_one_split_alone_gives_every_tenth_to_the_test(tmp_path):
     folder = mnist(tmp_path / "set")
     for file in folder.glob("t10k*"):
@@ -367,7 +376,7 @@ def test_what_else_a_sample_holds_is_said(tmp_path):
     assert "left out 2 further picture(s): 000001.mask.png, 000002.webp" in notes
     assert "left out 2 label(s): 000003.cls, 000004.cls (neither a number nor the name of a class" in notes
     assert "left out 1 unreadable picture(s): 000005.png" in notes
-    assert "left out 4 picture(s) of the file whose label is -1" in notes
+    assert "left out 4 picture(s) of the file without a label" in notes
     more = loaded(path, 8, unlabelled=True)
     assert (more.train.labels == -1).sum() == 4 and len(more.train) == 8
 

@@ -55,7 +55,6 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
     check_one_set([*insides.values()], path)
     rows: list[tuple[int, object, str | None]] = []  # number of the picture, label (None: there is none), split
-    bare: list[str] = []  # the names of the rows without a label
     pictures = Rows(rows_of(files), wanted)
     read = 0  # rows so far
     left_out: list[tuple[str, str]] = []
@@ -81,15 +80,11 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
                     else:
                         pictures.put(read, picture)
                         rows.append((read, label, which))
-                        bare += [name] if label is None else []
                     number, read = number + 1, read + 1
     notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
-    if wanted.unlabelled or len(bare) == len(rows):
-        notes += ("no row has a label: all pictures count as one class",) if rows and len(bare) == len(rows) else ()
-        rows = [(number, -1 if label is None else label, which) for number, label, which in rows]
-    else:
-        rows = [row for row in rows if row[1] is not None]
-        left_out += [(name, "no label") for name in bare]
+    if rows and all(label is None for _, label, _ in rows):
+        notes += ("no row has a label: all pictures count as one class",)
+    rows = [(number, -1 if label is None else label, which) for number, label, which in rows]
     notes += joined_folders([*insides.values()])
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..files.entries import readable
+from ..notes import listed
 from ..streaming import Stream
 
+NO_LABELS = "no training picture has a label, so the set is for pretraining alone (unlabelled=True)"
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tbz2", ".txz")
 
 
@@ -57,6 +59,20 @@ def every_tenth(labels: np.ndarray, number: int) -> np.ndarray:
         (members,) = np.nonzero(labels == group)
         in_test[members[9::10] if len(members) >= 10 else members[1:][-1:]] = True
     return in_test
+
+
+def untrained(labels: np.ndarray, in_test: np.ndarray, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note where no training picture has a class of the test pictures, or where none has a label.
+
+    Args:
+        labels: int64 (N,), of the pictures that have a label.
+        in_test: bool (N,).
+        classes: their names.
+    """
+    if in_test.all():
+        return ("no training picture has a label: the classes are those of the test pictures",)
+    new = listed(classes[number] for number in {*labels[in_test].tolist()} - {*labels[~in_test].tolist()})
+    return (f"no training picture has the class {new} of the test pictures",) if new else ()
 
 
 def checked(arrays: Arrays, path: Path) -> Arrays:

@@ -10,7 +10,7 @@ from ..folders.class_names import joined, plain
 from ..folders.split_names import TEST
 from ..images import CIFAR10_CLASSES
 from ..notes import listed
-from .arrays import Arrangement, Arrays, checked, every_tenth, set_name
+from .arrays import NO_LABELS, Arrangement, Arrays, checked, every_tenth, set_name, untrained
 from .picture_reading import Decoded, Streamed
 
 
@@ -27,6 +27,10 @@ def from_rows(
 
     A label of -1 says that there is none. With ``keep_unlabelled`` such rows come last in the training set, and those
     of the split ``unlabelled`` as well, but none of a test split: nobody should train on those.
+
+    Raises:
+        ValueError: for test splits alone, fewer than 2 labelled pictures, and a training split without labels unless
+            ``keep_unlabelled``.
     """
     if fractions := [label for _, label, _ in rows if isinstance(label, float)]:
         rows = [(picture, "", which) for picture, _, which in rows]
@@ -45,8 +49,9 @@ def from_rows(
             notes += (f"the labels of {word} ({listed(map(str, tested))}) are none of the training set",)
     labelled = [word for word in tests if any(label != -1 for _, label, which in rows if which == word)]
     tests = labelled or tests  # the first test split that has labels
-    if tests and "train" not in splits and None in splits:
-        rows = [(picture, label, which or "train") for picture, label, which in rows]  # x.parquet beside x_test.parquet
+    if tests and "train" not in splits and (rest := [word for word in (None, "unlabelled") if word in splits]):
+        # x.parquet beside x_test.parquet
+        rows = [(picture, label, "train" if which == rest[0] else which) for picture, label, which in rows]
         splits = {which for _, _, which in rows}
     if len(tests) > 1 and "train" not in splits:
         raise ValueError(
@@ -66,11 +71,13 @@ def from_rows(
         notes += (f"left out {len(other)} picture(s) of other splits than {listed(filter(None, wanted))}",)
     if unlabelled:
         whose = listed(row[2] or "the file" for row in unlabelled)
-        notes += (f"left out {len(unlabelled)} picture(s) of {whose} whose label is -1",)
+        notes += (f"left out {len(unlabelled)} picture(s) of {whose} without a label",)
     if len(kept) < 2:
         raise ValueError(f"{path}: {len(kept)} labelled pictures are left, at least 2 are needed")
     in_test = np.array([which != "train" for _, _, which in kept]) if len(wanted) == 2 and tests else None
-    if in_test is not None and (in_test.all() or not in_test.any()):
+    if in_test is not None and in_test.all() and not bare:
+        raise ValueError(f"{path}: {NO_LABELS}")
+    if in_test is not None and not in_test.any():
         in_test = None
         notes += ("no labelled test pictures are left, so every tenth picture of a class is used to test",)
     given = [label for _, label, _ in kept]
@@ -78,11 +85,9 @@ def from_rows(
         given, more = joined(given, [False] * len(given) if in_test is None else in_test.tolist())
         notes += more
     labels, classes = numbered(given, names, set_name(path), path, cifar10)
-    if in_test is not None and (new := {*labels[in_test].tolist()} - {*labels[~in_test].tolist()}):
-        untrained = listed(classes[number] for number in new)
-        notes += (f"no training picture has the class {untrained} of the test pictures",)
     if in_test is None:
         in_test = every_tenth(labels, len(classes))
+    notes += untrained(labels, in_test, classes)
     order = np.array([number for number, _, _ in kept], dtype=np.int64)
     train = np.concatenate([order[~in_test], np.array([number for number, _, _ in bare], dtype=np.int64)])
     train_labels = np.concatenate([labels[~in_test], np.full(len(bare), -1)])

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...paths import expanded
 from ..files.tensor_files import BEGINNING, KINDS, header
 from ..images import Images, Split, images_of
+from ..sets.arrays import NO_LABELS
 from ..sets.wanted import Wanted
 
 FORM = "mp3lib pack 1"  # what a pack says of itself; another number for another form
@@ -101,7 +102,8 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
     """The images of a pack. Nothing is read but the labels; pixels come from the disk when they are used.
 
     Raises:
-        ValueError: for a pack that is damaged, of another form, or of images of another size or number of channels.
+        ValueError: for a pack that is damaged, of another form, or of images of another size or number of channels;
+            and where no training image has a label, unless such images are wanted.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -131,6 +133,8 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
             f"value_range and no other channels, got value_range={wanted.value_range}, channels={wanted.channels}"
         )
     labelled = train.labels >= 0
+    if not wanted.unlabelled and not labelled.any():
+        raise ValueError(f"{path}: {NO_LABELS}")
     if not wanted.unlabelled and not labelled.all():  # those without a label are the last ones
         train = Split(train.images[: int(labelled.sum())], train.labels[labelled])
         images = replace(images, train=train)
