@@ -139,5 +139,5 @@ def test_the_gains_by_positions_are_those_of_the_table():
         values = [float(value) for value in re.findall(r"[\d.]+", with_positions)]
         gains[name] = [value - float(without) for value in values]
     cifar = [gain for name in ("CIFAR-10", "CIFAR-100") for gain in gains[name]]
-    assert f"positions are worth {min(cifar):.0f} to {max(cifar):.0f} points on CIFAR" in text
+    assert f"positions are worth {min(cifar):.1f} to {max(cifar):.0f} points on CIFAR" in text
     assert round(gains["Tiny-ImageNet"][0]) == -2 and "absolute positions *cost* two points" in text
