@@ -164,6 +164,13 @@ def test_images_in_memory_are_numbered_and_options_hold(pictures):
     assert whole["pooled"].shape == (20, 16)
 
 
+def test_the_end_of_the_name_may_be_in_capitals(pictures):
+    found = embedded(pictures, "--tokens")
+    embedded(pictures, "--tokens", "--out", str(pictures / "F.NPZ"))
+    with np.load(pictures / "F.NPZ") as file:
+        assert {*file} == {*found} and all(np.array_equal(file[name], found[name]) for name in found)
+
+
 def test_weights_that_were_trained_without_positions_are_used_without(pictures, monkeypatch):
     with_positions, plain = embedded(pictures), embedded(pictures, "--no-pos-emb")
     (pictures / "mp3" / "run.json").write_text(json.dumps({"settings": {"pos_emb": False}}))

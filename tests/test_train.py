@@ -23,6 +23,7 @@ import torch
 from scripts import load_script
 from torchvision.transforms import v2
 
+import mp3lib.train.checkpoint as checkpoint_module
 import mp3lib.train.pretraining as pretraining
 import mp3lib.train.processes as processes
 from mp3lib import MP3, ViT
@@ -253,7 +254,7 @@ def test_a_log_that_lags_behind_its_checkpoint_is_brought_up(tmp_path):
 
 
 def test_what_a_killed_run_left_unfinished_is_swept_up(tmp_path, uninterrupted):
-    for name in (".model", ".checkpoint-00000003"):
+    for name in (".model", ".checkpoint-00000001", ".checkpoint-00000003"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "model.safetensors").write_bytes(b"half")
     mp3 = model()
@@ -271,6 +272,13 @@ def test_weights_that_cannot_be_written_say_so(tmp_path, monkeypatch):
     assert len(checkpoints(tmp_path)) == 2 and not (tmp_path / ".model").exists()
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
     assert (tmp_path / "model.safetensors").exists()
+
+
+def test_an_interrupted_checkpoint_is_removed(tmp_path, interrupted):
+    with interrupted(checkpoint_module, "write_metrics", 3):  # the first of the second checkpoint
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    assert [c.name for c in checkpoints(tmp_path)] == ["checkpoint-00000003"]
+    assert not list(tmp_path.glob(".checkpoint*"))
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch, uninterrupted):

@@ -116,7 +116,8 @@ def write_npz(file: Path, arrays: dict, tokens: IO[bytes], shape: tuple[int, int
     """Arrays in the format of ``numpy.savez``. The tokens, float32 of this shape, are copied, not read into memory."""
     import numpy as np
 
-    np.savez(file, **arrays)
+    with open(file, "wb") as out:  # to a name, savez appends .npz where it ends otherwise, as in X.NPZ
+        np.savez(out, **arrays)
     if shape is None:
         return
     tokens.seek(0)

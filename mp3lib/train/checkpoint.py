@@ -118,6 +118,9 @@ def save_checkpoint(
             + (f"{kept[0].name} is kept" if kept else "There is none before it")
             + ": make room and resume the run."
         ) from error
+    except BaseException:  # an interruption
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def wanted(folder: Path, settings: RunSettings, lines: list[dict]) -> list[Path]:
@@ -139,6 +142,12 @@ def wanted(folder: Path, settings: RunSettings, lines: list[dict]) -> list[Path]
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run folder, newest first."""
     return sorted(folder.glob("checkpoint-" + "[0-9]" * 8), reverse=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed run has left of a checkpoint that it was writing."""
+    for beside in folder.glob(".checkpoint-" + "[0-9]" * 8):
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def checkpoint_of(folder: Path, step: int) -> Path:

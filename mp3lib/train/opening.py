@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from ..arguments import shown
 from ..json_files import read_json, write_json
-from .checkpoint import Progress, checkpoint_of, checkpoints, step_of
+from .checkpoint import Progress, checkpoint_of, checkpoints, remove_unfinished, step_of
 from .processes import everywhere, is_sharded, on_main
 from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
 from .schedules import common_steps
@@ -92,6 +92,7 @@ def open_run(training: Training, about: dict | None, resume: bool) -> tuple[Prog
         )
     if not known or (resume and not begun):
         run_id = uuid.uuid4().hex
+        remove_unfinished(folder)
         entries = {"settings": settings.as_json() | {"model": model}, **(about or {}), "versions": versions()}
         entries |= environment() | {"processes": training.accelerator.num_processes, "id": run_id}
         write_json(folder / "run.json", entries)
@@ -106,6 +107,7 @@ def open_run(training: Training, about: dict | None, resume: bool) -> tuple[Prog
             f"the run in {folder} was started with other settings: {', '.join(different)}. Use those, or another folder"
         )
     check_draws(folder, run)
+    remove_unfinished(folder)
     return newest_state(training, run), run.get("id")
 
 
