@@ -81,7 +81,68 @@ def test_labels_of_every_kind_are_taken_or_a_note_says_what_was_not():
     assert len(bare.train) + len(bare.test) == 20 and "every tenth picture of a class is used to test" in bare.notes[1]
     assert "it has no labels" in loaded(gaps.remove_columns("label"), 8).notes[0]
     with pytest.raises(ValueError, match="labels of a data set must be whole numbers or texts, got \\[1\\]"):
-        load_images(datasets.Dataset.from_dict({"image": PICTURES, "label": [[1]] * 20}), 8)
+        load_images(named([[1]] * 20), 8)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.str_, np.array, torch.tensor])
+def test_labels_may_be_single_values_of_numpy_and_pytorch(kind):
+    images = loaded(named([kind(i % 2) for i in range(20)]), 8)
+    assert images.classes == ("0", "1") and images.train.labels[:4].tolist() == [0, 1, 0, 1]
+
+
+def test_the_labels_are_those_that_a_target_transform_makes():
+    data = named([i % 3 for i in range(20)], ["a", "b", "c"])
+    data.target_transform = lambda label: int(label == 2)
+    for given in (data, torch.utils.data.Subset(data, range(20))):
+        images = loaded(given, 8)
+        assert images.classes == ("0", "1") and images.test.labels.tolist() == [0, 1]
+        assert images.train.labels[:6].tolist() == [0, 0, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "classes", "note"),
+    [
+        (
+            {"category": ["x", "y"], "target": [0, 1]},
+            ("images",),
+            "the columns category and target could all be labels",
+        ),
+        ({"Label": ["x", "y"]}, ("x", "y"), None),
+        ({"labels": [[0, 1], [1]]}, ("images",), "no label column found among ['labels']"),
+        ({"label": [0, 1], "category": ["x", "y"]}, ("0", "1"), "of the column label, not of category"),
+    ],
+)
+def test_the_label_column_is_chosen_as_in_parquet_files(columns, classes, note):
+    made = {name: two * 10 for name, two in columns.items()}
+    data = datasets.Dataset.from_dict({"image": PICTURES} | made).cast_column("image", datasets.Image())
+    images = loaded(data, 8)
+    assert images.classes == classes and len(images.notes) == (note is not None)
+    assert note is None or note in images.notes[0]
+
+
+def part(number: int, **columns) -> datasets.Dataset:
+    made = datasets.Dataset.from_dict({"image": PICTURES[:number]} | columns)
+    return made.cast_column("image", datasets.Image())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_all_parts_of_a_dict_count_as_files_of_these_names_do(stream):
+    parts = {"train": (20, [0, 1] * 10), "validation": (6, [0, 1] * 3), "test": (4, [0, 1] * 2)}
+    given = datasets.DatasetDict({name: part(n, label=labels) for name, (n, labels) in parts.items()})
+    given["unsupervised"] = part(9, label=[-1] * 9)
+    usual, every = (loaded(given, 8, stream=stream, workers=0, unlabelled=which) for which in (False, True))
+    assert (len(usual.train), len(usual.test)) == (20, 4) and (len(every.train), len(every.test)) == (29, 4)
+    assert "left out 15 picture(s) of other splits than test and train" in usual.notes
+    assert "left out 6 picture(s) of other splits than test and train" in every.notes
+    given["test"] = part(4, label=[-1] * 4)
+    assert (len((bare := loaded(given, 8, stream=stream, workers=0)).train), len(bare.test)) == (20, 6)
+
+
+def test_pictures_that_are_missing_at_the_beginning_are_replaced():
+    data = datasets.Dataset.from_dict({"image": [None, None, *PICTURES[2:]], "label": [0, 1] * 10})
+    with pytest.warns(Note, match="picture 0 is left out"):
+        images = load_images(data.cast_column("image", datasets.Image()), 8, workers=0)
+    assert np.array_equal(images.train.images[0].numpy(), PIXELS[2])
 
 
 def test_a_label_goes_with_its_picture_where_one_is_broken():
@@ -130,7 +191,10 @@ def test_pretraining_says_what_to_give_instead_of_what_holds_the_images(tmp_path
 
 def test_what_is_no_data_set_of_pictures_is_refused_in_a_sentence():
     for bad, words in (
-        (torch.utils.data.TensorDataset(torch.zeros(4, 3, 8, 8)), "the first element of the TensorDataset"),
+        (
+            torch.utils.data.TensorDataset(torch.zeros(4, 3, 8, 8)),
+            "no picture is among .* 4 element.* of the TensorDataset",
+        ),
         ({"a": 1}, "must be named train and test"),
         (np.zeros((4, 8, 8, 3), np.uint8), "permute"),
         (datasets.Dataset.from_dict({"x": [1, 2]}), "must have a column of pictures"),

@@ -59,8 +59,8 @@ def load_images(
     - a file that ``pack_images`` has made, which is opened at once: its pixels are read from the disk when they are
       used, and processes share them;
     - a ``datasets.Dataset`` or another map-style data set, whose elements are pictures or begin with one (a Pillow
-      image, uint8 (c, H, W), the bytes of a file); its labels are ``targets``, or the label column. A dict of several
-      has them as ``train`` and ``test``;
+      image, uint8 (c, H, W), the bytes of a file); its labels are ``targets``, or the label column. The keys of a
+      dict of several name the splits: ``train``, ``test`` and others;
     - a uint8 tensor or NumPy array (N, c, H, W), memory-mapped or not, without labels: its last tenth is the test set.
 
     Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and

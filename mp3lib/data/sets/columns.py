@@ -31,7 +31,7 @@ class Columns(NamedTuple):
 
 
 def columns(opened, file: Path) -> Columns:
-    """The columns of the pictures and of the labels, the names of the classes, and what the reader should know.
+    """The columns of a parquet file: of the pictures and of the labels; and what the reader should know.
 
     Raises:
         ValueError: where no column has pictures, or several could.
@@ -44,6 +44,17 @@ def columns(opened, file: Path) -> Columns:
         if len(binary) != 1:
             raise ValueError(f"{file} must have a column img or image; it has {list(schema.names)}")
         picture = binary[0]
+    return beside(schema, picture)
+
+
+def beside(schema, picture: str) -> Columns:
+    """The column of the labels, the names of the classes, and what the reader should know.
+
+    Args:
+        schema: pyarrow's, of a table.
+        picture: the column of the pictures.
+    """
+    lower = {name.lower(): name for name in schema.names}
     others = [name for name in schema.names if name != picture]
     more = [field.name for field in schema if field.name in others and holds_bytes(field.type)]
     nested = {field.name for field in schema if field.name in others and str(field.type).startswith(NESTED)}
@@ -51,7 +62,7 @@ def columns(opened, file: Path) -> Columns:
     if more:
         notes += (f"the pictures are those of the column {picture}, not of {listed(more)}",)
     if "split" in lower:
-        notes += (f"the column {lower['split']} plays no part: the names of files and folders say the split",)
+        notes += (f"the column {lower['split']} plays no part: files, folders or the keys of a dict name the split",)
     names, odd = class_names(schema.metadata, label)
     if odd:
         notes += (f"the names of the classes in the description of the column {label} are not used: {odd}",)
@@ -103,9 +114,14 @@ def class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple
 def plain_label(label: object) -> object:
     """A label as a whole number, a text or None: 3.0 is 3, and not-a-number is none, as tables with gaps store them.
 
-    An empty text is none, either.
+    An empty text is none, either. The text -1 is the number, which says that there is no label. A number of NumPy or
+    PyTorch becomes one of Python.
     """
+    if getattr(label, "ndim", None) == 0:
+        label = label.item()
     if isinstance(label, str):
+        if label.strip() == "-1":
+            return -1
         return printable(label) if label.strip() else None
     if isinstance(label, float):
         return None if math.isnan(label) else int(label) if label.is_integer() else label

@@ -51,12 +51,20 @@ def contents_of(dataset: Any, name: str) -> Pictures:
         return Pictures(dataset)
     from datasets import Image
 
+    column = picture_column(dataset, name)
+    pictures = dataset.select_columns([column]).cast_column(column, Image(decode=False))
+    return Pictures(pictures if column == "image" else pictures.rename_column(column, "image"))
+
+
+def picture_column(dataset: Any, name: str) -> str:
+    """The column of pictures of a data set of Hugging Face. ValueError where it has none."""
+    from datasets import Image
+
     columns = [column for column, kind in dataset.features.items() if isinstance(kind, Image)]
     column = next((column for column in PICTURES if column in columns), columns[0] if columns else None)
     if column is None:
         raise ValueError(f"{name} must have a column of pictures (datasets.Image), got {[*dataset.features]}")
-    pictures = dataset.select_columns([column]).cast_column(column, Image(decode=False))
-    return Pictures(pictures if column == "image" else pictures.rename_column(column, "image"))
+    return column
 
 
 def as_stream(images: Any, size: tuple[int, int] | None, channels: int | None, name: str) -> Stream:

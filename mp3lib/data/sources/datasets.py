@@ -15,15 +15,15 @@ from torch.utils.data import ConcatDataset, Subset
 
 from ...arguments import shown
 from ..files.entries import printable
-from ..folders.split_names import TEST
+from ..folders.shards import split_of_file
 from ..images import Images
 from ..pictures.contents import pixels_of_content
 from ..sets.arrays import Arrangement, Arrays
-from ..sets.columns import LABELS, plain_label
+from ..sets.columns import beside, plain_label
 from ..sets.labelled_rows import from_rows
-from ..sets.map_style import as_stream, check_map_style
+from ..sets.map_style import as_stream, check_map_style, picture_column
 from ..sets.wanted import Wanted
-from ..streaming import Stream
+from ..streaming import TRIES, Stream
 from ..tensors import as_images, is_data_set
 from .from_paths import place_in_words
 from .making import resized, to_images
@@ -36,12 +36,13 @@ class Given(NamedTuple):
     """The pictures of a data set, as ``from_rows`` arranges them."""
 
     pictures: Stream
-    in_memory: bool
+    wanted: Wanted
+    place: Path  # for errors
 
     def arrays(self, to: Arrangement) -> Arrays:
         train, test = (self.pictures[torch.from_numpy(numbers)] for numbers in (to.train, to.test))
         labels = to.train_labels, to.test_labels
-        if not self.in_memory:
+        if self.wanted.streams(len(train) + len(test), self.place, possible=True):
             text = repr([(len(part), known.tolist()) for part, known in zip((train, test), labels, strict=True)])
             digits = hashlib.sha256(text.encode()).hexdigest()[:32]
             return Arrays(train, labels[0], test, labels[1], to.classes, notes=to.notes, fingerprint=digits)
@@ -66,34 +67,44 @@ def is_object(images: Any) -> bool:
     return isinstance(images, (Tensor, np.ndarray, Mapping)) or is_data_set(images)
 
 
-def labels_of(dataset: Any) -> tuple[list | None, tuple[str, ...]]:
-    """The labels, one a picture, and the names of the classes: of a label column, or of ``targets``; None: no labels.
+class Labels(NamedTuple):
+    """The labels of a data set, one a picture, or None; the names of the classes; and notes."""
 
-    A part of a data set (``torch.utils.data.Subset``) has those of the whole.
-    """
+    given: list | None
     names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def labels_of(dataset: Any) -> Labels:
+    """The labels of a data set: a label column, chosen as in parquet files, or ``targets``.
+
+    A ``target_transform``, as torchvision's data sets have it, is applied; the classes are then what it returns. A part
+    of a data set (``torch.utils.data.Subset``) has the labels of the whole.
+    """
+    notes: tuple[str, ...] = ()
     if isinstance(dataset, Subset):
-        given, names = labels_of(dataset.dataset)
-        return given and [given[number] for number in dataset.indices], names
+        whole = labels_of(dataset.dataset)
+        return whole._replace(given=whole.given and [whole.given[number] for number in dataset.indices])
     if hasattr(dataset, "cast_column"):
-        column = next((name for name in LABELS if name in dataset.features), None)
+        _, column, names, notes = beside(dataset.features.arrow_schema, picture_column(dataset, "a data set"))
         given = dataset[column][:] if column else None
-        held = getattr(dataset.features.get(column), "names", None) if column else None
     else:
         given, held = getattr(dataset, "targets", None), getattr(dataset, "classes", None)
-    names = tuple(printable(str(name)) for name in held) if isinstance(held, (list, tuple)) else ()
+        names = tuple(printable(str(name)) for name in held) if isinstance(held, (list, tuple)) else ()
     if given is None:
-        return None, ()
+        return Labels(None, notes=notes)
     given = given.tolist() if hasattr(given, "tolist") else given
     if not isinstance(given, Iterable):
         raise ValueError(f"the labels of a data set must be a list, one for each picture, got {shown(given)}")
     given = list(given)
     if len(given) != len(dataset):
         raise ValueError(f"a data set of {len(dataset)} pictures must have as many labels, got {len(given)}")
+    if callable(transform := getattr(dataset, "target_transform", None)):
+        given, names = [transform(label) for label in given], ()
     given = [plain_label(label) for label in given]
     if odd := [label for label in given if not isinstance(label, (int, float, str, type(None)))]:
         raise ValueError(f"the labels of a data set must be whole numbers or texts, got {shown(odd[0])}")
-    return given, names
+    return Labels(given, names, notes)
 
 
 def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, str]:
@@ -106,54 +117,61 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
         made = from_tensor(as_images(images, channels=wanted.channels), wanted, size_given)
         return made, f"given as {'an array' if isinstance(images, np.ndarray) else 'a tensor'}"
     wanted = wanted._replace(channels=wanted.channels or 3)
-    parts: dict[str | None, Any] = {None: images}
+    parts: list[tuple[str | None, Any]] = [(None, images)]
     if isinstance(images, Mapping):
-        word = next((word for word in TEST if word in images), None)
-        if "train" not in images or not all(map(is_data_set, images.values())):
+        parts = [(split_of_file(str(name)), part) for name, part in images.items()]
+        if "train" not in dict(parts) or not all(map(is_data_set, images.values())):
             raise ValueError(
                 f"several data sets must be named train and test, got {shown([*images])}: give one of them by itself"
             )
-        parts = {"train": images["train"], **({word: images[word]} if word else {})}
-    for part in parts.values():
+    for _, part in parts:
         check_map_style(part, "a data set")
     rows, names, notes = rows_of(parts)
-    pictures = stream_of([*parts.values()], wanted)
-    streams = wanted.streams(len(rows), Path(type(images).__name__), possible=True)
-    read = Given(pictures, not streams)
+    read = Given(stream_of([part for _, part in parts], wanted), wanted, Path(type(images).__name__))
     arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled)
     made = to_images(arrays, "a data set", type(images).__name__)
     return made, place_in_words(made)
 
 
-def rows_of(parts: Mapping[str | None, Any]) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:
-    """For each picture its number, label and split; the names of the classes; and a note where there are no labels."""
+def rows_of(parts: Sequence[tuple[str | None, Any]]) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:
+    """For each picture its number, label and split; the names of the classes; and notes.
+
+    Args:
+        parts: the name of the split and the data set.
+    """
     rows: list[Row] = []
-    known = {split: labels_of(part) for split, part in parts.items()}
-    named = {names for _, names in known.values() if names}
+    known = [labels_of(part) for _, part in parts]
+    named = {labels.names for labels in known if labels.names}
     if len(named) > 1:
-        raise ValueError(f"the data sets for training and testing name their classes otherwise: {shown([*named])}")
+        raise ValueError(f"the data sets of a dict name their classes otherwise: {shown([*named])}")
     names = named.pop() if named else ()
-    bare = all(labels is None for labels, _ in known.values())
-    for split, part in parts.items():
-        labels = known[split][0]
+    bare = all(labels.given is None for labels in known)
+    for (split, part), (labels, *_) in zip(parts, known, strict=True):
         if labels is None:
             labels = ["" if bare else -1] * len(part)
         rows += [(len(rows) + i, -1 if label is None else label, split) for i, label in enumerate(labels)]
-    note = "it has no labels (no attribute targets, no label column), so all pictures count as one class"
-    return rows, names, (note,) if bare else ()
+    notes = tuple(dict.fromkeys(note for labels in known for note in labels.notes))
+    if bare and not notes:
+        notes = ("it has no labels (no attribute targets, no label column), so all pictures count as one class",)
+    return rows, names, notes
 
 
 def stream_of(datasets: Sequence[Any], wanted: Wanted) -> Stream:
-    """Data sets, one after the other, as a ``Stream``; the first element of each is looked at.
+    """Data sets, one after the other, as a ``Stream``; the first elements of each are looked at.
 
     Raises:
-        ValueError: where there is none, or where it is not a picture.
+        ValueError: where there are none, or where none is a picture.
     """
     streams = [as_stream(dataset, wanted.size, wanted.channels, "a data set") for dataset in datasets]
     for dataset, stream in zip(datasets, streams, strict=True):
-        first = stream.contents, int(stream.chosen[0])
-        if isinstance(reason := pixels_of_content(*first, stream.size, stream.channels, stream.value_range), str):
-            raise ValueError(f"the first element of the {type(dataset).__name__} cannot be used: {reason}")
+        first = stream.chosen[:TRIES].tolist()
+        for number in first:
+            pixels = pixels_of_content(stream.contents, number, stream.size, stream.channels, stream.value_range)
+            if not isinstance(pixels, str):
+                break
+        else:
+            name = type(dataset).__name__
+            raise ValueError(f"no picture is among the first {len(first)} element(s) of the {name}: {pixels}")
     stream = streams[0]
     if len(streams) > 1:  # of a set that is a Stream already, the pixels are the pictures
         both = zip(datasets, streams, strict=True)
