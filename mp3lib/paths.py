@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,22 +42,48 @@ def folders_around(path: Path) -> frozenset[tuple[int, int]]:
     return frozenset((about.st_dev, about.st_ino) for about in folders)
 
 
-def check_target(path: str | os.PathLike, *suffixes: str) -> Path:
-    """The absolute path of a file that may be written: new, or a regular file that is replaced.
+def check_target(path: str | os.PathLike, *suffixes: str, ours: Callable[[Path], bool]) -> Path:
+    """The absolute path of a file that may be written: new, empty, or one of ours, which is replaced.
+
+    Args:
+        path: the file.
+        suffixes: how its name may end.
+        ours: whether a file that is there was written by the same function; an error means that it was not.
 
     Raises:
         ValueError: for a name that ends in none of ``suffixes``, a folder, something that is not a regular file, such
-            as a device, and a place where this user cannot write.
+            as a device, a file of somebody else, and a place where this user cannot write.
     """
     path = expanded(path).resolve()
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"the name of the file must end in {' or '.join(suffixes)}, got {path.name}")
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} exists and is not a regular file: choose another name")
+    if path.exists() and path.stat().st_size and not succeeds(ours, path):
+        raise ValueError(f"{path} exists and is no such file of mp3lib: choose another name, so that it is kept")
     above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise ValueError(f"{path} cannot be written: {above} is not a folder that this user can write to")
     return path
+
+
+def succeeds(test: Callable[[Path], bool], path: Path) -> bool:
+    """What a test says of a file; False after an error, which readers of damaged files may raise of any kind."""
+    try:
+        return test(path)
+    except Exception:
+        return False
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Let the error of a full disk name the file or folder that is written, and say what helps."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(f"{path} could not be written ({error.strerror}): make room and try again") from error
 
 
 @contextmanager
@@ -64,14 +91,18 @@ def written_beside(path: Path) -> Iterator[Path]:
     """A hidden path beside ``path`` for a new file, which is renamed into place at the end of the ``with``.
 
     After an error it is removed, and ``path`` is as it was. Missing folders above are made.
+
+    Raises:
+        OSError: where the disk is full, with the file's name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with room_for(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def with_usual_mode(file: Path) -> None:

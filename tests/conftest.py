@@ -67,6 +67,23 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def full_disk():
+    """``with full_disk():`` no file gets larger than 100 bytes, as where the disk is nearly full."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def at():
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return at
+
+
+@pytest.fixture
 def interrupted(monkeypatch):
     """``with interrupted(module, "crop", 7):`` whoever calls ``module.crop`` for the seventh time meets Ctrl-C."""
 

@@ -138,6 +138,20 @@ def test_what_vit_pytorch_does_not_have_is_refused(make, words):
         to_vit_pytorch(make())
 
 
+def test_a_file_of_somebody_else_is_kept_and_a_full_disk_named(tmp_path, full_disk):
+    file = tmp_path / "x.pt"
+    with full_disk(), pytest.raises(OSError, match=f"^{file} could not be written .*: make room and try again$"):
+        save_vit_pytorch(vit(), file)
+    assert not list(tmp_path.iterdir())
+    torch.save({"mine": torch.ones(1)}, file)
+    with pytest.raises(ValueError, match="is no such file of mp3lib: choose another name, so that it is kept"):
+        save_vit_pytorch(vit(), file)
+    assert torch.load(file).keys() == {"mine"}
+    file.unlink()
+    for _ in range(2):  # one of ours is replaced
+        save_vit_pytorch(vit(), file)
+
+
 def test_other_models_are_refused():
     from vit_pytorch import SimpleViT
 

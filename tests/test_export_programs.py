@@ -145,6 +145,21 @@ def test_it_says_what_to_install(package, monkeypatch, tmp_path):
         save_onnx(vit(), tmp_path / "x.onnx")
 
 
+@pytest.mark.parametrize(("save", "name"), [(save_onnx, "x.onnx"), (save_torch_export, "x.pt2")])
+def test_a_file_of_somebody_else_is_kept_and_a_full_disk_named(save, name, tmp_path, full_disk):
+    file = tmp_path / name
+    with full_disk(), pytest.raises(OSError, match=f"^{file} could not be written .*: make room and try again$"):
+        save(vit(), file)
+    assert not list(tmp_path.iterdir())
+    file.write_bytes(b"mine")
+    with pytest.raises(ValueError, match="is no such file of mp3lib: choose another name, so that it is kept"):
+        save(vit(), file)
+    assert file.read_bytes() == b"mine"
+    file.unlink()
+    for _ in range(2):  # one of ours is replaced
+        save(vit(), file)
+
+
 def test_the_command_line_exports(tmp_path, capsys):
     MP3(vit(patch_norm=False), 0.5, "updated").save_pretrained(tmp_path / "mp3")
     use_classes(vit(), ["a", "b"]).save_pretrained(tmp_path / "vit")

@@ -215,14 +215,29 @@ def test_no_other_folder_is_written_to(tmp_path):
     with pytest.raises(ValueError, match="choose a new folder"):
         save_timm(vit(), tmp_path / "ours")
     (tmp_path / "ours" / "README.md").unlink()
-    with pytest.raises(ValueError, match="holds a model of mp3lib: choose a new folder"):
+    with pytest.raises(ValueError, match="holds a model of another kind: choose a new folder"):
         save_timm(vit(), tmp_path / "ours")
     assert all(path.read_bytes() == before[path] for path in (tmp_path / "ours").iterdir())
+    (tmp_path / "ours" / "config.json").unlink()
+    with pytest.raises(ValueError, match="holds a model of another kind: choose a new folder"):
+        save_timm(vit(), tmp_path / "ours")  # weights alone
+    (tmp_path / "ours" / "config.json").write_text('{"architecture": "resnet50"}')
+    with pytest.raises(ValueError, match="holds a model of another kind: choose a new folder"):
+        save_timm(vit(), tmp_path / "ours")
     (tmp_path / "file").write_text("x")
     with pytest.raises(ValueError, match="is not a folder"):
         save_timm(vit(), tmp_path / "file")
     with pytest.raises(ValueError, match="has bytes that are not UTF-8"):
         save_timm(vit(), tmp_path / "\udcff")
+
+
+def test_a_full_disk_is_named(tmp_path, full_disk):
+    with (
+        full_disk(),
+        pytest.raises(OSError, match=f"^{tmp_path / 'x'} could not be written .*: make room and try again$"),
+    ):
+        save_timm(vit(), tmp_path / "x")
+    assert not list(tmp_path.iterdir())
     (tmp_path / "empty").mkdir()
     save_timm(vit(), tmp_path / "empty")
 

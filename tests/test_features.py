@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -164,6 +165,14 @@ def test_images_in_memory_are_numbered_and_options_hold(pictures):
     assert whole["pooled"].shape == (20, 16)
 
 
+def test_a_full_disk_is_named(pictures, full_disk, capsys):
+    command = ["embed", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine"), "--tokens", "--out"]
+    with full_disk():
+        assert main([*command, str(pictures / "f.npz")]) == 1
+    assert re.search("f.npz could not be written .*: make room and try again", capsys.readouterr().err)
+    assert not list(pictures.glob("*f.npz"))
+
+
 def test_the_end_of_the_name_may_be_in_capitals(pictures):
     found = embedded(pictures, "--tokens")
     embedded(pictures, "--tokens", "--out", str(pictures / "F.NPZ"))
@@ -197,10 +206,12 @@ def test_weights_that_were_trained_without_positions_are_used_without(pictures, 
 
 def test_what_cannot_be_written_is_said_first(pictures, capsys, monkeypatch):
     command = ["embed", "--weights", str(pictures / "mp3"), "--data", str(pictures / "mine"), "--out"]
+    np.savez(pictures / "mine.npz", x=np.arange(3))
     for name in ("embed", "probe"):
         monkeypatch.setattr(f"mp3lib.cli.{name}.images_of", None)  # no image is loaded before
     for arguments, words in (
         ([str(pictures / "f.txt")], "must end in .npz, got f.txt"),
+        ([str(pictures / "mine.npz")], "is no such file of mp3lib: choose another name, so that it is kept"),
         ([str(pictures / "f.npz"), "--layer", "9"], "--layer must be a whole number, -4 to 3, got 9"),
     ):
         assert main([*command, *arguments]) == 1

@@ -68,7 +68,7 @@ def test_settings_that_differ_and_what_came_out(runs, capsys):
 
 
 def test_one_picture_and_one_table(runs, tmp_path, capsys):
-    for kind in (".png", ".svg", ".pdf"):
+    for kind in (".png", ".svg", ".pdf", ".png", ".svg", ".pdf"):  # its own files are replaced
         compared(capsys, runs, "--plot", tmp_path / f"a{kind}", "--csv", tmp_path / "a.csv")
     assert Image.open(tmp_path / "a.png").size[1] > 1500, "four panels"
     svg = (tmp_path / "a.svg").read_text()
@@ -154,6 +154,11 @@ def test_what_cannot_be_compared_is_said(runs, tmp_path, capsys):
     ):
         assert main(["runs", *map(str, arguments)]) == 1
         assert words in (told := capsys.readouterr().err) and told.count("\n") == 1
+    for option, name in (("--csv", "mine.csv"), ("--plot", "mine.png"), ("--plot", "mine.svg")):
+        (tmp_path / name).write_text("mine")
+        assert main(["runs", str(runs / "one"), option, str(tmp_path / name)]) == 1
+        assert "is no such file of mp3lib: choose another name" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "mine"
     (runs / "one" / "metrics.jsonl").unlink()
     assert main(["runs", str(runs / "one"), "--plot", str(tmp_path / "x.png")]) == 1
     assert "nothing to draw yet" in capsys.readouterr().err and not (tmp_path / "x.png").exists()

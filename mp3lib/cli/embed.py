@@ -39,15 +39,14 @@ def run(args: argparse.Namespace) -> dict:
     from ..model.checking import layer_numbers
     from ..paths import check_target, written_beside
 
-    target, vit = check_target(args.out, ".npz"), load_vit(args.weights)
+    target, vit = check_target(args.out, ".npz", ours=is_ours), load_vit(args.weights)
     layers = layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     pos_emb = with_positions(args, vit)
     images = with_names(args, vit)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vit.to(device)
     pooled, labels, names, splits = [], [], [], []
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=target.parent) as tokens, torch.no_grad():
+    with written_beside(target) as beside, tempfile.TemporaryFile(dir=target.parent) as tokens, torch.no_grad():
         for split, part, limit in (("train", images.train, args.limit), ("test", images.test, None)):
             for pixels, indices, named_as in batches(part.images[:limit], split, args.batch_size, folder_of(args)):
                 (found,) = vit.features(to_float(pixels.to(device)), pos_emb, layers)
@@ -65,10 +64,15 @@ def run(args: argparse.Namespace) -> dict:
             "classes": np.array(images.classes),
         }
         shape = (len(names), vit.num_patches, vit.dim) if args.tokens else None
-        with written_beside(target) as beside:
-            write_npz(beside, arrays, tokens, shape)
+        write_npz(beside, arrays, tokens, shape)
     print(f"{args.out}: {len(names):,} images, {vit.dim} features each")
     return {"out": str(args.out), "images": len(names), "features": vit.dim, "fingerprint": images.fingerprint}
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a file holds arrays that ``embed`` wrote."""
+    with zipfile.ZipFile(file) as archive:
+        return {"pooled.npy", "labels.npy", "names.npy", "split.npy"} <= {*archive.namelist()}
 
 
 def with_names(args: argparse.Namespace, vit):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import torch.export
 
 MOST_BYTES = 2 * 10**9  # of one ONNX file
+ABOUT = "mp3lib.json"  # the further file in an exported program
 BATCHES = (1, 2, 3)  # with which a program is compared
 
 
@@ -130,20 +133,29 @@ def save_torch_export(
 
     Args:
         model, pos_emb, num_context, attention: as in ``to_torch_export``.
-        file: its name ends in ``.pt2``; an older file of the name is replaced.
+        file: its name ends in ``.pt2``; one that this function wrote is replaced.
 
     Returns:
         the largest difference between the outputs of the file, read again, and of the model.
 
     Raises:
-        ValueError: as ``to_torch_export``, and for a name that ends otherwise.
+        OSError: if the disk is full.
+        ValueError: as ``to_torch_export``, for a name that ends otherwise, and for a file of somebody else.
     """
-    file = check_target(file, ".pt2")
+    file = check_target(file, ".pt2", ours=is_program)
     program = Program(model, pos_emb, num_context, attention)
     result = exported(program)
     with written_beside(file) as beside:
-        torch.export.save(result, beside, extra_files={"mp3lib.json": json.dumps(about(program))})
+        held = io.BytesIO()  # PyTorch's own writer of files ends the process where the disk is full
+        torch.export.save(result, held, extra_files={ABOUT: json.dumps(about(program))})
+        beside.write_bytes(held.getbuffer())
         return compared(program, torch.export.load(beside).module())
+
+
+def is_program(file: Path) -> bool:
+    """Whether ``save_torch_export`` wrote this file."""
+    with zipfile.ZipFile(file) as archive:
+        return any(name.endswith(ABOUT) for name in archive.namelist())
 
 
 def save_onnx(
@@ -155,19 +167,26 @@ def save_onnx(
 
     Args:
         model, pos_emb, num_context, attention: as in ``to_torch_export``.
-        file: its name ends in ``.onnx``; an older file of the name is replaced.
+        file: its name ends in ``.onnx``; one that this function wrote is replaced.
 
     Returns:
         the largest difference between the outputs of the file in ONNX Runtime and of the model.
 
     Raises:
         ImportError: if onnx, onnxscript or onnxruntime is not installed.
-        ValueError: as ``to_torch_export``, for a name that ends otherwise, and for a model of more than 2 GB.
+        OSError: if the disk is full.
+        ValueError: as ``to_torch_export``, for a name that ends otherwise, for a file of somebody else, and for a model
+            of more than 2 GB.
     """
-    file = check_target(file, ".onnx")
     program = Program(model, pos_emb, num_context, attention)
     packages = {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
     onnx, _, runtime = needed("an ONNX file", packages)
+
+    def ours(file: Path) -> bool:
+        texts = {text.key for text in onnx.load(file, load_external_data=False).metadata_props}
+        return {"images", "inputs", "outputs", "config"} <= texts
+
+    file = check_target(file, ".onnx", ours=ours)
     if (size := sum(4 * p.numel() for p in program.parameters())) > MOST_BYTES:
         raise ValueError(f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds at most 2: use torch-export")
     with random_state_kept(), torch.no_grad(), warnings.catch_warnings():

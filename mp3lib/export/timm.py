@@ -12,14 +12,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..arguments import truth
-from ..json_files import text_of
+from ..json_files import read_json
 from ..model import MP3, ViT
 from ..model.randomness import random_state_kept
-from ..paths import expanded, folder_for_weights, with_usual_mode
+from ..paths import expanded, folder_for_weights, room_for, succeeds
 from .checking import as_float32, check_same, needed, sample_images, vit_of
 from .timm_parts import EPS, arguments_of, data_config, our_weights, table, their_weights, why_not
 
@@ -145,7 +145,8 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
 
     Raises:
         ImportError: if timm is not installed.
-        ValueError: as ``to_timm``, and for a folder that holds something else.
+        OSError: if the disk is full.
+        ValueError: as ``to_timm``, and for a folder that holds something else, also a model of somebody else.
     """
     library, pos_emb = imported(), truth("pos_emb", pos_emb)
     check_vit(vit)
@@ -172,10 +173,11 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
         config["label_names"] = list(vit.classes)
     beside = folder.with_name(f".{os.getpid()}.{folder.name}")
     try:
-        beside.mkdir(parents=True)
-        save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, beside / FILES[0])
-        with_usual_mode(beside / FILES[0])
-        (beside / FILES[1]).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        with room_for(folder):
+            beside.mkdir(parents=True)
+            held = save({name: weight.detach().cpu().contiguous() for name, weight in weights.items()})
+            (beside / FILES[0]).write_bytes(held)
+            (beside / FILES[1]).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         with random_state_kept():
             again = library.create_model(f"local-dir:{beside}", pretrained=True)
         images = sample_images(vit)
@@ -211,11 +213,18 @@ def check_folder(folder: str | Path) -> Path:
         return folder
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: choose another name")
-    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
-    config = folder / FILES[1]
-    if others or (config.exists() and '"architecture"' not in text_of(config, "replace")):
-        raise ValueError(f"{folder} holds {others[0] if others else 'a model of mp3lib'}: choose a new folder")
+    found = sorted(path.name for path in folder.iterdir())
+    others = [name for name in found if name not in FILES]
+    if others or (found and not succeeds(is_ours, folder / FILES[1])):
+        raise ValueError(f"{folder} holds {others[0] if others else 'a model of another kind'}: choose a new folder")
     return folder
+
+
+def is_ours(config: Path) -> bool:
+    """Whether ``save_timm`` wrote this ``config.json``."""
+    held = read_json(config)
+    named, arguments = held.get("architecture"), held.get("model_args", {})
+    return named == "mp3lib_vit" or (named == STOCK and "embed_norm_layer" in arguments)
 
 
 @torch.no_grad()

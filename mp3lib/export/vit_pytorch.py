@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,21 +104,25 @@ def save_vit_pytorch(model: MP3 | ViT, file: str | Path) -> float:
 
     Args:
         model: as in ``to_vit_pytorch``.
-        file: its name ends in ``.pt``; an older file of the name is replaced.
+        file: its name ends in ``.pt``; one that this function wrote is replaced.
 
     Returns:
         the largest difference between the outputs of both models on a small random input.
 
     Raises:
-        ImportError, ValueError: as ``to_vit_pytorch``, and ValueError for a name that ends otherwise.
+        ImportError, ValueError: as ``to_vit_pytorch``, and ValueError for a name that ends otherwise and for a file of
+            somebody else.
+        OSError: if the disk is full.
     """
-    file = check_target(file, ".pt")
+    file = check_target(file, ".pt", ours=is_ours)
     theirs, vit = to_vit_pytorch(model), vit_of(model)
     saved = {"vit": arguments_of(vit), "state_dict": theirs.state_dict(), "classes": vit.config.get("classes")}
     if isinstance(model, MP3):
         saved["masking_ratio"] = model.masking_ratio
     with written_beside(file) as beside:
-        torch.save(saved, beside)
+        held = io.BytesIO()  # PyTorch's own writer of files has another error where the disk is full
+        torch.save(saved, held)
+        beside.write_bytes(held.getbuffer())
         read = torch.load(beside, map_location="cpu")
         with random_state_kept():
             again = imported().ViT(**read["vit"])
@@ -125,6 +130,11 @@ def save_vit_pytorch(model: MP3 | ViT, file: str | Path) -> float:
                 again = imported().MP3(again, read["masking_ratio"])
         again.load_state_dict(read["state_dict"])
         return check_same(outputs(model, sample_images(vit)), outputs(again, sample_images(vit)))
+
+
+def is_ours(file: Path) -> bool:
+    """Whether ``save_vit_pytorch`` wrote this file."""
+    return {"vit", "state_dict", "classes"} <= {*torch.load(file, map_location="meta", mmap=True)}
 
 
 def arguments_of(vit: ViT) -> dict[str, Any]:
