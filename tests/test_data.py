@@ -984,3 +984,4 @@ def test_a_folder_for_each_picture_is_split_all_the_same(tmp_path):
     files = {f"patient {i}/scan.png": png(np.full((3, 8, 8), 9 * i, np.uint8)) for i in range(20)}
     images = load.load_images(as_folder(files, tmp_path / "x"), size=8)
     assert (len(images.train), len(images.test), len(images.classes)) == (18, 2, 20)
+    assert "no training picture has the class patient 17 and patient 9 of the test pictures" in images.notes

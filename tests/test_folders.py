@@ -352,7 +352,7 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
         (["Cat", "cat", "dog"], ["cat"], ("Cat", "cat", "dog"), "are kept apart"),
         (["Cat", "dog"], ["cat", "CAT"], ("Cat", "dog", "cat", "CAT"), "are kept apart"),
         (["Cat", "cat"], [], ("Cat", "cat"), "are kept apart"),
-        (["-1", "1"], ["-1"], ("-1", "1"), None),
+        (["-2", "2"], ["-2"], ("-2", "2"), None),
         (
             ["0", "1", "10"],
             ["00", "01", "10"],
@@ -1187,6 +1187,13 @@ def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1", "a", "b"), 8, 4)
     assert "no training picture has the class a and b of the test pictures" in notes[0]
+
+
+def test_classes_of_one_row_each_that_are_in_the_test_set_only_are_named(tmp_path):
+    table(tmp_path / "set/x.parquet", image=cells(3), label=["a", "b", "c"])
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("a", "b", "c"), 2, 1)
+    assert any("no training picture has the class c of the test pictures" in note for note in notes)
 
 
 def test_the_labels_of_a_test_split_that_training_lacks_count_as_none(tmp_path):

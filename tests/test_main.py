@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from PIL import Image
+from set_makers import png
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
@@ -238,6 +241,20 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
         assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(folder), "--json"]) == 0
         figures = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert figures["pos_emb"] is False and figures["top1"] == read_metrics(tmp_path / "fine")[-1]["test_top1"]
+
+
+def test_classes_that_a_limit_leaves_out_are_named(tmp_path, capsys):
+    pictures = [{"bytes": png(i)} for i in range(60)]
+    rows = {"image": pictures, "label": [name for name in ("moss", "bark", "leaf") for _ in range(20)]}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "x.parquet")
+    train = f"finetune --data {tmp_path / 'x.parquet'} --size 8 --patch-size 4 --dim 16 --depth 1 --heads 1".split()
+    train += "--mlp-dim 16 --weights none --epochs 1".split()
+    for limit, named in (("30", True), ("54", False)):
+        assert main([*train, "--limit", limit, "--out", str(tmp_path / limit)]) == 0
+        words = f"note: x: the first {limit} training images (--limit) have none of the class leaf\n"
+        assert (words in capsys.readouterr().err) == named
+    assert main(["probe", *train[1:5], "--weights", str(tmp_path / "54"), "--limit", "30"]) == 0
+    assert "have none of the class leaf" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("recipe", ["best", "reference"])

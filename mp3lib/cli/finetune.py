@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .options import PLACES, WEIGHTS, Parser, image_options, run_options, shape_options
-from .training import check_shape, images_of, new_vit, training_arguments
+from .training import check_shape, images_of, limited, new_vit, training_arguments
 from .values import named, number
 
 
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> dict:
     options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}
     lines = finetune(
         vit,
-        images.train.images[: args.limit],
-        images.train.labels[: args.limit],
+        *limited(args, images),
         pos_emb=not args.no_pos_emb,
         layer_decay=args.layer_decay,
         augment=args.augment,

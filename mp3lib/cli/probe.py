@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .options import Parser, feature_options, image_options, weights_options
-from .training import images_of, with_positions
+from .training import images_of, limited, with_positions
 from .values import path, seed
 
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> dict:
     vit = load_vit(args.weights)
     layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     images, pos_emb = images_of(args, vit), with_positions(args, vit)
-    train, test, labels = images.train.images[: args.limit], images.test.images, images.train.labels[: args.limit]
+    (train, labels), test = limited(args, images), images.test.images
     torch.manual_seed(args.seed)
     control = ViT(**vit.config)
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 
 from .options import SHAPE, option
 
@@ -28,6 +29,22 @@ def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
         channels=channels,
         value_range=args.value_range,
     )
+
+
+def limited(args: argparse.Namespace, images):
+    """The training images and labels that ``--limit`` leaves. A note says which classes have none among them."""
+    from ..data.notes import Note, listed
+
+    labels = images.train.labels[: args.limit]
+    left_out = sorted({*images.train.labels.tolist()} - {*labels.tolist()})
+    if left_out:
+        names = listed(images.classes[number] for number in left_out)
+        warnings.warn(
+            f"{images.name}: the first {len(labels):,} training images (--limit) have none of the class {names}",
+            Note,
+            stacklevel=2,
+        )
+    return images.train.images[: args.limit], labels
 
 
 def size_of(args: argparse.Namespace) -> int | tuple[int, ...] | None:

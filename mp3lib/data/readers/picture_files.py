@@ -15,7 +15,7 @@ from ..folders.unlabelled import arrange_all
 from ..pictures import decode
 from ..pictures.contents import on_disk
 from ..pictures.npy import is_npy
-from ..sets.arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name
+from ..sets.arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name, untrained
 from ..sets.picture_reading import decoded, streamed
 from ..sets.wanted import Wanted
 from .idx import is_idx
@@ -95,6 +95,7 @@ def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) 
     labels = np.array([label_of[place.label] for _, place in kept], dtype=np.int64)
     rows = np.array([number for number, _ in kept], dtype=np.int64)
     in_test = np.array([place.test for _, place in kept]) if has_split else every_tenth(labels, len(classes))
+    notes += () if has_split else untrained(labels, in_test, classes)
     mixed = np.random.default_rng(0).permutation((~in_test).sum())  # so that the first few hold all classes
     more = np.array([numbers[i] for i in bare], dtype=np.int64)
     train = np.concatenate([rows[~in_test][mixed], more])
