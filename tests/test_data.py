@@ -31,6 +31,7 @@ from set_makers import write_tar
 
 from mp3lib.data import CIFAR10_CLASSES, fingerprint, load, read_picture, scenes
 from mp3lib.data.images import Images, Split
+from mp3lib.data.notes import Note
 from mp3lib.data.readers import formats
 from mp3lib.data.sets.arrays import Arrays
 from mp3lib.data.sources import cache, download, making
@@ -453,6 +454,40 @@ def test_mp3_data_comes_first(name, tmp_path, monkeypatch, capsys):
         load.load_images(name)
 
 
+def test_a_folder_named_like_a_set_gets_its_notes_and_its_classes(tmp_path, capsys):
+    for name in ("scenes", "cifar10"):
+        files = {
+            f"{split}/{c}/{i}.png": picture((i, 0, ord(c)))
+            for split in ("train", "test")
+            for c in "ab"
+            for i in range(2)
+        }
+        as_folder(files, tmp_path / name)
+        with pytest.warns(Note, match="all 4 test pictures are in the training set"):
+            load.load_images(tmp_path / name)
+        assert capsys.readouterr().out.startswith(f"data: {name}, 4 + 4 images in 2 classes (a, b), from")
+
+
+def test_a_name_that_a_folder_here_has_as_well_is_refused(tmp_path, monkeypatch):
+    as_folder({f"{c}/{i}.png": picture((i, 0, ord(c))) for c in "ab" for i in range(4)}, tmp_path / "scenes")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match="'scenes' is a name of images, and also a file or folder here: write ./scenes"
+    ):
+        load.load_images("scenes")
+    assert load.load_images("./scenes").classes == load.load_images(Path("scenes")).classes == ("a", "b")
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    assert len(load.load_images("auto").classes) == len(scenes.CLASSES)
+
+
+@pytest.mark.parametrize(
+    "images", ["scenes", torch.zeros(4, 3, 8, 8, dtype=torch.uint8), np.zeros((4, 3, 8, 8), np.uint8)]
+)
+def test_what_cannot_be_streamed_is_refused(images):
+    with pytest.raises(ValueError, match="cannot be streamed: leave stream=True"):
+        load.load_images(images, stream=True)
+
+
 def test_an_explicit_name_or_path_is_stronger_than_mp3_data(tmp_path, monkeypatch):
     monkeypatch.setenv("MP3_DATA", str(tmp_path / "typo"))
     assert load.load_images("scenes").name == "scenes"
@@ -638,6 +673,27 @@ def test_cache_files_that_were_swapped_or_are_no_files_are_made_anew(tmp_path):
 
 def bfloat16(file: Path) -> None:
     save_file({"x": torch.zeros(2).bfloat16()}, file, {"key": "", "checksum": ""})
+
+
+def test_a_picture_of_the_same_size_and_time_is_read_again(tmp_path):
+    path = as_folder({f"{i}.png": picture((90, 0, 0)) for i in range(3)}, tmp_path / "x")
+    assert load.load_images(path, size=8).train.images[:, 0].unique().tolist() == [90]
+    for file in path.iterdir():
+        before = file.stat()
+        file.write_bytes(picture((91, 0, 0)))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert load.load_images(path, size=8).train.images[:, 0].unique().tolist() == [91]
+
+
+def test_a_lock_that_is_held_stays_and_another_is_removed():
+    with cache.one_at_a_time("abc"):
+        (lock,) = cache.folder().iterdir()
+        cache.sweep()
+        assert "left over" not in load.cache_status()
+        assert load.clear_cache() == f"left {cache.short(lock)}: a process that runs is making it" and lock.exists()
+    load.clear_cache()
+    assert not lock.exists()
 
 
 def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):

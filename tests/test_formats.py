@@ -417,6 +417,18 @@ def test_a_few_classes_in_files_beside_a_folder_of_classes_do_not_decide(tmp_pat
     assert loaded(tmp_path / "set", 8).classes == ("auk", "bat")
 
 
+@pytest.mark.parametrize("number", [0, 2])
+def test_an_empty_shard_is_named_and_loses_nothing(number, tmp_path):
+    folder = shards(tmp_path / "set")
+    name = f"set-train-{number:06}.tar"
+    if number == 0:
+        (folder / name).rename(folder / "set-train-000002.tar")
+    tarfile.open(folder / name, "w").close()
+    images = loaded(folder, 16)
+    assert (len(images.train), len(images.test)) == (24, 12)
+    assert images.notes == (f"1 shard(s) are empty, as {name}",)
+
+
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 
@@ -475,6 +487,16 @@ def test_every_band_is_resized_as_a_grey_picture_is(stream, tmp_path):
     for file in folder.glob("test/*/*.npy"):
         grey = [Image.fromarray(band) for band in np.load(file).transpose(2, 0, 1)]
         assert np.stack([np.asarray(fit_picture(band, (6, 7))) for band in grey]).tobytes() in pixels
+
+
+def test_a_range_on_the_command_line_may_begin_below_zero(tmp_path):
+    for i in range(3):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        np.save(tmp_path / f"set/{i}.npy", np.full((2, 2), -1.0))
+    out = tmp_path / "packed"
+    arrays = ["--channels", "1", "--value-range", "-1", "1"]
+    assert main(["data", "pack", str(tmp_path / "set"), "--size", "2", *arrays, "--out", str(out)]) == 0
+    assert loaded(out).train.images.unique().tolist() == [0]
 
 
 def test_arrays_pack_stream_and_train_with_their_channels(tmp_path, capsys):

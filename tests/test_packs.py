@@ -123,6 +123,8 @@ def test_a_pack_replaces_a_pack_and_nothing_else_and_what_fails_leaves_nothing(t
     (tmp_path / "text").write_text("mine")
     with pytest.raises(ValueError, match="exists and is not a pack"):
         pack_images(top, 8, tmp_path / "text")
+    with pytest.raises(ValueError, match="'scenes' is a name of images, and only images at a path can be packed"):
+        pack_images("scenes", 8)
     with pytest.raises(ValueError, match="is a pack already"):
         pack_images(out, 8)
     before = sorted(tmp_path.iterdir())

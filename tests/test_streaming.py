@@ -393,3 +393,10 @@ def test_a_streams_digest_is_that_of_its_files_wherever_they_lie(folder, tmp_pat
     assert of(moved) == of(folder)
     (moved / "cat" / "0.png").write_bytes((moved / "cat" / "8.png").read_bytes() + b"longer")
     assert of(moved) != of(folder)
+
+
+def test_an_empty_stream_is_refused_in_a_sentence(folder):
+    images = load_images(folder, SIZE, stream=True, workers=0)
+    vit = ViT(num_classes=2, image_size=SIZE, patch_size=8, dim=16, depth=1, heads=1, mlp_dim=16)
+    with pytest.raises(ValueError, match="images must hold at least one image, got 0"):
+        position_accuracy(MP3(vit, masking_ratio=0.5), images.train.images[:0])

@@ -17,7 +17,7 @@ def add(commands) -> Parser:
         description=data_help(),
     )
     data.add_argument("action", choices=("status", "fetch", "clear", "pack"), help="what to do")
-    data.add_argument("path", type=named, nargs="?", metavar="PATH", help="pack: the images, as --data takes them")
+    data.add_argument("path", type=named, nargs="?", metavar="PATH", help="pack: the images, a path as --data takes it")
     data.add_argument(
         "--size", type=whole, nargs="+", metavar="PIXELS", help="pack: side, or height and width (default: 32)"
     )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from .values import count, named, number, path, positive, seed, whole
+from .values import count, finite, named, number, path, positive, seed, whole
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an option says otherwise
@@ -120,7 +120,7 @@ def add_array_options(parser: Parser) -> None:
     )
     parser.add_argument(
         "--value-range",
-        type=number,
+        type=finite,
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="values of arrays (.npy) of uint16 or floats that become 0 and 255",

@@ -35,13 +35,21 @@ def _between(text: str, lowest: int, largest: int = LARGEST) -> int:
     return value
 
 
-def number(text: str) -> float:
-    """A finite number from 0."""
+def finite(text: str) -> float:
+    """A finite number of either sign."""
     try:
         value = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-    if not 0 <= value < math.inf:
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number, got {text}")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number from 0."""
+    value = finite(text)
+    if value < 0:
         raise argparse.ArgumentTypeError(f"must be a finite number of 0 or more, got {text}")
     return value
 

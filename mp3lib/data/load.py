@@ -13,10 +13,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from ..arguments import shown, truth, whole
 from ..paths import expanded
 from . import scenes
-from .images import CIFAR10_FINGERPRINT, Images
+from .images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images
 from .notes import Note
 from .pictures import decode
 from .readers import formats
@@ -24,10 +27,12 @@ from .sets.arrays import Arrays
 from .sets.wanted import Wanted
 from .sources import cache, download
 from .sources.datasets import from_object, is_object
-from .sources.from_paths import from_pack, from_path
+from .sources.from_paths import NAMES, from_pack, from_path
 from .sources.making import from_cache, resized, to_cache, to_images
 from .sources.pack import is_pack
 from .tensors import hint
+
+DRAWN = "drawn by mp3lib"  # the source of the embedded set
 
 
 class DataUnavailable(RuntimeError):
@@ -52,6 +57,7 @@ def load_images(
       and 10,000 test images); ``DataUnavailable`` when all of that fails;
     - ``"auto"``: the same, but ``scenes`` instead of the error;
     - ``"scenes"``: the procedural set that the library draws itself (10,000 and 2,000 images);
+      ``cifar10`` and ``scenes`` are refused where a file or folder of that name is here: it is ``./scenes``;
     - a path: a folder or archive of pictures (``train/<class>/*`` and ``test/<class>/*``; or ``<class>/*`` or all in
       one place, of which every tenth picture then becomes the test set), the official CIFAR-10 or CIFAR-100 as
       folder or archive, Hugging Face parquet files, the idx files of MNIST,
@@ -71,8 +77,8 @@ def load_images(
     and training crops them at random from the whole picture. Folders and tars without compression can be streamed.
 
     ``unlabelled=True`` adds the pictures without labels to the training set, behind those with labels, as pretraining
-    wants them: pictures in folders such as ``unlabeled``, beside the folders of classes, and in test sets without
-    labels. Their label is -1.
+    wants them: pictures in folders such as ``unlabeled``, and beside the folders of classes. Their label is -1. Test
+    pictures without labels are left out.
 
     ``channels``, 1 to 16, and ``value_range`` are for arrays: each ``.npy`` is (H, W, c) or (c, H, W) with 3 channels
     unless ``channels`` says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which
@@ -102,6 +108,8 @@ def _load(
         whole("workers", workers, 0, 1024)
     wanted = Wanted((height, width), stream, workers, unlabelled).of_arrays(channels, value_range)
     if is_object(name_or_path):
+        if isinstance(name_or_path, (Tensor, np.ndarray)):
+            _refuse_stream("a tensor or an array", wanted)
         if value_range is not None:
             raise ValueError(f"value_range is for folders of arrays (.npy), got {shown(name_or_path)}: scale it before")
         if channels is None:
@@ -118,9 +126,16 @@ def _load(
     place = name_or_path
     if not os.fspath(place).strip():
         raise ValueError("the name or path of the images is empty: give auto, cifar10, scenes or a path")
-    if name_or_path in ("auto", "cifar10"):
-        place = os.environ.get("MP3_DATA") or name_or_path
-    if place in ("auto", "cifar10", "scenes"):
+    if name_or_path in ("auto", "cifar10") and (chosen := os.environ.get("MP3_DATA")):
+        place = chosen
+    elif name_or_path in ("cifar10", "scenes") and os.path.exists(name_or_path) and not retry:
+        raise ValueError(
+            f"{name_or_path!r} is a name of images, and also a file or folder here: write "
+            f"{os.path.join('.', name_or_path)} for what is here, or set MP3_DATA={name_or_path} and write auto for "
+            "the other"
+        )
+    if place in NAMES:
+        _refuse_stream(place, wanted)
         formats.check_channels(place, wanted)
         images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
     else:
@@ -129,6 +144,7 @@ def _load(
         except ValueError as error:
             raise ValueError(f"MP3_DATA is {place!r}: {error}" if place is not name_or_path else str(error)) from None
         if is_pack(path):
+            _refuse_stream(f"the pack {path}", wanted)
             wanted = wanted._replace(size=None if size is None else wanted.size, channels=channels)
             images, where = from_pack(path, wanted)
             height, width = images.train.images.shape[2:]
@@ -139,11 +155,20 @@ def _load(
     return _told(images, where)
 
 
+def _refuse_stream(what: str, wanted: Wanted) -> None:
+    if wanted.stream:
+        raise ValueError(
+            f"{what} cannot be streamed: leave stream=True (--stream) out. Folders of pictures, tars without "
+            "compression and map-style data sets can be streamed"
+        )
+
+
 def _told(images: Images, where: str) -> Images:
     """The same images, of which a line says which they are, and where."""
-    title = {"cifar10": "CIFAR-10"}.get(images.name, images.name)
+    cifar10 = images.name == "cifar10" and images.classes == CIFAR10_CLASSES
+    title = "CIFAR-10" if cifar10 else images.name
     known = ", lossless" if images.fingerprint == CIFAR10_FINGERPRINT else ""
-    classes = "" if images.name in ("cifar10", "scenes") else f" in {_classes_in_words(images.classes)}"
+    classes = "" if cifar10 or images.source == DRAWN else f" in {_classes_in_words(images.classes)}"
     print(f"data: {title}, {len(images.train):,} + {len(images.test):,} images{known}{classes}, {where}", flush=True)
     return images
 
@@ -157,7 +182,7 @@ def _classes_in_words(classes: tuple[str, ...]) -> str:
 def _scenes() -> tuple[Images, str]:
     (train, train_labels), (test, test_labels) = scenes.make_scenes()
     arrays = Arrays(train, train_labels, test, test_labels, scenes.CLASSES)
-    return to_images(arrays, "drawn by mp3lib", "scenes"), "drawn by mp3lib"
+    return to_images(arrays, DRAWN, "scenes", search=False), DRAWN
 
 
 def _cifar10(or_scenes: bool, retry: bool) -> tuple[Images, str]:
@@ -206,7 +231,7 @@ def _download(link: download.Link) -> Images:
 def cache_status() -> str:
     """What is in the cache and where ``load_images("cifar10")`` would look, as text. Touches no network."""
     place = os.environ.get("MP3_DATA") or "not set"
-    if place not in ("auto", "cifar10", "scenes", "not set"):
+    if place not in (*NAMES, "not set"):
         try:
             place = cache.short(expanded(place))
         except ValueError as error:
@@ -237,8 +262,8 @@ def clear_cache() -> str:
     What another process that runs is making, such as a download, stays.
     """
     lines = []
-    for path in [*cache.sets(), *cache.failures(), *cache.parts()]:
-        if path in cache.parts() and cache.is_held(path):
+    for path in [*cache.sets(), *cache.failures(), *cache.parts(), *cache.locks()]:
+        if path not in cache.sets() and cache.is_held(path):
             lines.append(f"left {cache.short(path)}: a process that runs is making it")
         elif reason := cache.remove(path):
             lines.append(f"left {cache.short(path)}: {reason}")

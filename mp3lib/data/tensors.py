@@ -51,6 +51,8 @@ def as_images(
         images = as_stream(images, size, channels, name)
         if channels is not None and images.channels != channels:
             raise ValueError(f"{name} must have {channels} channels, got {tuple(images.shape)}")
+        if not len(images):
+            raise ValueError(f"{name} must hold at least one image, got 0")
         return images
     accepted = f"{name} must be a torch tensor or NumPy array of uint8 (N, c, H, W)"
     if not isinstance(images, Tensor):

@@ -39,6 +39,13 @@ def is_tar(path: Path) -> bool:
     return beginning.startswith((*PACKED,)) or beginning[257:262] == b"ustar"
 
 
+def is_empty_tar(path: Path) -> bool:
+    """Whether a file is a plain tar without members: zeros alone."""
+    if not 1024 <= path.stat().st_size <= PADDING:
+        return False
+    return not read_bytes(path, PADDING).strip(b"\0")
+
+
 class Headers:
     """The bytes of a tar as ``tarfile`` asks for them. It reads the whole of a header before a member can be seen.
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..files.entries import Entry, readable
-from ..files.tars import files_of_tar, is_tar
+from ..files.tars import files_of_tar, is_empty_tar, is_tar
 from ..folders.shards import check_one_set, split_of_file
 from ..notes import listed
 from ..pictures import decode
@@ -82,24 +82,27 @@ def from_samples(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
 
 
 def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | None:
-    """The samples of the tars in a folder; None where the first of them holds none.
+    """The samples of the tars in a folder; None where the first of them that is not empty holds none.
 
     Raises:
         ValueError: for a damaged or packed shard, and where the shards are those of several sets.
     """
-    if not is_tar(tars[0].path):
+    names = [tar.name for tar in tars]
+    empty = [tar.name for tar in tars if is_empty_tar(tar.path)]
+    tars = [tar for tar in tars if tar.name not in empty]
+    if not tars or not is_tar(tars[0].path):
         return None
     shard = read_shard(tars[0])
     if not are_samples([entry for entry in shard.entries if is_picture(entry)], shard.entries):
         return None
-    check_one_set([tar.name for tar in tars], path)
+    check_one_set(names, path)
     entries, labels = shard
     for tar in tars[1:]:
         shard = read_shard(tar)
         entries += shard.entries
         labels |= shard.labels
     arrays = arranged(entries, labels, path, wanted)
-    arrays.notes += gaps([tar.name for tar in tars])
+    arrays.notes += gaps(names) + ((f"{len(empty)} shard(s) are empty, as {empty[0]}",) if empty else ())
     return arrays
 
 

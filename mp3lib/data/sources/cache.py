@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ...paths import expanded, folders_around
@@ -26,6 +26,7 @@ FAILURE_SECONDS = 3600  # so long a failed download is not tried again: five not
 _PART = "mp3lib-part-"  # the beginning of the name of anything half done; then the process, the machine, a random end
 _HOLDER = re.compile(rf"{_PART}(\d+)-(?:(.+)-)?\w+")
 _SETS = ("cifar10.safetensors", "images-*.safetensors")
+_LOCKS = ("images-*.lock",)
 _PARTS = (f"{_PART}*", ".tmp*")  # safetensors itself writes to .tmp...
 _FAILURE = "last-failure.json"
 _OTHER_MACHINE = 24 * 3600  # seconds without a change, after which a process on another machine counts as ended
@@ -74,6 +75,11 @@ def parts() -> list[Path]:
     return sorted(path for path in _matching(_PARTS) if path.name.startswith(_PART) or _is_written_here(path))
 
 
+def locks() -> list[Path]:
+    """The files of ``one_at_a_time``."""
+    return sorted(_matching(_LOCKS))
+
+
 def failures() -> list[Path]:
     """The memory of a failed download, if there is one."""
     return [folder() / _FAILURE] if _failure() else []
@@ -99,7 +105,16 @@ def part_name() -> str:
 
 
 def is_held(path: Path) -> bool:
-    """Whether the process that makes something half done may still run, by its name and the time of its last change."""
+    """Whether the process that makes something half done, or that has locked a file of ``locks``, may still run.
+
+    Of something half done its name and the time of its last change tell.
+    """
+    if path in locks():
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
     holder = _HOLDER.fullmatch(path.name)
     if holder is None:
         return False
@@ -143,7 +158,7 @@ def one_at_a_time(name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             folder().mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(folder() / f"{_PART}{name}.lock"))
+            stack.enter_context(FileLock(folder() / f"images-{name}.lock"))
         yield
 
 
@@ -227,7 +242,8 @@ def state(path: Path, *more) -> str:
         visits[about.st_dev, about.st_ino] += stat.S_ISDIR(about.st_mode)
         if visits[about.st_dev, about.st_ino] > 100:
             return  # folders that link to each other have paths without number
-        digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode() + os.fsencode(inside) + b"\n")
+        times = f"{about.st_mtime_ns} {about.st_ctime_ns}"  # cp -p and rsync -t set the first to an older one
+        digest.update(f"{about.st_size} {times} ".encode() + os.fsencode(inside) + b"\n")
         for name in names:
             add(file / name, f"{inside}/{name}", above | {(about.st_dev, about.st_ino)})
 

@@ -29,6 +29,7 @@ from .making import from_cache, name_of, resized, to_cache, to_images
 from .pack import finish, is_pack, open_pack, pixel_file
 
 READER = 8  # the version of the reader: sets that an older one decoded are decoded again
+NAMES = ("auto", "cifar10", "scenes")  # of images; anything else is a path
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are kept only for several processes, which share them
 
 
@@ -82,7 +83,7 @@ def pack_images(
     well; ``load_images`` leaves them out unless they are wanted.
 
     Args:
-        path: whatever ``load_images`` reads.
+        path: of whatever ``load_images`` reads; no name such as ``scenes``.
         size: side or (height, width) in pixels.
         out: the file; default: beside ``path``, named after it and the size, as ``photos-224.safetensors``.
         channels: of arrays (``.npy``), as for ``load_images``.
@@ -95,6 +96,8 @@ def pack_images(
         ValueError: as ``load_images``; where the disk has no room, and where ``out`` is something else than a pack.
     """
     wanted = Wanted(decode.as_size(size), unlabelled=True).of_arrays(channels, value_range)
+    if path in NAMES and not os.path.exists(path):
+        raise ValueError(f"{path!r} is a name of images, and only images at a path can be packed")
     path = expanded(path)
     if is_pack(path):
         raise ValueError(f"{path} is a pack already")

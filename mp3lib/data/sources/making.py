@@ -22,8 +22,8 @@ _JPEG = (
 )
 
 
-def to_images(arrays: Arrays, source: str, name: str) -> Images:
-    """The images that a reader has found, with their fingerprint and with notes of what is odd about them."""
+def to_images(arrays: Arrays, source: str, name: str, search: bool = True) -> Images:
+    """The images that a reader has found, with their fingerprint and, if searched for, notes of what is odd in them."""
     train, test = (
         Split(images if isinstance(images, Stream) else torch.from_numpy(images), torch.from_numpy(labels))
         for images, labels in (
@@ -37,7 +37,7 @@ def to_images(arrays: Arrays, source: str, name: str) -> Images:
             notes += (_JPEG,)
         return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes)
     digits = fingerprint(train, test)
-    if digits != CIFAR10_FINGERPRINT and name != "scenes":
+    if digits != CIFAR10_FINGERPRINT and search:
         notes += repeated(train, test, arrays.classes)
         if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
