@@ -17,6 +17,7 @@ import time
 import tracemalloc
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -688,6 +689,39 @@ def test_deep_pictures_in_a_folder_are_those_of_an_upload(name, tmp_path):
         image = load_images(tmp_path / "set").train.images[0]
     assert image.min() == 0 and image.max() == 255
     assert (image == read_picture((tmp_path / "set" / f"0{name}").read_bytes())).all()
+
+
+def wide_png(value: int, channels: int) -> bytes:
+    """A picture of 8 x 8 pixels with 16 bits a channel: gray and alpha, colour, or colour and alpha."""
+    colour = {2: 4, 3: 2, 4: 6}[channels]
+    pixels = np.full((8, 8, channels), value, dtype=">u2")
+    pixels[..., 3 if channels == 4 else channels :] = 65535
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))),
+        (b"IEND", b""),
+    )
+    chunks = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def wide_tiff(value: int) -> bytes:
+    """A picture of 8 x 8 pixels in colour with 16 bits a channel."""
+    fields = ((256, 3, 1, 8), (257, 3, 1, 8), (258, 3, 3, 122), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 128))
+    fields += ((277, 3, 1, 3), (278, 3, 1, 8), (279, 4, 1, 384))
+    table = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", *field) for field in fields) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8) + table + struct.pack("<HHH", 16, 16, 16) + struct.pack("<H", value) * 192
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", [2, 3, 4, "tif"])
+def test_colours_of_16_bits_that_hold_12_are_said_to_be_nearly_black(kind, stream, tmp_path):
+    (tmp_path / "set").mkdir()
+    for i, value in enumerate((4000, 4095, 65535)):
+        content, suffix = (wide_tiff(value), "tif") if kind == "tif" else (wide_png(value, kind), "png")
+        (tmp_path / "set" / f"{i}.{suffix}").write_bytes(content)
+    _, notes = loaded(tmp_path / "set", size=8, stream=stream, workers=0)
+    assert len(notes) == 1 and "2 picture(s) in colour of 16 bits a channel are nearly black" in notes[0], notes
 
 
 def test_deep_pictures_of_one_set_are_scaled_alike(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ MAGIC = (  # how files of these formats begin; TGA has no such mark
     b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6", b"\0\0\1\0",
     b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
 )  # fmt: skip
+WIDE = re.compile(r"(RGB[AX]?|LA|CMYK);16[BLN]")  # Pillow's names of colours of 16 bits a channel; not BMP's BGR;16
 _alone = threading.Lock()
 
 
@@ -41,6 +43,7 @@ class Picture(NamedTuple):
     pixels: np.ndarray | None  # (3, H, W) uint8
     deep: np.ndarray | None  # (H, W) float32: grey values of more than 8 bits, not yet scaled to 0 … 255
     jpeg: bool = False  # whether the pixels still have the compression grid of JPEG in place
+    dark: bool = False  # whether they are nearly black because of 16 bits a channel only the upper 8 are taken
 
 
 class TooLarge(ValueError):
@@ -73,6 +76,7 @@ class Header(NamedTuple):
 
     deep: bool  # whether it has values of more than 8 bits
     jpeg: bool  # whether it is a JPEG of the size that is wanted, whose compression grid stays in place
+    wide: bool = False  # whether it has colours of 16 bits a channel
 
 
 def header(data: bytes | str, size: tuple[int, int]) -> Header:
@@ -84,11 +88,17 @@ def header(data: bytes | str, size: tuple[int, int]) -> Header:
     """
     with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=formats()) as picture:
         check_pixels(picture, size, 4)
-        return Header(is_deep(picture), picture.size == size[::-1] and picture.format in ("JPEG", "MPO"))
+        in_place = picture.size == size[::-1] and picture.format in ("JPEG", "MPO")
+        return Header(is_deep(picture), in_place, is_wide(picture))
 
 
 def is_deep(picture: Image.Image) -> bool:
     return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def is_wide(picture: Image.Image) -> bool:
+    """Whether a picture that is not loaded yet has colours of 16 bits a channel, of which Pillow takes the upper 8."""
+    return any(WIDE.search(str(tile.args)) for tile in getattr(picture, "tile", ()))
 
 
 def check_pixels(picture: Image.Image, size: tuple[int, int], times: float) -> None:
@@ -132,7 +142,7 @@ def draft_times(picture: tuple[int, int], size: tuple[int, int], crop: Crop) -> 
 def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: Crop | None) -> Picture:
     """The pixels of an opened picture, as ``decode`` says; ``form`` is the format of its file."""
     height, width = size
-    deep = is_deep(picture)
+    deep, wide = is_deep(picture), is_wide(picture)
     picture = ImageOps.exif_transpose(picture)
     in_place = crop is None and picture.size == (width, height)
     if deep:
@@ -145,9 +155,10 @@ def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: 
     picture = picture.convert("RGBA" if see_through else "RGB")
     if not in_place:
         picture = fit_picture(picture, size, crop)
+    dark = wide and 0 < np.asarray(picture)[..., :3].max() < 16  # as of 12 bits a channel
     if see_through:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"))
+    return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"), dark)
 
 
 def try_decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture | Exception:

@@ -18,7 +18,7 @@ from ..pictures import decode, npy
 from ..pictures.contents import PictureFiles, picture_of, unusual
 from ..streaming import Stream, usual_workers
 from .arrays import Arrangement, Arrays
-from .rows import Rows, scale_of
+from .rows import Rows, dark_note, scale_of
 from .wanted import Wanted
 
 BLOCK = 256  # pictures read at a time
@@ -70,14 +70,19 @@ class Streamed(NamedTuple):
     def arrays(self, to: Arrangement) -> Arrays:
         order = np.concatenate([to.train, to.test]).tolist()
         deep = [number for number in order if self.headers[number].deep]
+        dark = dark_note(sum(self.is_dark(number) for number in order if self.headers[number].wide))
         black, white, notes = scale_of(self.deep_values(deep), len(deep)) if deep else (0.0, 255.0, ())
         values = (black, white) if deep else self.wanted.value_range
         workers = usual_workers() if self.wanted.workers is None else self.wanted.workers
         whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, values)
         train, test = whole[torch.from_numpy(to.train)], whole[torch.from_numpy(to.test)]
         jpeg = any(self.headers[number].jpeg for number in order)
-        labels = to.train_labels, to.test_labels
-        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, to.notes + notes, self.fingerprint(to))
+        labels, notes = (to.train_labels, to.test_labels), to.notes + notes + dark
+        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, notes, self.fingerprint(to))
+
+    def is_dark(self, number: int) -> bool:
+        picture = picture_of(content(self.pictures[number]), self.wanted.size)
+        return not isinstance(picture, str) and picture.dark
 
     def deep_values(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
         """The values of pictures of more than 8 bits, at the size that is wanted; those that break count as nothing."""

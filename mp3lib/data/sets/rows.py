@@ -26,26 +26,27 @@ class Rows:
         else:
             self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
         self.deep: dict[int, np.ndarray] = {}
-        self.jpeg = np.zeros(number, dtype=bool)
+        self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
 
     def put(self, row: int, picture: decode.Picture) -> None:
         """Fill a row. A picture of more than 8 bits waits until it is known which values the others have."""
-        self.jpeg[row] = picture.jpeg
+        self.jpeg[row], self.dark[row] = picture.jpeg, picture.dark
         if picture.pixels is None:
             self.deep[row] = picture.deep
         else:
             self.images[row] = picture.pixels
 
     def scaled(self, kept: Sequence[int]) -> tuple[str, ...]:
-        """Scale the pictures of more than 8 bits among these rows, all alike; a note says how."""
+        """Scale the pictures of more than 8 bits among these rows, all alike; notes say how, and which are too dark."""
         deep = {row: self.deep[row] for row in kept if row in self.deep}
         self.deep = {}
+        dark = dark_note(int(self.dark[list(kept)].sum()))
         if not deep:
-            return ()
+            return dark
         black, white, notes = scale_of(deep.values(), len(deep))
         for row in [*deep]:
             self.images[row] = decode.scaled(deep.pop(row), black, white)
-        return notes
+        return notes + dark
 
     def ordered(self, order: Sequence[int]) -> np.ndarray:
         """The rows in this order, in place; other rows are cut off. Fill no more of them afterwards."""
@@ -71,6 +72,14 @@ def scale_of(deep: Iterable[np.ndarray], number: int) -> tuple[float, float, tup
             f"{high:g}: scale them before, if they are of another kind",
         )
     return black, white, notes
+
+
+def dark_note(number: int) -> tuple[str, ...]:
+    """A note on so many pictures that are nearly black, because only the upper bits of their colours are read."""
+    if not number:
+        return ()
+    text = f"{number} picture(s) in colour of 16 bits a channel are nearly black: the upper 8 bits are read"
+    return (f"{text}, and theirs hold almost nothing, as of values of 10 or 12 bits. Scale them before",)
 
 
 def put_in_order(rows: np.ndarray, order: np.ndarray) -> None:
