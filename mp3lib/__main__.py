@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from . import stopping
 from .cli import COMMANDS, parser
 
 
@@ -20,10 +19,15 @@ def main(argv: list[str] | None = None) -> int:
     for stream in filter(None, (sys.stdout, sys.stderr)):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    args = parser().parse_args(argv)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, interrupt) if in_main_thread else None
+    with stopping.stoppable():
+        return run(argv)
+
+
+def run(argv: list[str] | None) -> int:
+    """``main``, with the handlers of signals set."""
+    args = argparse.Namespace(command=None, debug=False)
     try:
+        args = parser().parse_args(argv)
         if getattr(args, "out", None) and args.command in ("probe", "evaluate"):
             from .train.run_folder import check_output
 
@@ -41,14 +45,14 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # the one place where an error becomes a line
+        if stopping.asked:  # the error is what the interruption became
+            print(interrupted(args), file=sys.stderr)
+            return 130
         if args.debug:
             raise
         if not getattr(error, "of_main", False):  # else the main process prints it
             print(process_named() + in_a_line(error), file=sys.stderr)
         return 1
-    finally:
-        if before is not None:  # a caller in the same process keeps its own handler
-            signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -89,11 +93,6 @@ def notes_as_lines() -> Iterator[None]:
         warnings.simplefilter("always", Note)
         warnings.showwarning = line
         yield
-
-
-def interrupt(*_) -> None:
-    """End a command that is told to terminate as Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 def interrupted(args: argparse.Namespace) -> str:

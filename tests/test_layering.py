@@ -17,10 +17,10 @@ LIBRARY = ROOT / "mp3lib"
 # each package and each module beside them, with those of ours that it may import
 ALLOWED = {
     "model": {"__version__", "arguments", "json_files", "paths"},
-    "data": {"arguments", "luma", "paths"},
+    "data": {"arguments", "luma", "paths", "stopping"},
     "plots": {"luma"},
     "evaluate": {"arguments", "model", "data"},
-    "train": {"arguments", "json_files", "model", "data", "evaluate", "paths"},
+    "train": {"arguments", "json_files", "model", "data", "evaluate", "paths", "stopping"},
     "export": {"arguments", "json_files", "model", "paths"},
     "widgets": {"plots"},
     "board": {"arguments", "data", "evaluate", "model", "plots"},
@@ -29,10 +29,11 @@ ALLOWED = {
     "budgets": set(),
     "luma": set(),
     "paths": set(),
+    "stopping": set(),
     "json_files": {"paths"},
     "arguments": set(),
     "__version__": set(),  # a name of mp3lib itself
-    "cli": {"data", "evaluate", "export", "json_files", "model", "paths", "plots", "train"},
+    "cli": {"data", "evaluate", "export", "json_files", "model", "paths", "plots", "stopping", "train"},
 }
 # the same inside mp3lib.data: each of its rooms and each module beside them
 ROOMS = {

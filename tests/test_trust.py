@@ -35,7 +35,7 @@ from mp3lib.data import cues
 from mp3lib.data.pictures import decode
 from mp3lib.json_files import write_text
 from mp3lib.model import load_model
-from mp3lib.train import pretrain, read_metrics, read_run
+from mp3lib.train import pretrain, read_metrics, read_run, steps
 from mp3lib.train.checkpoint import checkpoints
 from mp3lib.train.run_folder import check_output
 
@@ -441,9 +441,35 @@ def test_an_error_that_nobody_expected_is_a_line_and_debug_shows_it(monkeypatch,
 
 
 def test_a_command_leaves_the_signal_handler_of_its_caller(capsys):
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     assert main(["data", "status"]) == 0
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def lost_interruption(*_) -> None:
+    """Ctrl-C where Python drops the exception: in the callback of a fork or of a weak reference."""
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interruption_whose_exception_is_lost_still_ends_a_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(steps, "set_rates", lost_interruption)
+    assert main(["pretrain", *SHAPE, "--epochs", "50", "--out", str(tmp_path / "run")]) == 130
+    assert capsys.readouterr().err.endswith("the same command with --resume starts anew\n")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_an_error_that_an_interruption_became_is_one(capsys, monkeypatch):
+    def broken(*_):
+        lost_interruption()
+        raise AttributeError("partially initialized module 'torch'")
+
+    monkeypatch.setattr("mp3lib.__main__.COMMANDS", {"data": broken})
+    for more in ([], ["--debug"]):
+        assert main(["data", "status", *more]) == 130
+        assert capsys.readouterr().err == "interrupted before the command was finished\n"
+    monkeypatch.setattr("mp3lib.__main__.parser", broken)
+    assert main(["data", "status"]) == 130
 
 
 def test_the_end_of_a_pipe_is_no_error():

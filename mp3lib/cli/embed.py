@@ -95,6 +95,7 @@ def batches(images, split: str, size: int, folder: Path | None) -> Iterator[tupl
     """Pixels uint8 (b, c, h, w), the numbers of the images, and their names; a broken picture is left out."""
     import torch
 
+    from .. import stopping
     from ..data.streaming import Asked, Stream, name_of, warn_of
 
     parts = torch.arange(len(images)).split(size)
@@ -104,6 +105,7 @@ def batches(images, split: str, size: int, folder: Path | None) -> Iterator[tupl
         return
     asked = [[Asked(index) for index in part.tolist()] for part in parts]
     for part, read in zip(parts, images.loader(asked, size, images.workers if len(parts) > 1 else 0), strict=True):
+        stopping.check()
         warn_of(note.replace("; the next image takes its place", "") for note in read.notes)
         own = read.indices == part
         files = [name_of(images.contents, int(images.chosen[index])) for index in part[own].tolist()]

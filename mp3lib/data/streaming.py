@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from .. import stopping
 from ..arguments import whole
 from .crops import drawn_crop
 from .notes import Note
@@ -131,6 +132,7 @@ class Stream:
         asked = ([Asked(i) for i in batch.tolist()] for batch in batches)
         workers = self.workers if len(batches) > 1 else 0
         for read in self.loader(asked, max(map(len, batches)), workers):
+            stopping.check()
             warn_of(read.notes)
             yield read.pixels, read.indices
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from .. import stopping
 from .batches import Batch
 from .checkpoint import Progress, checkpoints, step_of
 from .processes import over_processes, own_part
@@ -32,6 +33,7 @@ def train_epoch(training: Training, epoch: int, done: Progress, bar: tqdm, save_
     batches = batches_of(training, epoch, len(values))
     first, last = epoch * settings.steps_per_epoch, (epoch + 1) * settings.steps_per_epoch
     for step in range(first + len(values), last):
+        stopping.check()
         values.append(train_step(training, step, batches))
         bar.update()
         if save_every and (step + 1) % save_every == 0 and step + 1 < last:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ... import stopping
 from ..files.entries import LARGEST_FILE, Entry, read_bytes
 from ..pictures import decode, npy
 from ..pictures.contents import PictureFiles, picture_of, unusual
@@ -129,6 +130,7 @@ def streamed(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Streamed:
     headers: list[decode.Header | str] = []
     with progress(len(pictures), path) as bar, threads() as pool:
         for begin in range(0, len(pictures), BLOCK):
+            stopping.check()
             block = range(begin, min(begin + BLOCK, len(pictures)))
             headers += pool.map(look, block)
             bar.update(len(block))
@@ -148,6 +150,7 @@ def blocks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """The files in groups whose bytes are in memory at the same time."""
     block: list[Entry] = []
     for entry in entries:
+        stopping.check()
         if block and (len(block) == BLOCK or sum(other.size for other in block) + entry.size > BYTES):
             yield block
             block = []
