@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LFS = b"version https://git-lfs"  # how a file begins that git-lfs has not brought
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # https:// and the like, also as a Path, which keeps one stroke only
 
 

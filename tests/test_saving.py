@@ -64,6 +64,13 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(name, tmp_path, mo
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+def test_a_pointer_of_git_lfs_is_told_apart_from_damage(tmp_path):
+    vit().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ValueError, match="is a git-lfs pointer, not the weights: git lfs pull brings them"):
+        ViT.from_pretrained(tmp_path)
+
+
 def test_a_model_is_pushed_to_the_hub_under_the_name_of_its_folder(tmp_path, monkeypatch):
     pushed = {}
 

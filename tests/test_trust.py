@@ -233,6 +233,33 @@ def test_damaged_files_get_a_sentence_or_the_checkpoint_before(file, damage, tmp
         assert file == "run.json" and "run.json is damaged" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"versions": [1]}, "versions is "),
+        ({"resumed": [1]}, "resumed is "),
+        ({"settings": {"epochs": 0}}, "epochs is not positive, but 0"),
+    ],
+)
+def test_a_run_with_a_damaged_entry_is_refused_before_it_goes_on(change, words, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"settings": {}} | change))
+    with pytest.raises(ValueError, match=f"run.json is damaged: {words}"):
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+
+
+def test_a_resumed_run_takes_a_license_and_another_path_to_its_start(tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+    monkeypatch.chdir(tmp_path)
+    pretrain(model(), IMAGES, **QUICK, out="run", about={"start": "first", "note": "kept"})
+    more = {"start": str(tmp_path / "first"), "license": "mit"}
+    pretrain(model(), IMAGES, **QUICK, out="run", about=more, resume=True)
+    run = read_run("run")
+    assert (run["start"], run["license"], run["note"]) == ("first", "mit", "kept")
+    assert "license: " in (tmp_path / "run" / "README.md").read_text()
+    with pytest.raises(ValueError, match="started with other settings: start"):
+        pretrain(model(), IMAGES, **QUICK, out="run", about={"start": str(tmp_path)}, resume=True)
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("file", ["run.json", "metrics.jsonl", "config.json"])
 def test_a_pipe_and_a_file_without_end_are_not_read(file, tmp_path):

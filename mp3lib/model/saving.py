@@ -20,7 +20,7 @@ from torch import Tensor
 from .. import __version__
 from ..arguments import shown, truth
 from ..json_files import read_json
-from ..paths import folder_for_weights, with_usual_mode
+from ..paths import LFS, folder_for_weights, with_usual_mode
 from .card import model_card
 from .finding import check_folder, find_weights
 from .randomness import random_state_kept
@@ -272,6 +272,11 @@ def check_saved(kind: type[SavedModel], folder: Path) -> None:
         raise ValueError(f"{folder / 'config.json'} holds values that make no model ({error})") from None
     except ValueError as error:
         raise ValueError(f"{folder / 'config.json'}: {error}") from None
+    with open(folder / "model.safetensors", "rb") as file:
+        if file.read(len(LFS)) == LFS:
+            raise ValueError(
+                f"{folder / 'model.safetensors'} is a git-lfs pointer, not the weights: git lfs pull brings them"
+            )
     try:
         with safe_open(folder / "model.safetensors", "pt") as file:
             stored = list(file.keys())

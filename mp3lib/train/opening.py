@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
 from ..arguments import shown
 from ..json_files import read_json, write_json
+from ..paths import expanded
 from .checkpoint import Progress, checkpoint_of, checkpoints, remove_unfinished, step_of
 from .processes import everywhere, is_sharded, on_main
 from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
@@ -102,13 +104,33 @@ def open_run(training: Training, about: dict | None, resume: bool) -> tuple[Prog
     run = read_run(folder)
     stored = run["settings"] | {name: run.get(name) for name in START_KEYS}
     starts = {name: (about or {}).get(name) for name in START_KEYS}
+    starts = {name: stored[name] if same_folder(stored[name], now) else now for name, now in starts.items()}
     if different := settings.differences(stored, model=model, **starts):
         raise ValueError(
             f"the run in {folder} was started with other settings: {', '.join(different)}. Use those, or another folder"
         )
     check_draws(folder, run)
     remove_unfinished(folder)
-    return newest_state(training, run), run.get("id")
+    done = newest_state(training, run)
+    note_about(folder, about or {})
+    return done, run.get("id")
+
+
+def same_folder(then: Any, now: Any) -> bool:
+    """Whether two texts name one folder, for example by a relative and by an absolute path."""
+    try:
+        places = [expanded(place).resolve(strict=True) for place in (then, now)]
+    except (ValueError, OSError):
+        return False
+    return places[0] == places[1]
+
+
+def note_about(folder: Path, about: dict) -> None:
+    """Write to run.json what the resumed run is told of itself, such as a license; its initial weights stay."""
+    run = read_run(folder)
+    now = run | {name: value for name, value in about.items() if name not in START_KEYS}
+    if now != run:
+        write_json(folder / "run.json", now)
 
 
 def check_draws(folder: Path, run: dict) -> None:

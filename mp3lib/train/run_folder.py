@@ -14,6 +14,8 @@ from ..json_files import read_json, read_jsonl, write_text
 from ..paths import expanded
 from .settings import NUMBERS, USUAL
 
+POSITIVE = ("epochs", "batch_size", "lr", "num_images")  # settings that are above 0
+KINDS = {"versions": dict, "best": dict, "resumed": list, "longer": list, "id": str, "processes": int}
 PLAIN = ("epoch", "step", "loss", "lr", "seconds")  # entries of an epoch that are one number
 
 
@@ -90,6 +92,12 @@ def read_run(folder: str | Path) -> dict:
     for name, value in (USUAL | run["settings"]).items():
         if name in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ValueError(f"{path} is damaged: {name} is not a number, but {shown(value)}")
+        if name in POSITIVE and value <= 0:
+            raise ValueError(f"{path} is damaged: {name} is not positive, but {shown(value)}")
+    for name, kind in KINDS.items():
+        entry = run.get(name, kind())
+        if type(entry) is not kind or (kind is list and not all(isinstance(part, dict) for part in entry)):
+            raise ValueError(f"{path} is damaged: {name} is {shown(entry)}")
     return run
 
 

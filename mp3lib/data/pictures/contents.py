@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ...paths import LFS
 from ..crops import Crop
 from ..files.entries import LARGEST_FILE, Entry, readable
 from . import decode, npy
-
-LFS = b"version https://git-lfs"  # how a file begins that git-lfs has not brought
 
 
 def pixels_of_content(
