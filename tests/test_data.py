@@ -692,8 +692,10 @@ def test_a_lock_that_is_held_stays_and_another_is_removed():
         cache.sweep()
         assert "left over" not in load.cache_status()
         assert load.clear_cache() == f"left {cache.short(lock)}: a process that runs is making it" and lock.exists()
+    theirs = lock.with_name("images-theirs.lock")
+    theirs.write_bytes(b"mine")
     load.clear_cache()
-    assert not lock.exists()
+    assert not lock.exists() and theirs.read_bytes() == b"mine"
 
 
 def test_two_processes_that_load_a_folder_at_once_get_the_same(tmp_path):

@@ -263,7 +263,7 @@ def clear_cache() -> str:
     """
     lines = []
     for path in [*cache.sets(), *cache.failures(), *cache.parts(), *cache.locks()]:
-        if path not in cache.sets() and cache.is_held(path):
+        if cache.is_held(path):
             lines.append(f"left {cache.short(path)}: a process that runs is making it")
         elif reason := cache.remove(path):
             lines.append(f"left {cache.short(path)}: {reason}")

@@ -76,8 +76,8 @@ def parts() -> list[Path]:
 
 
 def locks() -> list[Path]:
-    """The files of ``one_at_a_time``."""
-    return sorted(_matching(_LOCKS))
+    """The files of ``one_at_a_time``, which are empty; another file of such a name is somebody else's."""
+    return sorted(path for path in _matching(_LOCKS) if _is_empty_file(path))
 
 
 def failures() -> list[Path]:
@@ -96,6 +96,14 @@ def _is_written_here(file: Path) -> bool:
         return {"key", "checksum", "fingerprint"} <= about.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def _is_empty_file(path: Path) -> bool:
+    try:
+        about = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(about.st_mode) and not about.st_size
 
 
 def part_name() -> str:
