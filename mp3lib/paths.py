@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+BESIDE = ".mp3lib-"  # the beginning of the name of a file that is being written; then the process and its own name
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the numbers of the errors for a full disk, or a full share of it
 LFS = b"version https://git-lfs"  # how a file begins that git-lfs has not brought
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # https:// and the like, also as a Path, which keeps one stroke only
 
@@ -82,9 +86,20 @@ def room_for(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in FULL:
             raise
         raise OSError(f"{path} could not be written ({error.strerror}): make room and try again") from error
+
+
+def remove_left(path: Path) -> None:
+    """Remove what killed processes have left beside ``path``, a day after its last change.
+
+    Before, it may be in use on another machine, whose processes have numbers of their own.
+    """
+    for left in path.parent.glob(f"{BESIDE}[0-9]*.{glob.escape(path.name)}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 3600:
+                left.unlink()
 
 
 @contextmanager
@@ -96,7 +111,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: where the disk is full, with the file's name.
     """
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    beside = path.with_name(f"{BESIDE}{os.getpid()}.{path.name}")
+    remove_left(path)
     with room_for(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

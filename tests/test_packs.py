@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -152,6 +153,19 @@ def test_a_damaged_pack_is_refused_in_a_sentence(damage, tmp_path):
     file.write_bytes(data[:-9] if damage == "cut" else data.replace(old, new, 1))
     with pytest.raises(ValueError, match="pack the images again"):
         load_images(file)
+
+
+def test_a_full_disk_is_named_and_what_a_killed_process_left_is_removed(tmp_path, full_disk):
+    pictures, out = noise_pictures(tmp_path / "set", 4), tmp_path / "out.safetensors"
+    with full_disk(), pytest.raises(OSError, match=f"^{out} could not be written .*: make room and try again$"):
+        pack_images(pictures, 8, out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
+    old, new = tmp_path / f".mp3lib-123.{out.name}", tmp_path / f".mp3lib-124.{out.name}"
+    for left in (old, new):
+        left.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    pack_images(pictures, 8, out)
+    assert not old.exists() and new.exists()
 
 
 def test_the_command_packs_and_others_take_it(tmp_path, capsys):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from ...paths import FULL
 from ..files.tensor_files import BEGINNING
 from ..pictures import decode
 from .wanted import Wanted
@@ -24,6 +28,7 @@ class Rows:
         if wanted.file is None:
             self.images = np.empty(shape, dtype=np.uint8)
         else:
+            reserve(wanted.file, BEGINNING + math.prod(shape))
             self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
         self.deep: dict[int, np.ndarray] = {}
         self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
@@ -52,6 +57,21 @@ class Rows:
         """The rows in this order, in place; other rows are cut off. Fill no more of them afterwards."""
         put_in_order(self.images, np.asarray(order, dtype=np.int64))
         return self.images[: len(order)]
+
+
+def reserve(file: Path, size: int) -> None:
+    """Take the space of a file on the disk, where the system can: one that is mapped ends the process if it lacks.
+
+    Raises:
+        OSError: if there is not so much room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(file, "r+b") as there:
+            try:
+                os.posix_fallocate(there.fileno(), 0, size)
+            except OSError as error:  # there are file systems that cannot do it
+                if error.errno in FULL:
+                    raise
 
 
 def scale_of(deep: Iterable[np.ndarray], number: int) -> tuple[float, float, tuple[str, ...]]:
