@@ -145,7 +145,7 @@ def lay_out_notebook(path: Path, source: Path) -> None:
 # --- the library ------------------------------------------------------------------------------------------------------
 
 
-INTERNAL = {"arguments", "cli", "json_files", "luma", "paths"}  # what nobody is meant to import
+INTERNAL = {"arguments", "cli", "json_files", "luma", "paths", "stopping"}  # what nobody is meant to import
 
 
 def modules() -> list[str]:
