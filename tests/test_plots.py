@@ -663,3 +663,11 @@ def test_the_style_of_one_thread_never_stays_behind_in_another():
     for thread in threads:
         thread.join()
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_figure_whose_size_was_changed_has_two_pixels_for_each_of_the_screen():
+    fig = plots.patch_grid(SQUARE, 8, title="T")
+    for width in (8.2, 4.64, 5.35):
+        fig.set_size_inches(width, 3.456)
+        drawn = Image.open(io.BytesIO(fig.png()))
+        assert drawn.size == tuple(2 * side for side in fig.shown)

@@ -126,7 +126,8 @@ class Picture(Figure):
         images keep their exact colours.
         The alpha of a pixel says whether it keeps its colour on a dark page; see the module `dark`.
         """
-        width, height = (int(side) for side in self.bbox.size)
+        # from the size in screen pixels: the one in inches may fall just below a whole pixel
+        width, height = (side * DPI // SCREEN for side in self.shown)
         renderer = QuickRenderer(width, height, self.dpi)
         self.draw(renderer)
         drawn = np.array(renderer.buffer_rgba())
