@@ -601,6 +601,17 @@ def test_labels_of_points_cover_neither_each_other_nor_points():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    "names", [["a", "b"], [f"group {i} of several" for i in range(5)], ["a long name of a group " * 3] * 2]
+)
+def test_a_legend_of_any_number_of_groups_fits_above_the_axes(names):
+    groups = [f"{name}{i}" for i, name in enumerate(names)]
+    fig = plots.scatter(range(len(groups)), range(len(groups)), groups=groups, title="T")
+    fig.png()
+    box, ax = fig.axes[0].get_legend().get_window_extent(), fig.axes[0].get_window_extent()
+    assert box.x1 <= fig.bbox.x1 and box.y0 >= ax.y1 - 1 and box.y1 <= fig.bbox.y1 - 40  # below the title
+
+
 def test_labels_keep_off_a_long_arrow():
     """With the label to the right of its point, as it would stand alone, the arrow would go through it."""
     fig = plots.scatter([0, 3.5, 10], [0, 4.5, 10], ["first", "a long label of a point", "last"], links=[[0, 2]])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import struct
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -234,9 +232,13 @@ def draw(runs: list[Run], target: Path) -> None:
 
 
 def marked(png: bytes) -> bytes:
-    """A picture with a text that names its maker, behind the header of 33 bytes."""
-    text = b"tEXtSoftware\0" + MARK
-    return png[:33] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + png[33:]
+    """The same picture with a text that names its maker."""
+    from PIL import Image, PngImagePlugin
+
+    about, file = PngImagePlugin.PngInfo(), io.BytesIO()
+    about.add_text("Software", MARK.decode())
+    Image.open(io.BytesIO(png)).save(file, "png", pnginfo=about)
+    return file.getvalue()
 
 
 def write(target: Path, content: bytes) -> None:

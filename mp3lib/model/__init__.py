@@ -1,8 +1,9 @@
 """The network, a file a subject: position embeddings (``posemb``), attention and the transformer (``attention``),
 attention maps and rollout (``attention_maps``), the Vision Transformer (``vit``), masked position prediction (``mp3``)
 and which patches are seen (``context``), what is refused (``checking``), eval mode for a while (``modes``), random
-numbers that leave the caller's alone (``randomness``), saved models (``saving``, ``loading``), where weights are
-(``finding``, ``shipped``), model cards (``card``), and named shapes (``presets``).
+numbers that leave the caller's alone (``randomness``), saved models (``saving``, ``loading``), whether they fit
+(``fitting``), names of weights in ``torch.compile`` (``compiled``), where weights are (``finding``, ``shipped``), model
+cards (``card``), and named shapes (``presets``).
 """
 
 from .attention import Attention, Block, FeedForward, Transformer

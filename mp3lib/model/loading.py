@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from ..arguments import shown
 from ..json_files import read_json
 from .checking import check_weights
+from .compiled import COMPILED
 from .finding import check_folder, find_weights
 from .mp3 import MP3
 from .randomness import random_state_kept
-from .saving import COMPILED
 from .vit import ViT
 
 

@@ -13,8 +13,9 @@ from ..arguments import is_finite, number, shown, truth
 from .attention import check_size
 from .attention_maps import record_attention
 from .checking import check_weights
+from .compiled import without_compiled_prefix
 from .context import check_context, check_drawn, sample_context, take
-from .saving import SavedModel, without_compiled_prefix
+from .saving import SavedModel
 from .vit import ViT
 
 

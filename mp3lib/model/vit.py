@@ -22,8 +22,9 @@ from .attention import (
     feed_forward_parameters,
 )
 from .checking import check_names, layer_numbers
+from .compiled import without_compiled_prefix
 from .posemb import posemb_sincos_2d
-from .saving import SavedModel, as_int_or_list, without_compiled_prefix
+from .saving import SavedModel, as_int_or_list
 
 
 class Features(NamedTuple):

@@ -1,8 +1,8 @@
 """Figures. Each function takes arrays and returns a matplotlib `Figure`.
 
 ``images`` draws images, patches, masks and heat maps. ``attention`` draws attention and predicted positions over an
-image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars, matrices and points,
-``panels`` several charts of curves, ``map_row`` a heat map and one of its rows.
+image. ``jigsaw`` draws puzzles. ``charts`` draws curves, bars and matrices,
+``points`` points with labels, ``panels`` several charts of curves, ``map_row`` a heat map and one of its rows.
 ``schematics`` draws the way of the data through a model, of the parts that ``drawing`` has,
 ``board_picture`` the still picture of the patch board. ``theme`` holds colours and style,
 ``sheet`` the layout of small pictures, ``patches`` the conversion of images and the cutting into patches, and
@@ -16,12 +16,13 @@ nested lists. No function runs a model, and no function shows a figure as a side
 """
 
 from .attention import attention_by_layer, attention_over_image, heat_over_image
-from .charts import bars, curves, matrix, scatter
+from .charts import bars, curves, matrix
 from .images import heat_maps, image_grid, mask_strip, patch_grid
 from .jigsaw import jigsaw_boards, jigsaw_step, predicted_positions
 from .map_row import map_and_row
 from .panels import curve_panels
 from .patches import reassemble, to_picture
+from .points import scatter
 from .schematics import attention_schematic, mp3_schematic, vit_schematic
 from .theme import (
     BLUE,

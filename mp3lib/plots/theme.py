@@ -109,7 +109,6 @@ class Picture(Figure):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.set_size_inches(self.get_size_inches() + 1e-9)  # matplotlib 3.10 cuts 463.99999 pixels off to 463
         self.regions: list = []  # what keeps its colours on a dark page; see `note`
 
     @property

@@ -14,7 +14,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..json_files import write_json
-from ..model.saving import WRITE_ERRORS, SavedModel, uncompiled, uncompiled_weights
+from ..model.compiled import uncompiled, uncompiled_weights
+from ..model.saving import WRITE_ERRORS, SavedModel
 from ..paths import with_usual_mode
 from .best import best_line, measure_of
 from .processes import is_sharded, on_main

@@ -10,8 +10,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..model.card import model_card, write_card
+from ..model.fitting import check_loadable
 from ..model.modes import modes_restored
-from ..model.saving import SavedModel, check_loadable, save_model
+from ..model.saving import SavedModel, save_model
 from ..paths import expanded
 from .batches import Source
 from .best import has_waited
