@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
     project = tmp_path_factory.mktemp("project")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
-    for name in ("mp3lib", "labextensions", "results/evaluations", "results/shown"):
+    for name in ("mp3lib", "labextensions", "results"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = [sys.executable, "-m", "build", "--no-isolation"]
     run(*build, project, "--outdir", project / "dist")  # the sdist, then a wheel from it
@@ -64,6 +65,21 @@ def python(installed, tmp_path):
     return lambda *arguments: run(sys.executable, *arguments, cwd=tmp_path, env=environ)
 
 
+def shown_results() -> set[Path]:
+    """The files below results/ that the notebooks ask for; an f-string's fields stand for anything."""
+    found = set()
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        names = re.findall(r"""\bstored\(f?["']([^"']+)["']\)""", code)
+        assert len(names) == code.count("stored("), f"{notebook.name} asks for a result by a name that is not a text"
+        for name in names:
+            files = {*(ROOT / "results").glob(re.sub(r"\{[^}]*\}", "*", name))}
+            assert files, f"{notebook.name} asks for {name}, which is not in results/"
+            found |= files
+    return found
+
+
 def content(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -84,8 +100,10 @@ def test_the_wheel_holds_the_library_its_weights_and_its_results_and_nothing_els
     files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib" / "weights").glob("*/*")}
     files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3lib" / "live").iterdir()} | {"mp3lib/py.typed"}
     shared = f"mp3lib-{__version__}.data/data/share/"
-    for folder in ("evaluations", "shown"):
-        files |= {f"{shared}mp3lib/results/{folder}/{path.name}" for path in (ROOT / "results" / folder).glob("[!.]*")}
+    files |= {
+        f"{shared}mp3lib/{path.relative_to(ROOT).as_posix()}"
+        for path in shown_results() | {*(ROOT / "results" / "shown").glob("[!.]*")}
+    }
     plugin = ("package.json", "static/dark.css", "static/live.js")
     files |= {f"{shared}jupyter/labextensions/mp3lib/{name}" for name in plugin}
     about = f"mp3lib-{__version__}.dist-info/"
@@ -141,12 +159,15 @@ print(p.logits.argmax(dim=2).tolist())
     assert python("-c", code).splitlines()[-1] == here.splitlines()[-1]
 
 
-def test_results_are_found(python):
+def test_results_that_the_notebooks_show_are_found(python):
     code = """
-import json
+import json, sys
 from mp3lib.results import stored
 
-print(json.dumps(stored("evaluations/pupil-4x4.json")))
+print(json.dumps({name: stored(name) for name in sys.argv[1:]}))
 """
-    expected = json.loads((ROOT / "results" / "evaluations" / "pupil-4x4.json").read_text(encoding="utf-8"))
-    assert json.loads(python("-c", code)) == expected
+    files = {path.relative_to(ROOT / "results").as_posix(): path for path in sorted(shown_results())}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    expected = {name: json.loads(text) if name.endswith(".json") else text for name, text in texts.items()}
+    assert {"probes/puzzler-4x4.json", "benchmarks/scale.json"} <= expected.keys()
+    assert json.loads(python("-c", code, *expected)) == expected
