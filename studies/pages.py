@@ -33,10 +33,10 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     ),
     "What the shipped flagship uses": (
         "The accuracy jumped when the training changed, which may mean that the model uses a shortcut. So the same "
-        "weights are tested on test images that lack a cue. Without the borders of the patches the accuracy is near "
-        "chance. The model does not use a pattern that is fixed to pixels, such as a mark or the grid of a "
-        "compression: with every patch seen, it is about as good if every image is a box of its own, and on any "
-        "compression grid. Notebook 09 does the same with the small model, and trains without each cue.",
+        "weights are tested on test images that lack a cue. The model does not use a pattern that is fixed to pixels, "
+        "such as a mark or the grid of a compression: with every patch seen, it is about as good if every image is a "
+        "box of its own, and on any compression grid. Notebook 09 does the same with the small model, and trains "
+        "without each cue.",
         shipped_tables.by_cue,
     ),
     "The shipped classifier": (

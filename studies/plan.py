@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from mp3lib.data.cues import flat, gap, grey, hole, jpeg, padded_crop, transformed, watermark
+from mp3lib.data.cues import flat, gap, grey, hole, hole_at_border, jpeg, padded_crop, transformed, watermark
 
 from .recipes import qk_norm, rising_ratio, smoothed
 from .runs import RESULTS
@@ -92,7 +92,7 @@ class Run(NamedTuple):
 
 
 def transforms(patch_size: tuple[int, int]) -> dict[str, Callable]:
-    """The transforms that take a cue away, or do the same harm without taking it, for patches of this size."""
+    """The transforms that take a cue away, or do as much harm elsewhere (``hole``), for patches of this size."""
     sized = {
         f"{transform.__name__}-{width}": partial(transform, patch_size=patch_size, width=width)
         for transform in (gap, hole)
@@ -114,13 +114,21 @@ def planted(words: str, transform: Callable, **other) -> Cue:
     return Cue(words, transform, tests={"with the cue": of_uint8(transform)}, **other)
 
 
+def hole_words(patch_size: tuple[int, int], width: int) -> str:
+    """What ``hole`` does to patches of this size: whether it leaves their borders alone."""
+    words = f"as many pixels as in `gap-{width}`, "
+    if at_border := hole_at_border(patch_size, width):
+        return words + f"from the middle of every patch outwards, {at_border} of them at its border"
+    return words + "in the middle of every patch"
+
+
 REMOVE = transforms(PATCH)
 UNCROPPED = {"crop_area": (1.0, 1.0)}
 CUES = {
     "gap-1": removed("1 pixel along the border of every patch painted grey", REMOVE["gap-1"]),
     "gap-2": removed("2 pixels along the border of every patch painted grey", REMOVE["gap-2"]),
-    "hole-1": removed("as many pixels as in `gap-1`, in the middle of every patch", REMOVE["hole-1"]),  # placebos
-    "hole-2": removed("as many pixels as in `gap-2`, in the middle of every patch", REMOVE["hole-2"]),
+    "hole-1": removed(hole_words(PATCH, 1), REMOVE["hole-1"]),  # the placebo of gap-1
+    "hole-2": removed(hole_words(PATCH, 2), REMOVE["hole-2"]),
     "grey": removed("colour taken away", REMOVE["grey"]),
     "flat": removed("every patch made equally bright, of equal contrast", REMOVE["flat"]),
     "padded": planted("padded by 4 pixels, then cropped, without zooming", padded_crop, options=UNCROPPED),

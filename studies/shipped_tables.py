@@ -6,12 +6,14 @@ import json
 import math
 from pathlib import Path
 
+from mp3lib.arguments import as_pair
+from mp3lib.data.cues import hole_at_border
 from mp3lib.train.best import is_finished
 from mp3lib.train.run_folder import read_metrics, read_run
 
 from . import tables
 from .markdown import grid
-from .plan import CUES
+from .plan import CUES, hole_words
 from .provenance import recipe, stages, training
 
 # position accuracy by the share of patches hidden: arshadshk/Position-Prediction-Pretraining, GitHub, read off a plot
@@ -173,12 +175,33 @@ def by_cue(results: str | Path) -> str:
     for path in sorted((Path(results) / "cues").glob("*.json")):
         figures = json.loads(path.read_text(encoding="utf-8"))
         ratios = next(iter(figures["cues"].values()))
+        patch_size = as_pair(read_run(Path(results) / "runs" / path.stem)["settings"]["model"]["vit"]["patch_size"])
+        words = TESTED | {"hole-1": hole_words(patch_size, 1)}
         head = [f"`{path.stem}`, test images", *(f"with {float(ratio):.0%} hidden" for ratio in ratios)]
         lines = [
-            [f"`{cue}`: {TESTED[cue]}" if cue in CUES else TESTED[cue], *(f"{share:.1%}" for share in told.values())]
+            [f"`{cue}`: {words[cue]}" if cue in CUES else words[cue], *(f"{share:.1%}" for share in told.values())]
             for cue, told in figures["cues"].items()
         ]
         lines.append(["*chance*", *[f"{figures['chance']:.1%}"] * len(ratios)])
         about = f"The first {figures['images']:,} test images of {figures['data']}, pixels `{figures['fingerprint']}`"
-        parts.append(f"{grid([head, *lines])}\n\n{about}. The same figures: `python -m studies cues {path.stem}`.")
-    return "\n\n".join(parts)
+        parts += [
+            grid([head, *lines]),
+            f"{about}. The same figures: `python -m studies cues {path.stem}`.",
+            no_placebo(figures["cues"], patch_size),
+        ]
+    return "\n\n".join(filter(None, parts))
+
+
+def no_placebo(cues: dict[str, dict[str, float]], patch_size: tuple[int, int]) -> str:
+    """Why the cues do not say what the borders of such patches are worth; "" where ``hole-1`` leaves them alone."""
+    if not hole_at_border(patch_size):
+        return ""
+    (height, width), (seen, *_) = patch_size, cues["gap-1"]
+    pixels, left = height * width, (height - 2) * (width - 2)
+    return (
+        f"`gap-1` and `hole-1` do not say what the borders are worth here. A gap leaves {left} of the {pixels} pixels "
+        f"of a patch, and only {left} pixels are not at the border. So no placebo that paints as many can leave the "
+        f"borders alone: `hole-1` paints {hole_at_border(patch_size)} of their {pixels - left} pixels. With every "
+        f"patch seen, the accuracy is {cues['gap-1'][seen]:.1%} with `gap-1` and {cues['hole-1'][seen]:.1%} with "
+        "`hole-1`."
+    )

@@ -69,8 +69,19 @@ def test_a_hole_removes_as_many_pixels_as_the_gap_and_keeps_the_corners(patch_si
     assert (with_hole == with_hole[0, :1]).all()  # the same in every patch
     grid = cues.hole(torch.ones(1, 1, *patch_size), patch_size, width)[0, 0]
     assert grid[[0, 0, -1, -1], [0, -1, 0, -1]].all()
-    if patch_size == (8, 8):  # in smaller patches, so many pixels include some of the border
-        assert grid[[0, -1]].all() and grid[:, [0, -1]].all()
+
+
+@pytest.mark.parametrize(
+    ("patch_size", "width", "pixels"), [(8, 1, 0), (8, 0, 0), (8, 2, 12), (4, 1, 8), ((8, 4), 1, 8), (1, 0, 0)]
+)
+def test_a_hole_says_how_many_pixels_it_paints_at_the_border(patch_size, width, pixels):
+    """In small patches, or for a wide gap, it is no placebo for borders."""
+    assert cues.hole_at_border(patch_size, width) == pixels
+    h, w = patch_size if isinstance(patch_size, tuple) else (patch_size, patch_size)
+    painted = cues.hole(torch.ones(1, 1, h, w), patch_size, width)[0, 0] == 0
+    assert painted.sum() - painted[1:-1, 1:-1].sum() == pixels
+    with pytest.raises(ValueError, match="9 pixels leaves nothing"):
+        cues.hole_at_border(patch_size, 9)
 
 
 @pytest.mark.parametrize("cue", [cues.gap, cues.flat, cues.hole])

@@ -488,11 +488,29 @@ def test_the_flagship_stands_beside_the_published_curve(tmp_path):
     assert "The flagship saw 5 epochs" in published(tmp_path)
 
 
+def store_cues(results: Path, cues: dict, patch_size: int) -> None:
+    """What ``python -m studies cues mine`` writes, and the settings of that network."""
+    write_json(results / "runs" / "mine" / "run.json", {"settings": {"model": {"vit": {"patch_size": patch_size}}}})
+    about = {"images": 2000, "data": "cifar10", "fingerprint": "f", "chance": 1 / 16}
+    write_json(results / "cues" / "mine.json", about | {"cues": cues})
+
+
+def test_a_hole_that_paints_borders_is_not_called_a_placebo(tmp_path):
+    accuracies = {"gap-1": {"0.0": 0.016, "0.75": 0.016}, "hole-1": {"0.0": 0.09, "0.75": 0.044}}
+    store_cues(tmp_path, accuracies, patch_size=8)
+    told = by_cue(tmp_path)
+    assert "in the middle of every patch | 9.0%" in told and "what the borders are worth" not in told
+    store_cues(tmp_path, accuracies, patch_size=4)
+    told = by_cue(tmp_path)
+    assert "from the middle of every patch outwards, 8 of them at its border | 9.0%" in told
+    assert "A gap leaves 4 of the 16 pixels" in told and "paints 8 of their 12 pixels" in told
+    assert "1.6% with `gap-1` and 9.0% with `hole-1`" in told
+
+
 def test_cues_of_a_shipped_model(tmp_path):
     assert by_cue(tmp_path) == ""
     accuracies = {"as they are": {"0.0": 0.4, "0.75": 0.2}, "grey": {"0.0": 0.3, "0.75": 0.1}}
-    about = {"images": 2000, "data": "cifar10", "fingerprint": "f", "chance": 1 / 16}
-    write_json(tmp_path / "cues" / "mine.json", about | {"cues": accuracies})
+    store_cues(tmp_path, accuracies, patch_size=8)
     told = by_cue(tmp_path)
     assert "| `mine`, test images | with 0% hidden | with 75% hidden |" in told
     assert "| `grey`: colour taken away | 30.0% | 10.0% |" in told and "| *chance* | 6.2% | 6.2% |" in told

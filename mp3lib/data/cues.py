@@ -64,7 +64,7 @@ def gap(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Te
     """Make the border of every patch grey (0), so that no line continues from one patch to the next.
 
     This also removes a share of 1 - (1 - 2 width / p)^2 of the pixels of a patch of p x p pixels. ``hole`` removes as
-    many pixels elsewhere, and serves as the placebo.
+    many pixels from the middle, and serves as the placebo.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
@@ -87,7 +87,9 @@ def gap(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Te
 def hole(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> Tensor:
     """The placebo of ``gap``: make as many pixels of every patch grey (0), but those nearest to its centre.
 
-    Among pixels at the same distance, the first ones row by row are chosen.
+    Among pixels at the same distance, the first ones row by row are chosen. In small patches, or for a wide gap, so
+    many pixels include some at the border. Then this is no placebo for borders: ``hole_at_border`` counts them. They
+    are 0 in patches of 8 x 8 pixels with width 1, but 8 of the 12 border pixels in patches of 4 x 4.
 
     Args:
         images: float (b, c, H, W) in [-1, 1].
@@ -98,12 +100,32 @@ def hole(images: Tensor, patch_size: int | tuple[int, int], width: int = 1) -> T
         ValueError: in the same cases as ``gap``.
     """
     check_images(images)
-    h, w = patch_size = check_patches(images, patch_size)
+    keep = outside_hole(check_patches(images, patch_size), width)
+    return images * repeated(keep.to(images.device), images)
+
+
+def hole_at_border(patch_size: int | tuple[int, int], width: int = 1) -> int:
+    """How many of the pixels that ``hole`` makes grey in a patch are at its border, beside another patch.
+
+    Args:
+        patch_size: height and width of a patch in pixels, an int or a pair.
+        width: as in ``hole``.
+
+    Raises:
+        ValueError: for a ``patch_size`` or ``width`` that ``gap`` refuses.
+    """
+    painted = ~outside_hole(as_pair(patch_size, "patch_size"), width)
+    return int(painted.sum() - painted[1:-1, 1:-1].sum())
+
+
+def outside_hole(patch_size: tuple[int, int], width: int) -> Tensor:
+    """Which pixels of a patch ``hole`` keeps: bool (h, w)."""
+    h, w = patch_size
     count = int((gap(torch.ones(1, 1, h, w), patch_size, width) == 0).sum())
     y, x = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
     keep = torch.ones(h * w, dtype=torch.bool)
     keep[(y[:, None] ** 2 + x**2).flatten().argsort(stable=True)[:count]] = False
-    return images * repeated(keep.view(h, w).to(images.device), images)
+    return keep.view(h, w)
 
 
 def grey(images: Tensor) -> Tensor:
