@@ -35,6 +35,11 @@ def write(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
         Image.fromarray(image.transpose(1, 2, 0)).save(folder / CLASSES[label] / f"{i:06d}.png", compress_level=1)
 
 
+def measured_name(about: dict) -> str:
+    """The set on which a run is measured: the one that it was trained on; for more scenes, that of the library."""
+    return "scenes" if about["data"] == NAME else about["data"]
+
+
 def measured_on(about: dict, size: int | tuple[int, int]) -> Images:
-    """The images on which a run is measured: those that it was trained on; for more scenes, those of the library."""
-    return load_images("scenes" if about["data"] == NAME else about["data"], size=size)
+    """The images on which a run is measured; see ``measured_name``."""
+    return load_images(measured_name(about), size=size)

@@ -143,7 +143,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "The last stage of the puzzler follows from this: no crops, and few patches hidden. The second table shows "
         "what this stage gave, and what it cost where many patches are hidden. The puzzler of scenes went on with "
         "five times as many images, painted with another seed (`studies/more_scenes.py`): it is better at every mask "
-        "ratio. Each line is measured on the test images of its own set.",
+        "ratio. Each line is measured on the test images of its set; those of more-scenes are those of scenes.",
         shipped_tables.puzzler_by_stage,
     ),
     "Size and length": (

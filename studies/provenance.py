@@ -84,7 +84,7 @@ def training(results: str | Path, name: str) -> str:
     _, last = trained[-1]
     return (
         f"Trained: {', then '.join(told)}; one seed ({last['settings']['seed']}), on {' and '.join(on)}; "
-        f"pixels `{last['fingerprint']}`."
+        f"{last['data']}, pixels `{last['fingerprint']}`."
     )
 
 

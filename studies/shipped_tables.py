@@ -13,6 +13,7 @@ from mp3lib.train.run_folder import read_metrics, read_run
 
 from . import tables
 from .markdown import grid
+from .more_scenes import measured_name
 from .plan import CUES, hole_words
 from .provenance import recipe, stages, training
 
@@ -45,12 +46,19 @@ def classifiers(results: str | Path) -> str:
                     [f"`{name}`", f"{figures['top1']:.1%}", ", ".join(shares[:-4:-1]), ", ".join(shares[:3])],
                 ]
             ),
-            f"On {figures['images']:,} test images of {run['data']}, {'with' if figures['pos_emb'] else 'without'} "
-            f"position embeddings. {training(results, name)} The same figures: "
-            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+            f"On {figures['images']:,} test images of {measured_name(run)}, "
+            f"{'with' if figures['pos_emb'] else 'without'} position embeddings. {source(results, name, figures, run)}",
             from_scratch(results, name),
         ]
     return "\n\n".join(filter(None, parts))
+
+
+def source(results: str | Path, name: str, figures: dict, run: dict) -> str:
+    """How a shipped model was trained, on which images it was measured if on others, and how to measure it again."""
+    told, data = training(results, name), measured_name(run)
+    if data != run["data"]:
+        told += f" Measured on {data}, pixels `{figures['fingerprint']}`: {run['data']} has the same test images."
+    return f"{told} The same figures: `python -m mp3lib evaluate --weights {figures['weights']} --data {data}`."
 
 
 ARMS = {  # how the runs are named beside those of a classifier
@@ -118,10 +126,9 @@ def positions(results: str | Path) -> str:
         lines.append([alone, "", f"{floor['accuracy']:.1%}", "", "", f"{floor['loss']:.3f}"])
         lines.append(["*chance*", "", f"{figures['chance']:.1%}", "", "", f"{math.log(n):.3f}"])
         parts += [
-            f"`{name}`: position accuracy on {figures['images']:,} test images of {run['data']}",
+            f"`{name}`: position accuracy on {figures['images']:,} test images of {measured_name(run)}",
             grid(lines),
-            f"{training(results, name)} The same figures: "
-            f"`python -m mp3lib evaluate --weights {figures['weights']} --data {run['data']}`.",
+            source(results, name, figures, run),
         ]
     return "\n\n".join(parts)
 

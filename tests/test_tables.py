@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mp3lib import cli as command_line
 from mp3lib.json_files import write_json
 from mp3lib.plots.theme import inches_of
 from mp3lib.train import read_run
 from mp3lib.train.run_folder import write_metrics
+from studies import more_scenes
 from studies.__main__ import main
+from studies.__main__ import parser as own_parser
 from studies.claims import LEGEND, claims, findings, verdict, weigh_claims
 from studies.layers import by_layer, chosen, stored_layers
 from studies.pages import SECTIONS, SHOWN, made_files, report
@@ -410,6 +414,36 @@ def test_variants_stand_in_order(every_run):
     assert variants(every_run, "ratio") == ["0.25", "0.5", "0.75", "0.9"]
     assert variants(every_run, "pretraining") == ["10-epochs", "20-epochs"] and variants(every_run, "nothing") == []
     assert variants(every_run, "labels")[:3] == ["mp3-500-nopos", "mp3-500-pos", "mp3-1000-nopos"]
+
+
+def test_figures_name_the_images_that_were_measured(tmp_path):
+    """The puzzler of scenes was trained on more scenes than load_images knows, and measured on those of the library."""
+    figures = {"weights": "w/mine", "images": 60, "fingerprint": "m", "chance": 1 / 16, "positions": {}}
+    figures["patch_only"] = {"accuracy": 0.4, "loss": 1.5, "epochs": 20}
+    put(tmp_path, "a/b", {}, task="pretrain", optimizer="muon", precision="bf16")
+    shutil.copytree(tmp_path / "runs" / "a" / "b" / "seed-0", tmp_path / "runs" / "mine")
+    about = read_run(tmp_path / "runs" / "mine")
+    write_json(tmp_path / "runs" / "mine" / "run.json", about | {"data": more_scenes.NAME})
+    write_json(tmp_path / "evaluations" / "mine.json", figures)
+    told = positions(tmp_path)
+    assert "60 test images of scenes\n" in told and "more-scenes, pixels `f`. Measured on scenes, pixels `m`:" in told
+    assert told.endswith("evaluate --weights w/mine --data scenes`.")
+
+
+def test_every_command_of_the_page_of_results_can_be_typed():
+    """Each is parsed; the weights, the data and the scripts that it names are there."""
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    commands = sorted({*re.findall(r"`python ([^`]+)`", page)})
+    assert len(commands) > 10
+    for program, *words in map(str.split, commands):
+        if program == "-m":
+            parse = {"mp3lib": command_line.parser, "studies": own_parser}[words[0]]
+            args = vars(parse().parse_args(words[1:]))
+            if data := args.get("data"):
+                assert data in ("cifar10", "scenes") or (ROOT / data).exists(), data
+            assert "weights" not in args or (ROOT / args["weights"] / "run.json").exists(), words
+        else:
+            assert (ROOT / program).exists(), program
 
 
 def test_a_classifier_is_told_with_its_best_and_worst_classes(tmp_path):
