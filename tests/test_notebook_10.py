@@ -25,9 +25,10 @@ def planned() -> MP3:
 
 @pytest.mark.parametrize("patch_size", [4, 8])
 @pytest.mark.parametrize("query_fraction", [0.25, 1.0])
-def test_operations_of_a_step_are_those_of_the_library(patch_size, query_fraction):
+@pytest.mark.parametrize("dim_head", [16, 64])
+def test_operations_of_a_step_are_those_of_the_library(patch_size, query_fraction, dim_head):
     vit = ViT(num_classes=3, image_size=32, patch_size=patch_size, dim=32, depth=3, heads=2, mlp_dim=48,
-              patch_norm=False)  # fmt: skip
+              dim_head=dim_head, patch_norm=False)  # fmt: skip
     mp3 = MP3(vit, 0.5, "frozen")
     expected = step_costs(mp3, 7, query_fraction=query_fraction).flops
     assert NOTEBOOK["step_operations"](mp3, 7, query_fraction) == expected

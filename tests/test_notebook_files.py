@@ -311,15 +311,18 @@ def test_is_read_in_half_an_hour(path):
 
 @each_notebook
 def test_the_times_in_the_first_cell_are_honest(path):
-    """200 words a minute; and 20 seconds for each line of code that is not folded."""
-    read_, code = map(
-        int, re.search(r"(\d+) minutes to read, (\d+) with the code", read(path).cells[0].source).groups()
-    )
+    """200 words a minute; 20 seconds for each line of code that is not folded; and what the exercises say."""
+    first = read(path).cells[0].source
+    read_, code = map(int, re.search(r"(\d+) minutes to read, (\d+) with the code", first).groups())
     texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
     words = sum(len(re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL).split()) for text in texts) / 200
     lines = sum(lines_of(cell) for cell in code_cells(path) if not collapsed(cell)) / 3
     assert words - 1 <= read_ <= 1.6 * words
     assert 0.7 * (words + lines) <= code <= 1.5 * (words + lines)
+    told = [line for text in texts for line in text.splitlines() if line.startswith("*Trains ")]
+    exercises = sum(int(minutes) for line in told for minutes in re.findall(r"\d+", line.split("about ", 1)[1]))
+    assert ("exercises" in first) == bool(told)
+    assert not told or f"{code} with the code, {code + exercises} with the exercises." in first
 
 
 @each_notebook
