@@ -138,11 +138,23 @@ def test_all_parts_of_a_dict_count_as_files_of_these_names_do(stream):
     assert (len((bare := loaded(given, 8, stream=stream, workers=0)).train), len(bare.test)) == (20, 6)
 
 
-def test_pictures_that_are_missing_at_the_beginning_are_replaced():
+def test_pictures_that_are_missing_at_the_beginning_of_a_stream_are_replaced():
     data = datasets.Dataset.from_dict({"image": [None, None, *PICTURES[2:]], "label": [0, 1] * 10})
+    images = load_images(data.cast_column("image", datasets.Image()), 8, stream=True, workers=0)
     with pytest.warns(Note, match="picture 0 is left out"):
-        images = load_images(data.cast_column("image", datasets.Image()), 8, workers=0)
-    assert np.array_equal(images.train.images[0].numpy(), PIXELS[2])
+        assert np.array_equal(next(images.train.images.split(4))[0].numpy(), PIXELS[2])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_picture_is_left_out_of_memory_and_no_class_leaves_the_test(workers):
+    data = datasets.Dataset.from_dict({"image": [*PICTURES[:9], None], "label": [0, 1] * 5})
+    data = data.cast_column("image", datasets.Image())
+    images = loaded(data, 8, workers=workers)
+    assert "left out 1 unreadable picture(s): row 9 (no picture)" in images.notes
+    assert (len(images.train), sorted(images.test.labels.tolist())) == (7, [0, 1])
+    both = loaded({"train": data, "test": data}, 8, workers=workers)
+    assert "left out 2 unreadable picture(s): train row 9 (no picture), test row 9 (no picture)" in both.notes
+    assert (len(both.train), len(both.test)) == (9, 9)
 
 
 def test_a_label_goes_with_its_picture_where_one_is_broken():
@@ -150,8 +162,9 @@ def test_a_label_goes_with_its_picture_where_one_is_broken():
         def __getitem__(self, index):
             return (b"\xff\xd8\xff broken" if index == 4 else PICTURES[index]), self.targets[index]
 
-    with pytest.warns(Note, match="picture 4 is left out .*; the next image takes its place"):
+    with pytest.warns(Note, match="left out 1 unreadable .*row 4"):
         images = load_images(Broken(), 8, workers=0)
+    assert len(images.train) + len(images.test) == 19
     for found, label in zip(images.train.images.numpy(), images.train.labels.tolist(), strict=True):
         [number] = [i for i in range(20) if np.array_equal(PIXELS[i], found)]
         assert label == number % 2

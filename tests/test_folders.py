@@ -745,6 +745,26 @@ def test_fractions_beside_deep_pictures_are_said_to_be_black(tmp_path):
         load_images(tmp_path / "set")
 
 
+def test_small_files_are_read_into_small_buffers(tmp_path):
+    fill(tmp_path / "set", 4)
+    tracemalloc.start()
+    load_images(tmp_path / "set")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
+    fill(tmp_path / "set", 4)
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(walk, "read_bytes", full)
+    with pytest.raises(ValueError, match="there is not enough memory to read .*set"):
+        load_images(tmp_path / "set")
+
+
 def test_transparent_pixels_are_white_in_a_folder_too(tmp_path):
     (tmp_path / "set").mkdir()
     for i in range(3):

@@ -137,7 +137,12 @@ class Stream:
             yield read.pixels, read.indices
 
     def loader(
-        self, asked: Iterable[Sequence[Asked]], batch_size: int, workers: int, persistent: bool = False
+        self,
+        asked: Iterable[Sequence[Asked]],
+        batch_size: int,
+        workers: int,
+        persistent: bool = False,
+        stand_in: bool = True,
     ) -> DataLoader:
         """A ``DataLoader`` whose batches are ``Read``.
 
@@ -146,6 +151,8 @@ class Stream:
             batch_size: the most images of a batch.
             workers: processes that read.
             persistent: whether they stay when all batches have been read; ``asked`` is then begun anew.
+            stand_in: whether a later image takes the place of a broken one; otherwise that is black, its number is -1,
+                and its note is the reason.
         """
         batch_bytes = batch_size * self.shape[1:].numel()
         workers = fitting_workers(workers, self.contents, batch_bytes, self.multiprocessing_context)
@@ -158,7 +165,7 @@ class Stream:
                 multiprocessing_context=self.multiprocessing_context,
             )
         return DataLoader(
-            Reader(self.contents, self.chosen.numpy(), self.size, self.channels, self.value_range),
+            Reader(self.contents, self.chosen.numpy(), self.size, self.channels, self.value_range, stand_in),
             batch_sampler=asked,
             num_workers=workers,
             collate_fn=collated,
@@ -176,6 +183,7 @@ class Reader(Dataset):
     size: tuple[int, int]
     channels: int
     value_range: tuple[float, float] | None
+    stand_in: bool
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -194,6 +202,8 @@ class Reader(Dataset):
                 pixels = pixels_of_content(self.contents, which, self.size, self.channels, self.value_range, crop)
             if not isinstance(pixels, str):
                 return pixels, index, notes
+            if not self.stand_in:
+                return np.zeros((self.channels, *self.size), dtype=np.uint8), -1, [pixels]
             notes.append(f"{name_of(self.contents, which)} is left out ({pixels}); the next image takes its place")
         raise ValueError(f"{len(notes)} pictures in a row cannot be read: {notes[-1]}")
 

@@ -44,10 +44,11 @@ def files_and_notes(entries: Sequence[Entry], left_out: Counter[str]) -> Files:
 
 def read_bytes(path: str | Path, most: int) -> bytes:
     """The first ``most`` bytes of a file; of a pipe or a device nothing is read."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
         return b""
     with open(path, "rb") as file:
-        return file.read(most)
+        return file.read(min(most, about.st_size + 1))  # a buffer of so many bytes is made
 
 
 def too_large(path: Path, unpacked: int) -> bool:

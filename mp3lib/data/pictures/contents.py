@@ -54,6 +54,8 @@ def picture_of(
     """
     if isinstance(content, str):
         return content  # a reason
+    if content is None:
+        return "no picture"
     if not isinstance(content, bytes):
         return pixels_in(content, size, crop)
     if reason := unusual(content):

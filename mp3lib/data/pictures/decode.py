@@ -256,6 +256,8 @@ def reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, Image.DecompressionBombError):
         return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory to decode the picture."
     if isinstance(error, UnidentifiedImageError):
         known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
         return f"The file is not a picture in a format that Pillow reads, {known}."

@@ -30,7 +30,7 @@ from .webdataset import are_samples, from_samples, from_shards
 
 DAMAGE = (  # what the readers of archives raise where one is damaged
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
-    UnicodeError, MemoryError,
+    UnicodeError,
 )  # fmt: skip
 
 
@@ -61,6 +61,9 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
             raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
         with files_of(path) as (entries, notes):
             arrays = from_entries(entries, path, wanted)
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        raise ValueError(f"there is not enough memory to read {path}{reason}") from None
     except DAMAGE as error:
         told = other_forms([path.name]) if path.is_file() else ""
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -13,17 +13,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Subset
 
+from ... import stopping
 from ...arguments import shown
 from ..files.entries import printable
 from ..folders.shards import split_of_file
 from ..images import Images
 from ..pictures.contents import pixels_of_content
+from ..readers.parquet import row_note
 from ..sets.arrays import Arrangement, Arrays
 from ..sets.columns import beside, plain_label
 from ..sets.labelled_rows import from_rows
 from ..sets.map_style import as_stream, check_map_style, picture_column
+from ..sets.picture_reading import Decoded
+from ..sets.rows import Rows
 from ..sets.wanted import Wanted
-from ..streaming import TRIES, Stream
+from ..streaming import TRIES, Asked, Stream
 from ..tensors import as_images, is_data_set
 from .from_paths import place_in_words
 from .making import resized, to_images
@@ -33,33 +37,30 @@ BLOCK = 64  # pictures that are taken into memory at a time
 
 
 class Given(NamedTuple):
-    """The pictures of a data set, as ``from_rows`` arranges them."""
+    """The pictures of a data set, which stay where they are, as ``from_rows`` arranges them."""
 
     pictures: Stream
-    wanted: Wanted
-    place: Path  # for errors
 
     def arrays(self, to: Arrangement) -> Arrays:
         train, test = (self.pictures[torch.from_numpy(numbers)] for numbers in (to.train, to.test))
         labels = to.train_labels, to.test_labels
-        if self.wanted.streams(len(train) + len(test), self.place, possible=True):
-            text = repr([(len(part), known.tolist()) for part, known in zip((train, test), labels, strict=True)])
-            digits = hashlib.sha256(text.encode()).hexdigest()[:32]
-            return Arrays(train, labels[0], test, labels[1], to.classes, notes=to.notes, fingerprint=digits)
-        pixels = np.empty((len(train) + len(test), *train.shape[1:]), dtype=np.uint8)
-        first = len(train)
-        labels = filled(pixels[:first], train, labels[0]), filled(pixels[first:], test, labels[1])
-        return Arrays(pixels[:first], labels[0], pixels[first:], labels[1], to.classes, notes=to.notes)
+        text = repr([(len(part), known.tolist()) for part, known in zip((train, test), labels, strict=True)])
+        digits = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return Arrays(train, labels[0], test, labels[1], to.classes, notes=to.notes, fingerprint=digits)
 
 
-def filled(pixels: np.ndarray, pictures: Stream, labels: np.ndarray) -> np.ndarray:
-    """Fill ``pixels`` (N, c, h, w) with the pictures; their labels: in place of a broken picture is a later one."""
-    found, row = [], 0
-    for batch, numbers in pictures.read_numbered(torch.arange(len(pictures)).split(BLOCK)):
-        pixels[row : row + len(batch)] = batch
-        found.append(labels[numbers.numpy()])
-        row += len(batch)
-    return np.concatenate(found)
+def in_memory(pictures: Stream, wanted: Wanted) -> Decoded:
+    """The pictures of a data set, each in its own row; of a broken one the reason."""
+    rows = Rows(len(pictures), wanted._replace(size=pictures.size, channels=pictures.channels))
+    reasons: list[str | None] = []
+    asked = [[*map(Asked, block.tolist())] for block in torch.arange(len(pictures)).split(BLOCK)]
+    workers = pictures.workers if len(asked) > 1 else 0
+    for read in pictures.loader(asked, BLOCK, workers, stand_in=False):
+        stopping.check()
+        rows.images[len(reasons) : len(reasons) + len(read.indices)] = read.pixels
+        why = iter(read.notes)
+        reasons += [next(why) if index < 0 else None for index in read.indices.tolist()]
+    return Decoded(rows, reasons)
 
 
 def is_object(images: Any) -> bool:
@@ -127,10 +128,27 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
     for _, part in parts:
         check_map_style(part, "a data set")
     rows, names, notes = rows_of(parts)
-    read = Given(stream_of([part for _, part in parts], wanted), wanted, Path(type(images).__name__))
+    pictures = stream_of([part for _, part in parts], wanted)
+    if wanted.streams(len(rows), Path(type(images).__name__), possible=True):
+        read = Given(pictures)
+    else:
+        read = in_memory(pictures, wanted)
+        broken = [(row[0], reason) for row, reason in zip(rows, read.reasons, strict=True) if reason is not None]
+        notes += row_note([(row_name(number, images), reason) for number, reason in broken])
+        left_out = {number for number, _ in broken}
+        rows = [row for row in rows if row[0] not in left_out]
     arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled)
     made = to_images(arrays, "a data set", type(images).__name__)
     return made, place_in_words(made)
+
+
+def row_name(number: int, images: Any) -> str:
+    """How a picture is named in a note: by its number, in a dict by the number in its part."""
+    for name, part in images.items() if isinstance(images, Mapping) else ():
+        if number < len(part):
+            return f"{name} row {number}"
+        number -= len(part)
+    return f"row {number}"
 
 
 def rows_of(parts: Sequence[tuple[str | None, Any]]) -> tuple[list[Row], tuple[str, ...], tuple[str, ...]]:
