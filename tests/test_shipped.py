@@ -14,6 +14,7 @@ from mp3lib.model import pupil_of, puzzler_of, shipped_names
 from mp3lib.model.shipped import FOLDER
 from mp3lib.train import read_metrics, read_run
 from studies import more_scenes
+from studies.layers import chosen, stored_layers
 
 EVALUATIONS = Path(__file__).parents[1] / "results" / "evaluations"
 
@@ -52,6 +53,16 @@ def test_a_name_that_is_not_there():
 def test_there_is_a_student_for_all_images(images):
     assert load_shipped(puzzler_of(images)).vit.grid == (4, 4)
     assert load_shipped(pupil_of(images)).vit.grid == (4, 4)
+
+
+@pytest.mark.parametrize(("images", "better"), [("cifar10", "pupil"), ("scenes", "puzzler")])
+def test_which_student_has_the_better_features_depends_on_the_images(images, better):
+    """What the docstring of ``pupil_of`` says, by the best layer of each; see results/README.md."""
+    names = {"pupil": pupil_of(images), "puzzler": puzzler_of(images)}
+    stored = stored_layers(EVALUATIONS.parent)
+    best = {student: chosen(stored[name]["layers"])["linear"] for student, name in names.items()}
+    assert max(best, key=best.get) == better
+    assert "on scenes they are not" in " ".join(pupil_of.__doc__.split())
 
 
 @pytest.mark.parametrize("name", ["puzzler-scenes", "pupil-scenes"])

@@ -191,6 +191,7 @@ def test_the_card_of_a_run_tells_where_it_is_from_and_its_snippet_loads_it(tmp_p
             assert f"| {figure:.4f} |" in card
     card = (tmp_path / "mp3" / "README.md").read_text()
     fields = yaml.safe_load(card.split("---")[1])
+    assert "often has better features" in code_of(card) and "mp3lib probe --layer" in code_of(card)
     assert fields["license"] == "cc-by-4.0" and fields["pipeline_tag"] == "image-feature-extraction"
     for row in ("| from | here \\| there |", f"| fingerprint of the pixels | {'f' * 32} |", "| num_images | 16 |"):
         assert row in card
