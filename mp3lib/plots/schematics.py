@@ -103,7 +103,7 @@ def vit_schematic(
     image: ArrayLike, patch_size, classes: Sequence[str] | None = None, depth: int = 4, predicted: int | None = None,
     title: str | None = "A vision transformer: from patches to tokens to a class",
 ) -> Figure:  # fmt: skip
-    """A drawing of a vision transformer: image, patches, tokens, blocks, mean, class.
+    """A drawing of a vision transformer: image, patches, tokens, blocks, mean, logits, class.
 
     image: see `to_picture`.
     patch_size: int or (height, width) in pixels; 8 x 8 pixels of a 32-pixel image draw best.
@@ -153,6 +153,7 @@ def vit_schematic(
         drawing.text(4.38, y + 0.42, note, 7.5, MUTED)
     drawing.text(4.42, end + 0.03, f"{depth} block{'s' * (depth != 1)}", color=PURPLE)
     drawing.block(6.06, middle - 0.5, 0.42, 1.0, "mean", GREEN)
+    drawing.text(6.75, end + 0.03, "linear layer:\na logit per class", 8.5, MUTED)
     spots = middle + 0.42 * (np.arange(len(chosen)) - (len(chosen) - 1) / 2)
     for spot, i in zip(spots, chosen, strict=True):
         best = i == predicted
