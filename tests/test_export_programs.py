@@ -73,6 +73,19 @@ def test_a_classifier_runs_anywhere(files, batch):
     assert json.loads(about["config"]) == vit(classes=["cat", "dog", "fish"]).config
 
 
+def test_weights_trained_without_positions_run_without_them(tmp_path):
+    model, x = vit().eval(), images(2)
+    model.pos_emb = False
+    with torch.no_grad():
+        expected = model(x, pos_emb=False)
+    save_onnx(model, tmp_path / "vit.onnx")
+    save_torch_export(model, tmp_path / "vit.pt2")
+    (found,) = session(tmp_path / "vit.onnx").run(["logits"], {"images": x.numpy()})
+    program = torch.export.load(tmp_path / "vit.pt2").module()(x)[0]
+    for other in (torch.from_numpy(found), program, to_torch_export(model).module()(x)[0]):
+        torch.testing.assert_close(other, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 def test_predicted_positions_for_a_given_context(files, batch):
     model, x, context = MP3(vit(), 0.5, "updated").eval(), images(batch), contexts(batch, 3)

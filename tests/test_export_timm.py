@@ -60,6 +60,16 @@ def test_the_same_logits_there_and_back(shape, pos_emb):
     assert {p.data_ptr() for p in ours.parameters()}.isdisjoint(p.data_ptr() for p in back.parameters())
 
 
+def test_weights_trained_without_positions_stay_so(tmp_path):
+    ours = vit().eval()
+    ours.pos_emb = False
+    save_timm(ours, tmp_path / "x")
+    for theirs in (to_timm(ours), timm.create_model(f"local-dir:{tmp_path / 'x'}", pretrained=True).eval()):
+        assert_same_logits(ours, theirs, pos_emb=False)
+        assert from_timm(theirs).pos_emb is False
+    assert from_timm(to_timm(ours, pos_emb=True)).pos_emb
+
+
 @EACH
 def test_a_folder_that_timm_loads(shape, tmp_path):
     ours = vit(shape).eval()

@@ -60,14 +60,15 @@ def test_truth_values_are_true_or_false(value):
     ):
         with pytest.raises(ValueError, match=f"{name} must be True or False, got {value!r}"):
             call(IMAGES, **{name: value})
+    measures = [("pos_emb", partial(frozen_features, model, images))]
+    measures += [("pos_emb", partial(top1_accuracy, model, images, [0, 1]))]
     for name, call in (
-        ("pos_emb", partial(frozen_features, model, images)),
-        ("pos_emb", partial(top1_accuracy, model, images, [0, 1])),
         ("jigsaw", partial(position_accuracy, mp3, images)),
         ("flip", partial(random_resized_crop, images)),
         ("flip", partial(strong_augment, images)),
         ("pre_logits", partial(model.forward_head, model.forward_features(IMAGES))),
         ("frozen", partial(attention_rollout, attn, torch.tensor([0, 1]))),
+        *(() if value is None else measures),  # to them None is the model's own
     ):
         with pytest.raises(ValueError, match=f"{name} must be True or False, got {value!r}"):
             call(**{name: value})

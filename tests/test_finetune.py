@@ -11,9 +11,10 @@ import torch
 import mp3lib.train.finetuning as finetuning
 from mp3lib import MP3, ViT
 from mp3lib.__main__ import main
+from mp3lib.data import to_float
 from mp3lib.data.notes import Note
 from mp3lib.evaluate import frozen_features, knn_top1, linear_top1, top1_accuracy
-from mp3lib.model import load_vit, use_classes
+from mp3lib.model import load_vit, use_classes, with_image_size
 from mp3lib.train import RunSettings, finetune, make_optimizers, pretrain, read_metrics, read_run
 from mp3lib.train.finetuning import stochastic_depth
 from mp3lib.train.optimizers import layer_scale
@@ -83,6 +84,16 @@ def test_weights_trained_without_positions_say_so_wherever_they_lie(tmp_path):
     (run / "config.json").write_text(json.dumps(load_vit(run).config | {"pos_emb": "no"}))
     with pytest.raises(ValueError, match="config.json: pos_emb must be True or False, got 'no'"):
         load_vit(run)
+
+
+def test_weights_trained_without_positions_are_measured_without():
+    vit = model().eval()
+    vit.pos_emb = False
+    assert torch.equal(frozen_features(vit, IMAGES), frozen_features(vit, IMAGES, pos_emb=False))
+    with torch.no_grad():
+        labels = vit(to_float(IMAGES), pos_emb=False).argmax(dim=1)
+    assert top1_accuracy(vit, IMAGES, labels) == 1 > top1_accuracy(vit, IMAGES, labels, pos_emb=True)
+    assert with_image_size(MP3(vit, 0.5), (16, 16)).vit.pos_emb is False
 
 
 def test_position_embeddings_can_be_left_out():

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, truth, whole
+from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
-from ..model.checking import check_weights, layer_numbers
+from ..model.checking import check_weights, layer_numbers, with_positions
 from ..model.modes import eval_mode
 from ..model.randomness import random_state_kept
 from ..model.vit import ViT
@@ -21,17 +21,20 @@ MOST_CLASSES = 1_000_000
 
 
 @torch.no_grad()
-def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = True, batch_size: int = 1000) -> float:
+def top1_accuracy(
+    vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool | None = None, batch_size: int = 1000
+) -> float:
     """Share of uint8 images (N, c, H, W) whose highest logit is their label (N,).
 
-    Images may be a NumPy array, labels an array or a list of whole numbers.
+    Images may be a NumPy array, labels an array or a list of whole numbers. Position embeddings are added where
+    ``pos_emb`` is True; by default as ``vit.pos_emb`` says, which ``finetune`` notes and saves with the weights.
 
     Raises:
         ValueError: for images of another form, labels that are not N classes of the model, and weights that are not
             finite.
     """
     check_vit(vit)
-    pos_emb = truth("pos_emb", pos_emb)
+    pos_emb = with_positions(vit, pos_emb)
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
     if labels.max() >= vit.num_classes:
@@ -48,14 +51,15 @@ def top1_accuracy(vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool = T
 
 @torch.no_grad()
 def frozen_features(
-    vit: ViT, images: Tensor, *, pos_emb: bool = True, layer: int = -1, batch_size: int = 1000
+    vit: ViT, images: Tensor, *, pos_emb: bool | None = None, layer: int = -1, batch_size: int = 1000
 ) -> Tensor:
     """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode.
 
     Args:
         vit: the network.
         images: the images, in memory or a stream.
-        pos_emb: whether position embeddings are added. A network that MP3 has pretrained has never seen them.
+        pos_emb: whether position embeddings are added; default: ``vit.pos_emb``, which is False after a fine-tuning
+            without them. A network that MP3 has pretrained has never seen them.
         layer: after how many layers, from 0 to the depth; -1 is the last layer, -2 the one before. After MP3 the layer
             before the last often has the better features, since the last one serves the positions.
         batch_size: images at a time.
@@ -65,7 +69,7 @@ def frozen_features(
             cannot be read, and for a layer that there is not.
     """
     check_vit(vit)
-    pos_emb, layers = truth("pos_emb", pos_emb), layer_numbers([layer], len(vit.transformer.layers), "layer")
+    pos_emb, layers = with_positions(vit, pos_emb), layer_numbers([layer], len(vit.transformer.layers), "layer")
     images = as_images(images, channels=vit.channels, size=vit.image_size)
     batch_size = whole("batch_size", batch_size)
     check_weights(vit)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..arguments import truth, whole
 from ..model import MP3, ViT, record_attention, sample_context
+from ..model.checking import with_positions
 from ..model.randomness import random_state_kept
 from ..paths import check_target, written_beside
 from .checking import as_float32, check_same, needed, sample_images, vit_of
@@ -29,11 +30,11 @@ BATCHES = (1, 2, 3)  # with which a program is compared
 class Program(nn.Module):
     """A model as a function of tensors, in float32 on the CPU and in eval mode, with outputs in a fixed order."""
 
-    def __init__(self, model: MP3 | ViT, pos_emb: bool, num_context: int | None, attention: bool):
+    def __init__(self, model: MP3 | ViT, pos_emb: bool | None, num_context: int | None, attention: bool):
         super().__init__()
         vit_of(model)  # refuses what is none of ours
         self.model = as_float32(model)
-        self.pos_emb, self.attention = truth("pos_emb", pos_emb), truth("attention", attention)
+        self.pos_emb, self.attention = with_positions(self.vit, pos_emb), truth("attention", attention)
         n = self.vit.num_patches
         if isinstance(model, MP3):
             usual = n - int(model.masking_ratio * n)
@@ -88,13 +89,13 @@ class Program(nn.Module):
 
 
 def to_torch_export(
-    model: MP3 | ViT, *, pos_emb: bool = True, num_context: int | None = None, attention: bool = False
+    model: MP3 | ViT, *, pos_emb: bool | None = None, num_context: int | None = None, attention: bool = False
 ) -> torch.export.ExportedProgram:
     """A model as an exported program of PyTorch, whose ``module()`` runs without this library.
 
     Args:
         model: a ``ViT``, or an ``MP3`` for ``predict`` with a given context.
-        pos_emb: of a ViT, whether position embeddings are added.
+        pos_emb: of a ViT, whether position embeddings are added; default: ``vit.pos_emb``, as it was trained.
         num_context: of an MP3, the number k of patches in the context; default: by its masking ratio.
         attention: whether the attention weights of all layers are an output as well.
 
@@ -127,7 +128,12 @@ def compared(program: Program, other: nn.Module) -> float:
 
 
 def save_torch_export(
-    model: MP3 | ViT, file: str | Path, *, pos_emb: bool = True, num_context: int | None = None, attention: bool = False
+    model: MP3 | ViT,
+    file: str | Path,
+    *,
+    pos_emb: bool | None = None,
+    num_context: int | None = None,
+    attention: bool = False,
 ) -> float:
     """Write an exported program: ``torch.export.load(FILE).module()(images)`` runs it without this library.
 
@@ -159,7 +165,12 @@ def is_program(file: Path) -> bool:
 
 
 def save_onnx(
-    model: MP3 | ViT, file: str | Path, *, pos_emb: bool = True, num_context: int | None = None, attention: bool = False
+    model: MP3 | ViT,
+    file: str | Path,
+    *,
+    pos_emb: bool | None = None,
+    num_context: int | None = None,
+    attention: bool = False,
 ) -> float:
     """Write an ONNX file, with inputs and outputs named as in ``to_torch_export`` and a batch of any size.
 

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..arguments import truth
 from ..json_files import read_json
 from ..model import MP3, ViT
+from ..model.checking import with_positions
 from ..model.randomness import random_state_kept
 from ..paths import expanded, folder_for_weights, room_for, succeeds
 from .checking import as_float32, check_same, needed, sample_images, vit_of
@@ -31,7 +31,7 @@ STOCK_EPS = 1e-6  # of the one LayerNorm that a file can only name: the one afte
 FILES = ("model.safetensors", "config.json")
 
 
-def to_timm(vit: ViT, pos_emb: bool = True) -> timm.models.VisionTransformer:
+def to_timm(vit: ViT, pos_emb: bool | None = None) -> timm.models.VisionTransformer:
     """A ViT of timm with the weights of ``vit``, which are copied.
 
     Its inputs are the same float images (b, c, H, W) in [-1, 1], its outputs the same logits (b, num_classes); they
@@ -43,7 +43,7 @@ def to_timm(vit: ViT, pos_emb: bool = True) -> timm.models.VisionTransformer:
 
     Args:
         vit: the model; of an ``MP3`` give ``mp3.vit``.
-        pos_emb: whether the model is used with position embeddings.
+        pos_emb: whether the model is used with position embeddings; default: ``vit.pos_emb``, as it was trained.
 
     Returns:
         a ``timm.models.VisionTransformer`` on the same device, of the same dtype and in the same mode. Its layers are
@@ -54,8 +54,9 @@ def to_timm(vit: ViT, pos_emb: bool = True) -> timm.models.VisionTransformer:
         ImportError: if timm is not installed.
         ValueError: for something else than a ViT, and if the outputs differ by more than 1e-5.
     """
-    library, pos_emb = imported(), truth("pos_emb", pos_emb)
+    library = imported()
     check_vit(vit)
+    pos_emb = with_positions(vit, pos_emb)
     with random_state_kept():
         result = library.create_model("mp3lib_vit", pretrained_cfg=data_config(vit), **arguments_of(vit, pos_emb))
     result.to(next(vit.parameters())).train(vit.training)
@@ -70,7 +71,7 @@ def to_timm(vit: ViT, pos_emb: bool = True) -> timm.models.VisionTransformer:
 def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | None = None) -> ViT:
     """Our ViT with the weights of a ViT of timm, which are copied: the way back from ``to_timm``, after training there.
 
-    Of a model without position embeddings (``pos_embed="none"``) the result is to be used with ``pos_emb=False``.
+    Of a model without position embeddings (``pos_embed="none"``) the result has ``vit.pos_emb`` False.
     timm's drop path is no property of a ViT here and is left behind.
 
     Args:
@@ -121,12 +122,13 @@ def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | Non
         )
     vit.to(next(model.parameters())).train(model.training)
     vit.load_state_dict(weights)
+    vit.pos_emb = pos_emb
     images = sample_images(vit)
     check_same([logits(model, images)], [logits(vit, images, pos_emb=pos_emb)])
     return vit
 
 
-def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
+def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> float:
     """Write a folder that timm loads: ``timm.create_model("local-dir:FOLDER", pretrained=True)``.
 
     It holds ``model.safetensors`` with timm's names and ``config.json``, also with the preparation of the images. For a
@@ -148,8 +150,9 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool = True) -> float:
         OSError: if the disk is full.
         ValueError: as ``to_timm``, and for a folder that holds something else, also a model of somebody else.
     """
-    library, pos_emb = imported(), truth("pos_emb", pos_emb)
+    library = imported()
     check_vit(vit)
+    pos_emb = with_positions(vit, pos_emb)
     folder = check_folder(folder)
     arguments, weights = arguments_of(vit, pos_emb), their_weights(vit, pos_emb)
     stock = not vit.patch_norm and arguments["dim_head"] * arguments["num_heads"] == vit.dim

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..arguments import is_finite, not_finite, shown, whole
+from ..arguments import is_finite, not_finite, shown, truth, whole
 
 
 def check_weights(model: nn.Module) -> None:
@@ -28,6 +28,11 @@ def check_weights(model: nn.Module) -> None:
                 f"the weights of the model are not finite ({name} holds {not_finite(weight)}): the training that made "
                 "them failed"
             )
+
+
+def with_positions(vit: nn.Module, pos_emb: bool | None) -> bool:
+    """Whether position embeddings are added: as given; with None as the weights were trained, ``vit.pos_emb``."""
+    return vit.pos_emb if pos_emb is None else truth("pos_emb", pos_emb)
 
 
 def check_names(classes: Sequence[str] | None, num_classes: int) -> None:

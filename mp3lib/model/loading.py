@@ -88,6 +88,7 @@ def with_image_size(
         vit = ViT(**mp3.vit.config | {"image_size": image_size})
         new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
     vit.load_state_dict(mp3.vit.state_dict())
+    vit.pos_emb = mp3.vit.pos_emb
     new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]
