@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="a shipped model, a trained run such as hidden/0.1-20/seed-0, or random",
     )
-    table = add("table", run_table, "write every table anew: results/README.md and results/shown")
+    table = add("table", run_table, "write anew: results/README.md, results/shown and the cards of shipped models")
     table.add_argument("--check", action="store_true", help="change nothing; fail where a file differs")
     table.add_argument("--json", action="store_true", help="print the names of the changed files as a line of JSON")
     return top

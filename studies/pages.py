@@ -1,4 +1,4 @@
-"""The files that hold tables: results/README.md, and results/shown for the notebooks."""
+"""The files made from results: results/README.md, results/shown for the notebooks, and the cards of what ships."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from mp3lib.json_files import write_text
 
-from . import claims, layers, provenance, scaling, shipped_tables, tables, verdicts
+from . import claims, layers, provenance, scaling, ship, shipped_tables, tables, verdicts
 from .markdown import THE_RUNS
 
 SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
@@ -192,12 +192,14 @@ def report(results: str | Path) -> str:
 
 
 def made_files(root: str | Path) -> dict[Path, str]:
-    """The files of a clone that hold tables, and what each should hold now."""
+    """The files of a clone that are made from its results and weights, and what each should hold now."""
     results = Path(root) / "results"
     files = {results / "README.md": report(results)}
     for name, made in SHOWN.items():
         content = made(results)
         files[results / "shown" / name] = content if name.endswith(".md") else json.dumps(content, indent=1) + "\n"
+    for weights in sorted((Path(root) / "mp3lib" / "weights").glob("*/model.safetensors")):
+        files[weights.with_name(ship.CARD)] = ship.card(weights.parent, weights.parent.name)
     return files
 
 

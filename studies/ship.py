@@ -1,7 +1,8 @@
 """Add the model of a finished run to the weights that come with the library, in half precision.
 
-The folder mp3lib/weights/NAME then holds model.safetensors (float16) and config.json, and as its provenance the run's
-run.json and metrics.jsonl. The effect of the rounding is measured and printed before the files are put there.
+The folder mp3lib/weights/NAME then holds model.safetensors (float16) and config.json, as its provenance the run's
+run.json and metrics.jsonl, and a model card, README.md. The effect of the rounding is measured and printed before the
+files are put there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from mp3lib import ViT
 from mp3lib.evaluate import position_accuracy, top1_accuracy
-from mp3lib.model import load_model
+from mp3lib.json_files import write_text
+from mp3lib.model import load_model, model_card
 from mp3lib.model.shipped import FOLDER
 from mp3lib.paths import with_usual_mode
 from mp3lib.train import read_metrics, read_run
@@ -24,6 +26,8 @@ from mp3lib.train.best import is_finished
 from .more_scenes import measured_on
 
 FILES = ("model.safetensors", "config.json", "run.json", "metrics.jsonl")
+CARD = "README.md"
+LICENSE = {"license": "mit"}  # of the weights, as of all that comes with the library
 
 
 def main(run: str | Path) -> None:
@@ -42,12 +46,18 @@ def main(run: str | Path) -> None:
         with_usual_mode(beside / FILES[0])
         for name in FILES[1:]:
             shutil.copyfile(source / name, beside / name)
+        write_text(beside / CARD, card(beside, target.name))
         measure(source, beside, about)
         target.mkdir(exist_ok=True)
-        for name in FILES:
+        for name in (*FILES, CARD):
             os.replace(beside / name, target / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def card(folder: Path, name: str) -> str:
+    """The model card of the weights in ``folder``, which ship as ``name``."""
+    return model_card(load_model(folder), read_run(folder) | LICENSE, read_metrics(folder), name)
 
 
 def measure(float32: Path, float16: Path, about: dict) -> None:

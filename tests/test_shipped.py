@@ -29,6 +29,8 @@ def test_every_model_comes_with_where_it_is_from(name):
     assert read_metrics(FOLDER / name)[-1]["epoch"] == about["settings"]["epochs"]
     for file in ("run.json", "metrics.jsonl"):  # the tables read these of the run
         assert (FOLDER / name / file).read_text() == (EVALUATIONS.parent / "runs" / name / file).read_text()
+    card = (FOLDER / name / "README.md").read_text(encoding="utf-8")
+    assert about["fingerprint"] in card and f"After epoch {about['settings']['epochs']}:" in card
     figures = json.loads((EVALUATIONS / f"{name}.json").read_text(encoding="utf-8"))
     more = about["data"] == more_scenes.NAME  # measured in training on the same images in another order
     fingerprint = data.load_images("scenes").fingerprint if more else about["fingerprint"]

@@ -275,7 +275,8 @@ def test_a_run_that_ended_by_patience_is_shipped_whole_or_not_at_all(tmp_path, m
     assert not [*(tmp_path / "weights").iterdir()]
     ship.main(tmp_path / "mine")
     shipped = tmp_path / "weights" / "mine"
-    assert {file.name for file in shipped.iterdir()} == {*ship.FILES}
+    assert {file.name for file in shipped.iterdir()} == {*ship.FILES, ship.CARD}
+    assert "# mine\n" in (shipped / ship.CARD).read_text()
     assert len({file.stat().st_mode for file in shipped.iterdir()}) == 1
     pairs = zip(load_mp3(shipped).parameters(), mp3.parameters(), strict=True)
     assert all(torch.allclose(half, trained, atol=1e-3) for half, trained in pairs)
