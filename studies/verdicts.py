@@ -32,7 +32,10 @@ TAKEN = {  # what is taken away: the run and how it is tested, its control and h
     "nothing (control)": ((CONTROL, CLEAN), (CONTROL, CLEAN)),
     f"middle (hole 1, {PAINTED[1]})": (("cues/hole-1", WITHOUT), (CONTROL, CLEAN)),
     f"borders (gap 1, {PAINTED[1]})": (("cues/gap-1", WITHOUT), ("cues/hole-1", WITHOUT)),
-    f"larger middle (hole 2, {PAINTED[2]}, {hole_at_border(SIDE, 2)} at the border)": (("cues/hole-2", WITHOUT), (CONTROL, CLEAN)),
+    f"larger middle (hole 2, {PAINTED[2]}, {hole_at_border(SIDE, 2)} at the border)": (
+        ("cues/hole-2", WITHOUT),
+        (CONTROL, CLEAN),
+    ),
     f"wider borders (gap 2, {PAINTED[2]})": (("cues/gap-2", WITHOUT), ("cues/hole-2", WITHOUT)),
     "colour": (("cues/grey", WITHOUT), (CONTROL, CLEAN)),
     "brightness, contrast": (("cues/flat", WITHOUT), (CONTROL, CLEAN)),
