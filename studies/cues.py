@@ -21,12 +21,11 @@ from mp3lib.train import read_run
 from mp3lib.train.run_folder import versions
 
 from .more_scenes import measured_on
-from .plan import of_uint8, transforms
+from .plan import HIDDEN_TESTS, of_uint8, transforms
 from .runs import RESULTS
 
 IMAGES = 2000
 RATIOS = (0.0, 0.75)
-REMOVED = ("gap-1", "hole-1", "grey", "flat")
 
 
 def boxes(images: torch.Tensor) -> torch.Tensor:
@@ -41,7 +40,7 @@ def main(name: str) -> None:
         raise ValueError(f"{name} predicts classes, not positions")
     images = measured_on(read_run(find_weights(name)), mp3.vit.image_size)
     shown, remove = images.test.images[:IMAGES], transforms(mp3.vit.patch_size)
-    changes = {"as they are": lambda x: x} | {cue: of_uint8(remove[cue]) for cue in REMOVED}
+    changes = {"as they are": lambda x: x} | {cue: of_uint8(remove[cue]) for cue in HIDDEN_TESTS}
     changes |= {"boxes": boxes, "jpeg": jpeg, "jpeg-moved": partial(jpeg, shift=4)}
     cues = {
         cue: {str(ratio): s["accuracy"] for ratio, s in position_accuracy(mp3, change(shown), RATIOS).items()}

@@ -2,8 +2,8 @@
 
 All runs: CIFAR-10, a 4 x 4 grid of 8-pixel patches, dim 128, depth 4, 2 heads of 64, mlp 512 ("fine", "further" and
 "size": an 8 x 8 grid of 4-pixel patches, depth 6). The first 45,000 training images train. The last 5,000 choose: the
-studies "rates", "further" and "size" are measured on them. The test images only measure, but the study "fine" compares
-recipes by them.
+studies "rates", "further", "further-puzzler" and "size" are measured on them. The test images only measure, but the
+study "fine" compares recipes by them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ NO_CUE = Cue("nothing changed")
 
 
 class Variant(NamedTuple):
-    """A variant of the studies "fine", "regularised" and "further": what it changes."""
+    """A variant of a study that has no cues, such as "hidden" or "fine": what it changes."""
 
     words: str
     options: dict = {}  # of ``pretrain`` or ``finetune``
@@ -236,51 +236,85 @@ SIZES = {  # the study "size": networks for the 8 x 8 grid
 SIZE_EPOCHS = (2, 4, 8)
 
 
-def all_runs() -> dict[str, Run]:
-    """Every run by its name, in the order of training."""
-    runs: dict[str, Run] = {}
+class Plan:
+    """The runs of all studies by name, in the order of training."""
 
-    def add(study: str, variant: str, seed: int, start: str | None = None, **other) -> str:
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+
+    def add(self, study: str, variant: str, seed: int, start: str | None = None, **other) -> str:
         name = f"{study}/{variant}/seed-{seed}"
-        runs[name] = Run(name, start, **other)
+        self.runs[name] = Run(name, start, **other)
         return name
 
-    def pretrained(study: str, variant: str, seed: int, epochs: int = 5, cue: Cue = NO_CUE, **other) -> str:
+    def pretrained(self, study: str, variant: str, seed: int, epochs: int = 5, cue: Cue = NO_CUE, **other) -> str:
         options = {"epochs": epochs, "query_fraction": 0.5} | cue.options
-        return add(study, variant, seed, cue=cue, vit=cue.vit, options=options, **other)
+        return self.add(study, variant, seed, cue=cue, vit=cue.vit, options=options, **other)
 
-    def labelled(study: str, variant: str, seed: int, start: str | None, pos_emb: bool, labels: int, **options) -> None:
+    def labelled(
+        self, study: str, variant: str, seed: int, start: str | None, pos_emb: bool, labels: int, **options
+    ) -> None:
         options = {"lr": FINETUNE_LR if start else SCRATCH_LR, "pos_emb": pos_emb} | options
         vit = options.pop("vit", {})
-        add(study, f"{variant}-{'pos' if pos_emb else 'nopos'}", seed, start, labels=labels, vit=vit, options=options)
+        variant = f"{variant}-{'pos' if pos_emb else 'nopos'}"
+        self.add(study, variant, seed, start, labels=labels, vit=vit, options=options)
 
-    base = {seed: pretrained("pretraining", "10-epochs", seed, 10) for seed in SEEDS}
+
+def all_runs() -> dict[str, Run]:
+    """Every run by its name, in the order of training."""
+    plan = Plan()
+    base = {seed: plan.pretrained("pretraining", "10-epochs", seed, 10) for seed in SEEDS}
+    add_rates(plan, base[0])
+    short = {seed: add_seed(plan, seed, base[seed]) for seed in SEEDS}
+    for seed in SEEDS:
+        add_lengths(plan, seed, short[seed])
+    add_hidden(plan)
+    for name, variant in REGULARISED.items():
+        plan.labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **variant.options)
+    add_fine(plan)
+    add_further(plan)
+    add_sizes(plan)
+    return plan.runs
+
+
+def add_rates(plan: Plan, start: str) -> None:
+    """The study "rates": learning rates from random weights, and from those of ``start``."""
     for lr in (5e-4, 1e-3, 2e-3, 4e-3, 8e-3):
-        labelled("rates", f"scratch-{lr}", 0, None, True, TRAIN, epochs=3, lr=lr)
-        labelled("rates", f"mp3-{lr}", 0, base[0], True, TRAIN, epochs=3, lr=lr)
-    labelled("rates", "scratch-0.016", 0, None, True, TRAIN, epochs=3, lr=0.016)
-    short: dict[int, str] = {}
-    for seed in SEEDS:
-        short[seed] = pretrained("ratio", "0.75", seed)
-        for name in CUES if seed == 0 else ("gap-1", "hole-1"):
-            pretrained("cues", name, seed, cue=CUES[name])
-        for labels, options in FEW.items():
-            for pos_emb in (True, False):
-                labelled("labels", f"scratch-{labels}", seed, None, pos_emb, labels, **options)
-                labelled("labels", f"mp3-{labels}", seed, base[seed], pos_emb, labels, **options)
+        plan.labelled("rates", f"scratch-{lr}", 0, None, True, TRAIN, epochs=3, lr=lr)
+        plan.labelled("rates", f"mp3-{lr}", 0, start, True, TRAIN, epochs=3, lr=lr)
+    plan.labelled("rates", "scratch-0.016", 0, None, True, TRAIN, epochs=3, lr=0.016)
+
+
+def add_seed(plan: Plan, seed: int, base: str) -> str:
+    """One seed of the studies that have several; the name of its pretraining of five epochs."""
+    short = plan.pretrained("ratio", "0.75", seed)
+    for name in CUES if seed == 0 else ("gap-1", "hole-1"):
+        plan.pretrained("cues", name, seed, cue=CUES[name])
+    for labels, options in FEW.items():
         for pos_emb in (True, False):
-            labelled("cost", "scratch-5", seed, None, pos_emb, TRAIN, epochs=5)
-            labelled("cost", "mp3-10-and-5", seed, base[seed], pos_emb, TRAIN, epochs=5)
-        for ratio in (0.25, 0.5, 0.9):
-            pretrained("ratio", str(ratio), seed, mask_ratio=ratio)
-        pretrained("context", "frozen", seed, context="frozen")
-    for seed in SEEDS:
-        for pos_emb in (True, False):
-            labelled("cost", "scratch-15", seed, None, pos_emb, TRAIN, epochs=15)
-        labelled("cost", f"scratch-{AS_LONG}", seed, None, True, TRAIN, epochs=AS_LONG)
-        longer = {5: short[seed], 20: pretrained("pretraining", "20-epochs", seed, 20)}
-        for epochs, start in longer.items():  # the ten epochs are in "labels"
-            labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+            plan.labelled("labels", f"scratch-{labels}", seed, None, pos_emb, labels, **options)
+            plan.labelled("labels", f"mp3-{labels}", seed, base, pos_emb, labels, **options)
+    for pos_emb in (True, False):
+        plan.labelled("cost", "scratch-5", seed, None, pos_emb, TRAIN, epochs=5)
+        plan.labelled("cost", "mp3-10-and-5", seed, base, pos_emb, TRAIN, epochs=5)
+    for ratio in (0.25, 0.5, 0.9):
+        plan.pretrained("ratio", str(ratio), seed, mask_ratio=ratio)
+    plan.pretrained("context", "frozen", seed, context="frozen")
+    return short
+
+
+def add_lengths(plan: Plan, seed: int, short: str) -> None:
+    """The study "length", and the longer trainings of "cost" and "pretraining"."""
+    for pos_emb in (True, False):
+        plan.labelled("cost", "scratch-15", seed, None, pos_emb, TRAIN, epochs=15)
+    plan.labelled("cost", f"scratch-{AS_LONG}", seed, None, True, TRAIN, epochs=AS_LONG)
+    longer = {5: short, 20: plan.pretrained("pretraining", "20-epochs", seed, 20)}
+    for epochs, start in longer.items():  # the ten epochs are in "labels"
+        plan.labelled("length", f"{epochs}-epochs", seed, start, True, 5000, **FEW[5000])
+
+
+def add_hidden(plan: Plan) -> None:
+    """The study "hidden", and "hidden-labels", which fine-tunes its networks."""
     before = {}
     for epochs in HIDDEN_EPOCHS:
         for seed in SEEDS:
@@ -290,14 +324,16 @@ def all_runs() -> dict[str, Run]:
                 options = dict(batch_size=128, lr=2e-3, eval_every=epochs) | variant.options
                 cue = Cue(variant.words, tests=HIDDEN_TESTS, options=options, vit=variant.vit)
                 settings = dict(mask_ratio=variant.mask_ratio, context=variant.context)
-                one = pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, **settings)
+                one = plan.pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, **settings)
                 before[name, epochs, seed] = one
     for labels in (1000, 5000):
-        labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **FEW[labels])
+        plan.labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **FEW[labels])
         for (name, epochs, seed), start in before.items():
-            labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **FEW[labels])
-    for name, variant in REGULARISED.items():
-        labelled("regularised", name, 1, base[1], True, 5000, **FEW[5000], **variant.options)
+            plan.labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **FEW[labels])
+
+
+def add_fine(plan: Plan) -> None:
+    """The study "fine": a variant that begins on smaller images is several runs."""
     for name, variant in FINE.items():
         start = None
         same = dict(mask_ratio=variant.mask_ratio, context=variant.context, change=variant.change, probes=False)
@@ -305,18 +341,25 @@ def all_runs() -> dict[str, Run]:
         for size, epochs in variant.stages.items():
             options = dict(epochs=epochs, query_fraction=0.25, lr=3e-3, eval_every=0) | variant.options
             stage = name if size == 32 else f"{name}-{size}px"
-            start = add("fine", stage, 0, start, size=size, options=options, **same)
+            start = plan.add("fine", stage, 0, start, size=size, options=options, **same)
+
+
+def add_further(plan: Plan) -> None:
+    """The studies "further" and "further-puzzler"."""
     for name, variant in FURTHER.items():
         options = dict(epochs=2, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0) | variant.options
         same = dict(mask_ratio=variant.mask_ratio, probes=False, kept_apart=True)
-        add("further", name, 0, FURTHER_FROM, options=options, **same)
+        plan.add("further", name, 0, FURTHER_FROM, options=options, **same)
     for name, variant in FURTHER_PUZZLER.items():
         options = dict(epochs=2, query_fraction=0.5, batch_size=128, lr=1e-3, crop_area=(0.8, 1.0), eval_every=0)
         same = dict(mask_ratio=variant.mask_ratio, probes=False, kept_apart=True)
-        add("further-puzzler", name, 0, PUZZLER_FROM, options=options | variant.options, **same)
+        plan.add("further-puzzler", name, 0, PUZZLER_FROM, options=options | variant.options, **same)
+
+
+def add_sizes(plan: Plan) -> None:
+    """The study "size"."""
     for epochs in SIZE_EPOCHS:
         for name, variant in SIZES.items():
             options = dict(epochs=epochs, query_fraction=0.25, batch_size=128, lr=2e-3, eval_every=0)
             same = dict(mask_ratio=0.25, probes=False, kept_apart=True, vit=dict(patch_size=4, depth=6) | variant.vit)
-            add("size", f"{name}-{epochs}", 0, options=options, **same)
-    return runs
+            plan.add("size", f"{name}-{epochs}", 0, options=options, **same)

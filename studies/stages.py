@@ -3,8 +3,8 @@
 Each stage is a command of mp3lib, which goes on where it was stopped. Every stage is a folder in results/runs. Its
 weights stay out of git; ``python -m studies ship`` adds them.
 
-The puzzler learns with many patches hidden first, and with few at last, where it sees whole images and no crops. The
-puzzler of scenes then learned its 10,000 images by heart, so its last stage has 50,000 others.
+The puzzler of CIFAR-10 learns with many patches hidden first, and with few at last, where it sees whole images and no
+crops. The puzzler of scenes learned its 10,000 images by heart, so its last stage has 50,000 others.
 The flagship learns on images of 16, 24 and 32 pixels, whose 4-pixel patches make grids of 4 x 4, 6 x 6 and 8 x 8
 positions. The classifier starts from the flagship as it was after 40 epochs on 8 x 8 positions, and is fine-tuned on
 the labels, on images of 24 and 32 pixels. For comparison, the same fine-tuning from random weights, and the first two
@@ -70,12 +70,12 @@ STAGES = {
 }
 
 
-def main(names: Sequence[str], list_only: bool = False) -> None:
+def main(names: Sequence[str], only_list: bool = False) -> None:
     """Train the stages that ``names`` choose, or print their commands; see ``chosen``."""
     stages = chosen(names)
     os.chdir(ROOT)
     for stage in stages:
-        if list_only:
+        if only_list:
             print(typed(stage))
         else:
             train(stage)
