@@ -12,6 +12,7 @@ import torch
 from mp3lib import MP3, ViT, budget
 from mp3lib.__main__ import main
 from mp3lib.checks.harness import seeded
+from mp3lib.cli.measures import FLOOR_PATCHES
 from mp3lib.evaluate import (
     assign,
     frozen_features,
@@ -256,6 +257,16 @@ def test_command_evaluates(tmp_path, capsys, monkeypatch):
     assert main(args) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures["chance"] == 0.25 and set(figures["positions"]["0.5"]) == {"accuracy", "loss", "jigsaw", "whole"}
+    assert (figures["patch_only"]["epochs"], figures["patch_only"]["images"]) == (20, 500)
+    monkeypatch.setattr("mp3lib.cli.measures.FLOOR_PATCHES", 4 * 300)  # the floor of a large set takes a part of it
+    assert main([*args, "--floor-epochs", "1"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["patch_only"]["images"] == 250
+    assert main([*args, "--floor-epochs", "0"]) == 0
+    assert "patch_only" not in json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_the_floor_takes_all_training_images_of_our_sets():
+    assert 50_000 * 64 <= FLOOR_PATCHES
 
 
 def test_budget(monkeypatch):

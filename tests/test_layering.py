@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import types
@@ -199,6 +200,16 @@ def test_a_face_says_what_is_in_each_of_its_files_and_rooms(name):
     words, folder = importlib.import_module(f"mp3lib.{name}").__doc__, LIBRARY.joinpath(*name.split("."))
     inside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
     assert {file for file in inside - {"__init__"} if f"``{file}``" not in words} == set()
+
+
+def test_help_refers_to_public_names_only():
+    """ "see ``name``" in the docstring of a public name: a reader finds it in a face."""
+    faces = [importlib.import_module(f"mp3lib.{name}") for name in FACES if (LIBRARY / name).is_dir()]
+    public = {name: getattr(face, name) for face in faces for name in getattr(face, "__all__", ())}
+    for name, value in public.items():
+        for seen in re.findall(r"\bsee\s+``([\w.]+)``", inspect.getdoc(value) or ""):
+            parts = {*seen.split(".")}
+            assert parts & {*public, *FACES} - {"mp3lib"}, f"{name}: {seen}"
 
 
 def complaints(code: str) -> list[str]:

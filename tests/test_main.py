@@ -23,6 +23,7 @@ from mp3lib.evaluate import top1_accuracy
 from mp3lib.model import load_model, load_mp3, use_classes
 from mp3lib.train import read_metrics, read_run
 from mp3lib.train.checkpoint import checkpoints
+from studies.plan import FINETUNE_LR, SCRATCH_LR
 
 
 @pytest.fixture(autouse=True)
@@ -275,3 +276,38 @@ def test_a_recipe_gives_what_no_option_says(recipe, tmp_path, capsys):
     after = json.loads((tmp_path / "more" / "run.json").read_text())["settings"]
     assert after["batch_size"] == 50 and after["model"] == settings["model"]
     assert after["context"] == settings["context"] and after["query_fraction"] == RECIPES["best"]["query_fraction"]
+
+
+def test_a_model_from_scratch_has_the_shape_of_a_pretrained_one_and_its_own_rate(tmp_path, capsys):
+    shape = "--data scenes --limit 300 --epochs 1 --eval-every 0 --dim 16 --depth 1 --heads 1 --mlp-dim 16".split()
+    assert main(["pretrain", *shape, "--out", str(tmp_path / "mp3")]) == 0
+    rates = {}
+    for name, more in {
+        "scratch": ["--weights", "none"],
+        "adamw": ["--weights", "none", "--optimizer", "adamw"],
+        "fine": ["--weights", str(tmp_path / "mp3")],
+    }.items():
+        assert main(["finetune", *shape, *more, "--out", str(tmp_path / name)]) == 0
+        rates[name] = read_run(tmp_path / name)["settings"]["lr"]
+    assert rates == {"scratch": SCRATCH_LR, "adamw": 5e-4, "fine": FINETUNE_LR}
+    classes = {"classes": [*load_images("scenes").classes]}
+    assert load_model(tmp_path / "scratch").config == load_mp3(tmp_path / "mp3").vit.config | classes
+    assert "patches of 8 pixels, lr 0.008\n" in capsys.readouterr().out
+
+
+def test_commands_that_use_weights_use_the_gpu(tmp_path, monkeypatch):
+    """Without one here: what is moved is recorded, and stays."""
+    vit = ViT(num_classes=10, image_size=32, patch_size=16, dim=8, depth=1, heads=1, mlp_dim=8)
+    MP3(vit, 0.5).save_pretrained(tmp_path / "mp3")
+    moved = []
+    monkeypatch.setattr("mp3lib.cli.training.device", lambda: "cuda")
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: moved.append((type(self), device)) or self)
+    use = ["--data", "scenes", "--limit", "100", "--weights", str(tmp_path / "mp3")]
+    for command, models in (
+        (["evaluate", "--floor-epochs", "0", "--mask-ratios", "0"], [MP3]),
+        (["probe"], [ViT, ViT]),
+        (["embed", "--out", str(tmp_path / "x.npz")], [ViT]),
+    ):
+        moved.clear()
+        assert main([*command, *use]) == 0
+        assert moved == [(model, "cuda") for model in models], command

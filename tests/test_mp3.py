@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from mp3lib import MP3, ViT, sample_context
 from mp3lib.model import with_image_size
+from mp3lib.model.mp3 import Prediction
 
 BOTH = pytest.mark.parametrize("context", ["frozen", "updated"])
 
@@ -211,6 +213,13 @@ def test_prediction_leaves_the_model_alone():
 def test_prediction_refuses_a_context(seen, words):
     with pytest.raises(ValueError, match=words):
         small().predict(pictures(), seen)
+
+
+def test_help_says_the_shapes_of_a_prediction():
+    for text in (inspect.getdoc(Prediction), inspect.getdoc(MP3.predict)):
+        shapes = {"logits": "(b, n, n)", "labels": "(b, n)", "context": "(b, k)", "loss": "(b, n)"}
+        assert all(f"``{name}`` {shape}" in " ".join(text.split()) for name, shape in shapes.items())
+        assert "(depth, b, h, n, k)" in text
 
 
 def test_prediction_refuses_two_answers_to_one_question():

@@ -300,9 +300,9 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
 
 # public names that are no functions of arguments: classes of results, lists, and what only asks the machine
 OTHER = {
-    "Features", "Prediction", "Floor", "Interval", "Images", "Split", "DataUnavailable", "CIFAR10_CLASSES",
-    "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "keep_memory", "shipped_names",
-    "pupil_of", "puzzler_of", "PRESETS",
+    "Features", "Prediction", "Floor", "Interval", "Images", "Note", "Split", "Stream", "DataUnavailable",
+    "CIFAR10_CLASSES", "CIFAR10_FINGERPRINT", "cues", "cache_status", "clear_cache", "fetch_cifar10", "keep_memory",
+    "shipped_names", "pupil_of", "puzzler_of", "PRESETS",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from .options import IMAGES, Parser, feature_options, image_options, weights_options
-from .training import images_of, with_positions
+from .training import images_of, on_device, with_positions
 from .values import path, whole
 
 
@@ -39,12 +39,11 @@ def run(args: argparse.Namespace) -> dict:
     from ..model.checking import layer_numbers
     from ..paths import check_target, written_beside
 
-    target, vit = check_target(args.out, ".npz", ours=is_ours), load_vit(args.weights)
+    target, vit = check_target(args.out, ".npz", ours=is_ours), on_device(load_vit(args.weights))
     layers = layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     pos_emb = with_positions(args, vit)
     images = with_names(args, vit)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    vit.to(device)
+    device = next(vit.parameters()).device
     pooled, labels, names, splits = [], [], [], []
     with written_beside(target) as beside, tempfile.TemporaryFile(dir=target.parent) as tokens, torch.no_grad():
         for split, part, limit in (("train", images.train, args.limit), ("test", images.test, None)):

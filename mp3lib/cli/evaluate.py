@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from .options import RATIOS, Parser, image_options, weights_options
-from .training import images_of
-from .values import number, path, seed, whole
+from .training import images_of, on_device
+from .values import count, number, path, seed
 
 
 def add(commands) -> Parser:
@@ -14,10 +14,21 @@ def add(commands) -> Parser:
         "evaluate",
         parents=[image_options(), weights_options()],
         help="position accuracy of a pretrained model; top-1 of a fine-tuned one",
+        description="Measures a model on the test images. For a pretrained model it also trains a small network to "
+        "place single patches of the training images, without any context: the patch-only floor, with which position "
+        "accuracies are compared. With many large images this takes longer than the rest; --floor-epochs makes it "
+        "shorter or leaves it out.",
     )
     test.add_argument("--mask-ratios", type=number, nargs="+", default=RATIOS, metavar="R", help="fractions hidden")
     test.add_argument("--seed", type=seed, default=0, help="of the contexts")
-    test.add_argument("--floor-epochs", type=whole, default=20, metavar="N", help="for the patch-only floor")
+    test.add_argument(
+        "--floor-epochs",
+        type=count,
+        default=20,
+        metavar="N",
+        help="passes of the patch-only floor over the training images, or over every second, third, … one where all "
+        "have more than 3.2 million patches; 0: no floor",
+    )
     test.add_argument("--out", type=path, metavar="FILE", help="also write the figures there, as JSON")
     return test
 
@@ -28,7 +39,7 @@ def run(args: argparse.Namespace) -> dict:
     from ..train.run_folder import versions
     from .measures import measure_positions, measure_top1
 
-    model = load_model(args.weights)
+    model = on_device(load_model(args.weights))
     measure, vit = (measure_positions, model.vit) if isinstance(model, MP3) else (measure_top1, model)
     images = images_of(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}

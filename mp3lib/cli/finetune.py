@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .options import PLACES, WEIGHTS, Parser, image_options, run_options, shape_options
-from .training import check_shape, images_of, limited, new_vit, training_arguments
+from .training import SCRATCH_LR, check_shape, images_of, limited, new_vit, training_arguments
 from .values import named, number
 
 
@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> dict:
         if body is start and body.classes in (None, images.classes) and body.num_classes == len(images.classes):
             vit.linear_head.load_state_dict(body.linear_head.state_dict())
             print(f"{args.weights} already tells these classes apart: its head is kept")
-    options = training_arguments(args, images, vit)
+    scratch_with_muon = body is None and args.optimizer != "adamw"
+    options = training_arguments(args, images, vit, SCRATCH_LR if scratch_with_muon else None)
     options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}
     lines = finetune(
         vit,

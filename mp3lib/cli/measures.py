@@ -12,6 +12,8 @@ from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
 from ..model import MP3, ViT
 from .training import with_positions
 
+FLOOR_PATCHES = 3_200_000  # on which the floor is trained, at most: 50,000 images of 64 patches
+
 
 def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
@@ -52,21 +54,27 @@ def measure_positions(args: argparse.Namespace, images: Images, mp3: MP3) -> dic
     """Of a pretrained model: position accuracy by mask ratio, beside the patch-only floor and chance."""
     n = mp3.vit.num_patches
     scores = position_accuracy(mp3, images.test.images, args.mask_ratios, jigsaw=True, seed=args.seed)
-    floor = patch_only_floor(
-        images.train.images[: args.limit],
-        images.test.images,
-        mp3.vit.patch_size,
-        epochs=args.floor_epochs,
-        seed=args.seed,
-        patch_norm=mp3.vit.patch_norm,
-    )
     print(f"{'mask ratio':>12} {'argmax':>8} {'Hungarian':>10} {'whole':>8} {'loss':>8}")
     for ratio, s in scores.items():
         print(f"{ratio:12.2f} {s['accuracy']:8.4f} {s['jigsaw']:10.4f} {s['whole']:8.4f} {s['loss']:8.4f}")
-    print(f"{'patch only':>12} {floor.accuracy:8.4f} {'':>10} {'':>8} {floor.loss:8.4f}")
+    figures = {"positions": {str(ratio): s for ratio, s in scores.items()}}
+    if args.floor_epochs:
+        figures["patch_only"] = floor = measure_floor(args, images, mp3.vit)
+        print(f"{'patch only':>12} {floor['accuracy']:8.4f} {'':>10} {'':>8} {floor['loss']:8.4f}")
     print(f"{'chance':>12} {1 / n:8.4f}")
-    return {
-        "positions": {str(ratio): s for ratio, s in scores.items()},
-        "patch_only": floor._asdict() | {"epochs": args.floor_epochs},
-        "chance": 1 / n,
-    }
+    return figures | {"chance": 1 / n}
+
+
+def measure_floor(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
+    """The patch-only floor of the images, with the number of epochs and of training images that it took."""
+    train = images.train.images[: args.limit]
+    train = train[:: -(-len(train) * vit.num_patches // FLOOR_PATCHES)]
+    floor = patch_only_floor(
+        train,
+        images.test.images,
+        vit.patch_size,
+        epochs=args.floor_epochs,
+        seed=args.seed,
+        patch_norm=vit.patch_norm,
+    )
+    return floor._asdict() | {"epochs": args.floor_epochs, "images": len(train)}

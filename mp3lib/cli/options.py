@@ -19,7 +19,7 @@ RECIPES: dict[str, dict] = {  # what a new model is pretrained with, unless an o
         optimizer="muon",
         precision="auto",
     ),
-    "reference": dict(  # the way of vit_pytorch.mp3
+    "reference": dict(  # the model of vit_pytorch.mp3, which has no recipe of its own
         patch_norm=True,
         mask_ratio=[0.75],
         context="frozen",
@@ -33,7 +33,8 @@ MODELS = ("vit-ti16", "vit-s16", "vit-b16", "student", "flagship")  # those of m
 SHAPE = {  # of a new ViT: letter, help
     "patch_size": (
         "P",
-        "side of a patch in pixels (default: the smallest of 8 or more with at most 14 x 14 positions)",
+        "side of a patch in pixels (default: the smallest of 8 or more with at most 14 x 14 positions; below 32 "
+        "pixels: of a quarter of the shorter side or more)",
     ),
     "dim": ("D", "features of a token, a multiple of 4"),
     "depth": ("L", "layers"),
@@ -162,7 +163,7 @@ def shape_options() -> Parser:
     shape.add_argument(
         "--patch-norm",
         action=argparse.BooleanOptionalAction,
-        help=f"LayerNorm on a patch's pixels (default: {by_recipe('patch_norm')}; finetune: with it)",
+        help=f"LayerNorm on a patch's pixels (default: {by_recipe('patch_norm')})",
     )
     return shape
 
@@ -181,8 +182,8 @@ def run_options() -> Parser:
     run.add_argument(
         "--lr",
         type=positive,
-        help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: muon 0.004, adamw 0.0005; "
-        "shapes of a vit-…16: 0.0005 for 512 images a step)",
+        help="highest learning rate (default: muon 0.002, adamw 0.001; finetune: muon 0.004, or 0.008 with --weights "
+        "none, adamw 0.0005; shapes of a vit-…16: 0.0005 for 512 images a step)",
     )
     run.add_argument("--weight-decay", type=number, default=0.05, metavar="W", help="of the matrices, decoupled")
     run.add_argument(

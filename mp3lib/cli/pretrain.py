@@ -20,7 +20,8 @@ def add(commands) -> Parser:
         "--recipe",
         choices=tuple(RECIPES),
         default="best",
-        help="settings of a new model: the best ones known, or those of vit_pytorch; single options change them",
+        help="settings of a new model: the best ones known, or the model of vit_pytorch.mp3 with our AdamW recipe; "
+        "single options change them",
     )
     default = "(default: that of --start, else {})"
     ratio = f"fraction hidden from attention; two: drawn between them for each batch {default.format('0.75')}"

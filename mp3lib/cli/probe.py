@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .options import Parser, feature_options, image_options, weights_options
-from .training import images_of, limited, with_positions
+from .training import images_of, limited, on_device, with_positions
 from .values import path, seed
 
 
@@ -29,12 +29,12 @@ def run(args: argparse.Namespace) -> dict:
     from ..model.checking import layer_numbers
     from ..train.run_folder import versions
 
-    vit = load_vit(args.weights)
+    vit = on_device(load_vit(args.weights))
     layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     images, pos_emb = images_of(args, vit), with_positions(args, vit)
     (train, labels), test = limited(args, images), images.test.images
     torch.manual_seed(args.seed)
-    control = ViT(**vit.config)
+    control = on_device(ViT(**vit.config))
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
     figures |= {"layer": args.layer, "pos_emb": pos_emb}
     for name, model in (("weights", vit), ("random init", control)):

@@ -8,6 +8,7 @@ import warnings
 from .options import SHAPE, option
 
 DEFAULT = "student"  # the shape of a new model
+SCRATCH_LR = 8e-3  # of Muon, for a classifier from random weights; results/README.md, "Learning rates"
 
 
 def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
@@ -69,9 +70,21 @@ def new_vit(args: argparse.Namespace, images):
     return ViT(
         num_classes=len(images.classes),
         channels=images.train.images.shape[1],
-        patch_norm=args.patch_norm is not False,
+        patch_norm=bool(args.patch_norm),
         **shape,
     )
+
+
+def on_device(model):
+    """The same model, moved to ``device``."""
+    return model.to(device())
+
+
+def device() -> str:
+    """Where models are measured: on the GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def with_positions(args: argparse.Namespace, model) -> bool:
@@ -104,8 +117,11 @@ def check_shape(args: argparse.Namespace, vit) -> None:
         raise ValueError(f"the weights are of another shape than {', '.join(wrong)}: leave that out")
 
 
-def training_arguments(args: argparse.Namespace, images, vit) -> dict:
-    """The arguments that ``pretrain`` and ``finetune`` have in common; a line says which model is trained."""
+def training_arguments(args: argparse.Namespace, images, vit, usual_lr: float | None = None) -> dict:
+    """The arguments that ``pretrain`` and ``finetune`` have in common; a line says which model is trained.
+
+    ``usual_lr`` is the learning rate where neither an option nor the model's shape gives one; None: the library's.
+    """
     from ..model import preset_lr, preset_of
 
     names = (
@@ -134,7 +150,7 @@ def training_arguments(args: argparse.Namespace, images, vit) -> dict:
     given = {name: getattr(args, name) for name in ("batch_size", "optimizer", "precision")}
     options |= {name: value for name, value in given.items() if value is not None}
     shape, batch = preset_of(vit), min(args.batch_size or 256, len(images.train.images[: args.limit]))
-    if shape and args.lr is None:
-        options["lr"] = preset_lr(shape, batch)
+    if args.lr is None:
+        options["lr"] = (preset_lr(shape, batch) if shape else None) or usual_lr
     print(model_line(vit, shape, options["lr"]), flush=True)
     return options | {"crop_area": tuple(args.crop_area), "eval_images": images.test.images, "about": about}

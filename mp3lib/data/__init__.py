@@ -17,9 +17,11 @@ from . import cues
 from .augment import random_resized_crop, strong_augment
 from .images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images, Split, fingerprint
 from .load import DataUnavailable, cache_status, clear_cache, fetch_cifar10, load_images
+from .notes import Note
 from .pictures.decode import read_picture
 from .sources.from_paths import pack_images
 from .sources.pack import packed_size
+from .streaming import Stream
 from .tensors import to_float
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "CIFAR10_FINGERPRINT",
     "DataUnavailable",
     "Images",
+    "Note",
     "Split",
+    "Stream",
     "cache_status",
     "clear_cache",
     "cues",

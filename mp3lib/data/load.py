@@ -67,10 +67,14 @@ def load_images(
     - a ``datasets.Dataset`` or another map-style data set, whose elements are pictures or begin with one (a Pillow
       image, uint8 (c, H, W), the bytes of a file); its labels are ``targets``, or the label column. The keys of a
       dict of several name the splits: ``train``, ``test`` and others;
-    - a uint8 tensor or NumPy array (N, c, H, W), memory-mapped or not, without labels: its last tenth is the test set.
+    - a uint8 tensor or NumPy array (N, c, H, W), memory-mapped or not, without labels: its last tenth is the test set,
+      and all its images have the label 0, of the one class ``images``.
+
+    Of several splits for tests one is used, the first that has labels: ``test``, else ``val``, else a name such as
+    ``eval``, ``dev`` or ``holdout``. The others are left out, and a note says so; ``docs/DATA.md`` has all names.
 
     Pictures of another size than ``size``, a side or (height, width) in pixels, are cropped about the centre and
-    resized. Default: 32, and for packed images their own.
+    resized. Default: 32; packed images, tensors and arrays keep their own.
     ``stream=True`` leaves pictures on disk, ``stream=False`` takes them into memory. Otherwise a set is streamed if it
     would take more than half of the free memory, which is found out before any is taken. ``split.images`` is then a
     ``Stream``: worker processes (``workers``; default: one a core, at most 8) read the pictures when they are needed,

@@ -35,6 +35,7 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Changed tokens (b, n, d) of tokens (b, n, d)."""
         check_tokens(x, self.net[0])
         return self.net(x)
 

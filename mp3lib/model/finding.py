@@ -35,8 +35,8 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **options: A
     Raises:
         FileNotFoundError: for a name that nothing has, with those that there are; for a repository that could not be
             downloaded, with the reason.
-        ValueError: as ``expanded``, for a name that a folder here has as well, and for a subfolder that is not a
-            string.
+        ValueError: for something else than a path, an empty path, one with a null character, an address such as
+            ``https://…``, for a name that a folder here has as well, and for a subfolder that is not a string.
     """
     if subfolder is not None and not isinstance(subfolder, (str, os.PathLike)):
         raise ValueError(f"subfolder must be a string or None, got {shown(subfolder)}")

@@ -20,18 +20,20 @@ from .vit import ViT
 
 
 class Prediction(NamedTuple):
-    """What ``MP3.predict`` returns, patches in row-major order."""
+    """What ``MP3.predict`` returns, patches in row-major order.
+
+    - ``logits`` (b, n, n): for each patch a score for each position;
+    - ``labels`` (b, n) int64: the true positions, 0 … n-1;
+    - ``context`` (b, k) int64: the patches that gave keys and values;
+    - ``loss`` (b, n): cross-entropy of each patch, in nats; chance is ln n;
+    - ``attn`` (depth, b, h, n, k): attention weights, columns in the order of ``context``; None unless asked for.
+    """
 
     logits: Tensor
-    """(b, n, n): for each patch a score for each position."""
     labels: Tensor
-    """(b, n) int64: the true positions, 0 … n-1."""
     context: Tensor
-    """(b, k) int64: the patches that gave keys and values."""
     loss: Tensor
-    """(b, n): cross-entropy of each patch, in nats; chance is ln n."""
     attn: Tensor | None
-    """(depth, b, h, n, k): attention weights, columns in the order of ``context``; None unless asked for."""
 
 
 class MP3(nn.Module, SavedModel):
@@ -168,6 +170,10 @@ class MP3(nn.Module, SavedModel):
             mask_ratio: fraction hidden when the context is drawn, 0 <= mask_ratio < 1; default: the training ratio.
             generator: source of the drawn context.
             with_attention: also return the attention weights of all layers and heads.
+
+        Returns:
+            a ``Prediction``: ``logits`` (b, n, n), ``labels`` (b, n), ``context`` (b, k), ``loss`` (b, n), and ``attn``
+            (depth, b, h, n, k) or None.
 
         Raises:
             ValueError: for images that ``ViT.embed`` refuses or that are of another size, a context that is empty,

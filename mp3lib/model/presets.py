@@ -28,7 +28,7 @@ class Preset(NamedTuple):
 # The shapes of the ViTs: Touvron et al. 2021 (DeiT, arXiv 2012.12877), table 1; B is that of Dosovitskiy et al. 2021.
 # Their rate is that of DeiT with AdamW, 5e-4 * batch / 512. Muon's steps are scaled to the size of AdamW's here, and
 # Liu et al. 2025 (arXiv 2502.16982) find that AdamW's rate then fits. It was not tuned for MP3 at these sizes. The last
-# two are the shapes of the shipped weights; the usual rates of ``pretrain`` and ``finetune`` were chosen for them.
+# two are the shapes of the shipped weights; the usual rate of ``finetune`` was chosen for the student.
 PRESETS = {
     "vit-ti16": Preset(224, 16, 192, 12, 3, 768, 5e-4),
     "vit-s16": Preset(224, 16, 384, 12, 6, 1536, 5e-4),

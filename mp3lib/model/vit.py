@@ -28,7 +28,7 @@ from .saving import SavedModel, as_int_or_list
 
 
 class Features(NamedTuple):
-    """Features after the last layer: ``pooled`` (b, d), the mean over the patches, and ``tokens`` (b, n, d)."""
+    """Features after a layer: ``pooled`` (b, d), the mean over the patches, and ``tokens`` (b, n, d)."""
 
     pooled: Tensor
     tokens: Tensor
@@ -169,7 +169,8 @@ class ViT(nn.Module, SavedModel):
                 depth, -2 one layer before. Default: after the last one.
 
         Returns:
-            ``Features``; with ``layers`` one for each of them, in their order.
+            ``Features``, with ``pooled`` (b, d) and ``tokens`` (b, n, d); with ``layers`` a tuple of them, one for each
+            layer in their order.
 
         Raises:
             ValueError: as ``embed``, and for layers that there are not.

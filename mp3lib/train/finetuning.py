@@ -91,7 +91,8 @@ def finetune(
         erase: probability that a box of an image is painted over.
         mix: probability that a batch is mixed, by MixUp or by CutMix (torchvision), each in half of the cases.
         label_smoothing: share of the probability spread evenly over the classes, 0 to below 1.
-        drop_path: probability that the last layer is left out for an image, 0 to below 1; see ``stochastic_depth``.
+        drop_path: probability that the last layer is left out for an image, 0 to below 1; for the layers before it,
+            it falls in equal steps (arXiv 1603.09382).
         eval_images, eval_labels: of the same form; top-1 accuracy on them goes into the log, as ``test_top1``.
         eval_name: what that entry begins with; ``"validation"`` for a part of the training images.
 

@@ -27,7 +27,7 @@ def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim
     """AdamW for everything, or Muon for the transformer's weight matrices and AdamW for the rest.
 
     Muon (Jordan 2024; ``torch.optim.Muon``) orthogonalises each matrix's update; its step is scaled to the size of
-    AdamW's, so that one learning rate serves both. In float32 it is ``Float32Muon``.
+    AdamW's, so that one learning rate serves both. In float32 its matrix products are in float32, too.
 
     Raises:
         ValueError: for something else than a model and settings, and for a layer decay of a model that has no layers.

@@ -97,10 +97,11 @@ def pretrain(
             ``mp3lib.data.cues``. With ``out`` a function of a module, not one made inside another function;
             ``functools.partial`` gives it settings.
         ema: decay of a moving average of the weights, such as 0.999. The average is then what is tested, saved and
-            left in ``mp3`` (see ``moving_average``). 0 for none.
+            left in ``mp3``. 0 for none.
         schedule: of the learning rate after the warm-up: ``cosine`` falls to 0, ``constant`` stays, ``wsd`` stays and
-            falls to 0 in the last fifth (see ``schedules.rate_share``). A run with one of the latter two can be made
-            longer: resume it with more epochs.
+            falls to 0 in the last fifth. A run with one of the latter two can be made longer: resume it with more
+            epochs. With ``wsd`` it then goes on from before the last fifth, trains these epochs again, and removes
+            their checkpoints and their lines of the log: copy the folder first to keep the shorter run.
         warmup: epochs in which the rate rises, such as 0.5. Default: for ``cosine`` a tenth of the steps, at most one
             epoch; for the others one epoch.
         accumulate: compute the images of a step in so many equal parts, one after the other, which needs less memory.

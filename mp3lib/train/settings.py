@@ -47,7 +47,7 @@ class RunSettings:
     num_images: int
     layer_decay: float = 1.0  # learning rate of a layer, relative to the layer above
     ema: float = 0.0  # decay of the moving average of the weights; 0 for none
-    schedule: Literal["cosine", "constant", "wsd"] = "cosine"  # of the learning rate; see ``rate_share``
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine"  # of the learning rate
     warmup: float | None = None  # epochs in which the rate rises; None: as ``warmup_steps`` says
     accumulate: int = 1  # parts in which a step's images are computed, one after the other
     clip_grad: float = 0.0  # the largest norm of the gradient; 0 for any

@@ -221,8 +221,8 @@ def as_size(size: Any) -> tuple[int, int]:
 def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
     """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
 
-    It takes PNG, JPEG, WebP, GIF, TIFF, BMP and other formats of ``FORMATS``, of any mode and depth; see ``decode``
-    and ``value_range``.
+    It takes AVIF, BMP, GIF, ICO, JPEG, JPEG 2000, PCX, PNG, PPM, SGI, TGA, TIFF and WebP, of any mode and depth, and
+    HEIF where pillow-heif is registered.
 
     Args:
         data: the content of the file.
