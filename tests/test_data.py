@@ -741,6 +741,30 @@ def test_the_variable_is_named_whose_value_cannot_be_used(place, tmp_path, monke
         load.cache_status()
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("nothere", "MP3_DATA is 'nothere': .*nothere is neither a name"),
+        ("SCENES", "MP3_DATA is 'SCENES' .write scenes.: "),
+        ("'photos'", "MP3_DATA is .*photos.* .write it without quotation marks.: "),
+        ("empty", "MP3_DATA is 'empty': .*holds 0 readable pictures"),
+    ],
+)
+def test_every_error_about_the_variable_names_it(place, words, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MP3_DATA", place)
+    with pytest.raises(ValueError, match=words):
+        load.load_images("auto")
+
+
+def test_fetch_says_that_the_variable_keeps_it_from_downloading(monkeypatch, capsys):
+    monkeypatch.setattr(download, "chain", lambda: pytest.fail("the network was asked"))
+    monkeypatch.setenv("MP3_DATA", "scenes")
+    load.fetch_cifar10()
+    assert "nothing was downloaded, because MP3_DATA is set to scenes" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("place", ["x" * 5000, "/dev/null", "/proc/x", "/dev/full/x"])
 def test_a_cache_that_cannot_be_there_costs_only_the_cache(place, tmp_path, monkeypatch):
     path = as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(3)}, tmp_path / "x")

@@ -110,6 +110,7 @@ def test_the_labels_are_those_that_a_target_transform_makes():
         ({"Label": ["x", "y"]}, ("x", "y"), None),
         ({"labels": [[0, 1], [1]]}, ("images",), "no label column found among ['labels']"),
         ({"label": [0, 1], "category": ["x", "y"]}, ("0", "1"), "of the column label, not of category"),
+        ({"breed": ["x", "y"], "n": [0, 1]}, ("images",), "no label column found"),
     ],
 )
 def test_the_label_column_is_chosen_as_in_parquet_files(columns, classes, note):
@@ -200,6 +201,38 @@ def test_pretraining_says_what_to_give_instead_of_what_holds_the_images(tmp_path
     ):
         with pytest.raises(ValueError, match=f"images must be a torch tensor or NumPy array.*: {words}"):
             pretrain(mp3, given)
+
+
+def test_the_only_column_whose_type_names_classes_holds_the_labels():
+    images = loaded(hugging().rename_column("label", "breed"), 8)
+    assert images.classes == ("cat", "dog") and "the labels are those of the column breed" in images.notes[0]
+
+
+def test_a_transform_of_hugging_face_is_not_used_and_a_note_says_so():
+    changed = hugging().with_transform(lambda rows: {"pixel_values": [0 for _ in rows["img"]]})
+    images = loaded(changed, 8)
+    assert images.classes == ("cat", "dog") and len(images.train) == 18
+    assert any("own transform (set_transform, with_transform) is not used" in note for note in images.notes)
+    assert changed.format["type"] == "custom"
+    mp3 = MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=1, heads=1, mlp_dim=16), 0.5)
+    with pytest.warns(Note, match="own transform"):
+        pretrain(mp3, changed, epochs=1, batch_size=10, precision="float32", progress=False)
+
+
+def test_the_fault_of_a_data_set_is_named_with_the_element():
+    class Faulty(Pairs):
+        def __getitem__(self, index):
+            return {"picture": PICTURES[index]}["image"]
+
+    with pytest.raises(ValueError, match="element 0 of the Faulty cannot be read .KeyError: 'image'"):
+        load_images(Faulty(), 8, workers=0)
+
+
+def test_a_dict_of_tensors_is_refused_with_what_to_give():
+    with pytest.raises(
+        ValueError, match="the values of a dict must be data sets, and 'train' is .*give one uint8 tensor"
+    ):
+        load_images({"train": torch.from_numpy(PIXELS), "test": torch.from_numpy(PIXELS)}, 8)
 
 
 def test_what_is_no_data_set_of_pictures_is_refused_in_a_sentence():

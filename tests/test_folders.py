@@ -33,8 +33,11 @@ from mp3lib.data.files import tars, walk
 from mp3lib.data.folders.layout import arrange
 from mp3lib.data.folders.split_names import split_word
 from mp3lib.data.notes import Note
+from mp3lib.data.pictures.decode import Picture
 from mp3lib.data.readers.cifar import whole_numbers
 from mp3lib.data.readers.cifar_pickle import read_batch
+from mp3lib.data.sets.rows import Rows
+from mp3lib.data.sets.wanted import Wanted
 
 RNG = np.random.default_rng(0)
 
@@ -615,6 +618,43 @@ def test_sets_in_other_forms_are_named_with_what_to_do(files, words, tmp_path):
         assert "write each picture to a file of its own, train/<class>/<number>.png" in str(told.value)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+PAGE = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize(("content", "words"), [(POINTER, "a git-lfs pointer"), (PAGE, "a web page")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train-00000-of-00001.parquet"],
+        ["000000.tar", "000001.tar"],
+        ["photos.zip"],
+        ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"],
+        [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"],
+        ["train", "test", "meta"],
+    ],
+)
+def test_a_set_that_git_lfs_has_not_brought_is_named(names, content, words, tmp_path):
+    for name in names:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"is {words}") as told:
+        load_images(tmp_path)
+    assert any(name in str(told.value) for name in names)
+    if "idx" not in names[0]:
+        with pytest.raises(ValueError, match=f"{names[0]} is {words}"):
+            load_images(tmp_path / names[0])
+
+
+def test_one_shard_that_git_lfs_has_not_brought_is_named(tmp_path):
+    fill(tmp_path / "pictures", 4)
+    cells = [{"bytes": file.read_bytes()} for file in sorted((tmp_path / "pictures").iterdir())]
+    (tmp_path / "set").mkdir()
+    parquet.write_table(pyarrow.table({"image": cells}), tmp_path / "set/train-00000-of-00002.parquet")
+    (tmp_path / "set/train-00001-of-00002.parquet").write_bytes(POINTER)
+    with pytest.raises(ValueError, match="train-00001-of-00002.parquet is a git-lfs pointer.*1 of 2"):
+        load_images(tmp_path / "set")
+
+
 def test_labels_in_files_and_archives_beside_pictures_are_not_dropped_in_silence(tmp_path):
     fill(tmp_path / "flat", 4)
     (tmp_path / "flat/labels.csv").write_text("000.png,cat")
@@ -763,6 +803,76 @@ def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
     monkeypatch.setattr(walk, "read_bytes", full)
     with pytest.raises(ValueError, match="there is not enough memory to read .*set"):
         load_images(tmp_path / "set")
+
+
+def deep_pictures(folder: Path, number: int, side: int = 32) -> Path:
+    """Grey pictures of 16 bits; two classes."""
+    values = np.random.default_rng(0)
+    for i in range(number):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        pixels = values.integers(0, 4000, (side, side), dtype=np.uint16)
+        Image.fromarray(pixels).save(folder / "ab"[i % 2] / f"{i:03}.png")
+    return folder
+
+
+def test_deep_pictures_are_not_held_in_memory_until_their_scale_is_known():
+    rows = Rows(2, Wanted((4, 4)))
+    rows.put(1, Picture(None, np.arange(16, dtype=np.float32).reshape(4, 4)))
+    assert rows.deep == {1: (0, 15)}
+
+
+def test_deep_pictures_are_read_alike_from_a_zip_from_parquet_and_as_a_stream(tmp_path):
+    folder = deep_pictures(tmp_path / "set", 12)
+    files = sorted(folder.rglob("*.png"))
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(folder).as_posix())
+    table = {"image": [{"bytes": file.read_bytes()} for file in files], "label": [file.parent.name for file in files]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "set.parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sets = [load_images(tmp_path / name) for name in ("set", "set.zip", "set.parquet")]
+        sets.append(load_images(folder, stream=True, workers=0))
+    sums = [sorted(int(image.sum()) for split in (one.train, one.test) for image in split.images) for one in sets]
+    assert all(one == sums[0] for one in sums) and sums[0][0] > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_pages_and_frames_behind_the_first_are_counted(stream, tmp_path):
+    fill(tmp_path / "set", 4)
+    pages = [Image.new("L", (32, 32), 50 * i) for i in range(1, 5)]
+    pages[0].save(tmp_path / "set" / "stack.tif", save_all=True, append_images=pages[1:])
+    for name in ("film.gif", "film.webp", "film.png"):
+        pages[0].save(tmp_path / "set" / name, save_all=True, append_images=pages[1:3])
+    Image.new("RGB", (32, 32)).save(tmp_path / "set" / "one.tif")
+    with pytest.warns(Note, match="4 picture.s. have several pages or frames: the first of up to 4 is taken"):
+        load_images(tmp_path / "set", stream=stream, workers=0)
+
+
+@pytest.mark.parametrize("end", [".crdownload", ".part", "~", ".bak", ".PARTIAL"])
+def test_backups_and_unfinished_downloads_are_left_out_and_named(end, tmp_path):
+    fill(tmp_path / "set" / "cat", 4)
+    fill(tmp_path / "set" / "dog", 4)
+    shutil.copy(next((tmp_path / "set" / "cat").iterdir()), tmp_path / "set" / "cat" / f"9.png{end}")
+    with pytest.warns(Note, match=f"left out 1 file.s.: cat/9.png{end} .a backup or an unfinished download"):
+        images = load_images(tmp_path / "set")
+    assert len(images.train) + len(images.test) == 8
+
+
+def test_names_in_a_zip_that_may_be_garbled_are_named(tmp_path):
+    fill(tmp_path / "set", 4)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for i, file in enumerate(sorted((tmp_path / "set").iterdir())):
+            archive.write(file, f"{('käse', 'brot')[i % 2]}/{i}.png")
+    data = (tmp_path / "set.zip").read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_images(tmp_path / "set.zip").classes == ("brot", "käse")
+    for magic, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # without the mark of UTF-8
+        data = re.sub(re.escape(magic) + b".{%d}" % (at - 4) + b"\0\x08", lambda m: m[0][:-1] + b"\0", data, flags=re.S)
+    (tmp_path / "set.zip").write_bytes(data)
+    with pytest.warns(Note, match="2 name.s. may be garbled, as k.*: unpack it, or pack it with names in UTF-8"):
+        load_images(tmp_path / "set.zip")
 
 
 def test_transparent_pixels_are_white_in_a_folder_too(tmp_path):

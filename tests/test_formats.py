@@ -398,13 +398,25 @@ def test_a_damaged_shard_is_named(damage, words, tmp_path):
         load_images(folder, 8)
 
 
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_shards_with_texts_and_no_classes_are_one_set(unlabelled, tmp_path):
+    for first in (0, 6):
+        members = {}
+        for i in range(first, first + 6):
+            members |= {f"{i}.png": png(i), f"{i}.mask.png": png(i), f"{i}.txt": b"a cat", f"{i}.json": b"{}"}
+        write_tar(tmp_path / f"set/{first:06}.tar", members)
+    with pytest.warns(Note, match="no sample has a label .\\.cls.: all pictures count as one class"):
+        images = load_images(tmp_path / "set", 8, unlabelled=unlabelled)
+    assert len(images.train) + len(images.test) == 12
+
+
 def test_shards_of_several_sets_and_tars_without_samples_are_no_set(tmp_path):
     shards(tmp_path / "sets/a"), shards(tmp_path / "sets/b")
     with pytest.raises(ValueError, match="a and b each hold"):
         load_images(tmp_path / "sets", 8)
     for name in ("auk", "bat"):
         write_tar(tmp_path / f"classes/{name}.tar", {f"{i}.png": png(i) for i in range(4)})
-    with pytest.raises(ValueError, match="It holds 2 archives, as auk.tar"):
+    with pytest.raises(ValueError, match="It holds 2 archives, as auk.tar.* No .cls was found"):
         load_images(tmp_path / "classes", 8)
 
 
@@ -465,6 +477,15 @@ def test_values_are_scaled_and_held_at_the_ends_of_their_range(tmp_path):
         np.save(tmp_path / f"set/{i}.npy", values + 0 * i)
     images = loaded(tmp_path / "set", 2, channels=1, value_range=(-1, 1))
     assert images.train.images[0].tolist() == [[[0, 0], [128, 255]]]
+
+
+def test_values_far_outside_of_their_range_are_counted(tmp_path):
+    for i in range(4):
+        values = np.full((8, 8, 3), 0.5, dtype=np.float32)
+        values[:4] = 40 * (i > 1)
+        np.save(tmp_path / f"{i}.npy", values)
+    with pytest.warns(Note, match="2 array.s. hold values outside value_range, which became 0 or 255: 50 %"):
+        load_images(tmp_path, 8, value_range=(0, 1))
 
 
 @pytest.mark.parametrize("stream", [False, True])

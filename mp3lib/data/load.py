@@ -99,7 +99,10 @@ def load_images(
 
 def fetch_cifar10() -> Images:
     """Like ``load_images("cifar10")``, but try the network even if it failed a moment ago."""
-    return _load("cifar10", 32, retry=True)
+    images = _load("cifar10", 32, retry=True)
+    if (chosen := os.environ.get("MP3_DATA")) and chosen not in ("auto", "cifar10"):
+        print(f"nothing was downloaded, because MP3_DATA is set to {chosen}: unset it to download CIFAR-10", flush=True)
+    return images
 
 
 def _load(
@@ -138,25 +141,38 @@ def _load(
             f"{os.path.join('.', name_or_path)} for what is here, or set MP3_DATA={name_or_path} and write auto for "
             "the other"
         )
-    if place in NAMES:
-        _refuse_stream(place, wanted)
-        formats.check_channels(place, wanted)
-        images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
-    else:
-        try:
-            path = expanded(place)
-        except ValueError as error:
-            raise ValueError(f"MP3_DATA is {place!r}: {error}" if place is not name_or_path else str(error)) from None
-        if is_pack(path):
-            _refuse_stream(f"the pack {path}", wanted)
-            wanted = wanted._replace(size=None if size is None else wanted.size, channels=channels)
-            images, where = from_pack(path, wanted)
-            height, width = images.train.images.shape[2:]
+    try:
+        if place in NAMES:
+            _refuse_stream(place, wanted)
+            formats.check_channels(place, wanted)
+            images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
         else:
-            images, where = from_path(path, wanted)
-    if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
-        images, where = resized(images, wanted), f"{where}, resized to {height} x {width} pixels"
+            images, where, (height, width) = _at_path(place, wanted, size is not None, channels)
+        if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature
+            images, where = resized(images, wanted), f"{where}, resized to {height} x {width} pixels"
+    except ValueError as error:
+        if place is name_or_path:
+            raise
+        raise ValueError(f"MP3_DATA is {place!r}{_slip(place)}: {error}") from None
     return _told(images, where)
+
+
+def _at_path(place: Any, wanted: Wanted, size_given: bool, channels: Any) -> tuple[Images, str, tuple[int, int]]:
+    """The images at a path or in a pack, where they are, in words, and the size that they should have."""
+    path = expanded(place)
+    if not is_pack(path):
+        return *from_path(path, wanted), wanted.size
+    _refuse_stream(f"the pack {path}", wanted)
+    images, where = from_pack(path, wanted._replace(size=wanted.size if size_given else None, channels=channels))
+    return images, where, tuple(images.train.images.shape[2:])
+
+
+def _slip(place: str) -> str:
+    """What is wrong with the value of a variable that was meant to be a name or a path; empty where nothing is."""
+    bare = place.strip().strip("\"'")
+    if bare.lower() in NAMES:
+        return f" (write {bare.lower()})"
+    return " (write it without quotation marks)" if bare != place.strip() else ""
 
 
 def _refuse_stream(what: str, wanted: Wanted) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..arguments import check_dense, shown
-from .sets.map_style import as_stream
-from .streaming import Stream
+from .sets.map_style import as_stream, transform_note
+from .streaming import Stream, warn_of
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -48,6 +48,7 @@ def as_images(
     if isinstance(images, np.ndarray) and images.dtype == np.uint8:
         images = tensor_of(images)
     if is_data_set(images):
+        warn_of(transform_note(images))
         images = as_stream(images, size, channels, name)
         if channels is not None and images.channels != channels:
             raise ValueError(f"{name} must have {channels} channels, got {tuple(images.shape)}")

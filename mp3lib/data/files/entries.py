@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ...paths import LFS
+
 LARGEST_FILE = 1 << 29  # bytes of a file that is read at once
 LARGEST_RATIO = 200  # bytes unpacked for each byte of an archive; pictures hardly shrink
 SYSTEM_FOLDERS = frozenset(  # in lower case; those of systems, of network drives and of programs
@@ -49,6 +51,15 @@ def read_bytes(path: str | Path, most: int) -> bytes:
         return b""
     with open(path, "rb") as file:
         return file.read(min(most, about.st_size + 1))  # a buffer of so many bytes is made
+
+
+def instead_of(beginning: bytes) -> str:
+    """What a file is instead of what its name says, by its first bytes; empty where they say nothing."""
+    if beginning.startswith(LFS):
+        return "a git-lfs pointer, not the file itself: git lfs pull brings it"
+    if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page, as of a login or an error, not the file itself: download it again"
+    return ""
 
 
 def too_large(path: Path, unpacked: int) -> bool:

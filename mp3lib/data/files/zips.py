@@ -40,11 +40,12 @@ def files_in(path: Path, archive: zipfile.ZipFile) -> Files:
         if info.is_dir() or any(hidden(part) for part in PurePosixPath(info.filename).parts):
             archive.open(info).close()  # compares the name with the one beside the bytes: neither has a checksum
     left_out: Counter[str] = Counter()
-    entries = []
+    entries, shown = [], []
     for info in members:
         if any(hidden(part) for part in PurePosixPath(info.filename).parts):
             count_hidden(PurePosixPath(info.filename).name, left_out)
         elif name := plain_name(info.filename, left_out):
+            shown.append(info)
             entries.append(
                 Entry(
                     name,
@@ -53,7 +54,19 @@ def files_in(path: Path, archive: zipfile.ZipFile) -> Files:
                     lambda info=info: content(path, archive, info, 16),
                 )
             )
-    return files_and_notes(last_of_each(entries, left_out), left_out)
+    files = files_and_notes(last_of_each(entries, left_out), left_out)
+    garbled = [entry.name for entry, info in zip(entries, shown, strict=True) if is_garbled(info)]
+    if garbled:
+        files.notes.append(
+            f"{len(garbled)} name(s) may be garbled, as {garbled[0]}, because the zip does not say that they are in "
+            "UTF-8: unpack it, or pack it with names in UTF-8"
+        )
+    return files
+
+
+def is_garbled(info: zipfile.ZipInfo) -> bool:
+    """Whether a name has letters beyond ASCII whose encoding the zip does not say."""
+    return not info.flag_bits & 0x800 and not info.filename.isascii()
 
 
 def content(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:

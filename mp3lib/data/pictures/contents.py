@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ...paths import LFS
 from ..crops import Crop
-from ..files.entries import LARGEST_FILE, Entry, readable
+from ..files.entries import LARGEST_FILE, Entry, instead_of, readable
 from . import decode, npy
 
 
@@ -30,6 +29,10 @@ def pixels_of_content(
         content = contents[index]
     except OSError as error:
         return f"it cannot be opened: {error.strerror or error}"
+    except Exception as error:  # the data set is somebody else's program
+        whose = type(getattr(contents, "dataset", contents)).__name__
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"element {index} of the {whose} cannot be read ({reason})") from error
     picture = picture_of(content, size, crop, channels, value_range)
     if isinstance(picture, str):
         return picture
@@ -61,17 +64,18 @@ def picture_of(
     if reason := unusual(content):
         return reason
     if content.startswith(npy.MAGIC):
-        pixels = npy.pixels_of(content, channels, value_range)
-        return pixels if isinstance(pixels, str) else pixels_in(pixels, size, crop)
+        stored = npy.pixels_of(content, channels, value_range)
+        if isinstance(stored, str):
+            return stored
+        picture = pixels_in(stored[0], size, crop)
+        return picture if isinstance(picture, str) else picture._replace(cut=stored[1])
     result = decode.try_decode(content, size, crop)
     return decode.reason(result).rstrip(".") if isinstance(result, Exception) else result
 
 
 def unusual(data: bytes) -> str:
     """Why the bytes of a file cannot be a picture; empty where they can."""
-    if data.startswith(LFS):
-        return "a git-lfs pointer, not the picture: git lfs pull brings it"
-    return "" if data else "the file is empty"
+    return instead_of(data[:512]) if data else "the file is empty"
 
 
 def pixels_in(content: Any, size: tuple[int, int], crop: Crop | None) -> decode.Picture | str:

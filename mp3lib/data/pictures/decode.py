@@ -8,7 +8,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,16 +34,19 @@ MAGIC = (  # how files of these formats begin; TGA has no such mark
     b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
 )  # fmt: skip
 WIDE = re.compile(r"(RGB[AX]?|LA|CMYK);16[BLN]")  # Pillow's names of colours of 16 bits a channel; not BMP's BGR;16
+MANY_FRAMES = 1000  # more of one picture are not counted
 _alone = threading.Lock()
 
 
 class Picture(NamedTuple):
     """A decoded picture; of ``pixels`` and ``deep`` one is there."""
 
-    pixels: np.ndarray | None  # (3, H, W) uint8
+    pixels: np.ndarray | None  # (c, H, W) uint8
     deep: np.ndarray | None  # (H, W) float32: grey values of more than 8 bits, not yet scaled to 0 … 255
     jpeg: bool = False  # whether the pixels still have the compression grid of JPEG in place
     dark: bool = False  # whether they are nearly black because of 16 bits a channel only the upper 8 are taken
+    frames: int = 1  # pages or frames of the file, of which this is the first
+    cut: float = 0.0  # the share of an array's values that lie outside the range that was given
 
 
 class TooLarge(ValueError):
@@ -77,6 +80,7 @@ class Header(NamedTuple):
     deep: bool  # whether it has values of more than 8 bits
     jpeg: bool  # whether it is a JPEG of the size that is wanted, whose compression grid stays in place
     wide: bool = False  # whether it has colours of 16 bits a channel
+    frames: int = 1  # pages or frames
 
 
 def header(data: bytes | str, size: tuple[int, int]) -> Header:
@@ -89,7 +93,26 @@ def header(data: bytes | str, size: tuple[int, int]) -> Header:
     with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=formats()) as picture:
         check_pixels(picture, size, 4)
         in_place = picture.size == size[::-1] and picture.format in ("JPEG", "MPO")
-        return Header(is_deep(picture), in_place, is_wide(picture))
+        return Header(is_deep(picture), in_place, is_wide(picture), frames_of(picture))
+
+
+def frames_of(picture: Image.Image) -> int:
+    """The number of pages of a TIFF or of frames of an animation, ``MANY_FRAMES`` at most. Read nothing afterwards.
+
+    A JPEG of several pictures (MPO) counts as one: the others are its preview or its light.
+    """
+    if picture.format not in ("TIFF", "GIF", "WEBP", "PNG", "AVIF"):
+        return 1
+    number = 1
+    try:
+        if picture.format != "TIFF":
+            return getattr(picture, "n_frames", 1)
+        while number < MANY_FRAMES:  # Pillow's own count of pages has no bound
+            picture.seek(number)
+            number += 1
+    except Exception:  # EOFError behind the last page; of many kinds where one is damaged
+        pass
+    return number
 
 
 def is_deep(picture: Image.Image) -> bool:
@@ -124,10 +147,9 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
     with Image.open(io.BytesIO(data), formats=formats()) as picture:
         form = picture.format
         check_pixels(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
-        if picture.width * picture.height <= ONE_AT_A_TIME:
-            return fitted(picture, form, size, crop)
-        with _alone:
-            return fitted(picture, form, size, crop)
+        with nullcontext() if picture.width * picture.height <= ONE_AT_A_TIME else _alone:
+            result = fitted(picture, form, size, crop)
+        return result if crop else result._replace(frames=frames_of(picture))
 
 
 def draft_times(picture: tuple[int, int], size: tuple[int, int], crop: Crop) -> float:

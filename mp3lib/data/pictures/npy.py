@@ -78,8 +78,8 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
     return Stored(tuple(shape), kind, axis[0] if axis else None, file.tell(), "F" if first_fastest else "C")
 
 
-def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | None) -> np.ndarray | str:
-    """The picture in a file, uint8 (c, H, W), or why there is none.
+def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | None) -> tuple[np.ndarray, float] | str:
+    """The picture in a file, uint8 (c, H, W), and the share of its values outside the range; or why there is none.
 
     Args:
         data: the content of the file.
@@ -92,10 +92,11 @@ def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | Non
     values = np.frombuffer(data, stored.dtype, offset=stored.begin).reshape(stored.shape, order=stored.order)
     values = values[None] if stored.axis is None else np.moveaxis(values, stored.axis, 0)
     if stored.dtype == np.uint8:
-        return np.array(values, order="C")
-    pixels = np.empty(values.shape, dtype=np.uint8)
+        return np.array(values, order="C"), 0.0
+    pixels, outside = np.empty(values.shape, dtype=np.uint8), 0
     for row, band in zip(pixels, values, strict=True):  # each by itself, because it takes eight bytes a value here
         if not np.isfinite(band).all():
             return "it holds values that are not finite: replace them"
         row[...] = decode.scaled(band, *value_range)[0]
-    return pixels
+        outside += int(((band < value_range[0]) | (band > value_range[1])).sum())
+    return pixels, outside / pixels.size

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..files.entries import Entry
+from ..files.entries import Entry, instead_of
 from ..images import CIFAR10_CLASSES
 from ..pictures import decode
 from ..sets.arrays import Arrays, checked
@@ -72,7 +72,10 @@ def from_cifar100(entries: Mapping[str, Entry], path: Path, wanted: Wanted) -> A
 def content(entry: Entry, path: Path) -> bytes:
     if entry.size > LARGEST_BATCH:
         raise ValueError(f"{path}: {entry.name} has {entry.size:,} bytes; at most {LARGEST_BATCH:,} are read")
-    return entry.read()
+    data = entry.read()
+    if other := instead_of(data[:512]):
+        raise ValueError(f"{path}: {entry.name} is {other}")
+    return data
 
 
 def sprite(data: bytes, name: str) -> np.ndarray:

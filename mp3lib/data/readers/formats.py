@@ -14,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ..files.entries import Entry, read_bytes
+from ..files.entries import Entry, instead_of, read_bytes
 from ..files.walk import files_of
 from ..folders.shards import split_of_file
 from ..pictures import decode
 from ..pictures.npy import MAGIC, is_npy
-from ..sets.arrays import Arrays
+from ..sets.arrays import ARCHIVES, Arrays
 from ..sets.wanted import USUAL, Wanted
 from .cifar import BATCHES, CIFAR100, SPRITES, from_batches, from_cifar100, from_sprites, is_cifar100
 from .idx import from_idx, is_idx, number_of_images
@@ -47,6 +47,8 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
     if not path.exists():
         raise ValueError(f"there is nothing at {path}. Accepted: {ACCEPTED}")
     try:
+        if path.is_file() and (other := instead_of(read_bytes(path, 512))):
+            raise ValueError(f"{path} is {other}")
         if path.is_file() and is_parquet(path):
             check_channels(path, wanted)
             return from_parquet([path], path, wanted)
@@ -82,6 +84,8 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
         arrays.notes += (f"left out {len(pictures)} picture(s) beside the arrays (.npy)",) if pictures else ()
         return arrays
     check_channels(path, wanted)
+    if len(pictures) < 2:
+        check_brought(entries, path)
     batches, sprites = complete(entries, BATCHES), complete(entries, SPRITES)
     if len(batches) == len(BATCHES):
         return from_batches(batches, path)
@@ -125,6 +129,22 @@ def check_channels(path: Path, wanted: Wanted) -> None:
             f"channels and value_range are for folders of arrays (.npy), and {path} holds none, or more pictures than "
             f"arrays: pictures have 3 channels. Got channels={wanted.channels}, value_range={wanted.value_range}"
         )
+
+
+def check_brought(entries: Sequence[Entry], path: Path) -> None:
+    """Refuse a set of which a file is a git-lfs pointer or a web page."""
+    parts = [entry for entry in entries if is_part(entry.name)]
+    parts = parts or [entry for entry in entries if entry.name.lower().endswith(ARCHIVES)]
+    small = [entry for entry in parts if entry.size < 1_000_000]
+    if odd := [(entry.name, other) for entry in small if (other := instead_of(entry.read()[:512]))]:
+        more = f" ({len(odd)} of {len(parts)} such files)" if len(parts) > 1 else ""
+        raise ValueError(f"{path}: {odd[0][0]} is {odd[0][1]}{more}")
+
+
+def is_part(name: str) -> bool:
+    """Whether a file has the name of a part of a set, which is no picture."""
+    plain = name.lower().endswith((".parquet", ".tar")) or is_idx(name)
+    return plain or PurePosixPath(name).name in BATCHES | CIFAR100
 
 
 def complete(entries: Sequence[Entry], names: frozenset[str]) -> dict[str, Entry]:

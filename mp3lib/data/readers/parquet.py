@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..files.entries import check_ratio, read_bytes
+import numpy as np
+
+from ..files.entries import check_ratio, instead_of, read_bytes
 from ..folders.shards import check_one_set, joined_folders, missing_shards, split_of_file
 from ..pictures import decode
 from ..pictures.contents import picture_of
@@ -46,6 +48,8 @@ def opened_parquet(file: Path):
 
 
 def unreadable(file: Path, error: Exception) -> str:
+    if other := instead_of(read_bytes(file, 512)):
+        return f"{file} is {other}"
     return f"{file} cannot be read as parquet ({' '.join(str(error).split())[:150]})"
 
 
@@ -81,6 +85,17 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
                         pictures.put(read, picture)
                         rows.append((read, label, which))
                     number, read = number + 1, read + 1
+
+    def again(numbers: Sequence[int], put: Callable[[int, np.ndarray], None]) -> None:
+        """Read these rows of pictures of more than 8 bits once more."""
+        first, wanted_rows = 0, {*numbers}
+        for file, opened in opened_files.items():
+            for values, _ in cells_of(opened, file, described[file], some_labels):
+                for number, value in enumerate(values, first):
+                    if number in wanted_rows:
+                        put(number, decoded_value(value, wanted.size).deep)
+                first += len(values)
+
     notes = tuple(dict.fromkeys(note for about in described.values() for note in about.notes))
     if rows and all(label is None for _, label, _ in rows):
         notes += ("no row has a label: all pictures count as one class",)
@@ -89,7 +104,7 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, Decoded(pictures, []), names, path, notes, cifar10, wanted.unlabelled)
+    return from_rows(rows, Decoded(pictures, [], again), names, path, notes, cifar10, wanted.unlabelled)
 
 
 def cells_of(opened, file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:

@@ -26,9 +26,21 @@ NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no
     ".safetensors".split()
 )
 
+COPIES = (  # endings that programs add to the names of backups and of files that are not there as a whole yet
+    "~", ".bak", ".backup", ".old", ".orig", ".swp", ".swo", ".tmp", ".temp", ".part", ".partial", ".crdownload",
+    ".download", ".opdownload", ".filepart", ".!ut", ".aria2",
+)  # fmt: skip
+
+
+def is_copy(name: str) -> bool:
+    """Whether the name of a file is that of a backup or of an unfinished download."""
+    return name.lower().endswith(COPIES)
+
 
 def is_picture(entry: Entry) -> bool:
     """Whether a file should be a picture: by its ending, or where that says nothing, by how it begins."""
+    if is_copy(entry.name):
+        return False
     suffix = PurePosixPath(entry.name).suffix.lower()
     if suffix in decode.suffixes():
         return True
@@ -73,9 +85,11 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Notes on files that are not pictures, and should perhaps be."""
     others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
-    told = [name for name in others if not is_archive(name) and ("/" in name or may_hold_images(name))]
+    copies = [(name, "a backup or an unfinished download") for name in others if is_copy(name)]
+    others = [name for name in others if not is_archive(name) and not is_copy(name)]
+    told = [name for name in others if "/" in name or may_hold_images(name)]
     odd = [(name, "not a picture in a format that Pillow reads") for name in told]
-    return left_out_note(packed, "archive") + left_out_note(odd, "other file")
+    return left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(odd, "other file")
 
 
 def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) -> Arrangement:

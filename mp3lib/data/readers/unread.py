@@ -53,6 +53,8 @@ def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
         one = f"It holds the archive {archives[0]}: give the path of that. "
         several = f"It holds {len(archives)} archives, as {archives[0]}: unpack each, or give the path of one. "
         told = one if len(archives) == 1 else several
+        if any(name.lower().endswith(".tar") for name in archives):
+            told += "No .cls was found, nor other files beside the pictures, so it holds no shards of WebDataset. "
     if not told and not notes:
         kinds = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
         counts = ", ".join(f"{n} with {kind}" for kind, n in kinds.most_common(4))

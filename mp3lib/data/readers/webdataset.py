@@ -76,6 +76,13 @@ def are_samples(pictures: Sequence[Entry], entries: Sequence[Entry]) -> bool:
     return bool(named.labels) and 2 * number >= max(len(pictures), 1)
 
 
+def have_companions(pictures: Sequence[Entry], entries: Sequence[Entry]) -> bool:
+    """Whether at least half of the pictures have another file of their key, as ``1.json``, and none has a label."""
+    common = {key(entry.name) for entry in entries if not is_picture(entry)}
+    number = sum(key(picture.name) in common for picture in pictures)
+    return bool(number) and 2 * number >= len(pictures) and not any(map(is_label, entries))
+
+
 def from_samples(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     """The samples of a tar, or of a folder with the same files."""
     return arranged(entries, labels_of(entries), path, wanted)
@@ -83,6 +90,8 @@ def from_samples(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
 
 def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | None:
     """The samples of the tars in a folder; None where the first of them that is not empty holds none.
+
+    Samples may be without labels: a picture and any other file of the same key.
 
     Raises:
         ValueError: for a damaged or packed shard, and where the shards are those of several sets.
@@ -93,7 +102,8 @@ def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | N
     if not tars or not is_tar(tars[0].path):
         return None
     shard = read_shard(tars[0])
-    if not are_samples([entry for entry in shard.entries if is_picture(entry)], shard.entries):
+    pictures = [entry for entry in shard.entries if is_picture(entry)]
+    if not are_samples(pictures, shard.entries) and not have_companions(pictures, shard.entries):
         return None
     check_one_set(names, path)
     entries, labels = shard
@@ -168,7 +178,8 @@ def labels_of(entries: Sequence[Entry]) -> dict[str, int | str]:
 
 def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Path, wanted: Wanted) -> Arrays:
     """Read the pictures of the samples; the label of one without is -1."""
-    named = Named(labels)
+    # where nothing has a label, the pictures of a sample are told by its other files
+    named = Named(labels or {key(entry.name) for entry in entries if not is_picture(entry)})
     pictures, notes = chosen([entry for entry in entries if is_picture(entry)], named)
     others = [entry for entry in entries if not is_picture(entry) and not is_label(entry)]
     if others:
@@ -187,6 +198,8 @@ def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Pa
         for number, (entry, reason) in enumerate(zip(pictures, read.reasons, strict=True))
         if reason is None
     ]
+    if not labels:
+        notes += ("no sample has a label (.cls): all pictures count as one class",)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
     return from_rows(rows, read, (), path, notes, keep_unlabelled=wanted.unlabelled)

@@ -52,8 +52,16 @@ def contents_of(dataset: Any, name: str) -> Pictures:
     from datasets import Image
 
     column = picture_column(dataset, name)
+    dataset = dataset.with_format(None)  # no transform of its own, which may leave columns out
     pictures = dataset.select_columns([column]).cast_column(column, Image(decode=False))
     return Pictures(pictures if column == "image" else pictures.rename_column(column, "image"))
+
+
+def transform_note(dataset: Any) -> tuple[str, ...]:
+    """A note where a data set of Hugging Face has a transform of its own, as ``set_transform`` gives it one."""
+    if not hasattr(dataset, "cast_column") or dataset.format["type"] != "custom":
+        return ()
+    return ("the data set's own transform (set_transform, with_transform) is not used: its pictures are read",)
 
 
 def picture_column(dataset: Any, name: str) -> str:

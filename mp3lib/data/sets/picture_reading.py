@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ..pictures import decode, npy
 from ..pictures.contents import PictureFiles, picture_of, unusual
 from ..streaming import Stream, usual_workers
 from .arrays import Arrangement, Arrays
-from .rows import Rows, dark_note, scale_of
+from .rows import Again, Rows, dark_note, ends_of, frames_note, scale_of
 from .wanted import Wanted
 
 BLOCK = 256  # pictures read at a time
@@ -31,10 +31,11 @@ class Decoded(NamedTuple):
 
     rows: Rows
     reasons: list[str | None]
+    again: Again | None = None
 
     def arrays(self, to: Arrangement) -> Arrays:
         order = np.concatenate([to.train, to.test])
-        notes, jpeg = self.rows.scaled(order.tolist()), bool(self.rows.jpeg[order].any())
+        notes, jpeg = self.rows.scaled(order.tolist(), self.again), bool(self.rows.jpeg[order].any())
         images = self.rows.ordered(order)
         train, test = images[: len(to.train)], images[len(to.train) :]
         return Arrays(train, to.train_labels, test, to.test_labels, to.classes, jpeg, to.notes + notes)
@@ -43,7 +44,6 @@ class Decoded(NamedTuple):
 def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
     """Decode pictures, each into its own row."""
     rows = Rows(len(pictures), wanted)
-    reasons: list[str | None] = []
 
     def read(row: int, content: bytes | str) -> str | None:
         picture = picture_of(content, wanted.size, None, wanted.channels, wanted.value_range)
@@ -52,12 +52,29 @@ def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
         rows.put(row, picture)
         return None
 
-    with progress(len(pictures), path) as bar, threads() as pool:
-        for block in blocks(pictures):
+    def again(numbers: Sequence[int], put: Callable[[int, np.ndarray], None]) -> None:
+        def scale(number: int, content: bytes | str) -> None:
+            picture = picture_of(content, wanted.size)
+            if isinstance(picture, str) or picture.deep is None:
+                raise ValueError(f"{path}: {pictures[number].name} was changed while it was read")
+            put(number, picture.deep)
+
+        each(pictures, numbers, path, scale)
+
+    return Decoded(rows, each(pictures, range(len(pictures)), path, read), again)
+
+
+def each(
+    pictures: Sequence[Entry], numbers: Sequence[int], path: Path, do: Callable[[int, bytes | str], Any]
+) -> list[Any]:
+    """What ``do`` returns for the number and the bytes of each of these pictures; or for why it cannot be read."""
+    done: list[Any] = []
+    with progress(len(numbers), path) as bar, threads() as pool:
+        for block in blocks([pictures[number] for number in numbers]):
             contents = [content(entry) for entry in block]
-            reasons += pool.map(read, range(len(reasons), len(reasons) + len(block)), contents)
+            done += pool.map(do, numbers[len(done) : len(done) + len(block)], contents)
             bar.update(len(block))
-    return Decoded(rows, reasons)
+    return done
 
 
 class Streamed(NamedTuple):
@@ -71,26 +88,27 @@ class Streamed(NamedTuple):
     def arrays(self, to: Arrangement) -> Arrays:
         order = np.concatenate([to.train, to.test]).tolist()
         deep = [number for number in order if self.headers[number].deep]
-        dark = dark_note(sum(self.is_dark(number) for number in order if self.headers[number].wide))
-        black, white, notes = scale_of(self.deep_values(deep), len(deep)) if deep else (0.0, 255.0, ())
+        odd = dark_note(sum(self.is_dark(number) for number in order if self.headers[number].wide))
+        odd += frames_note([self.headers[number].frames for number in order])
+        black, white, notes = scale_of([*self.deep_ends(deep)]) if deep else (0.0, 255.0, ())
         values = (black, white) if deep else self.wanted.value_range
         workers = usual_workers() if self.wanted.workers is None else self.wanted.workers
         whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, values)
         train, test = whole[torch.from_numpy(to.train)], whole[torch.from_numpy(to.test)]
         jpeg = any(self.headers[number].jpeg for number in order)
-        labels, notes = (to.train_labels, to.test_labels), to.notes + notes + dark
+        labels, notes = (to.train_labels, to.test_labels), to.notes + notes + odd
         return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, notes, self.fingerprint(to))
 
     def is_dark(self, number: int) -> bool:
         picture = picture_of(content(self.pictures[number]), self.wanted.size)
         return not isinstance(picture, str) and picture.dark
 
-    def deep_values(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-        """The values of pictures of more than 8 bits, at the size that is wanted; those that break count as nothing."""
+    def deep_ends(self, numbers: Sequence[int]) -> Iterator[tuple[float, float]]:
+        """The lowest and the highest value of pictures of more than 8 bits; those that break count as nothing."""
         for number in numbers:
             picture = picture_of(content(self.pictures[number]), self.wanted.size)
             if not isinstance(picture, str) and picture.deep is not None:
-                yield picture.deep
+                yield ends_of(picture.deep)
 
     def fingerprint(self, to: Arrangement) -> str:
         """32 digits that depend on the names, the sizes in bytes and the labels of the files, not on their pixels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ from ...paths import FULL
 from ..files.tensor_files import BEGINNING
 from ..pictures import decode
 from .wanted import Wanted
+
+# reads pictures of more than 8 bits, by their rows, and gives each row and its values (H, W) to the function
+Again = Callable[[Sequence[int], Callable[[int, np.ndarray], None]], None]
 
 
 class Rows:
@@ -30,28 +33,39 @@ class Rows:
         else:
             reserve(wanted.file, BEGINNING + math.prod(shape))
             self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
-        self.deep: dict[int, np.ndarray] = {}
+        self.deep: dict[int, tuple[float, float]] = {}  # the lowest and the highest value of each such picture
         self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
+        self.frames, self.cut = np.ones(number, dtype=np.int32), np.zeros(number, dtype=np.float32)
 
     def put(self, row: int, picture: decode.Picture) -> None:
-        """Fill a row. A picture of more than 8 bits waits until it is known which values the others have."""
+        """Fill a row; not with a picture of more than 8 bits, whose scale follows from all of them."""
         self.jpeg[row], self.dark[row] = picture.jpeg, picture.dark
+        self.frames[row], self.cut[row] = picture.frames, picture.cut
         if picture.pixels is None:
-            self.deep[row] = picture.deep
+            self.deep[row] = ends_of(picture.deep)
         else:
             self.images[row] = picture.pixels
 
-    def scaled(self, kept: Sequence[int]) -> tuple[str, ...]:
-        """Scale the pictures of more than 8 bits among these rows, all alike; notes say how, and which are too dark."""
-        deep = {row: self.deep[row] for row in kept if row in self.deep}
-        self.deep = {}
-        dark = dark_note(int(self.dark[list(kept)].sum()))
+    def scaled(self, kept: Sequence[int], again: Again | None) -> tuple[str, ...]:
+        """Fill the rows of pictures of more than 8 bits, all scaled alike; notes say how, and what is odd in the rows.
+
+        Args:
+            kept: the rows that count.
+            again: reads such pictures a second time; None where there are none.
+        """
+        deep = [row for row in sorted(kept) if row in self.deep]
+        odd = dark_note(int(self.dark[list(kept)].sum())) + frames_note(self.frames[list(kept)].tolist())
+        odd += cut_note(self.cut[list(kept)].tolist())
         if not deep:
-            return dark
-        black, white, notes = scale_of(deep.values(), len(deep))
-        for row in [*deep]:
-            self.images[row] = decode.scaled(deep.pop(row), black, white)
-        return notes + dark
+            return odd
+        black, white, notes = scale_of([self.deep[row] for row in deep])
+
+        def put(row: int, values: np.ndarray) -> None:
+            self.images[row] = decode.scaled(values, black, white)
+
+        with decode.without_warnings():
+            again(deep, put)
+        return notes + odd
 
     def ordered(self, order: Sequence[int]) -> np.ndarray:
         """The rows in this order, in place; other rows are cut off. Fill no more of them afterwards."""
@@ -74,16 +88,24 @@ def reserve(file: Path, size: int) -> None:
                     raise
 
 
-def scale_of(deep: Iterable[np.ndarray], number: int) -> tuple[float, float, tuple[str, ...]]:
-    """Which values of pictures of more than 8 bits become black and white, and a note on that."""
-    ends = [(float(values.min()), float(values.max())) for values in deep]
+def ends_of(values: np.ndarray) -> tuple[float, float]:
+    """The lowest and the highest value."""
+    return float(values.min()), float(values.max())
+
+
+def scale_of(ends: Sequence[tuple[float, float]]) -> tuple[float, float, tuple[str, ...]]:
+    """Which values of pictures of more than 8 bits become black and white, and a note on that.
+
+    Args:
+        ends: the lowest and the highest value of each.
+    """
     if not ends:  # all of them are broken
         return 0.0, 65535.0, ()
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     black, white = decode.value_range(low, high)
     notes: tuple[str, ...] = ()
     if (black, white) != (0, 65535):
-        text = f"{number} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
+        text = f"{len(ends)} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
         notes = (f"{text}: {black:g} became black and {white:g} white, in all of them alike",)
     dark = sum(0 < high <= black + (white - black) / 16 for _, high in ends)
     if dark:
@@ -100,6 +122,25 @@ def dark_note(number: int) -> tuple[str, ...]:
         return ()
     text = f"{number} picture(s) in colour of 16 bits a channel are nearly black: the upper 8 bits are read"
     return (f"{text}, and theirs hold almost nothing, as of values of 10 or 12 bits. Scale them before",)
+
+
+def frames_note(frames: Sequence[int]) -> tuple[str, ...]:
+    """A note on pictures with several pages or frames, of which the first is taken."""
+    several = [number for number in frames if number > 1]
+    if not several:
+        return ()
+    most = f"{max(several)}" if max(several) < decode.MANY_FRAMES else f"{decode.MANY_FRAMES} or more"
+    up_to = most if len({*several}) == 1 else f"up to {most}"
+    return (f"{len(several)} picture(s) have several pages or frames: the first of {up_to} is taken",)
+
+
+def cut_note(cut: Sequence[float]) -> tuple[str, ...]:
+    """A note on arrays of which more than a hundredth of the values lie outside ``value_range``."""
+    far = [share for share in cut if share > 0.01]
+    if not far:
+        return ()
+    share = f"{100 * sum(far) / len(far):.0f} % of their values"
+    return (f"{len(far)} array(s) hold values outside value_range, which became 0 or 255: {share}",)
 
 
 def put_in_order(rows: np.ndarray, order: np.ndarray) -> None:

@@ -23,7 +23,7 @@ from ..readers.parquet import row_note
 from ..sets.arrays import Arrangement, Arrays
 from ..sets.columns import beside, plain_label
 from ..sets.labelled_rows import from_rows
-from ..sets.map_style import as_stream, check_map_style, picture_column
+from ..sets.map_style import as_stream, check_map_style, picture_column, transform_note
 from ..sets.picture_reading import Decoded
 from ..sets.rows import Rows
 from ..sets.wanted import Wanted
@@ -88,7 +88,8 @@ def labels_of(dataset: Any) -> Labels:
         return whole._replace(given=whole.given and [whole.given[number] for number in dataset.indices])
     if hasattr(dataset, "cast_column"):
         _, column, names, notes = beside(dataset.features.arrow_schema, picture_column(dataset, "a data set"))
-        given = dataset[column][:] if column else None
+        given = dataset.with_format(None)[column][:] if column else None
+        notes = (*transform_note(dataset), *notes)
     else:
         given, held = getattr(dataset, "targets", None), getattr(dataset, "classes", None)
         names = tuple(printable(str(name)) for name in held) if isinstance(held, (list, tuple)) else ()
@@ -120,6 +121,11 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
     wanted = wanted._replace(channels=wanted.channels or 3)
     parts: list[tuple[str | None, Any]] = [(None, images)]
     if isinstance(images, Mapping):
+        if tensors := [name for name, part in images.items() if isinstance(part, (Tensor, np.ndarray, list, tuple))]:
+            raise ValueError(
+                f"the values of a dict must be data sets, and {tensors[0]!r} is {shown(images[tensors[0]])}: give one "
+                "uint8 tensor or array (N, c, H, W) by itself, or a dict of datasets.Dataset or map-style data sets"
+            )
         parts = [(split_of_file(str(name)), part) for name, part in images.items()]
         if "train" not in dict(parts) or not all(map(is_data_set, images.values())):
             raise ValueError(

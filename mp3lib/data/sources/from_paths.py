@@ -58,14 +58,14 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
             if isinstance(images.train.images, Tensor) and (together or images.train.images.nbytes < CACHE_LIMIT):
                 to_cache(images, file, key)
     for note in images.notes:
-        warnings.warn(f"{shown_path}: {note}", Note, stacklevel=4)
+        warnings.warn(f"{shown_path}: {note}", Note, stacklevel=5)
     return images, f"from {cache.short(path)}, {place_in_words(images)}"
 
 
 def from_pack(path: Path, wanted: Wanted) -> tuple[Images, str]:
     images = open_pack(path, wanted, READER)
     for note in images.notes:
-        warnings.warn(f"{readable(os.fspath(path))}: {note}", Note, stacklevel=4)
+        warnings.warn(f"{readable(os.fspath(path))}: {note}", Note, stacklevel=5)
     return images, f"packed in {cache.short(path)} ({in_words(pixels(images))} on disk, read when used)"
 
 
