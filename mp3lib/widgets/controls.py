@@ -59,40 +59,45 @@ def slider(
     return control
 
 
-def _listed(options: Iterable | Mapping) -> tuple[list, object]:
-    """The options as ipywidgets takes them, values or pairs (label, value), and the value of the first one."""
-    given = options
-    options = list(
-        options.items() if isinstance(options, Mapping) else options if isinstance(options, Iterable) else ()
-    )
-    if not options:
-        raise ValueError(f"options must be a list of values or a mapping with at least one, got {str(given)[:100]}")
-    return options, options[0][1] if isinstance(options[0], tuple) else options[0]
+def _same(one, other) -> bool:
+    return one is other or one == other  # not-a-number does not equal itself
 
 
-def dropdown(label: str, options: Iterable | Mapping, value=None):
+def _choice(options: Iterable | Mapping, value) -> dict:
+    """What ipywidgets takes: pairs (label, value), and the value selected first."""
+    pairs = options.items() if isinstance(options, Mapping) else options if isinstance(options, Iterable) else ()
+    pairs = [(str(k), v) for k, v in pairs] if isinstance(options, Mapping) else [(str(v), v) for v in pairs]
+    if not pairs:
+        raise ValueError(f"options must be a list of values or a mapping with at least one, got {str(options)[:100]}")
+    value = pairs[0][1] if value is ... else value
+    if not any(_same(option, value) for _, option in pairs):
+        raise ValueError(f"value must be one of the options, {str([v for _, v in pairs])[:100]}, got {value!r}")
+    return {"options": pairs, "value": value, "equals": _same}
+
+
+def dropdown(label: str, options: Iterable | Mapping, value=...):
     """A drop-down list.
 
-    options: values, or a mapping label -> value; value: the value selected first, by default the first option's.
+    options: values of any kind, or a mapping label -> value; value: the value selected first, by default the first
+    option's.
     """
-    options, first = _listed(options)
+    choice = _choice(options, value)
     with as_value_error():
         return ipywidgets.Dropdown(
-            options=options,
-            value=first if value is None else value,
+            **choice,
             description=_text(label),
             style=_WHOLE_LABEL,
             layout={"width": "auto"},
         )
 
 
-def selection_slider(label: str, options: Iterable | Mapping, value=None, *, every_step: bool = True):
+def selection_slider(label: str, options: Iterable | Mapping, value=..., *, every_step: bool = True):
     """A slider over listed values, such as powers of ten. Arguments as in `dropdown` and `slider`."""
-    options, first = _listed(options)
-    longest = max((str(option[0] if isinstance(option, tuple) else option) for option in options), key=len)
+    choice = _choice(options, value)
+    longest = max((text for text, _ in choice["options"]), key=len)
     with as_value_error():
         return ipywidgets.SelectionSlider(
-            options=options, value=first if value is None else value, description=_text(label), style=_WHOLE_LABEL,
+            **choice, description=_text(label), style=_WHOLE_LABEL,
             layout=_slider_layout(label, longest), continuous_update=every_step,
         )  # fmt: skip
 

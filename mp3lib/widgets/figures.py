@@ -27,6 +27,11 @@ class LiveFigure(ipywidgets.VBox):
     """
 
     def __init__(self, draw: Callable[..., Figure], alt: str, controls: Mapping[str, ipywidgets.Widget]):
+        if not isinstance(alt, str):
+            raise ValueError(f"alt must say what the figure shows, in a sentence, got {alt!r}")
+        for name, control in controls.items():
+            if not isinstance(control, ipywidgets.Widget) or not control.has_trait("value"):
+                raise ValueError(f"{name} must be a control, such as slider(...), got {str(control)[:100]}")
         self.draw, self.alt, self.controls = draw, alt, dict(controls)
         self.draw_count, self.last_error, self.figure = 0, None, None
         # It is shown `shown_width` wide, and narrower where the page is narrower. It has twice as many pixels.
