@@ -58,8 +58,9 @@ def run(argv: list[str] | None) -> int:
 
 def process_named() -> str:
     """How a process that is not the main one of several begins its errors: ``process 1: ``."""
-    rank = os.environ.get("RANK", "0")
-    return "" if rank == "0" else f"process {rank}: "
+    count, rank = (os.environ.get(name, "") for name in ("WORLD_SIZE", "RANK"))
+    several = count.isdecimal() and int(count) > 1 and rank.isdecimal()
+    return f"process {rank}: " if several and int(rank) else ""
 
 
 @contextmanager

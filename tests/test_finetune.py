@@ -40,6 +40,7 @@ def model() -> ViT:
         ({"resume": 1}, "resume must be True or False, got 1"),
         ({"eval_name": ""}, "eval_name must be a name such as .*got ''"),
         ({"eval_images": IMAGES}, "eval_images need eval_labels, int64 .64,., got None"),
+        ({"eval_labels": LABELS}, "eval_labels need eval_images, got None"),
         ({"images": IMAGES.to("meta")}, "images must hold values"),
         ({"labels": LABELS.to("meta")}, "labels must hold values"),
         ({"labels": LABELS.to_sparse()}, "labels must be a dense tensor"),
@@ -94,6 +95,15 @@ def test_weights_trained_without_positions_are_measured_without():
         labels = vit(to_float(IMAGES), pos_emb=False).argmax(dim=1)
     assert top1_accuracy(vit, IMAGES, labels) == 1 > top1_accuracy(vit, IMAGES, labels, pos_emb=True)
     assert with_image_size(MP3(vit, 0.5), (16, 16)).vit.pos_emb is False
+
+
+def test_a_refused_call_leaves_the_model_as_it_was(tmp_path):
+    vit, settings = model(), QUICK | {"epochs": 1, "out": tmp_path}
+    finetune(vit, IMAGES, LABELS, **settings)
+    for more in ({}, {"resume": True}):
+        with pytest.raises(ValueError, match="already holds a run|pos_emb True then, False now"):
+            finetune(vit, IMAGES, LABELS, pos_emb=False, **settings, **more)
+        assert vit.pos_emb
 
 
 def test_position_embeddings_can_be_left_out():

@@ -33,6 +33,7 @@ from mp3lib.json_files import write_json
 from mp3lib.model import load_mp3
 from mp3lib.train import (
     RunSettings,
+    finetune,
     keep_memory,
     make_optimizers,
     pretrain,
@@ -190,8 +191,10 @@ def test_a_run_is_not_overwritten_nor_continued_otherwise(tmp_path):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path)
     with pytest.raises(ValueError, match=r"other settings: lr 0.002 then, 0.1 now, seed 5 then, 9 now"):
         pretrain(model(), IMAGES, **(QUICK | {"lr": 0.1, "seed": 9}), out=tmp_path, resume=True)
-    with pytest.raises(ValueError, match="model .*'dropout': 0.1.* then"):
+    with pytest.raises(ValueError, match="other settings: dropout 0.1 then, 0.0 now. Use"):
         pretrain(model(0.0), IMAGES, **QUICK, out=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="other settings: task 'pretrain' then, 'finetune' now. Use"):
+        finetune(model().vit, IMAGES, torch.arange(len(IMAGES)) % 2, out=tmp_path, resume=True)
 
 
 def test_a_resumed_run_knows_its_images(tmp_path):
@@ -509,6 +512,13 @@ def test_a_run_that_moves_to_another_machine_names_both(tmp_path, monkeypatch):
     pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)  # nothing is left to do there
     assert read_run(tmp_path) == run | {"resumed": [{"step": 6, "versions": moved}]}
     assert machines(read_run(tmp_path)) == [run["versions"], moved]
+    for _ in range(2):
+        shutil.rmtree(checkpoints(tmp_path)[0])
+        monkeypatch.setenv("ACCELERATE_DEBUG_MODE", "false")
+        monkeypatch.setattr("mp3lib.train.opening.versions", lambda: moved)
+        pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
+    (*_, last) = read_run(tmp_path)["resumed"]
+    assert len(read_run(tmp_path)["resumed"]) == 2 and last["environment"] == {"ACCELERATE_DEBUG_MODE": "false"}
 
 
 @pytest.mark.parametrize(
@@ -654,6 +664,11 @@ ALONE = {
     "no number of a process": ({"WORLD_SIZE": "2"}, "WORLD_SIZE=2 but no RANK and no LOCAL_RANK, so this process"),
     "no local number": ({"WORLD_SIZE": "2", "RANK": "1"}, "WORLD_SIZE=2 but no LOCAL_RANK, so this process"),
     "not a number": ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two, which is not a number of processes"),
+    "no rank": (
+        {"WORLD_SIZE": "2", "RANK": "one", "LOCAL_RANK": "0"},
+        "RANK=one, which is none of 0 to 1",
+    ),
+    "too high": ({"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0"}, "RANK=2, which is none of 0 to 1"),
     "none": ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0, which is not a number of processes"),
 }
 

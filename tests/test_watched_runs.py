@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import sys
 
 import pytest
@@ -76,6 +77,17 @@ def test_a_run_can_end_with_the_weights_of_its_best_epoch(ema, measured, tmp_pat
     }  # fmt: skip
     assert [c.name[-2:] for c in checkpoints(tmp_path)] == ["12", "09", "06"]
     assert "the best of 4 epochs, test_accuracy 0.3000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.5])
+def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_best_that_can_be_read(ema, measured, tmp_path, capsys):
+    options = dict(out=tmp_path, keep="best", ema=ema)
+    measured(0.3, 0.1, 0.2)
+    trained(**TESTED | {"epochs": 3}, **options)
+    (checkpoints(tmp_path)[-1] / ("average.safetensors" if ema else "model.safetensors")).write_bytes(b"x")
+    found = trained(**TESTED | {"epochs": 3}, **options, resume=True)
+    assert same(found, trained(epochs=3, ema=ema)) and read_run(tmp_path)["best"]["epoch"] == 3
+    assert re.search(r"checkpoint-00000003.\w+.safetensors, of epoch 1, cannot be read", capsys.readouterr().out)
 
 
 def test_a_run_that_does_not_get_better_ends(measured, tmp_path, monkeypatch):

@@ -36,6 +36,8 @@ def needed(what: str, packages: dict[str, str]) -> list[ModuleType]:
 
 def vit_of(model: MP3 | ViT) -> ViT:
     """The ViT in a model of ours; ``ValueError`` for anything else, and for weights that have no finite values."""
+    if isinstance(getattr(model, "_orig_mod", None), MP3 | ViT):
+        raise ValueError("the model is compiled (torch.compile): give the model in it, model._orig_mod")
     if not isinstance(model, MP3 | ViT):
         raise ValueError(f"model must be an mp3lib MP3 or ViT, got {type(model).__module__}.{type(model).__name__}")
     check_weights(model)

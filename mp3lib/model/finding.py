@@ -60,6 +60,8 @@ def find_weights(weights: str | Path, subfolder: str | None = None, **options: A
 
 def check_folder(folder: Path) -> None:
     """``FileNotFoundError`` where there is no such folder."""
+    if folder.is_file():
+        raise FileNotFoundError(f"{folder} is a file: give the folder that it is in, {folder.parent}")
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..json_files import write_json
@@ -176,27 +176,53 @@ def check_own(folder: Path, run_id: str | None) -> None:
         )
 
 
-def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Accelerator) -> None:
+def best_readable(
+    folder: Path, lines: list[dict], weights: dict[str, Tensor], averaged: bool
+) -> tuple[dict, dict[str, Tensor]] | None:
+    """The best epoch whose checkpoint can be read, and its weights; None where none can be read.
+
+    Weights must have the names and shapes of ``weights``. What cannot be read of a better epoch is named.
+    """
+    left = [line for line in lines if measure_of(line)]
+    while line := best_line(left):
+        left.remove(line)
+        best = checkpoint_of(folder, line["step"])
+        if not best.exists() and line != best_line(lines):  # removed when there was a better one
+            continue
+        file = best / (AVERAGE if averaged else "model.safetensors")
+        try:
+            held = load_file(file)
+            if averaged:
+                held = {key.removeprefix("module."): t for key, t in held.items() if key.startswith("module.")}
+            held = uncompiled_weights(held)
+            if odd := next((key for key, t in weights.items() if key not in held or held[key].shape != t.shape), None):
+                raise ValueError(f"it holds no {odd} of this model")
+            return line, held
+        except Exception as error:  # a damaged file can make the reader raise anything
+            why = f"{type(error).__name__} {str(error)[:120]}".strip()
+            print(f"{file}, of epoch {line['epoch']}, cannot be read ({why}): its weights are lost", flush=True)
+    return None
+
+
+def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Accelerator, averaged: bool) -> None:
     """Give the model the weights of the epoch with the best measure, and name that epoch in run.json.
 
-    The main process chooses and reads, the others get what it has read.
+    The main process chooses and reads, the others get what it has read. Where no weights can be read, the model keeps
+    its own, which are those of the last epoch.
     """
     weights = uncompiled_weights(model.state_dict())
-    if accelerator.is_main_process:
-        line = best_line(lines)
+    found = best_readable(folder, lines, weights, averaged) if accelerator.is_main_process else None
+    if found:
+        line, held = found
         name, value = measure_of(line)
-        best = checkpoint_of(folder, line["step"])
-        if (best / AVERAGE).exists():
-            held = load_file(best / AVERAGE)
-            held = {key.removeprefix("module."): tensor for key, tensor in held.items() if key.startswith("module.")}
-        else:
-            held = load_file(best / "model.safetensors")
-        held = uncompiled_weights(held)
         for key, tensor in weights.items():
             tensor.copy_(held[key])
+        best = checkpoint_of(folder, line["step"])
         entry = {"epoch": line["epoch"], "step": line["step"], name: value, "checkpoint": best.name}
         write_json(folder / "run.json", read_run(folder) | {"best": entry})
         print(f"{best}: the best of {len(lines)} epochs, {name} {value:.4f}; its weights are kept", flush=True)
+    elif accelerator.is_main_process:
+        print(f"no evaluated epoch in {folder} can be read: the weights of the last epoch are kept", flush=True)
     if accelerator.num_processes > 1:
         sent = broadcast({key: tensor.to(accelerator.device) for key, tensor in weights.items()})
         for key, tensor in weights.items():

@@ -114,6 +114,8 @@ def finetune(
     for number_of, count in (("the ViT", vit.num_classes), ("labels", len(labels.unique()))):
         if count < 2:
             raise ValueError(f"there is nothing to tell apart: {number_of} must have 2 classes or more, got {count}")
+    if eval_images is None and eval_labels is not None:
+        raise ValueError("eval_labels need eval_images, got None")
     if eval_images is not None:
         eval_images, eval_labels = labelled(eval_images, eval_labels, vit, "eval_")
     augment, erase = share("augment", augment), share("erase", erase)
@@ -172,7 +174,6 @@ def finetune(
     with random_state_restored(), torch.no_grad():  # fail on bad inputs before creating the run folder
         first = next(picked(images, [torch.tensor([0])])).to(next(vit.parameters()).device)
         vit.embed(strong_augment(first, area=crop_area))
-    vit.pos_emb = pos_emb  # saved with the weights
     with stochastic_depth(vit, drop_path):
         return fit(
             vit,

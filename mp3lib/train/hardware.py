@@ -62,6 +62,9 @@ def processes_asked() -> int:
             f"the environment has WORLD_SIZE={text} but no {' and no '.join(missing)}, so this process does not know "
             "which of them it is: start it with accelerate launch or torchrun, which set them all, or unset WORLD_SIZE"
         )
+    for name in ("RANK", "LOCAL_RANK") if int(text) > 1 else ():
+        if not (rank := os.environ[name]).isdecimal() or int(rank) >= int(text):
+            raise ValueError(f"the environment has {name}={rank}, which is none of 0 to {int(text) - 1}: correct it")
     return int(text)
 
 

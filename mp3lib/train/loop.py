@@ -10,7 +10,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..model.card import model_card, write_card
-from ..model.fitting import check_loadable
+from ..model.fitting import POS_EMB, check_loadable
 from ..model.modes import modes_restored
 from ..model.saving import SavedModel, save_model
 from ..paths import expanded
@@ -72,6 +72,8 @@ def fit(
             training.step_loss, compiled=settings.compile, checkpoint_activations=checkpoint_activations
         )
         with own_blocks, trackers(accelerator, log, folder), progress_bar(training, done.step, progress) as bar:
+            if POS_EMB in settings.options:  # noted where nothing has refused the run, and saved with the weights
+                model.pos_emb = settings.options[POS_EMB]
             for epoch in range(len(lines), settings.epochs):
                 if has_waited(lines, settings.patience):
                     break
@@ -115,7 +117,7 @@ def finish(training: Training, lines: list[dict]) -> None:
     if training.average is not None:
         model.load_state_dict(training.average.module.state_dict())
     if training.settings.keep == "best":
-        load_best(model, folder, lines, accelerator)
+        load_best(model, folder, lines, accelerator, training.average is not None)
     if folder is not None:
 
         def write() -> None:

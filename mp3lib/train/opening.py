@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 
 from ..arguments import shown
 from ..json_files import read_json, write_json
+from ..model.compiled import uncompiled_weights
 from ..paths import expanded
-from .checkpoint import Progress, checkpoint_of, checkpoints, remove_unfinished, step_of
+from .checkpoint import Progress, best_readable, checkpoint_of, checkpoints, remove_unfinished, step_of
 from .processes import everywhere, is_sharded, on_main
 from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
 from .schedules import common_steps
@@ -175,6 +176,9 @@ def newest_state(training: Training, run: dict) -> Progress:
             continue
         for name, why in unreadable:
             print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}", flush=True)
+        if settings.keep == "best":  # names what cannot be read while the run can still be stopped
+            weights = uncompiled_weights(training.model.state_dict())
+            best_readable(folder, progress.lines, weights, training.average is not None)
         if epochs != settings.epochs:
             run = go_on_from(folder, progress, settings, run)
         if run["settings"].get("patience", 0) != settings.patience:
@@ -195,11 +199,15 @@ def newest_state(training: Training, run: dict) -> Progress:
 
 
 def note_move(folder: Path, step: int, run: dict, processes: int) -> None:
-    """Write to run.json from which step on the run is on another machine, or has another number of processes."""
+    """Write to run.json from which step on the machine, the number of processes or Accelerate's settings differ."""
     before = run.get("resumed", [])
     count = next((later["processes"] for later in reversed(before) if "processes" in later), run.get("processes", 1))
+    set_before = next((later["environment"] for later in reversed(before) if "environment" in later), None)
+    set_before = run.get("environment", {}) if set_before is None else set_before
+    set_now = environment().get("environment", {})
     now = {"step": step, "versions": versions()} | ({"processes": processes} if processes != count else {})
-    if now["versions"] != machines(run)[-1] or processes != count:
+    now |= {"environment": set_now} if set_now != set_before else {}
+    if now["versions"] != machines(run)[-1] or len(now) > 2:
         write_json(folder / "run.json", run | {"resumed": [*before, now]})
 
 

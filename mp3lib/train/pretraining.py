@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -54,7 +54,7 @@ def pretrain(
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
     eval_images: Tensor | None = None,
-    eval_ratios: Sequence[float] = (0.75, 0.5, 0.0),
+    eval_ratios: Iterable[float] = (0.75, 0.5, 0.0),
     eval_every: int = 1,
     keep: Literal["last", "best"] = "last",
     patience: int = 0,
@@ -160,7 +160,7 @@ def pretrain(
         truth("flip", flip),
         whole("eval_every", eval_every, 0),
     )
-    if isinstance(eval_ratios, str) or not isinstance(eval_ratios, Sequence):
+    if isinstance(eval_ratios, (str, dict)) or not isinstance(eval_ratios, Iterable):
         raise ValueError(f"eval_ratios must be several numbers, such as (0.75, 0.5), got {shown(eval_ratios)}")
     eval_ratios = [mask_share("eval_ratios", ratio) for ratio in eval_ratios]
     if transform is not None and not callable(transform):

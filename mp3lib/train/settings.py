@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal
@@ -123,12 +124,22 @@ class RunSettings:
         """
         now = USUAL | self.as_json() | more
         then = USUAL | stored
+        if then.get("task") != self.task:  # every other difference follows from it
+            return [f"task {then.get('task')!r} then, {self.task!r} now"]
         left_out = {"epochs", "patience", *(name for name in COMPARED_IF_THERE if name not in then or name not in now)}
-        return [
-            f"{name} {then.get(name)!r} then, {now.get(name)!r} now"
-            for name in sorted({*then, *now} - left_out)
-            if then.get(name) != now.get(name)
-        ]
+        return different(then, now, left_out)
+
+
+def different(then: dict[str, Any], now: dict[str, Any], left_out: Iterable[str] = ()) -> list[str]:
+    """What differs, a phrase each; within a dict, such as the model's configuration, the keys that differ."""
+    found = []
+    for name in sorted({*then, *now} - {*left_out}):
+        one, other = then.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += different(one, other)
+        elif one != other:
+            found.append(f"{name} {one!r} then, {other!r} now")
+    return found
 
 
 NUMBERS = {f.name for f in fields(RunSettings) if f.type in ("int", "float")}
