@@ -70,6 +70,17 @@ def test_weights_trained_without_positions_stay_so(tmp_path):
     assert from_timm(to_timm(ours, pos_emb=True)).pos_emb
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_models_of_any_precision_are_converted(dtype, tmp_path):
+    ours = vit().to(dtype).eval()
+    theirs = to_timm(ours)
+    assert {weight.dtype for weight in theirs.parameters()} == {dtype}
+    assert_same_weights(from_timm(theirs), ours)
+    save_timm(ours, tmp_path / "x")
+    again = timm.create_model(f"local-dir:{tmp_path / 'x'}", pretrained=True).eval()
+    assert_same_logits(ours.float(), again)
+
+
 @EACH
 def test_a_folder_that_timm_loads(shape, tmp_path):
     ours = vit(shape).eval()

@@ -154,7 +154,7 @@ def test_hiding_more_places_less_and_knows_more_as_in_the_study():
     assert 100 * little["linear"] < probe[0] and 100 * much["linear"] > probe[-1]
     assert placed == sorted(placed, reverse=True) and probe == sorted(probe)
     assert earlier[0] < earlier[1]
-    assert little["seeds"] == much["seeds"] == 2 and "(Two seeds in the first two lines, else one.)" in PROSE
+    assert little["seeds"] == much["seeds"] == 3 and "(Three seeds; in the third line, one.)" in PROSE
 
 
 def test_fine_tuning_says_the_same_as_the_probes():

@@ -44,6 +44,12 @@ def vit_of(model: MP3 | ViT) -> ViT:
     return model.vit if isinstance(model, MP3) else model
 
 
+def not_halved(model: nn.Module) -> nn.Module:
+    """The model, or of one in half precision a copy in float32, so that a conversion is not rounded to 16 bits."""
+    halved = any(weight.dtype.itemsize < 4 for weight in model.parameters())
+    return copy.deepcopy(model).float() if halved else model
+
+
 def as_float32(model: nn.Module) -> nn.Module:
     """A copy in float32, on the CPU and in eval mode."""
     return copy.deepcopy(model).float().cpu().eval()

@@ -20,7 +20,7 @@ from ..model import MP3, ViT
 from ..model.checking import with_positions
 from ..model.randomness import random_state_kept
 from ..paths import expanded, folder_for_weights, room_for, succeeds
-from .checking import as_float32, check_same, needed, sample_images, vit_of
+from .checking import as_float32, check_same, needed, not_halved, sample_images, vit_of
 from .timm_parts import EPS, arguments_of, data_config, our_weights, table, their_weights, why_not
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ def to_timm(vit: ViT, pos_emb: bool | None = None) -> timm.models.VisionTransfor
     pos_emb = with_positions(vit, pos_emb)
     with random_state_kept():
         result = library.create_model("mp3lib_vit", pretrained_cfg=data_config(vit), **arguments_of(vit, pos_emb))
-    result.to(next(vit.parameters())).train(vit.training)
-    result.load_state_dict(their_weights(vit, pos_emb))
+    exact = not_halved(vit)
+    result.to(next(exact.parameters())).train(vit.training)
+    result.load_state_dict(their_weights(exact, pos_emb))
     if pos_emb:
         result.pos_embed.requires_grad_(False)
     images = sample_images(vit)
-    check_same([logits(vit, images, pos_emb=pos_emb)], [logits(result, images)])
-    return result
+    check_same([logits(exact, images, pos_emb=pos_emb)], [logits(result, images)])
+    return result.to(next(vit.parameters()))
 
 
 def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | None = None) -> ViT:
@@ -111,21 +112,26 @@ def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | Non
             patch_norm=hasattr(embedding, "pixel_norm"),
             classes=classes,
         )
-    weights = our_weights(model)
+    exact = not_halved(model)
+    weights = our_weights(exact)
     if odd := sorted({*weights} ^ {*vit.state_dict()}):
         raise ValueError(f"this timm model cannot become a ViT of mp3lib: the weights {odd[0]} have no counterpart")
     pos_emb = model.pos_embed is not None
-    if pos_emb and not torch.allclose(table(vit), model.pos_embed.detach().float().cpu(), atol=1e-6, rtol=0):
+    # in half precision the table is rounded
+    fixed = table(vit).to(model.pos_embed.dtype).float() if pos_emb else None
+    if pos_emb and not torch.allclose(fixed, model.pos_embed.detach().float().cpu(), atol=1e-6, rtol=0):
         raise ValueError(
             "this timm model cannot become a ViT of mp3lib: its position embeddings are learned, and here they are a "
             "fixed table. A model that came from here keeps them with model.pos_embed.requires_grad_(False)"
         )
-    vit.to(next(model.parameters())).train(model.training)
+    vit.to(next(exact.parameters())).train(model.training)
     vit.load_state_dict(weights)
     vit.pos_emb = pos_emb
+    if exact is not model and pos_emb:
+        exact.pos_embed.data = table(vit).to(exact.pos_embed)
     images = sample_images(vit)
-    check_same([logits(model, images)], [logits(vit, images, pos_emb=pos_emb)])
-    return vit
+    check_same([logits(exact, images)], [logits(vit, images, pos_emb=pos_emb)])
+    return vit.to(next(model.parameters()))
 
 
 def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> float:
@@ -133,7 +139,8 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> floa
 
     It holds ``model.safetensors`` with timm's names and ``config.json``, also with the preparation of the images. For a
     model without a LayerNorm on pixels, whose heads together are as wide as a token, timm alone loads it. For others
-    ``import mp3lib.export.timm_vit`` comes first. The folder is loaded once and compared before it gets its name.
+    ``import mp3lib.export.timm_vit`` comes first. Weights in half precision are written in float32.
+    The folder is loaded once and compared before it gets its name.
     A model that is loaded from it learns its position embeddings in training, unless
     ``model.pos_embed.requires_grad_(False)`` is called; ``from_timm`` takes back fixed ones only.
 
@@ -154,7 +161,7 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> floa
     check_vit(vit)
     pos_emb = with_positions(vit, pos_emb)
     folder = check_folder(folder)
-    arguments, weights = arguments_of(vit, pos_emb), their_weights(vit, pos_emb)
+    arguments, weights = arguments_of(vit, pos_emb), their_weights(not_halved(vit), pos_emb)
     stock = not vit.patch_norm and arguments["dim_head"] * arguments["num_heads"] == vit.dim
     if stock:
         del arguments["dim_head"], arguments["patch_norm"]
