@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import math
@@ -16,6 +17,7 @@ from mp3lib.cli.measures import FLOOR_PATCHES
 from mp3lib.evaluate import (
     assign,
     frozen_features,
+    knn_top1,
     linear_top1,
     patch_only_floor,
     position_accuracy,
@@ -23,7 +25,7 @@ from mp3lib.evaluate import (
     top1_accuracy,
 )
 from mp3lib.json_files import write_json, write_text
-from mp3lib.train import read_metrics, read_run
+from mp3lib.train import finetune, pretrain, read_metrics, read_run
 
 
 def model(n_side: int = 2) -> MP3:
@@ -314,3 +316,26 @@ def test_measures_and_checkers_seed_no_other_device(monkeypatch):
     patch_only_floor(images, images, 4, epochs=1)
     first, second = (seeded(lambda: torch.nn.Linear(2, 2)) for _ in range(2))
     assert len(tops) == 1 and torch.equal(first.weight, second.weight) and torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_callers_default_dtype_changes_no_figure():
+    """Models and figures are float32 also where PyTorch's default is float64."""
+    torch.manual_seed(0)
+    mp3 = MP3(ViT(num_classes=2, image_size=8, patch_size=4, dim=16, depth=1, heads=1, mlp_dim=16), 0.5)
+    images, labels = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8), torch.arange(40) % 2
+
+    def figures() -> list:
+        ours, features = copy.deepcopy(mp3), frozen_features(mp3.vit, images)
+        loss = pretrain(ours, images, epochs=1, batch_size=20, precision="float32", progress=False)[-1]["loss"]
+        top1 = finetune(ours.vit, images, labels, epochs=1, batch_size=20, precision="float32", progress=False)
+        probes = (probe(features, labels, features, labels) for probe in (knn_top1, linear_top1))
+        floor = patch_only_floor(images, images, 4, epochs=1)
+        return [loss, top1[-1]["loss"], position_accuracy(mp3, images), *probes, features.dtype, *floor]
+
+    expected = figures()
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = figures()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found == expected

@@ -94,7 +94,7 @@ def strong_augment(
     matrices = _crop_matrices(number, area, flip, generator, part)
     if strength:
         kinds, levels, sides = _uniform(6, number, generator, part).reshape(3, 2, number)
-        levels, signs = strength * levels, torch.where(sides < 0.5, -1.0, 1.0)
+        levels, signs = strength * levels, torch.where(sides < 0.5, -1.0, 1.0).to(levels.dtype)
         matrices = matrices @ _distortions((6 * kinds[0]).long(), signs[0] * levels[0], *images.shape[2:])
     images = _resample(images, matrices).clamp_(-1, 1)
     if strength:
@@ -242,7 +242,7 @@ def _uniform(rows: int, number: int, generator: torch.Generator | None, part: tu
     check_generator(generator)
     device = generator.device if generator is not None else "cpu"
     first, total = check_part(part, number)
-    return torch.rand(rows, total, generator=generator, device=device)[:, first : first + number]
+    return torch.rand(rows, total, generator=generator, device=device, dtype=torch.float32)[:, first : first + number]
 
 
 def check_part(part: tuple[int, int] | None, number: int) -> tuple[int, int]:

@@ -134,8 +134,12 @@ def patch_only_floor(
     step_images = max(1, 1024 // grid)
     with random_state_kept(seed):
         patch_dim = train_images.shape[1] * height * width
-        layers = nn.Linear(patch_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, grid)
-        net = nn.Sequential(nn.LayerNorm(patch_dim) if patch_norm else nn.Identity(), *layers)
+        wide, narrow = (
+            nn.Linear(patch_dim, hidden_dim, dtype=torch.float32),
+            nn.Linear(hidden_dim, grid, dtype=torch.float32),
+        )
+        norm = nn.LayerNorm(patch_dim, dtype=torch.float32) if patch_norm else nn.Identity()
+        net = nn.Sequential(norm, wide, nn.GELU(), narrow)
         optimizer = torch.optim.AdamW(net.parameters(), lr)
         steps = epochs * -(-len(train_images) // step_images)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

@@ -120,7 +120,7 @@ def knn_top1(
         similarity, nearest = (x @ train.T).topk(min(k, len(train)), dim=1)
         # votes are compared within a row, so its highest similarity may be taken off; float32 knows no closer ones
         weights = ((similarity - similarity[:, :1]) / max(temperature, 1e-30)).exp()
-        votes = torch.zeros(len(x), classes).scatter_add_(1, train_labels[nearest], weights)
+        votes = torch.zeros(len(x), classes, dtype=weights.dtype).scatter_add_(1, train_labels[nearest], weights)
         right += (votes.argmax(dim=1) == y).sum().item()
     return right / len(test)
 
@@ -203,7 +203,7 @@ def linear_top1(
 
     def scored(x: Tensor, y: Tensor, other: Tensor, other_labels: Tensor, weight_decay: float) -> float:
         with random_state_kept(seed):
-            head = nn.Linear(x.shape[1], classes)
+            head = nn.Linear(x.shape[1], classes, dtype=x.dtype)
             optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2, weight_decay=weight_decay)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
             for _ in range(epochs):

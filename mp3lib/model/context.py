@@ -47,7 +47,8 @@ def sample_context(
     draw_on = generator.device if generator is not None else device
     # only where there is one: with this argument, also None, torch.compile fails for a second batch size
     source = {} if generator is None else {"generator": generator}
-    shuffled = torch.rand(batch, num_patches, device=draw_on, **source).argsort(dim=-1).to(device or draw_on)
+    numbers = torch.rand(batch, num_patches, device=draw_on, dtype=torch.float32, **source)
+    shuffled = numbers.argsort(dim=-1).to(device or draw_on)
     num_hidden = int(mask_ratio * num_patches)
     return shuffled[:, num_hidden:], shuffled[:, :num_hidden]
 
