@@ -82,6 +82,8 @@ def test_a_hole_says_how_many_pixels_it_paints_at_the_border(patch_size, width, 
     assert painted.sum() - painted[1:-1, 1:-1].sum() == pixels
     with pytest.raises(ValueError, match="9 pixels leaves nothing"):
         cues.hole_at_border(patch_size, 9)
+    with pytest.raises(ValueError, match="at most 16,777,216 pixels, got 1000000"):
+        cues.hole_at_border(1000000)
 
 
 @pytest.mark.parametrize("cue", [cues.gap, cues.flat, cues.hole])

@@ -575,7 +575,7 @@ def test_every_public_function_and_every_command_is_tried(options):
     own = [
         n for n, v in vars(cues).items() if getattr(v, "__module__", None) == cues.__name__ and not n.startswith("_")
     ]
-    assert set(own) - names == {"changed_by", "check_images", "check_patches", "repeated"}
+    assert set(own) - names == {"changed_by", "check_images", "check_patches", "outside_hole", "repeated"}
 
 
 @pytest.mark.posix

@@ -288,6 +288,7 @@ def calls(room: Path) -> dict[str, tuple[Callable, Callable[[], dict[str, Any]]]
             "images": images(), "transform": torch.neg, "batch_size": 5}),
         "cues.gap": (cues.gap, lambda: {"images": floats, "patch_size": 4, "width": 1}),
         "cues.hole": (cues.hole, lambda: {"images": floats, "patch_size": 4, "width": 1}),
+        "cues.hole_at_border": (cues.hole_at_border, lambda: {"patch_size": 4, "width": 1}),
         "cues.grey": (cues.grey, lambda: {"images": floats}),
         "cues.flat": (cues.flat, lambda: {"images": floats, "patch_size": 4, "contrast": 0.4}),
         "cues.padded_crop": (cues.padded_crop, lambda: {"images": floats, "pad": 2, "mode": "reflect"}),

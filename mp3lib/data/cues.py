@@ -22,6 +22,7 @@ from ..luma import LUMA
 from .tensors import as_images, to_float
 
 SLACK = 0.01  # by which values may leave [-1, 1]: what other cues return in half precision
+MOST_PIXELS = 2**24  # of a patch
 
 
 def transformed(images: Tensor, transform: Callable[[Tensor], Tensor], batch_size: int = 1000) -> Tensor:
@@ -112,9 +113,12 @@ def hole_at_border(patch_size: int | tuple[int, int], width: int = 1) -> int:
         width: as in ``hole``.
 
     Raises:
-        ValueError: for a ``patch_size`` or ``width`` that ``gap`` refuses.
+        ValueError: for a ``patch_size`` or ``width`` that ``gap`` refuses, and for more pixels than 2**24.
     """
-    painted = ~outside_hole(as_pair(patch_size, "patch_size"), width)
+    h, w = as_pair(patch_size, "patch_size")
+    if h * w > MOST_PIXELS:
+        raise ValueError(f"patch_size must be of at most {MOST_PIXELS:,} pixels, got {shown(patch_size)}")
+    painted = ~outside_hole((h, w), width)
     return int(painted.sum() - painted[1:-1, 1:-1].sum())
 
 
