@@ -129,6 +129,7 @@ def machine() -> dict:
         "python": platform.python_version(),
         "torch": version("torch"),
         **{name: os.environ.get(name) for name in PASSED_ON if name != "MP3_CACHE"},
+        "MP3_BUDGET": os.environ.get("MP3_BUDGET") or "laptop",  # the budget of a notebook that is told nothing
     }
 
 
@@ -152,7 +153,7 @@ def table(lines: list[dict]) -> str:
     ]
     for x in sorted(lines, key=lambda x: (x["notebook"], x["MP3_BUDGET"] != "smoke", x["learners"])):
         rows.append(
-            f"| {x['notebook'].split('_')[0]} | {x['MP3_BUDGET'] or 'laptop'} | {x['learners']} | {x['resident_mb']:,} "
+            f"| {x['notebook'].split('_')[0]} | {x['MP3_BUDGET']} | {x['learners']} | {x['resident_mb']:,} "
             f"| {x['own_mb']:,} | {x['all_mb']:,} | {x['cpu_seconds']:.0f} |"
         )
     words = "{cores} cores ({cpu}), {system}, Python {python}, PyTorch {torch}, OMP_NUM_THREADS={OMP_NUM_THREADS}"
