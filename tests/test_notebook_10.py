@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from notebook_code import cells, definitions, exercises
+from notebook_code import cells, definitions, exercises, prose
 
 from mp3lib import MP3, ViT
 from mp3lib.model import preset
@@ -78,6 +78,8 @@ def test_the_stored_ratios_are_those_that_the_text_speaks_of():
     scale = stored("benchmarks/scale.json")
     assert scale["base"] == {"batch_size": 64, "precision": "float32", "optimizer": "adamw", "flip": True,
                              "mask_ratio": 0.75}  # fmt: skip
+    low, high = (f"{scale['processes']['2'][end]:.2f}" for end in ("low", "high"))
+    assert f"two processes were {low} to {high} times as fast" in prose("10") and scale["rounds"] == 5
     assert scale["versions"]["cores"] == "2" and set(scale["processes"]) == {"1", "2", "4", "one, with threads"}
     counted = step_costs(planned(), 1).flops / step_costs(planned(), 1, query_fraction=0.25).flops
     assert counted > 1.9, "the text: more than half of the operations are saved"

@@ -31,6 +31,18 @@ def test_every_notebook_is_measured_at_both_budgets():
     assert {(name, budget) for name in names for budget in ("smoke", "laptop")} <= measured
 
 
+def test_the_plan_for_thirty_follows_from_the_log():
+    log = [line for line in load_script("tools/classroom.py").read_log() if line["learners"] == 1]
+    first, *others = sorted({round(line["resident_mb"] / 1e3, 1) for line in log}, reverse=True)
+    own = [round(line["own_mb"] / 1e3, 1) for line in log]
+    assert f"{min(others)} to {max(others)} GB, and {first} GB for 10" in TEXT
+    assert f"*own*: {min(own)} to {max(own)} GB" in TEXT and f"{max(own)} GB each" in TEXT
+    assert f"{0.6 + 30 * max(own):.0f} GB in all. With two open each, plan {0.6 + 60 * max(own):.0f} GB" in TEXT
+    seconds = {x["MP3_BUDGET"]: f"{x['cpu_seconds']:.0f}" for x in log if x["notebook"].startswith("05")}
+    smoke = seconds["smoke"]
+    assert f"30 · {smoke} / 12 = {30 * int(smoke) / 12:.0f} seconds" in TEXT and f"30 · {seconds['laptop']} CPU" in TEXT
+
+
 def test_the_log_keeps_the_newest_of_each_kind(tmp_path, monkeypatch):
     tool = load_script("tools/classroom.py")
     monkeypatch.setattr(tool, "LOG", tmp_path / "classroom.jsonl")
