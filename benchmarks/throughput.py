@@ -21,7 +21,7 @@ Last, the seconds to a result, on a 4 x 4 grid of CIFAR-10: the reference trains
 Then the library trains at the defaults of its command line, anew for one epoch, two epochs and so on, each with its own
 warm-up and cosine, until it places as many patches as the reference, with everything seen and with a quarter seen. What
 counts are the seconds of training, without those of tests. An epoch is a coarse step, so between the first training
-that places as many and the one before, a straight line says when.
+that places as many and the one before, a straight line says when. All of this is done --results times.
 
 --out FILE adds all of it to a file as a line of JSON; --show prints the runs in results/benchmarks/throughput.jsonl.
 Run it on a quiet machine.
@@ -250,19 +250,25 @@ def report(result: dict) -> str:
             lines.append(f"{label:36}{spread([r[theirs]['step'] / r[ours]['step'] for r in rounds])} times as fast")
         else:
             lines.append(f"{label:36}not measured: this processor has no instructions for it")
-    if result_of := result.get("result"):
-        reference = result_of["reference"]
-        for ratio, share in reference["accuracy"].items():
-            seen = "everything seen" if float(ratio) == 0 else f"{1 - float(ratio):.0%} seen"
-            label = f"(d) {share:.1%} placed, {seen}:"
-            lines.append(f"{label:36}reference {reference['seconds']:.0f} s ({reference['epochs']} epochs)")
-            if reached := when_reached(reference, result_of["library"], ratio):
-                seconds, epochs = reached
-                faster = f"{reference['seconds'] / seconds:.1f} times as fast"
-                lines.append(f"{'':36}library {seconds:.0f} s ({epochs:.1f} epochs), {faster}")
-            else:
-                lines.append(f"{'':36}library: not reached in {len(result_of['library'])} epochs")
+    for ratio in map(str, TESTED if result.get("results") else ()):
+        lines += report_result(result["results"], ratio)
     return "\n".join(lines)
+
+
+def report_result(results: list[dict], ratio: str) -> list[str]:
+    """The lines on the seconds to a result at this mask ratio: medians."""
+    median = statistics.median
+    references = [r["reference"] for r in results]
+    seen = "everything seen" if float(ratio) == 0 else f"{1 - float(ratio):.0%} seen"
+    label = f"(d) {median(r['accuracy'][ratio] for r in references):.1%} placed, {seen}:"
+    seconds, epochs = median(r["seconds"] for r in references), references[0]["epochs"]
+    lines = [f"{label:36}reference {seconds:.0f} s ({epochs} epochs)"]
+    reached = [when_reached(r["reference"], r["library"], ratio) for r in results]
+    if None in reached:
+        return [*lines, f"{'':36}library: not reached in {max(len(r['library']) for r in results)} epochs"]
+    faster = spread([r["seconds"] / seconds for r, (seconds, _) in zip(references, reached, strict=True)])
+    seconds, epochs = (median(when[i] for when in reached) for i in (0, 1))
+    return [*lines, f"{'':36}library {seconds:.0f} s ({epochs:.1f} epochs), {faster} times as fast"]
 
 
 def main() -> None:
@@ -271,6 +277,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="timed steps of each measurement (default: 10)")
     parser.add_argument("--threads", type=int, default=0, help="default: as many as PyTorch takes")
     parser.add_argument("--epochs", type=int, default=4, help="of the training to an accuracy; 0: none (default: 4)")
+    parser.add_argument("--results", type=int, default=3, help="how often that is done (default: 3)")
     parser.add_argument("--limit", type=int, help="images of the training to an accuracy (default: all)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="gets one more line of results")
     parser.add_argument("--show", action="store_true", help="measure nothing, print the runs that are kept")
@@ -307,7 +314,8 @@ def main() -> None:
     result = {"date": date.today().isoformat(), "versions": versions() | {"vit_pytorch": reference_version()}, **about}
     result |= {"model": MODEL, "batch": BATCH, "mask_ratio": RATIO, "lines": lines, "rounds": rounds}
     if args.epochs:
-        result["result"] = {"model": SMALL, **trained_to_result(args.threads, args.epochs, args.limit)}
+        result["result_model"] = SMALL
+        result["results"] = [trained_to_result(args.threads, args.epochs, args.limit) for _ in range(args.results)]
     if args.out:
         write_metrics(args.out, [*(read_jsonl(args.out) if args.out.exists() else ()), result])
     print(report(result))

@@ -165,6 +165,7 @@ HIDDEN = {  # the study "hidden": what is hidden in training; the first six with
         context="frozen",
     ),
 }
+SAME_NUMBERS = {"precision": "float32"}  # on every machine, so that runs made on two of them can be compared
 HIDDEN_EPOCHS = (5, 20)
 HIDDEN_SEEDS = {("0.1", 20), ("0.75", 20), ("drawn", 20)}  # these have three seeds, the others one
 HIDDEN_TESTS = {name: of_uint8(REMOVE[name]) for name in ("gap-1", "hole-1", "grey", "flat")}
@@ -321,15 +322,16 @@ def add_hidden(plan: Plan) -> None:
             for name, variant in HIDDEN.items():
                 if seed and (name, epochs) not in HIDDEN_SEEDS:
                     continue
-                options = dict(batch_size=128, lr=2e-3, eval_every=epochs) | variant.options
+                options = dict(batch_size=128, lr=2e-3, eval_every=epochs) | variant.options | SAME_NUMBERS
                 cue = Cue(variant.words, tests=HIDDEN_TESTS, options=options, vit=variant.vit)
                 settings = dict(mask_ratio=variant.mask_ratio, context=variant.context)
                 one = plan.pretrained("hidden", f"{name}-{epochs}", seed, epochs, cue, **settings)
                 before[name, epochs, seed] = one
     for labels in (1000, 5000):
-        plan.labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **FEW[labels])
+        options = FEW[labels] | SAME_NUMBERS
+        plan.labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **options)
         for (name, epochs, seed), start in before.items():
-            plan.labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **FEW[labels])
+            plan.labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **options)
 
 
 def add_fine(plan: Plan) -> None:

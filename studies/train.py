@@ -71,7 +71,8 @@ def train_alone(run: Run, known: dict[str, Run], images: Images) -> None:
         about |= {"start": run.start} if run.start else {}
         about |= {"change": run.change.__name__} if run.change else {}
         about |= {"mean_mask_ratio": RisingRatio.mean} if run.change is rising_ratio else {}
-        settings = {"seed": run.seed, "precision": "auto", "out": run.folder, "resume": True, "about": about}
+        settings = {"precision": "auto"} | run.options
+        settings |= {"seed": run.seed, "out": run.folder, "resume": True, "about": about}
         scores = supervised(run, images, settings) if run.labels else pretext(run, images, settings)
         write_json(run.folder / "scores.json", scores)
     for checkpoint in run.folder.glob("checkpoint-*"):
@@ -97,7 +98,7 @@ def pretext(run: Run, images: Images, settings: dict) -> dict:
     if run.kept_apart:
         test_images = images.train.images[TRAIN:]
     shown = run.cue.images(train_images) if run.cue.images else train_images
-    pretrain(mp3, shown, transform=run.cue.transform, **run.options, **settings)
+    pretrain(mp3, shown, transform=run.cue.transform, **settings)
     where = "kept apart" if run.kept_apart else "as they are"
     scores = {"positions": {where: position_accuracy(mp3, test_images, RATIOS, jigsaw=True)}}
     for name, made in run.cue.tests.items():
@@ -124,7 +125,6 @@ def supervised(run: Run, images: Images, settings: dict) -> dict:
         eval_images=held_out[0],
         eval_labels=held_out[1],
         eval_name="validation",
-        **run.options,
         **settings,
     )
     pos_emb = run.options["pos_emb"]

@@ -52,15 +52,17 @@ def test_report_gives_ratios_within_rounds(bench):
     shares = [{"0.0": 0.31, "0.75": 0.2}, {"0.0": 0.4, "0.75": 0.24}]
     library = [{"epochs": e, "seconds": 20 * e, "accuracy": share} for e, share in enumerate(shares, 1)]
     reference = {"epochs": 4, "seconds": 160, "accuracy": {"0.0": 0.3, "0.75": 0.23}}
-    text = bench.report(result | {"result": {"reference": reference, "library": library}})
+    results = [{"reference": reference | {"seconds": seconds}, "library": library} for seconds in (100, 160, 180)]
+    text = bench.report(result | {"results": results})
     assert text.endswith(
         "(d) 30.0% placed, everything seen:  reference 160 s (4 epochs)\n"
-        f"{'':36}library 20 s (1.0 epochs), 8.0 times as fast\n"
+        f"{'':36}library 20 s (1.0 epochs), 8.00 (5.00 to 9.00) times as fast\n"
         "(d) 23.0% placed, 25% seen:         reference 160 s (4 epochs)\n"
-        f"{'':36}library 35 s (1.8 epochs), 4.6 times as fast"
+        f"{'':36}library 35 s (1.8 epochs), 4.57 (2.86 to 5.14) times as fast"
     )
-    text = bench.report(result | {"result": {"reference": reference, "library": library[:1]}})
-    assert text.endswith("library: not reached in 1 epochs")
+    results.append({"reference": reference, "library": library[:1]})
+    text = bench.report(result | {"results": results})
+    assert text.endswith("library: not reached in 2 epochs")
     for measured in result["rounds"]:
         del measured["reference, bf16"], measured["library, bf16"], measured["products, bf16"]
     result["lines"] = {name: line for name, line in bench.LINES.items() if line["precision"] != "bf16"}
