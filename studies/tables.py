@@ -18,7 +18,7 @@ PAPER = {
     "MP3, without": ("82.6", "68.2"),
     "MAE, with absolute positions": ("84.5", "73.7"),
 }
-PLAIN = "ratio/0.75"  # the pretraining of five epochs that others are compared with
+CONTROL = "ratio/0.75"  # the pretraining of five epochs that others are compared with
 WITH, WITHOUT = "pos", "nopos"
 PROBED = " The probes see features with position embeddings."
 RATIOS = ("0.0", "0.25", "0.5", "0.75", "0.9")
@@ -92,8 +92,8 @@ def seeds_of_fractions(results: str | Path) -> dict[str, dict[str, list[float]]]
 
 
 def probes(results: str | Path) -> str:
-    found = {"5": PLAIN} | {name.split("-")[0]: f"pretraining/{name}" for name in variants(results, "pretraining")}
-    control = next((variant for variant in found.values() if finished(results, variant)), PLAIN)
+    found = {"5": CONTROL} | {name.split("-")[0]: f"pretraining/{name}" for name in variants(results, "pretraining")}
+    control = next((variant for variant in found.values() if finished(results, variant)), CONTROL)
     lines = [["random init", *probed(results, control, "random init")]]
 
     def add(name: str, figures: dict) -> None:
@@ -112,7 +112,7 @@ def probes(results: str | Path) -> str:
 
 def contexts(results: str | Path) -> str:
     lines = [
-        [name, *pretraining(results, variant)] for name, variant in (("updated", PLAIN), ("static", "context/frozen"))
+        [name, *pretraining(results, variant)] for name, variant in (("updated", CONTROL), ("static", "context/frozen"))
     ]
     return markdown(results, ["context", *HEAD], lines)
 
@@ -197,10 +197,10 @@ def hidden_models(results: str | Path) -> dict[str, list[dict]]:
 
 
 def lengths(results: str | Path) -> str:
-    random_init = probed(results, PLAIN, "random init")[1]
+    random_init = probed(results, CONTROL, "random init")[1]
     lines = [["0 (random init)", NOTHING, random_init, top1(results, "labels/scratch-5000-pos")]]
     for epochs, before, after in (
-        ("5", PLAIN, "length/5-epochs-pos"),
+        ("5", CONTROL, "length/5-epochs-pos"),
         ("10", "pretraining/10-epochs", "labels/mp3-5000-pos"),
         ("20", "pretraining/20-epochs", "length/20-epochs-pos"),
     ):
@@ -212,9 +212,9 @@ def lengths(results: str | Path) -> str:
 
 def cues(results: str | Path) -> str:
     lines = []
-    for variant in [PLAIN, *(f"cues/{name}" for name in variants(results, "cues"))]:
+    for variant in [CONTROL, *(f"cues/{name}" for name in variants(results, "cues"))]:
         code = variant.split("/")[1]
-        name = "nothing changed" if variant == PLAIN else f"`{code}`"
+        name = "nothing changed" if variant == CONTROL else f"`{code}`"
         for images in finished(results, variant)[0].scores["positions"] if finished(results, variant) else ():
             untouched = images == "as they are"
             told = f"{name}: {CUES[code].words}" if untouched and code in CUES else name

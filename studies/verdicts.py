@@ -17,11 +17,10 @@ from mp3lib.evaluate import Interval, pooled_deviation
 
 from .markdown import grid
 from .runs import Row, interval, points, row
-from .tables import PLAIN as CONTROL
-from .tables import placed
+from .tables import CONTROL, placed
 
 Measure = Callable[..., Row]  # measure(results, run)
-FROZEN, PLAIN, UNCROPPED = "context/frozen", "cues/plain", "cues/uncropped"
+FROZEN, NO_NORM, UNCROPPED = "context/frozen", "cues/plain", "cues/uncropped"
 CLEAN, WITH, WITHOUT = "as they are", "with the cue", "without the cue"  # how test images are made
 DASH = "\N{EN DASH}"
 REPEATED = ["pretraining/10-epochs", "cues/gap-1", "cues/hole-1", FROZEN]  # with several seeds
@@ -39,9 +38,9 @@ TAKEN = {  # what is taken away: the run and how it is tested, its control and h
     f"wider borders (gap 2, {PAINTED[2]})": (("cues/gap-2", WITHOUT), ("cues/hole-2", WITHOUT)),
     "colour": (("cues/grey", WITHOUT), (CONTROL, CLEAN)),
     "brightness, contrast": (("cues/flat", WITHOUT), (CONTROL, CLEAN)),
-    "brightness, contrast (no LayerNorm)": (("cues/plain-flat", WITHOUT), (PLAIN, CLEAN)),
+    "brightness, contrast (no LayerNorm)": (("cues/plain-flat", WITHOUT), (NO_NORM, CLEAN)),
 }
-GIVEN = {"brightness and contrast kept (no LayerNorm)": ((PLAIN, CLEAN), (CONTROL, CLEAN))}
+GIVEN = {"brightness and contrast kept (no LayerNorm)": ((NO_NORM, CLEAN), (CONTROL, CLEAN))}
 BROUGHT = {"padding": "cues/padded", "JPEG": "cues/jpeg", "mark": "cues/watermark"}
 TESTS = {"padding": (WITH, CLEAN), "JPEG": (WITH, "moved by 4 pixels", "quality 95", CLEAN), "mark": (WITH, CLEAN)}
 
