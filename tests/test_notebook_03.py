@@ -102,7 +102,7 @@ def test_moving_patches_keeps_all_patches_and_moves_the_given_number():
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    share = [notebook["warmup_cosine"](step, 200) for step in range(201)]
+    share = [notebook["rise_and_fall"](step, 200) for step in range(201)]
     assert 0 < share[0] < 0.1 and max(share) <= 1 and abs(share[-1]) < 1e-9
     top = share.index(max(share))
     assert 15 <= top <= 25

@@ -91,16 +91,6 @@ def test_the_numbers_of_both_networks_are_the_measured_ones():
     assert pupil in PROSE
 
 
-def test_the_linear_probes_are_the_measured_ones():
-    linear = {
-        name: json.loads((RESULTS / "probes" / f"{name}-4x4.json").read_text())["weights"]["linear"]
-        for name in ("puzzler", "pupil")
-    }
-    assert (
-        f"its linear probe reaches {100 * linear['puzzler']:.1f} %, the pupil's {100 * linear['pupil']:.1f} %." in PROSE
-    )
-
-
 def line_of(table: str, begin: str) -> list[str]:
     """The cells of the line of a stored table that begins with these words."""
     text = (RESULTS / "shown" / table).read_text(encoding="utf-8")
@@ -162,7 +152,14 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     blocks = interval(told["gains"]["JPEG"])
     assert 0 < blocks[1] and f"The place of the blocks is worth {signed(blocks)}. This difference counts" in PROSE
     padding = interval(told["gains"]["padding"])
-    assert 0 < padding[1] and f"Mirrored padding is worth {signed(padding)}." in PROSE
+    assert 0 < padding[1] and f"So the border is a cue, worth {signed(padding)}." in PROSE
+    border, none = placed["padding: tested with the cue"], placed["padding: tested without the cue"]
+    assert f"The padded network places {border} with its mirrored border and {none} without it." in PROSE
+    [unpadded], [padded] = (
+        told["accuracies"][name] for name in ("neither padded nor zoomed", "padding: tested with the cue")
+    )
+    cost = f"without padding reaches {unpadded:.1f} %: **padding costs {unpadded - padded:.1f} points.**"
+    assert cost in PROSE
 
 
 def test_alarms_that_need_no_context_are_silent_for_border_matching():
