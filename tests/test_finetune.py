@@ -80,8 +80,10 @@ def test_weights_trained_without_positions_say_so_wherever_they_lie(tmp_path):
     for config in (run / "config.json", checkpoint / "config.json"):  # as older versions wrote it
         config.write_text(json.dumps({n: v for n, v in json.loads(config.read_text()).items() if n != "pos_emb"}))
     assert [load_vit(place).pos_emb for place in (run, checkpoint, tmp_path / "link")] == [False] * 3
-    finetune(load_vit(run), IMAGES, LABELS, epochs=1, out=tmp_path / "with", **QUICK)
-    assert load_vit(tmp_path / "with").pos_emb and "pos_emb" not in load_vit(run).config
+    for again in ({}, {"pos_emb": True}):
+        finetune(load_vit(run), IMAGES, LABELS, epochs=1, out=tmp_path / f"again-{len(again)}", **QUICK, **again)
+    assert [load_vit(tmp_path / f"again-{n}").pos_emb for n in (0, 1)] == [False, True]
+    assert "pos_emb" not in load_vit(run).config
     (run / "config.json").write_text(json.dumps(load_vit(run).config | {"pos_emb": "no"}))
     with pytest.raises(ValueError, match="config.json: pos_emb must be True or False, got 'no'"):
         load_vit(run)
@@ -92,7 +94,11 @@ def test_weights_trained_without_positions_are_measured_without():
     vit.pos_emb = False
     assert torch.equal(frozen_features(vit, IMAGES), frozen_features(vit, IMAGES, pos_emb=False))
     with torch.no_grad():
-        labels = vit(to_float(IMAGES), pos_emb=False).argmax(dim=1)
+        x = to_float(IMAGES)
+        labels = vit(x, pos_emb=False).argmax(dim=1)
+        assert torch.equal(vit(x), vit(x, pos_emb=False)) and not torch.equal(vit(x), vit(x, pos_emb=True))
+        assert torch.equal(vit.forward_features(x), vit.features(x, pos_emb=False).tokens)
+        assert torch.equal(vit.forward_head(vit.forward_features(x)), vit(x))
     assert top1_accuracy(vit, IMAGES, labels) == 1 > top1_accuracy(vit, IMAGES, labels, pos_emb=True)
     assert with_image_size(MP3(vit, 0.5), (16, 16)).vit.pos_emb is False
 

@@ -302,6 +302,12 @@ def test_the_widget_reads_what_the_page_sends():
     board.set_state({"seen": [False] * 15 + [True], "answer": memoryview(logits.tobytes())})
     assert board.context == [15]
     np.testing.assert_array_equal(board.logits, logits.reshape(16, 16))
+    board.seen = [True] * 16
+    assert board.logits is None  # the page has not answered yet
+    board.set_state({"answer": memoryview(2 * logits.tobytes()[:512])})
+    assert board.logits.shape == (16, 16)
+    board.picture = 1
+    assert board.logits is None
 
 
 def test_what_is_stored_of_the_widget():
@@ -387,6 +393,8 @@ def test_the_picture_on_the_board_is_read():
     own = np.random.default_rng(0).integers(0, 256, (32, 32, 4), dtype=np.uint8)
     board.set_state({"picture": 2, "shown": memoryview(own.tobytes())})
     assert board.image.numpy().transpose(1, 2, 0).tolist() == own[..., :3].tolist()
+    board.picture = 0
+    assert board.image.equal(images[0])  # the page has not sent it yet
 
 
 def test_the_kernel_answers_with_the_model_as_it_is():

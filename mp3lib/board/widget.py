@@ -62,6 +62,7 @@ class PatchBoard(anywidget.AnyWidget):
 
     def __init__(self, models: Mapping[str, MP3], **traits):
         self.models, self.network = dict(models), next(iter(models))  # before `order` and the others are looked at
+        self._answered = None  # what the answer on the board belongs to
         super().__init__(order=_shuffled(self._n), seen=[True] * self._n, **traits)
         self.on_msg(self._asked)
 
@@ -78,15 +79,26 @@ class PatchBoard(anywidget.AnyWidget):
     @property
     def logits(self) -> np.ndarray | None:
         """The answer on the board, float32 (n, n): row i scores the places of patch i. None while it is awaited."""
-        return np.frombuffer(self.answer, np.float32).reshape(self._n, self._n) if self.answer else None
+        if not self.answer or self._answered != self._asked_for():
+            return None
+        return np.frombuffer(self.answer, np.float32).reshape(self._n, self._n)
 
     @property
     def image(self) -> Tensor:
         """The picture on the board, uint8 (3, H, W): one of the images, or the reader's own."""
-        return _image(self.shown or self._picture(self.picture), self.size)
+        return _image(self._picture(self.picture) or self.shown, self.size)
+
+    def _asked_for(self) -> tuple[str, int, list[int]]:
+        """What an answer depends on."""
+        return self.network, self.picture, self.context
+
+    @traitlets.observe("answer")
+    def _note(self, _) -> None:
+        """The page sends an answer together with what it belongs to."""
+        self._answered = self._asked_for()
 
     def _picture(self, number: int) -> bytes:
-        """The pixels of one of the images, uint8 (H, W, 4)."""
+        """The pixels of one of the images, uint8 (H, W, 4); none of a picture of the reader's own."""
         count = 4 * self.size[0] * self.size[1]
         return self.pictures[count * number : count * (number + 1)]
 

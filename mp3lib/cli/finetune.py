@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .options import PLACES, WEIGHTS, Parser, image_options, run_options, shape_options
-from .training import SCRATCH_LR, check_shape, images_of, limited, new_vit, training_arguments
+from .training import SCRATCH_LR, check_shape, images_of, limited, new_vit, training_arguments, with_positions
 from .values import named, number
 
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> dict:
     lines = finetune(
         vit,
         *limited(args, images),
-        pos_emb=not args.no_pos_emb,
+        pos_emb=with_positions(args, vit),
         layer_decay=args.layer_decay,
         augment=args.augment,
         erase=args.erase,

@@ -21,7 +21,7 @@ from .attention import (
     check_tokens,
     feed_forward_parameters,
 )
-from .checking import check_names, layer_numbers
+from .checking import check_names, layer_numbers, with_positions
 from .compiled import without_compiled_prefix
 from .posemb import posemb_sincos_2d
 from .saving import SavedModel, as_int_or_list
@@ -158,13 +158,14 @@ class ViT(nn.Module, SavedModel):
         return tokens + posemb_sincos_2d(x) if pos_emb else tokens
 
     def features(
-        self, images: Tensor, pos_emb: bool = True, layers: Sequence[int] | None = None
+        self, images: Tensor, pos_emb: bool | None = None, layers: Sequence[int] | None = None
     ) -> Features | tuple[Features, ...]:
         """Features of float images (b, c, H, W) after the last layer, or after several layers.
 
         Args:
             images: as ``embed`` takes them.
-            pos_emb: whether position embeddings are added.
+            pos_emb: whether position embeddings are added. Default: ``self.pos_emb``, which is True unless ``finetune``
+                trained these weights without them.
             layers: after how many layers, each from 0 (the tokens that the first layer gets) to the depth; -1 is the
                 depth, -2 one layer before. Default: after the last one.
 
@@ -177,7 +178,7 @@ class ViT(nn.Module, SavedModel):
         """
         depth = len(self.transformer.layers)
         wanted = [depth] if layers is None else layer_numbers(layers, depth)
-        tokens = self.embed(images, pos_emb)
+        tokens = self.embed(images, with_positions(self, pos_emb))
         if layers is None:
             tokens = self.transformer(tokens)
             return Features(tokens.mean(dim=1), tokens)
@@ -192,7 +193,7 @@ class ViT(nn.Module, SavedModel):
         return self.dim
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """Tokens (b, n, d) after the last layer, with position embeddings, by timm's name."""
+        """Tokens (b, n, d) after the last layer, by timm's name; with position embeddings, if ``pos_emb`` is True."""
         return self.features(images).tokens
 
     def forward_head(self, tokens: Tensor, pre_logits: bool = False) -> Tensor:
@@ -222,11 +223,12 @@ class ViT(nn.Module, SavedModel):
         self.linear_head = head.to(weight).train(training)
         self.classes = None if classes is None else tuple(classes)
 
-    def forward(self, images: Tensor, pos_emb: bool = True) -> Tensor:
+    def forward(self, images: Tensor, pos_emb: bool | None = None) -> Tensor:
         """Logits (b, num_classes) of float images (b, c, H, W).
 
         Images may be larger or smaller than ``image_size`` as long as the patches divide them. ``pos_emb=False`` leaves
-        the position embeddings out: the logits then no longer depend on the order of the patches.
+        the position embeddings out: the logits then no longer depend on the order of the patches. The default is
+        ``self.pos_emb``, which is True unless ``finetune`` trained these weights without them.
         """
         return self.linear_head(self.to_latent(self.features(images, pos_emb).pooled))
 

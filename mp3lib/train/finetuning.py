@@ -18,6 +18,7 @@ from ..data.streaming import Stream
 from ..data.tensors import as_images, as_labels, picked
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
+from ..model.checking import with_positions
 from ..model.vit import ViT
 from .batches import Batch, source_of
 from .checking import check_call, check_kept
@@ -35,7 +36,7 @@ def finetune(
     images: Tensor,
     labels: Tensor,
     *,
-    pos_emb: bool = True,
+    pos_emb: bool | None = None,
     epochs: int = 5,
     batch_size: int = 256,
     lr: float | None = None,
@@ -80,7 +81,8 @@ def finetune(
         vit: the model; ``MP3.vit`` after pretraining, or a fresh one for training from scratch.
         images, labels: uint8 (N, c, H, W) and int64 (N,), 0 … classes - 1; PyTorch tensors or NumPy arrays, and labels
             may be a list. There have to be two classes or more. Images may be streamed, as in ``pretrain``.
-        pos_emb: add position embeddings to the tokens, which pretraining did not have.
+        pos_emb: add position embeddings to the tokens, which pretraining did not have. Default: ``vit.pos_emb``, which
+            is True unless these weights were fine-tuned without them.
         epochs, batch_size, weight_decay, optimizer, crop_area, flip, ema, schedule, warmup, accumulate, clip_grad,
             compile, checkpoint_activations, precision, seed, eval_every, keep, patience, out, resume, save_every, log,
             about, progress, on_epoch: as in ``pretrain``. The best epoch is that with the highest top-1 accuracy.
@@ -120,7 +122,7 @@ def finetune(
         eval_images, eval_labels = labelled(eval_images, eval_labels, vit, "eval_")
     augment, erase = share("augment", augment), share("erase", erase)
     mix, label_smoothing = share("mix", mix), below_one("label_smoothing", label_smoothing)
-    pos_emb, flip, eval_every = truth("pos_emb", pos_emb), truth("flip", flip), whole("eval_every", eval_every, 0)
+    pos_emb, flip, eval_every = with_positions(vit, pos_emb), truth("flip", flip), whole("eval_every", eval_every, 0)
     crop_area, drop_path = check_area(crop_area, "crop_area"), below_one("drop_path", drop_path)
     settings = RunSettings(
         task="finetune",
