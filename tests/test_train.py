@@ -762,6 +762,15 @@ def test_every_parameter_has_one_optimizer_and_only_matrices_decay():
             assert all((p.ndim >= 2) == (g["weight_decay"] > 0) for p in g["params"])
 
 
+def test_a_compiled_transformer_has_the_same_optimizers():
+    plain = model()
+    groups = [len(g["params"]) for o in make_optimizers(plain, SETTINGS) for g in o.param_groups]
+    plain.vit.transformer = torch.compile(plain.vit.transformer, backend="eager")
+    adamw, muon = make_optimizers(plain, SETTINGS)
+    assert isinstance(muon, torch.optim.Muon)
+    assert [len(g["params"]) for o in (adamw, muon) for g in o.param_groups] == groups
+
+
 def test_muon_in_float32_is_pytorchs_without_bf16(monkeypatch):
     ours, theirs = model(), model()
     theirs.load_state_dict(ours.state_dict())

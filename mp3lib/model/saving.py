@@ -81,8 +81,8 @@ class SavedModel(PyTorchModelHubMixin):
     ) -> str | None:
         """Write ``config.json``, ``model.safetensors`` and a model card, ``README.md``, where there is none yet.
 
-        All files are written into a folder beside them, and renamed into place when they are complete. So an error
-        leaves a model that was there before as it is.
+        All files are written into a folder beside them, and renamed into place, one after the other, when they are
+        complete. So an error while they are written leaves a model that was there before as it is.
         The file of weights also names the library, the class and the configuration, in its metadata. The arguments are
         those of the hub mixin.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..arguments import number, shown
+from ..model.compiled import uncompiled_weights
 from .settings import RunSettings
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic
@@ -35,7 +36,7 @@ def make_optimizers(model: nn.Module, settings: RunSettings) -> list[torch.optim
     if not isinstance(model, nn.Module) or not isinstance(settings, RunSettings):
         raise ValueError(f"make_optimizers takes a model and RunSettings, got {shown(model)} and {shown(settings)}")
     groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in uncompiled_weights(dict(model.named_parameters())).items():
         matrix = parameter.ndim >= 2
         muon = settings.optimizer == "muon" and is_for_muon(name, parameter)
         scale = layer_scale(model, name, settings.layer_decay)
