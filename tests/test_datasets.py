@@ -139,6 +139,22 @@ def test_all_parts_of_a_dict_count_as_files_of_these_names_do(stream):
     assert (len((bare := loaded(given, 8, stream=stream, workers=0)).train), len(bare.test)) == (20, 6)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["heldout", "ood", "tests", "public"])
+def test_a_part_of_a_dict_whose_name_says_no_split_is_not_trained_on(name, stream):
+    words = f"has train for training, and beside it {name}, whose name says no split, so it may be for tests: name it"
+    for made in (dict, datasets.DatasetDict):
+        parts = made({"train": hugging(), name: hugging()})
+        with pytest.raises(ValueError, match=words):
+            load_images(parts, 8, stream=stream, workers=0)
+    bare = part(9, label=[-1] * 9)
+    given = {"train": part(20, label=[0, 1] * 10), "test": part(4, label=[0, 1] * 2), name: bare}
+    for unlabelled in (False, True):
+        images = loaded(given, 8, stream=stream, workers=0, unlabelled=unlabelled)
+        assert (len(images.train), len(images.test)) == (20, 4)
+        assert images.notes[0] == "left out 9 picture(s) of other splits than test and train"
+
+
 def test_pictures_that_are_missing_at_the_beginning_of_a_stream_are_replaced():
     data = datasets.Dataset.from_dict({"image": [None, None, *PICTURES[2:]], "label": [0, 1] * 10})
     images = load_images(data.cast_column("image", datasets.Image()), 8, stream=True, workers=0)

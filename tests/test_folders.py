@@ -1345,6 +1345,16 @@ def test_parquet_takes_the_first_test_split_with_labels_and_refuses_tests_alone(
         load_images(tmp_path / "set")
 
 
+def test_a_parquet_file_whose_name_says_no_split_is_not_trained_on(tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(20), label=[0, 1] * 10)
+    table(tmp_path / "set/heldout.parquet", image=cells(6), label=[0, 1] * 3)
+    with pytest.raises(ValueError, match="has train.parquet for training, and beside it heldout.parquet, whose name"):
+        load_images(tmp_path / "set")
+    table(tmp_path / "set/test.parquet", image=cells(4), label=[0, 1] * 2)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 20, 4) and "left out 6 picture(s) of other splits" in notes[0]
+
+
 def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):
     table(tmp_path / "set/train.parquet", image=cells(8), label=[0, 1] * 4)
     table(tmp_path / "set/test.parquet", image=cells(4), label=["a", "b", "1", "0"])

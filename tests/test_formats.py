@@ -298,6 +298,14 @@ def test_shards_in_a_folder_are_one_set_split_by_their_names(stream, tmp_path):
     expect_right(images.train, 24), expect_right(images.test, 12)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_shard_whose_name_says_no_split_is_not_trained_on(stream, tmp_path):
+    write_tar(tmp_path / "train.tar", samples(0, 20))
+    write_tar(tmp_path / "heldout.tar", samples(20, 6))
+    with pytest.raises(ValueError, match="has train.tar for training, and beside it heldout.tar, whose name says no"):
+        load_images(tmp_path, 8, stream=stream)
+
+
 def test_a_shard_that_is_missing_between_others_is_named(tmp_path):
     folder = shards(tmp_path / "set")
     (folder / "set-train-000001.tar").rename(folder / "set-train-000004.tar")

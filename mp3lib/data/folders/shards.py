@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..notes import listed
@@ -20,6 +20,24 @@ def split_of_file(inside: str) -> str | None:
         if split_names.is_unlabelled(part):
             return "unlabelled"
     return None
+
+
+def splits_of(insides: Iterable[str], what: Path | str) -> dict[str, str | None]:
+    """``split_of_file`` of each part of a set, by its name.
+
+    Raises:
+        ValueError: where one is for training, none is for tests, and another one has a name that says no split. It may
+            be for tests, and those are never to be trained on.
+    """
+    splits = {inside: split_of_file(inside) for inside in insides}
+    unknown = listed(name or "the folder itself" for name, word in splits.items() if word is None)
+    if unknown and "train" in splits.values() and not {*split_names.TEST} & {*splits.values()}:
+        train = listed(name for name, word in splits.items() if word == "train")
+        raise ValueError(
+            f"{what} has {train} for training, and beside it {unknown}, whose name says no split, so it may be for "
+            "tests: name it test or val, train, or unlabeled, or leave it out"
+        )
+    return splits
 
 
 def check_one_set(insides: Sequence[str], path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files.entries import check_ratio, instead_of, read_bytes
-from ..folders.shards import check_one_set, joined_folders, missing_shards, split_of_file
+from ..folders.shards import check_one_set, joined_folders, missing_shards, splits_of
 from ..pictures import decode
 from ..pictures.contents import picture_of
 from ..sets.arrays import Arrays
@@ -58,6 +58,7 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     wanted.streams(rows_of(files), path, possible=False)
     insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
     check_one_set([*insides.values()], path)
+    splits = splits_of([*insides.values()], path)
     rows: list[tuple[int, object, str | None]] = []  # number of the picture, label (None: there is none), split
     pictures = Rows(rows_of(files), wanted)
     read = 0  # rows so far
@@ -71,7 +72,7 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     with decode.without_warnings(), threads() as pool:
         for file, opened in opened_files.items():
             inside, about = insides[file], described[file]
-            which = split_of_file(inside)
+            which = splits[inside]
             number = 0
             for values, labels in cells_of(opened, file, about, some_labels):
                 if about.names and not names:

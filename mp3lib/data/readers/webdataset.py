@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..files.entries import Entry, readable
 from ..files.tars import files_of_tar, is_empty_tar, is_tar
-from ..folders.shards import check_one_set, split_of_file
+from ..folders.shards import check_one_set, splits_of
 from ..notes import listed
 from ..pictures import decode
 from ..pictures.contents import on_disk
@@ -181,6 +181,7 @@ def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Pa
     # where nothing has a label, the pictures of a sample are told by its other files
     named = Named(labels or {key(entry.name) for entry in entries if not is_picture(entry)})
     pictures, notes = chosen([entry for entry in entries if is_picture(entry)], named)
+    folders = splits_of({folder_of(entry) for entry in pictures}, path)
     others = [entry for entry in entries if not is_picture(entry) and not is_label(entry)]
     if others:
         endings = listed(PurePosixPath(entry.name).suffix or "no ending" for entry in others)
@@ -192,9 +193,8 @@ def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Pa
         read = reading(pictures, path, wanted)
     unreadable = [(e.name, reason) for e, reason in zip(pictures, read.reasons, strict=True) if reason is not None]
     notes += left_out_note(unreadable)
-    folders = {name: split_of_file(name) for name in {folder_of(entry) for entry in pictures} if name}
     rows = [
-        (number, labels.get(named.of(entry.name), -1), folders.get(folder_of(entry)))
+        (number, labels.get(named.of(entry.name), -1), folders[folder_of(entry)])
         for number, (entry, reason) in enumerate(zip(pictures, read.reasons, strict=True))
         if reason is None
     ]

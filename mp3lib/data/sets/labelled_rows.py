@@ -58,7 +58,8 @@ def from_rows(
             f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
         )
     wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
-    bare = [row for row in rows if row[2] == "unlabelled" or (row[1] == -1 and row[2] not in TEST)]
+    trained_on = "train" if "train" in splits else None  # beside it, another name may be for tests
+    bare = [row for row in rows if row[2] == "unlabelled" or (row[1] == -1 and row[2] == trained_on)]
     bare = bare if keep_unlabelled else []
     if bare:
         chosen = {number for number, _, _ in bare}

@@ -16,7 +16,7 @@ from torch.utils.data import ConcatDataset, Subset
 from ... import stopping
 from ...arguments import shown
 from ..files.entries import printable
-from ..folders.shards import split_of_file
+from ..folders.shards import splits_of
 from ..images import Images
 from ..pictures.contents import pixels_of_content
 from ..readers.parquet import row_note
@@ -126,7 +126,8 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
                 f"the values of a dict must be data sets, and {tensors[0]!r} is {shown(images[tensors[0]])}: give one "
                 "uint8 tensor or array (N, c, H, W) by itself, or a dict of datasets.Dataset or map-style data sets"
             )
-        parts = [(split_of_file(str(name)), part) for name, part in images.items()]
+        splits = splits_of([*map(str, images)], "a dict of data sets")
+        parts = [(splits[str(name)], part) for name, part in images.items()]
         if "train" not in dict(parts) or not all(map(is_data_set, images.values())):
             raise ValueError(
                 f"several data sets must be named train and test, got {shown([*images])}: give one of them by itself"
