@@ -19,6 +19,7 @@ from set_makers import noise_pictures
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
+from mp3lib.cli.measures import measure_top1
 from mp3lib.data import streaming
 from mp3lib.data.crops import Crop, drawn_crop
 from mp3lib.data.notes import Note
@@ -319,6 +320,38 @@ def test_measures_are_the_same_as_in_memory(folder):
     assert top1_accuracy(mp3.vit, stream.train.images, labels) == top1_accuracy(mp3.vit, memory.train.images, labels)
     floors = [patch_only_floor(s.train.images, s.test.images, 8, epochs=1) for s in (stream, memory)]
     assert floors[0] == floors[1]
+
+
+@pytest.fixture
+def passes(monkeypatch) -> list:
+    """One entry for each time that a stream is read from its beginning, with worker processes or without."""
+    counted, loader = [], Stream.loader
+    monkeypatch.setattr(Stream, "loader", lambda *args, **more: counted.append(1) or loader(*args, **more))
+    return counted
+
+
+def test_a_stream_is_read_once_for_all_mask_ratios(folder, passes):
+    stream, mp3 = both(folder, workers=0)[1].train.images, model()
+    ratios = (0.5, 0.0, 0.75)
+    scores = position_accuracy(mp3, stream, ratios, jigsaw=True, batch_size=7)
+    assert len(passes) == 1 and list(scores) == [*ratios]
+    for ratio in ratios:
+        assert scores[ratio] == position_accuracy(mp3, stream, (ratio,), jigsaw=True, batch_size=7)[ratio]
+
+
+def test_evaluation_by_class_reads_a_stream_once(folder, passes):
+    images = both(folder, workers=0)[1]
+    vit = ViT(num_classes=3, classes=["dog", "fox", "cat"], image_size=SIZE, patch_size=8, dim=16, depth=1, heads=1,
+              mlp_dim=16)  # fmt: skip
+    figures = measure_top1(SimpleNamespace(no_pos_emb=False, weights="x"), images, vit)
+    assert len(passes) == 1
+    test = images.test
+    for number, name in enumerate(images.classes):
+        chosen, label = test.labels == number, vit.classes.index(name)
+        expected = top1_accuracy(vit, test.images[chosen], torch.full((int(chosen.sum()),), label))
+        assert figures["classes"][name] == {"images": int(chosen.sum()), "top1": expected}
+    labels = torch.tensor([vit.classes.index(name) for name in images.classes])[test.labels]
+    assert figures["top1"] == top1_accuracy(vit, test.images, labels)
 
 
 def test_a_picture_that_breaks_later_is_replaced_by_another_of_its_split_with_its_label(tmp_path):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..data import Images
-from ..evaluate import patch_only_floor, position_accuracy, top1_accuracy
+from ..evaluate import patch_only_floor, position_accuracy
+from ..evaluate.probes import predictions
 from ..model import MP3, ViT
 from .training import with_positions
 
@@ -19,14 +20,15 @@ def measure_top1(args: argparse.Namespace, images: Images, vit: ViT) -> dict:
     """Of a classifier: top-1 accuracy on the test images, over all of them and for each class."""
     pos_emb, test, by_class = with_positions(args, vit), images.test, {}
     labels = labels_for(vit, images, args.weights)
+    predicted, numbers = predictions(vit, test.images, pos_emb=pos_emb)  # one pass, also over a stream of many classes
+    right, label_of = predicted == labels[numbers], test.labels[numbers]
     for label, name in enumerate(images.classes):
-        if (chosen := test.labels == label).any():
-            share = top1_accuracy(vit, test.images[chosen], labels[chosen], pos_emb=pos_emb)
-            by_class[name] = {"images": int(chosen.sum()), "top1": share}
-            print(f"{name:>12} {share:8.4f}")
-    right = sum(round(c["images"] * c["top1"]) for c in by_class.values())
-    print(f"{'all':>12} {right / len(test):8.4f}")
-    return {"top1": right / len(test), "pos_emb": pos_emb, "classes": by_class}
+        if number := int((chosen := label_of == label).sum()):
+            by_class[name] = {"images": number, "top1": right[chosen].sum().item() / number}
+            print(f"{name:>12} {by_class[name]['top1']:8.4f}")
+    top1 = right.sum().item() / len(right)
+    print(f"{'all':>12} {top1:8.4f}")
+    return {"top1": top1, "pos_emb": pos_emb, "classes": by_class}
 
 
 def labels_for(vit: ViT, images: Images, weights: str) -> Tensor:

@@ -57,20 +57,23 @@ def position_accuracy(
     if not mask_ratios:
         raise ValueError("mask_ratios must hold at least one number, got none: []")
     check_weights(mp3)
-    device = next(mp3.parameters()).device
-    result = {}
+    weight = next(mp3.parameters())
+    draws = {ratio: torch.Generator().manual_seed(seed) for ratio in mask_ratios}
+    scores: dict[float, list[dict[str, float]]] = {ratio: [] for ratio in draws}
     with eval_mode(mp3):
-        for ratio in mask_ratios:
-            draw = torch.Generator().manual_seed(seed)
-            batches = [_score(mp3, batch.to(device), ratio, draw, jigsaw) for batch in images.split(batch_size)]
-            result[ratio] = {name: sum(b[name] for b in batches) / len(images) for name in batches[0]}
-    return result
+        for batch in images.split(batch_size):  # outside: a stream is read once for all ratios
+            x = to_float(batch.to(weight.device)).to(weight.dtype)
+            for ratio, draw in draws.items():
+                scores[ratio].append(_score(mp3, x, ratio, draw, jigsaw))
+    return {
+        ratio: {name: sum(b[name] for b in batches) / len(images) for name in batches[0]}
+        for ratio, batches in scores.items()
+    }
 
 
 def _score(mp3: MP3, images: Tensor, mask_ratio: float, draw: torch.Generator, jigsaw: bool) -> dict[str, float]:
-    """The measures of ``position_accuracy``, summed over the images of a batch."""
-    dtype = next(mp3.parameters()).dtype
-    p = mp3.predict(to_float(images).to(dtype), mask_ratio=mask_ratio, generator=draw)
+    """The measures of ``position_accuracy``, summed over the images of a batch, float (b, c, H, W)."""
+    p = mp3.predict(images, mask_ratio=mask_ratio, generator=draw)
     scores = {
         "accuracy": (p.logits.argmax(dim=-1) == p.labels).cpu().double().mean(dim=1).sum().item(),
         "loss": p.loss.cpu().double().mean(dim=1).sum().item(),

@@ -20,7 +20,6 @@ from ..model.vit import ViT
 MOST_CLASSES = 1_000_000
 
 
-@torch.no_grad()
 def top1_accuracy(
     vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool | None = None, batch_size: int = 1000
 ) -> float:
@@ -34,19 +33,36 @@ def top1_accuracy(
             finite.
     """
     check_vit(vit)
-    pos_emb = with_positions(vit, pos_emb)
     images = as_images(images, channels=vit.channels, size=vit.image_size)
-    labels, batch_size = as_labels(labels, len(images)).cpu(), whole("batch_size", batch_size)
+    labels = as_labels(labels, len(images)).cpu()
     if labels.max() >= vit.num_classes:
         raise ValueError(f"labels must be 0 to {vit.num_classes - 1}, the classes of the model, got {labels.max()}")
+    predicted, numbers = predictions(vit, images, pos_emb=pos_emb, batch_size=batch_size)
+    return (predicted == labels[numbers]).sum().item() / len(images)
+
+
+@torch.no_grad()
+def predictions(
+    vit: ViT, images: Tensor, *, pos_emb: bool | None = None, batch_size: int = 1000
+) -> tuple[Tensor, Tensor]:
+    """The classes with the highest logits, in one pass over the images, and the numbers of the images.
+
+    Both are int64 (N,), on the CPU. In place of a broken picture of a stream there is a later one, with its own number.
+    Arguments and errors are those of ``top1_accuracy``.
+    """
+    check_vit(vit)
+    pos_emb = with_positions(vit, pos_emb)
+    images = as_images(images, channels=vit.channels, size=vit.image_size)
+    batch_size = whole("batch_size", batch_size)
     check_weights(vit)
-    weight, right = next(vit.parameters()), 0
+    weight, found = next(vit.parameters()), []
     with eval_mode(vit):
         for batch, numbers in numbered(images, batch_size):
             logits = vit(to_float(batch.to(weight.device)).to(weight.dtype), pos_emb=pos_emb)
             check_output(logits)
-            right += (logits.argmax(dim=1).cpu() == labels[numbers]).sum().item()
-    return right / len(images)
+            found.append((logits.argmax(dim=1).cpu(), numbers))
+    predicted, numbers = map(torch.cat, zip(*found, strict=True))
+    return predicted, numbers
 
 
 @torch.no_grad()
