@@ -139,6 +139,23 @@ def test_sinkhorn_refuses(logits, options, message):
         sinkhorn(logits, **options)
 
 
+class WithoutFloat64(torch.Tensor):
+    """A tensor as on MPS, a device without float64; its copy on the CPU is an ordinary tensor."""
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_assignments_need_no_float64_on_the_device():
+    logits = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(2))
+    for one in (logits, logits * (3e38 / logits.abs().max())):  # far apart: float32 does not hold the differences
+        assert torch.equal(assign(one.as_subclass(WithoutFloat64)), assign(one))
+    assert torch.equal(sinkhorn(logits.as_subclass(WithoutFloat64)), sinkhorn(logits))
+
+
 @pytest.mark.parametrize("wrong", [torch.zeros(3, 3), torch.zeros(0, 2, 2), torch.zeros(1, 0, 0), torch.zeros(1, 2, 3),
                                    torch.tensor([[[math.nan]]]), torch.tensor([[[math.inf]]]), [[[1.0]]]])  # fmt: skip
 def test_assignment_refuses(wrong):

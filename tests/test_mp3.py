@@ -270,6 +270,11 @@ def test_a_copy_of_another_size_may_hide_more_and_is_as_the_model_was():
     copy = with_image_size(mp3, 8, masking_ratio=0.5, context="frozen")
     assert (copy.masking_ratio, copy.context, copy.training) == (0.5, "frozen", False)
     assert {p.dtype for p in copy.parameters()} == {torch.float64}
+    with torch.no_grad():
+        for weight in mp3.parameters():
+            weight.normal_()  # with digits that float32 does not hold
+    same = with_image_size(mp3, 16).state_dict()
+    assert all(torch.equal(weight, same[name]) for name, weight in mp3.state_dict().items())
     mp3.vit.to_patch_embedding.requires_grad_(False)
     still = {name for name, p in with_image_size(mp3, 24).named_parameters() if not p.requires_grad}
     assert still == {f"vit.to_patch_embedding.{name}" for name, _ in mp3.vit.to_patch_embedding.named_parameters()}

@@ -107,6 +107,15 @@ def test_weights_of_a_compiled_model_are_loaded(kind, tmp_path):
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_loaded_model_has_the_default_dtype(dtype, tmp_path):
+    saved = vit().to(dtype)
+    saved.save_pretrained(tmp_path)
+    loaded = ViT.from_pretrained(tmp_path)
+    assert {weight.dtype for weight in loaded.parameters()} == {torch.float32} and not loaded.training
+    assert torch.equal(loaded.linear_head[1].weight, saved.linear_head[1].weight.float())
+
+
 def test_loading_leaves_the_callers_random_state(tmp_path):
     MP3(vit(), 0.75).save_pretrained(tmp_path)
     before = torch.get_rng_state()

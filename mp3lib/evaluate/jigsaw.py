@@ -26,7 +26,7 @@ def assign(logits: Tensor) -> Tensor:
     logits = logits.detach()
     scores = logits.float().log_softmax(dim=-1)
     if not is_finite(scores):  # far apart
-        scores = logits.double().log_softmax(dim=-1)
+        scores = logits.cpu().double().log_softmax(dim=-1)  # there are devices without float64
     if not is_finite(scores):
         raise ValueError(f"logits are too far apart, got {logits.min().item():.4g} to {logits.max().item():.4g}")
     rows, columns = shuffles(logits.shape[1])
@@ -90,7 +90,7 @@ def sinkhorn(logits: Tensor, *, temperature: float = 1.0, iterations: int = 100,
     iterations = whole("iterations", iterations)
     tolerance = number("tolerance", tolerance, "be 0 or more", lambda t: t >= 0)
     check_logits(logits)
-    scaled = logits.double() / temperature
+    scaled = logits.cpu().double() / temperature  # there are devices without float64
     if not scaled.abs().max() < 1e300:
         raise ValueError(f"temperature {temperature} is too low for logits up to {logits.abs().max().item():.4g}")
     scores = scaled.log_softmax(dim=2)
@@ -98,4 +98,4 @@ def sinkhorn(logits: Tensor, *, temperature: float = 1.0, iterations: int = 100,
         scores = scores.log_softmax(dim=1).log_softmax(dim=2)
         if (scores.exp().sum(dim=1) - 1).abs().max() <= tolerance:
             break
-    return scores.exp().float()
+    return scores.exp().float().to(logits.device)

@@ -26,7 +26,7 @@ def load_model(weights: str | Path) -> MP3 | ViT:
         weights: a folder, such as a run folder or a checkpoint in it; the name of weights that come with the library;
             or ``"user/repo"`` on the Hugging Face Hub. See ``find_weights``.
 
-    The caller's random state is left as it was.
+    The caller's random state is left as it was. The weights have PyTorch's default dtype, as in ``from_pretrained``.
 
     Raises:
         FileNotFoundError: if there is no such folder, or no ``config.json`` in it; for an unfinished run its newest
@@ -87,9 +87,9 @@ def with_image_size(
     with random_state_kept():  # a new model draws weights, which are replaced
         vit = ViT(**mp3.vit.config | {"image_size": image_size})
         new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
+    new.to(mp3.mlp_head[1].weight)  # device and dtype, before weights are loaded, so that none is rounded
     vit.load_state_dict(mp3.vit.state_dict())
     vit.pos_emb = mp3.vit.pos_emb
-    new.to(mp3.mlp_head[1].weight)  # device and dtype
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]
     with torch.no_grad():

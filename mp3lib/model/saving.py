@@ -132,6 +132,11 @@ class SavedModel(PyTorchModelHubMixin):
             subfolder: a folder below that.
             options: those of the hub mixin, such as ``revision`` and ``token``.
 
+        Returns:
+            the model on the CPU, in eval mode, with weights of PyTorch's default dtype, which is float32 unless it was
+            changed: weights that were saved as bfloat16, float16 or float64 are converted. ``.to(dtype)`` brings a
+            lower precision back.
+
         Raises:
             FileNotFoundError: for a name that nothing has, and for a repository that could not be downloaded.
             ValueError: for a model of the other kind, damaged files, weights that do not fit ``config.json``, that are
