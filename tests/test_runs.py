@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import shutil
 
@@ -65,6 +66,13 @@ def test_settings_that_differ_and_what_came_out(runs, capsys):
     settings = compared(capsys, runs / "two", runs / "fine")[0]["settings"]
     assert settings["task"] == ["pretrain", "finetune"]
     assert not {*SHAPE} & {*settings}, "both networks have one shape"
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_a_table_that_is_replaced_is_closed_again(runs, tmp_path, capsys):
+    for _ in range(2):
+        compared(capsys, runs / "one", "--csv", tmp_path / "a.csv")
+    gc.collect()
 
 
 def test_one_picture_and_one_table(runs, tmp_path, capsys):

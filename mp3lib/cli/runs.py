@@ -13,6 +13,7 @@ from .options import Parser, figures_options
 from .values import named, path
 
 MARK = b"mp3lib runs"  # in every picture that this command writes
+FIRST_COLUMNS = b"run,epoch,step"  # of every table that it writes
 
 
 def add(commands) -> Parser:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> dict:
     if args.plot is not None:
         check_target(args.plot, ".png", ".svg", ".pdf", ours=lambda file: MARK in file.read_bytes())
     if args.csv is not None:
-        check_target(args.csv, ".csv", ours=lambda file: file.open().readline().startswith("run,epoch,step"))
+        check_target(args.csv, ".csv", ours=is_table)
     found, problems = [], []
     for folder in all_of(args.folders):
         try:
@@ -72,6 +73,12 @@ def run(args: argparse.Namespace) -> dict:
     for target in filter(None, (args.plot, args.csv)):
         print(f"wrote {target}")
     return {"runs": results, "settings": differing, "left_out": problems}
+
+
+def is_table(file: Path) -> bool:
+    """Whether this command wrote the file."""
+    with file.open("rb") as table:
+        return table.read(len(FIRST_COLUMNS)) == FIRST_COLUMNS
 
 
 def all_of(folders: list[str]) -> list[Path]:
