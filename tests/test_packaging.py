@@ -353,7 +353,8 @@ def test_workflow_runs_make_test_on_linux_and_macos_and_the_fast_tests_on_window
     assert before == r".venv\Scripts\python.exe -m pytest --nbval" and (ROOT / path).exists()
     for job in jobs.values():  # a change of how the images are read must not meet an old cache
         (key,) = [step["with"]["key"] for step in job["steps"] if "actions/cache" in step.get("uses", "")]
-        assert [*ROOT.glob(re.search(r"hashFiles\('(.*)'\)", key)[1])]
+        hashed = ROOT.glob(re.search(r"hashFiles\('(.*)'\)", key)[1])
+        assert {*hashed} == {*(ROOT / "mp3lib" / "data").rglob("*.py")}
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
