@@ -51,6 +51,7 @@ def alone() -> dict[str, list[float]]:
     return together.training()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_several_processes_give_the_losses_of_one(processes):
     for seen in launched(processes):
@@ -63,6 +64,7 @@ def test_gradient_accumulation_gives_the_losses_of_one_batch():
     assert alone()["accumulate"] != pytest.approx(alone()["pretrain"], **CLOSE)  # the gradient was clipped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_a_run_folder_on_the_machine_of_the_main_process_alone_is_resumed(processes):
     main, *others = (seen["folders"] for seen in launched(processes))
@@ -73,6 +75,7 @@ def test_a_run_folder_on_the_machine_of_the_main_process_alone_is_resumed(proces
         assert other["resumed"] == main["resumed"] and other["evaluated"] == main["evaluated"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_every_process_is_told_why_the_main_one_refuses(processes):
     for seen in launched(processes):
@@ -81,6 +84,7 @@ def test_every_process_is_told_why_the_main_one_refuses(processes):
         assert "choose a batch_size of 24 or 2" in seen["folders"]["odd"] and not seen["folders"]["odd folder"]
 
 
+@pytest.mark.slow
 def test_weights_spread_over_two_processes_train_alike_and_are_saved_and_resumed():
     options = together.QUICK | {"optimizer": "adamw"}
     mp3 = together.model()
@@ -96,6 +100,7 @@ def test_weights_spread_over_two_processes_train_alike_and_are_saved_and_resumed
             assert seen[name] == pytest.approx(weights, rel=1e-4, abs=1e-4), name
 
 
+@pytest.mark.slow
 def test_what_does_not_go_with_spread_weights_is_refused():
     for seen in launched(2, "sharded", **SHARDED):
         refused = seen["refused"]
