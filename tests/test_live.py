@@ -426,6 +426,20 @@ def test_the_kernel_answers_with_the_model_as_it_is():
         kernel_answer(mp3, image[0], [False] * 12)
 
 
+def test_the_report_of_the_benchmark_rounds_and_names_what_was_measured():
+    times = {"answer": [4.26, 9.0], "hover": [0.5, 1.04], "slider": [10.0, 20.0]}
+    network = {kind: {"median": one, "p95": other} for kind, (one, other) in times.items()}
+    result = {"networks": {"the small one": network | {"patches": 16, "changes_per_second": 93.6}}}
+    result |= {"bytes": 2_345_678, "first_answer": {"median": 3.14, "p95": 4.0}, "browser": "Chromium 1.2", "cpus": 3}
+    result |= {"cpu": "a CPU", "rounds": 7, "date": "2026-01-31"}
+    assert load_script("benchmarks/live.py").report(result).splitlines()[2:] == [
+        "| the small one, 16 patches | 4.3 (9.0) | 0.5 (1.0) | 10.0 (20.0) | 94 |",
+        "",
+        "2.35 MB are loaded until the first answer, which stands there after 3.1 s (4.0 s) on a line of 10 Mbit/s.",
+        "Chromium 1.2, 3 cores (a CPU), 7 rounds, 2026-01-31.",
+    ]
+
+
 def test_the_table_of_the_benchmark_is_the_stored_one():
     bench = load_script("benchmarks/live.py")
     result = json.loads(bench.RESULT.read_text(encoding="utf-8"))

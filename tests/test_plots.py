@@ -5,7 +5,6 @@ import io
 import subprocess
 import sys
 import threading
-import time
 from functools import partial
 
 import matplotlib
@@ -656,24 +655,27 @@ def test_a_figure_displays_once_with_alt_text():
 
 def test_the_style_of_one_thread_never_stays_behind_in_another():
     """Some versions of ipykernel run a slider's callback while the cell is still drawing."""
-    before, inside = dict(matplotlib.rcParams), threading.Event()
+    before, early = dict(matplotlib.rcParams), []
+    inside, entered, left = threading.Event(), threading.Event(), threading.Event()
 
     def cell():
         with plots.style():
             inside.set()
-            time.sleep(0.05)
+            early.append(entered.wait(0.5))
+        left.set()
 
     def callback():
         inside.wait(5)
         with plots.style():
-            time.sleep(0.1)
+            entered.set()
+            left.wait(5)
 
     threads = [threading.Thread(target=work) for work in (cell, callback)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert dict(matplotlib.rcParams) == before
+    assert early == [False] and dict(matplotlib.rcParams) == before
 
 
 def test_a_figure_whose_size_was_changed_has_two_pixels_for_each_of_the_screen():
