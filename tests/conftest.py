@@ -2,11 +2,12 @@
 
 import functools
 import os
+import re
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from lab_page import FAILED
+from lab_page import LabPage
 from scripts import load_script
 
 
@@ -15,11 +16,16 @@ def browser_tool():
     return load_script("tools/browser.py")
 
 
+@functools.cache
+def found() -> tuple[str, str]:
+    """The path of the browser, and why there is none; it is started for a trial once."""
+    return browser_tool().find()
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A Chromium that Playwright drives. Without one the test is skipped, and fails where CI is set."""
-    tool = browser_tool()
-    program, why = tool.find()
+    tool, (program, why) = browser_tool(), found()
     if not program:
         if tool.must_be_there(os.environ):
             pytest.fail(f"{tool.NONE}, and CI is set: {why}", pytrace=False)
@@ -35,8 +41,14 @@ def browser():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
+    """A screenshot in tests/shots of a page in JupyterLab whose test has failed."""
     report = yield
-    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    if report.failed and report.when == "call":
+        for value in getattr(item, "funcargs", {}).values():
+            page = getattr(value, "lab", value)
+            if isinstance(page, LabPage):
+                with suppress(Exception):
+                    page.screenshot(re.sub(r"\W+", "_", item.name))
     return report
 
 
@@ -45,7 +57,7 @@ def pytest_terminal_summary(terminalreporter):
     ends = [str(report.longrepr) for outcome in ("skipped", "failed", "error") for report in stats.get(outcome, ())]
     if any(tool.NONE in end for end in ends):
         terminalreporter.section("WARNING: tests left out for want of a browser", red=True, bold=True)
-        terminalreporter.line(tool.find()[1])
+        terminalreporter.line(found()[1])
         terminalreporter.line("To bring one: python tools/browser.py --install")
 
 

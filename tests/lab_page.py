@@ -17,8 +17,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "tests" / "shots"
 SETTINGS = {
@@ -32,7 +30,6 @@ OPTIONS = (
     f"--LabApp.extra_labextensions_path={ROOT / 'labextensions'}",
     f"--LabApp.app_settings_dir={ROOT / 'tools' / 'lab_settings'}",
 )  # fmt: skip
-FAILED = pytest.StashKey[bool]()  # of a test: whether any part of it failed
 # anywidget 0.11 says so where a widget took more than two seconds to load, as on a busy machine. The widget is shown
 # and the page answers, but it no longer hears the kernel, which tests of the kernel would see. Why: board/widget.py
 LATE = "[anywidget] Failed to initialize model."
@@ -49,6 +46,9 @@ def lab_server(home: Path, **environment: str) -> Iterator[LabServer]:
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
+    pages = home / "config" / "labconfig" / "page_config.json"
+    pages.parent.mkdir(parents=True)
+    pages.write_text(json.dumps({"buildCheck": False, "buildAvailable": False}))  # else each load starts Node
     (home / "root" / "notebooks").mkdir(parents=True)
     shutil.copytree(ROOT / "assets", home / "root" / "assets")  # JupyterLab shows no files outside of its root
     for folder in ("mp3lib", "results"):  # what notebooks read by a relative path
@@ -208,10 +208,10 @@ class LabPage:
         """The live figure `number`, counted from the top."""
         return LivePicture(self.page, self.page.locator(".mp3-live").nth(number))
 
-    def screenshot(self, name: str) -> Path:
+    def screenshot(self, name: str) -> None:
+        """What a test showed that failed."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png")
-        return SHOTS / f"{name}.png"
 
     def close(self) -> None:
         """Shut the kernel down too: the next notebook needs the room."""

@@ -142,7 +142,6 @@ def test_the_board_in_jupyterlab(lab):
     page.locator(".live-board [data-place='6'].picked").wait_for()
     assert page.get_by_role("tab", name="Pick a patch").get_attribute("aria-selected") == "true"
     assert lab.complaints() == []
-    lab.screenshot("board")
 
     # the second day
     lab.save()

@@ -51,20 +51,6 @@ def address(site):
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    tool = load_script("tools/browser.py")
-    program, why = tool.find()
-    if not program:
-        (pytest.fail if tool.must_be_there(os.environ) else pytest.skip)(tool.NONE if not os.environ.get("CI") else why)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(tool.FLAGS))
-        yield chromium
-        chromium.close()
-
-
 class Tab:
     """A page of the browser that notes every error, and every request to another host, which it refuses."""
 
