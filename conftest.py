@@ -5,12 +5,17 @@ import io
 import json
 import os
 import signal
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
 
-import nbval.kernel
 import pytest
+
+# jsonschema, of nbformat, does without it, and its grammar takes a second to load.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+import nbval.kernel  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 ALLOWED_SKIPS = ROOT / "tests" / "allowed_skips.toml"
