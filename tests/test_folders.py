@@ -1248,6 +1248,22 @@ def test_nobody_trains_on_test_rows_where_the_training_split_has_no_labels(name,
     assert len(load_images(packed, unlabelled=True).train) == 30
 
 
+@pytest.mark.posix
+def test_parquet_files_are_opened_one_at_a_time(tmp_path):
+    """A set may have more shards than the process may have files open."""
+    import resource
+
+    open_now, limits = len(os.listdir("/dev/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)
+    for number in range(60):
+        table(tmp_path / f"set/train-{number:05d}-of-00060.parquet", image=cells(2), label=[0, 1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 40, limits[1]))
+    try:
+        images = load_images(tmp_path / "set", 8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(images.train) + len(images.test) == 120 and len(os.listdir("/dev/fd")) <= open_now + 1
+
+
 def test_a_parquet_file_behind_a_link_is_read_by_its_content(tmp_path):
     table(tmp_path / "blobs/abc", image=cells(6), label=[0, 1] * 3)
     (tmp_path / "hub").mkdir()

@@ -36,10 +36,15 @@ def parquet_module(file: Path):
 
 
 def rows_of(files: Sequence[Path]) -> int:
-    return sum(opened_parquet(file).metadata.num_rows for file in files)
+    rows = 0
+    for file in files:
+        with opened_parquet(file) as opened:
+            rows += opened.metadata.num_rows
+    return rows
 
 
 def opened_parquet(file: Path):
+    """pyarrow's ``ParquetFile``, for a ``with``: a set may have more files than a process may have open at once."""
     module = parquet_module(file)
     try:
         return module.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)  # pre_buffer reads the whole file ahead
@@ -55,26 +60,29 @@ def unreadable(file: Path, error: Exception) -> str:
 
 def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     """The pictures and labels of parquet files; their folders and names say the split."""
-    wanted.streams(rows_of(files), path, possible=False)
+    expected = rows_of(files)
+    wanted.streams(expected, path, possible=False)
     insides = {file: file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files}
     check_one_set([*insides.values()], path)
     splits = splits_of([*insides.values()], path)
     rows: list[tuple[int, object, str | None]] = []  # number of the picture, label (None: there is none), split
-    pictures = Rows(rows_of(files), wanted)
+    pictures = Rows(expected, wanted)
     read = 0  # rows so far
     left_out: list[tuple[str, str]] = []
-    opened_files = {file: opened_parquet(file) for file in files}
-    described = {file: columns(opened, file) for file, opened in opened_files.items()}
+    described: dict[Path, Columns] = {}
+    for file in files:
+        with opened_parquet(file) as opened:
+            described[file] = columns(opened, file)
     some_labels = any(about.label for about in described.values())
     named = {about.names for about in described.values()}
     names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
     cifar10 = all(about.picture == "img" for about in described.values())
     with decode.without_warnings(), threads() as pool:
-        for file, opened in opened_files.items():
-            inside, about = insides[file], described[file]
+        for file, about in described.items():
+            inside = insides[file]
             which = splits[inside]
             number = 0
-            for values, labels in cells_of(opened, file, about, some_labels):
+            for values, labels in cells_of(file, about, some_labels):
                 if about.names and not names:
                     labels = [about.names[n] if isinstance(n, int) and 0 <= n < len(about.names) else n for n in labels]
                 found = pool.map(lambda value: decoded_value(value, wanted.size), values)
@@ -90,8 +98,8 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     def again(numbers: Sequence[int], put: Callable[[int, np.ndarray], None]) -> None:
         """Read these rows of pictures of more than 8 bits once more."""
         first, wanted_rows = 0, {*numbers}
-        for file, opened in opened_files.items():
-            for values, _ in cells_of(opened, file, described[file], some_labels):
+        for file, about in described.items():
+            for values, _ in cells_of(file, about, some_labels):
                 for number, value in enumerate(values, first):
                     if number in wanted_rows:
                         put(number, decoded_value(value, wanted.size).deep)
@@ -108,19 +116,20 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     return from_rows(rows, Decoded(pictures, [], again), names, path, notes, cifar10, wanted.unlabelled)
 
 
-def cells_of(opened, file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:
+def cells_of(file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:
     """The pictures and the labels of some rows at a time. Where other files have labels, a row of this one has none."""
-    try:
-        wanted = [*filter(None, about[:2])]
-        for batch in opened.iter_batches(rows_at_once(opened, file), columns=wanted, use_threads=False):
-            table = batch.to_pydict()
-            if about.label:
-                labels = [plain_label(label) for label in table[about.label]]
-            else:
-                labels = [None if some_labels else ""] * batch.num_rows
-            yield table[about.picture], labels
-    except Exception as error:  # pyarrow's errors have several bases
-        raise ValueError(unreadable(file, error)) from None
+    wanted = [*filter(None, about[:2])]
+    with opened_parquet(file) as opened:
+        try:
+            for batch in opened.iter_batches(rows_at_once(opened, file), columns=wanted, use_threads=False):
+                table = batch.to_pydict()
+                if about.label:
+                    labels = [plain_label(label) for label in table[about.label]]
+                else:
+                    labels = [None if some_labels else ""] * batch.num_rows
+                yield table[about.picture], labels
+        except Exception as error:  # pyarrow's errors have several bases
+            raise ValueError(unreadable(file, error)) from None
 
 
 def rows_at_once(opened, file: Path) -> int:
