@@ -776,6 +776,29 @@ def test_deep_pictures_of_one_set_are_scaled_alike(tmp_path):
     assert any("hold values from 300 to 4000: 0 became black and 4095 white" in str(w.message) for w in caught)
 
 
+def temperatures(folder: Path, number: int) -> list[np.ndarray]:
+    """Pictures of floats from 250 to 312, as ``0.tif`` and so on; returns their values."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = [np.linspace(250 + i, 300 + i, 64, dtype=np.float32).reshape(8, 8) for i in range(number)]
+    for i, picture in enumerate(values):
+        Image.fromarray(picture).save(folder / f"{i}.tif")
+    return values
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_floats_that_are_not_finite_are_left_out_in_memory_and_replaced_in_a_stream(bad, tmp_path):
+    values = temperatures(tmp_path / "set", 12)
+    for i, share in ((3, np.s_[:1, :4]), (4, np.s_[:])):
+        values[i][share] = bad
+        Image.fromarray(values[i]).save(tmp_path / "set" / f"{i}.tif")
+    (_, train, test), notes = loaded(tmp_path / "set", size=8)
+    assert train + test == 10 and "left out 2 unreadable picture(s): 3.tif, 4.tif (The picture holds values" in notes[0]
+    assert any("hold values from 250 to 311: 0 became black and 1023 white" in note for note in notes)
+    images = load_images(tmp_path / "set", 8, stream=True, workers=0)
+    with pytest.warns(Note, match=r"4.tif is left out \(The picture holds values that are not finite: replace them\)"):
+        assert min(picture.min() for picture in images.train.images) == round(250 / 1023 * 255)
+
+
 def test_fractions_beside_deep_pictures_are_said_to_be_black(tmp_path):
     for folder, values in (("a", np.float32(0.9)), ("b", np.uint16(60_000))):
         (tmp_path / "set" / folder).mkdir(parents=True)

@@ -57,6 +57,13 @@ class TooLarge(ValueError):
         super().__init__(f"The picture has {width:,} x {height:,} pixels; at most {most} are read.")
 
 
+class NotFinite(ValueError):
+    """A picture of floats with values that are not-a-number or infinite: no range can be found for it."""
+
+    def __init__(self):
+        super().__init__("The picture holds values that are not finite: replace them.")
+
+
 def formats() -> list[str]:
     """The formats of ``FORMATS`` that Pillow can open here; HEIF only where pillow-heif has registered it."""
     Image.init()
@@ -141,6 +148,7 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
 
     Raises:
         TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
+        NotFinite: for a picture of floats with values that are not finite.
         Exception: of many kinds, from Pillow, for what is not a picture or is damaged.
     """
     height, width = size
@@ -168,7 +176,9 @@ def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: 
     picture = ImageOps.exif_transpose(picture)
     in_place = crop is None and picture.size == (width, height)
     if deep:
-        values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        values = np.asarray(picture).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise NotFinite()
         if not in_place:
             low, high = values.min(), values.max()
             values = np.asarray(fit_picture(Image.fromarray(values), size, crop)).clip(low, high)
@@ -251,8 +261,8 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
         size: side or (height, width) in pixels.
 
     Raises:
-        ValueError: in one sentence for the person whose file it is: the file is empty, is not a picture, is broken, or
-            holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
+        ValueError: in one sentence for the person whose file it is: the file is empty, is not a picture, is broken, has
+            values that are not finite, or holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
             for ``data`` that is not bytes, and a ``size`` that is not positive.
     """
     size = as_size(size)
@@ -274,7 +284,7 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
 
 def reason(error: Exception) -> str:
     """In one sentence, why a picture could not be read."""
-    if isinstance(error, TooLarge):
+    if isinstance(error, (TooLarge, NotFinite)):
         return str(error)
     if isinstance(error, Image.DecompressionBombError):
         return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."
