@@ -299,6 +299,21 @@ def test_shards_in_a_folder_are_one_set_split_by_their_names(stream, tmp_path):
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_members_of_a_shard_that_are_there_again_are_said(stream, tmp_path):
+    for name in ("train-0.tar", "train-1.tar"):
+        write_tar(tmp_path / name, samples(0, 10))
+        with tarfile.open(tmp_path / name, "a") as archive:
+            for member, data in samples(0, 10).items():
+                info = tarfile.TarInfo(member)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    images = loaded(tmp_path, 8, stream=stream, workers=0)
+    assert len(images.train) + len(images.test) == 20
+    words = "left out 40 older version(s) of members that are there again, as in train-0.tar"
+    assert sum(words in note for note in images.notes) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_shard_whose_name_says_no_split_is_not_trained_on(stream, tmp_path):
     write_tar(tmp_path / "train.tar", samples(0, 20))
     write_tar(tmp_path / "heldout.tar", samples(20, 6))

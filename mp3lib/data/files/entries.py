@@ -37,11 +37,12 @@ class Files(NamedTuple):
 
     entries: list[Entry]
     notes: list[str]
+    left_out: Counter[str]  # how many of what; the notes tell it as well
 
 
 def files_and_notes(entries: Sequence[Entry], left_out: Counter[str]) -> Files:
     """The files, with a sentence for each kind of what was left out."""
-    return Files([*entries], [f"left out {count} {what}" for what, count in left_out.items()])
+    return Files([*entries], [f"left out {count} {what}" for what, count in left_out.items()], left_out)
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:

@@ -262,8 +262,8 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
 
     Raises:
         ValueError: in one sentence for the person whose file it is: the file is empty, is not a picture, is broken, has
-            values that are not finite, or holds more than 89 million pixels (JPEG, which can be decoded at an eighth of its side: 179 million). And
-            for ``data`` that is not bytes, and a ``size`` that is not positive.
+            values that are not finite, or holds more than 89 million pixels (JPEG, which can be decoded at an eighth of
+            its side: 179 million). And for ``data`` that is not bytes, and a ``size`` that is not positive.
     """
     size = as_size(size)
     if not isinstance(data, (bytes, bytearray, memoryview)):

@@ -61,8 +61,8 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
             )
         if path.is_file() and is_idx(path.name):
             raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
-        with files_of(path) as (entries, notes):
-            arrays = from_entries(entries, path, wanted)
+        with files_of(path) as files:
+            arrays = from_entries(files.entries, path, wanted)
     except MemoryError as error:
         reason = f" ({error})" if str(error) else ""
         raise ValueError(f"there is not enough memory to read {path}{reason}") from None
@@ -70,7 +70,7 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         told = other_forms([path.name]) if path.is_file() else ""
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path} cannot be read to its end ({reason}). {told}Accepted: {ACCEPTED}") from None
-    arrays.notes += tuple(notes)
+    arrays.notes += tuple(files.notes)
     return arrays
 
 

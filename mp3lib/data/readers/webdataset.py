@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -34,10 +34,14 @@ FIRST = (".jpg", ".jpeg", ".png", ".webp")  # of several pictures in a sample th
 
 
 class Shard(NamedTuple):
-    """What a tar holds: its files, and of each ``.cls`` in it the label by its name without the ending."""
+    """What a tar holds: its files, and of each ``.cls`` in it the label by its name without the ending.
+
+    And how many of what was left out of it.
+    """
 
     entries: list[Entry]
     labels: dict[str, int | str]
+    left_out: Counter[str]
 
 
 def stem(name: str) -> str:
@@ -106,14 +110,23 @@ def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | N
     if not are_samples(pictures, shard.entries) and not have_companions(pictures, shard.entries):
         return None
     check_one_set(names, path)
-    entries, labels = shard
-    for tar in tars[1:]:
-        shard = read_shard(tar)
-        entries += shard.entries
-        labels |= shard.labels
+    shards = {tars[0].name: shard} | {tar.name: read_shard(tar) for tar in tars[1:]}
+    entries = [entry for shard in shards.values() for entry in shard.entries]
+    labels = {name: label for shard in shards.values() for name, label in shard.labels.items()}
     arrays = arranged(entries, labels, path, wanted)
+    arrays.notes += left_out_of(shards)
     arrays.notes += gaps(names) + ((f"{len(empty)} shard(s) are empty, as {empty[0]}",) if empty else ())
     return arrays
+
+
+def left_out_of(shards: Mapping[str, Shard]) -> tuple[str, ...]:
+    """Notes on what was left out of the shards, by their names."""
+    total: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for name, shard in shards.items():
+        total += shard.left_out
+        first = dict.fromkeys(shard.left_out, name) | first
+    return tuple(f"left out {count} {what}, as in {first[what]}" for what, count in total.items())
 
 
 def gaps(names: Sequence[str]) -> tuple[str, ...]:
@@ -136,7 +149,7 @@ def gaps(names: Sequence[str]) -> tuple[str, ...]:
 def read_shard(tar: Entry) -> Shard:
     """The files of a plain tar, under its name. They are read from its bytes later, without keeping it open."""
     try:
-        with files_of_tar(tar.path) as (entries, _):
+        with files_of_tar(tar.path) as (entries, _, left_out):
             if not all(entry.inside for entry in entries):
                 raise ValueError(f"{readable(str(tar.path))} is packed: shards can be read where they are plain tars")
             under = [entry._replace(name=f"{tar.name}/{entry.name}") for entry in entries]
@@ -153,6 +166,7 @@ def read_shard(tar: Entry) -> Shard:
             for entry in under
         ],
         labels,
+        left_out,
     )
 
 
