@@ -217,6 +217,27 @@ def test_masks_with_the_folders_of_the_classes_are_left_out(tmp_path):
     assert any("left out 6 picture(s) that look like masks of the others, as segmentations/auk" in n for n in notes)
 
 
+@pytest.mark.parametrize("ending", ["_mask", " mask_1", "_segmentation", "-gt", ".label"])
+@pytest.mark.parametrize("around", ["", "train/"])
+def test_masks_that_are_named_after_a_picture_beside_them_are_left_out(around, ending, tmp_path):
+    for name in ("benign", "malignant"):
+        folder = fill(tmp_path / "set" / around / name, 6)
+        for file in sorted(folder.iterdir()):
+            Image.new("L", (8, 8)).save(folder / f"{file.stem}{ending}.png")
+    for unlabelled in (False, True):
+        result, notes = loaded(tmp_path / "set", size=8, unlabelled=unlabelled)
+        assert result == (("benign", "malignant"), 10, 2)
+        assert "left out 12 picture(s) that look like masks of the others, as" in notes[0], notes
+
+
+def test_a_picture_with_a_mask_in_its_name_alone_is_a_picture(tmp_path):
+    folder = fill(tmp_path / "set/mask", 6)
+    for file in sorted(folder.iterdir()):
+        file.rename(folder / f"{file.stem}_mask.png")
+    fill(tmp_path / "set/bare", 6)
+    assert loaded(tmp_path / "set", size=8) == ((("bare", "mask"), 10, 2), [])
+
+
 def test_a_folder_that_holds_the_classes_again_is_not_taken_for_a_class(tmp_path):
     for folder in ("cat", "dog", "augmented/cat", "augmented/dog"):
         fill(tmp_path / "set" / folder, 2)

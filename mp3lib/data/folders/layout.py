@@ -16,10 +16,10 @@ from .roles import (
     deeper,
     holders,
     inner,
+    masks,
     same_folders,
     several,
     splits_on_top,
-    target_folders,
 )
 from .split_names import (
     TEST,
@@ -63,14 +63,10 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
             several sets side by side.
     """
     folders = [path.split("/")[:-1] for path in paths]
-    targets = target_folders(folders)
-    if belong := [
-        i for i, parts in enumerate(folders) if any(tuple(parts[:n]) in targets for n in range(len(parts) + 1))
-    ]:
-        left = {*belong}
+    if left := masks(paths):
         layout = arrange([path for i, path in enumerate(paths) if i not in left], root)
         places = iter(layout.places)
-        note = f"left out {len(belong)} picture(s) that look like masks of the others, as {paths[belong[0]]}"
+        note = f"left out {len(left)} picture(s) that look like masks of the others, as {paths[min(left)]}"
         return layout._replace(
             places=[None if i in left else next(places) for i in range(len(paths))], notes=(*layout.notes, note)
         )

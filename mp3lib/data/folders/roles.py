@@ -11,8 +11,21 @@ from collections.abc import Sequence
 
 from ..notes import listed
 from .class_names import plain
-from .split_names import is_neutral, is_part, is_target, is_test, is_train, is_unlabelled, looks_like_split, subject
+from .split_names import (
+    TARGETS,
+    is_neutral,
+    is_part,
+    is_target,
+    is_test,
+    is_train,
+    is_unlabelled,
+    looks_like_split,
+    subject,
+)
 
+MASK = re.compile(  # the name of a file without its ending, and of the picture whose mask it is
+    rf"(?P<of>.+?)[ _.-]+({'|'.join(sorted(TARGETS))}|seg)([ _.-]*\d+)?", re.IGNORECASE
+)
 JOINED = re.compile(
     r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
 )
@@ -37,6 +50,23 @@ def target_folders(folders: Sequence[Sequence[str]]) -> set[tuple[str, ...]]:
     elsewhere = {name for place, names in below.items() if place and place[0] not in on_top for name in names}
     alike = {(name,) for name in on_top if len(below[name,]) > 1 and below[name,] <= elsewhere}
     return beside_images | alike
+
+
+def masks(paths: Sequence[str]) -> set[int]:
+    """Which pictures are masks and the like, by number: those in ``target_folders``, and those that are named after a
+    picture in the same folder (``benign/0_mask.png`` beside ``benign/0.png``).
+    """
+    folders = [tuple(path.split("/")[:-1]) for path in paths]
+    targets = target_folders(folders)
+    stems = {path.rpartition(".")[0] for path in paths}
+
+    def is_mask(path: str, parts: tuple[str, ...]) -> bool:
+        folder, _, file = path.rpartition("/")
+        named = MASK.fullmatch(file.rpartition(".")[0])
+        beside = named is not None and "/".join(filter(None, (folder, named["of"]))) in stems
+        return beside or any(parts[:depth] in targets for depth in range(len(parts) + 1))
+
+    return {number for number, (path, parts) in enumerate(zip(paths, folders, strict=True)) if is_mask(path, parts)}
 
 
 def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .layout import Layout, Placed, arrange, target_folders
+from .layout import Layout, Placed, arrange
+from .roles import masks
 from .split_names import for_tests, is_neutral, is_train, is_unlabelled
 
 
@@ -20,8 +21,7 @@ def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list
         places: what ``arrange`` found.
     """
     folders = [path.split("/")[:-1] for path in paths]
-    targets = target_folders(folders)
-    masks = [any(tuple(parts[:n]) in targets for n in range(len(parts) + 1)) for parts in folders]
+    targets = masks(paths)
     while folders and folders[0] and all(parts[:1] == folders[0][:1] for parts in folders):
         folders = [parts[1:] for parts in folders]
 
@@ -32,7 +32,7 @@ def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list
     return [
         number
         for number, (place, parts) in enumerate(zip(places, folders, strict=True))
-        if place is None and not masks[number] and is_bare(parts)
+        if place is None and number not in targets and is_bare(parts)
     ]
 
 
