@@ -253,6 +253,24 @@ def test_folders_without_files_are_said(tmp_path):
     assert loaded(tmp_path / "set")[1] == [f"{tmp_path / 'set'}: 2 folder(s) are empty, as test/dog"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("left", ["broken", "a text", "nothing", "no pictures of a class"])
+def test_a_test_folder_without_pictures_is_replaced_with_a_word(left, stream, tmp_path):
+    for folder in ("train/a", "train/b"):
+        fill(tmp_path / "set" / folder, 5)
+    (tmp_path / "set/test/a").mkdir(parents=True)
+    if left == "broken":
+        (tmp_path / "set/test/a/x.png").write_bytes(b"nothing")
+    elif left == "a text":
+        (tmp_path / "set/test/a/x.txt").write_bytes(b"nothing")
+    elif left == "no pictures of a class":
+        (tmp_path / "set/test/a").rmdir()
+    result, notes = loaded(tmp_path / "set", size=8, stream=stream, workers=0)
+    assert result == (("a", "b"), 8, 2)
+    words = "no readable picture lies in test, so every tenth picture of a class is used to test"
+    assert sum(words in note for note in notes) == 1, notes
+
+
 def test_several_archives_are_to_be_unpacked(tmp_path):
     for name in ("n1.tar", "n2.tar"):
         (tmp_path / name).write_bytes(b"x")
@@ -1413,6 +1431,15 @@ def test_a_parquet_file_whose_name_says_no_split_is_not_trained_on(tmp_path):
     table(tmp_path / "set/test.parquet", image=cells(4), label=[0, 1] * 2)
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1"), 20, 4) and "left out 6 picture(s) of other splits" in notes[0]
+
+
+@pytest.mark.parametrize("content", [[], [b"nothing"] * 4])
+def test_a_parquet_file_for_tests_without_pictures_is_replaced_with_a_word(content, tmp_path):
+    table(tmp_path / "set/train.parquet", image=cells(20), label=[0, 1] * 10)
+    table(tmp_path / "set/test.parquet", image=pyarrow.array(content, "binary"), label=[0] * len(content))
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 18, 2)
+    assert any("no labelled test pictures are left, so every tenth picture of a class" in note for note in notes)
 
 
 def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):

@@ -464,6 +464,15 @@ def test_an_empty_shard_is_named_and_loses_nothing(number, tmp_path):
     assert images.notes == (f"1 shard(s) are empty, as {name}",)
 
 
+@pytest.mark.parametrize("kind", ["empty", "broken"])
+def test_a_shard_for_tests_without_pictures_is_replaced_with_a_word(kind, tmp_path):
+    write_tar(tmp_path / "train.tar", samples(0, 30))
+    write_tar(tmp_path / "test.tar", {} if kind == "empty" else {"1.png": b"nothing", "1.cls": b"1"})
+    images = loaded(tmp_path, 8)
+    assert (len(images.train), len(images.test)) == (27, 3)
+    assert "no labelled test pictures are left, so every tenth picture of a class is used to test" in images.notes
+
+
 # --- arrays -----------------------------------------------------------------------------------------------------------
 
 

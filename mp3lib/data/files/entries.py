@@ -38,6 +38,7 @@ class Files(NamedTuple):
     entries: list[Entry]
     notes: list[str]
     left_out: Counter[str]  # how many of what; the notes tell it as well
+    empty: Sequence[str] = ()  # folders without anything in them, likewise
 
 
 def files_and_notes(entries: Sequence[Entry], left_out: Counter[str]) -> Files:

@@ -62,7 +62,7 @@ def files_of_folder(path: Path) -> Files:
     walk.enter(os.fspath(path), "", folders_around(path))
     notes = [f"{len(walk.empty)} folder(s) are empty, as {walk.empty[0]}"] if walk.empty else []
     files = files_and_notes(walk.entries, walk.left_out)
-    return files._replace(notes=walk.notes + notes + files.notes)
+    return files._replace(notes=walk.notes + notes + files.notes, empty=walk.empty)
 
 
 class Walk:

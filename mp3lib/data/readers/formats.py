@@ -62,7 +62,7 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         if path.is_file() and is_idx(path.name):
             raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
         with files_of(path) as files:
-            arrays = from_entries(files.entries, path, wanted)
+            arrays = from_entries(files.entries, path, wanted, files.empty)
     except MemoryError as error:
         reason = f" ({error})" if str(error) else ""
         raise ValueError(f"there is not enough memory to read {path}{reason}") from None
@@ -74,13 +74,13 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
     return arrays
 
 
-def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
-    """Choose the form by what is complete, and read it."""
+def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Sequence[str] = ()) -> Arrays:
+    """Choose the form by what is complete, and read it; ``empty`` are folders without files."""
     pictures = [entry for entry in entries if is_picture(entry)]
     arrays_of_numpy = [entry for entry in entries if is_npy(entry.name)]
     if len(arrays_of_numpy) > len(pictures):
         rest = [entry for entry in entries if not is_npy(entry.name) and not is_picture(entry)]
-        arrays = from_pictures(arrays_of_numpy, rest, path, wanted)
+        arrays = from_pictures(arrays_of_numpy, rest, path, wanted, empty)
         arrays.notes += (f"left out {len(pictures)} picture(s) beside the arrays (.npy)",) if pictures else ()
         return arrays
     check_channels(path, wanted)
@@ -116,7 +116,7 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays
         names = BATCHES if partial is batches else SPRITES
         missing = ", ".join(sorted(name.removesuffix(".png") for name in names - {*partial}))
         raise ValueError(f"{path} is not complete: {missing} missing")
-    arrays = from_pictures(pictures, entries, path, wanted)
+    arrays = from_pictures(pictures, entries, path, wanted, empty)
     if parquets:
         arrays.notes += (f"left out {len(parquets)} parquet file(s), as {parquets[0].name}",)
     return arrays

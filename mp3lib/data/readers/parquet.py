@@ -113,7 +113,8 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, Decoded(pictures, [], again), names, path, notes, cifar10, wanted.unlabelled)
+    read_rows = Decoded(pictures, [], again)
+    return from_rows(rows, read_rows, names, path, notes, cifar10, wanted.unlabelled, splits.values())
 
 
 def cells_of(file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from ..files.entries import Entry
 from ..folders import layout
 from ..folders.annotations import annotated
+from ..folders.split_names import is_test
 from ..folders.unlabelled import arrange_all
+from ..notes import listed
 from ..pictures import decode
 from ..pictures.contents import on_disk
 from ..pictures.npy import is_npy
@@ -54,8 +56,18 @@ def is_picture(entry: Entry) -> bool:
         return False  # a file that may not be opened
 
 
-def from_pictures(pictures: Sequence[Entry], entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
-    """Decode pictures, or only look at them where they are to be streamed, and sort them by their folders."""
+def from_pictures(
+    pictures: Sequence[Entry], entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Sequence[str] = ()
+) -> Arrays:
+    """Decode pictures, or only look at them where they are to be streamed, and sort them by their folders.
+
+    Args:
+        pictures: the files that should be pictures.
+        entries: all files.
+        path: of the set.
+        wanted: the size and so on.
+        empty: folders without files.
+    """
     reading = streamed if wanted.streams(len(pictures), path, all(map(on_disk, pictures))) else decoded
     paths, more = annotated(pictures, entries)
     with decode.without_warnings():
@@ -71,7 +83,8 @@ def from_pictures(pictures: Sequence[Entry], entries: Sequence[Entry], path: Pat
         raise ValueError(f"{path} holds {len(good)} readable pictures, at least 2 are needed. {found(entries, notes)}")
     names = {number: paths.get(pictures[number].name, pictures[number].name) for number in good}
     try:
-        sorted_in = arrangement(names, path, wanted.unlabelled)
+        bare = without_pictures([pictures[number].name for number in good], (*pictures, *entries), empty)
+        sorted_in = arrangement(names, path, wanted.unlabelled, bare)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     arrays = read.arrays(sorted_in)
@@ -92,8 +105,23 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     return left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(odd, "other file")
 
 
-def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) -> Arrangement:
+def without_pictures(good: Sequence[str], entries: Sequence[Entry], empty: Sequence[str]) -> list[str]:
+    """The folders that are named like a test split, and in which none of the ``good`` pictures lies."""
+
+    def tests(folders: Iterable[str]) -> set[str]:
+        parts = (folder.split("/") for folder in {*folders})
+        return {"/".join(names[: n + 1]) for names in parts for n, name in enumerate(names) if is_test(name)}
+
+    around = tests((*(entry.name.rpartition("/")[0] for entry in entries), *empty))
+    return sorted(around - tests(name.rpartition("/")[0] for name in good))
+
+
+def arrangement(
+    names: Mapping[int, str], path: Path, unlabelled: bool = False, lost: Sequence[str] = ()
+) -> Arrangement:
     """Sort pictures into splits and classes by the folders in their names; those without a label come last.
+
+    Where no folder is for tests, a note tells of those that were meant to be, ``lost``.
 
     Raises:
         ValueError: where that is not possible; see ``layout.arrange``.
@@ -109,7 +137,11 @@ def arrangement(names: Mapping[int, str], path: Path, unlabelled: bool = False) 
     labels = np.array([label_of[place.label] for _, place in kept], dtype=np.int64)
     rows = np.array([number for number, _ in kept], dtype=np.int64)
     in_test = np.array([place.test for _, place in kept]) if has_split else every_tenth(labels, len(classes))
-    notes += () if has_split else untrained(labels, in_test, classes)
+    if not has_split:
+        notes += untrained(labels, in_test, classes)
+        if lost:
+            told = f"no readable picture lies in {listed(lost)}, so every tenth picture of a class is used to test"
+            notes += (told,)
     mixed = np.random.default_rng(0).permutation((~in_test).sum())  # so that the first few hold all classes
     more = np.array([numbers[i] for i in bare], dtype=np.int64)
     train = np.concatenate([rows[~in_test][mixed], more])

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..files.entries import Entry, readable
 from ..files.tars import files_of_tar, is_empty_tar, is_tar
-from ..folders.shards import check_one_set, splits_of
+from ..folders.shards import check_one_set, split_of_file, splits_of
 from ..notes import listed
 from ..pictures import decode
 from ..pictures.contents import on_disk
@@ -113,7 +113,7 @@ def from_shards(tars: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays | N
     shards = {tars[0].name: shard} | {tar.name: read_shard(tar) for tar in tars[1:]}
     entries = [entry for shard in shards.values() for entry in shard.entries]
     labels = {name: label for shard in shards.values() for name, label in shard.labels.items()}
-    arrays = arranged(entries, labels, path, wanted)
+    arrays = arranged(entries, labels, path, wanted, names)
     arrays.notes += left_out_of(shards)
     arrays.notes += gaps(names) + ((f"{len(empty)} shard(s) are empty, as {empty[0]}",) if empty else ())
     return arrays
@@ -149,10 +149,10 @@ def gaps(names: Sequence[str]) -> tuple[str, ...]:
 def read_shard(tar: Entry) -> Shard:
     """The files of a plain tar, under its name. They are read from its bytes later, without keeping it open."""
     try:
-        with files_of_tar(tar.path) as (entries, _, left_out):
-            if not all(entry.inside for entry in entries):
+        with files_of_tar(tar.path) as files:
+            if not all(entry.inside for entry in files.entries):
                 raise ValueError(f"{readable(str(tar.path))} is packed: shards can be read where they are plain tars")
-            under = [entry._replace(name=f"{tar.name}/{entry.name}") for entry in entries]
+            under = [entry._replace(name=f"{tar.name}/{entry.name}") for entry in files.entries]
             labels = labels_of(under)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ValueError(
@@ -166,7 +166,7 @@ def read_shard(tar: Entry) -> Shard:
             for entry in under
         ],
         labels,
-        left_out,
+        files.left_out,
     )
 
 
@@ -190,8 +190,10 @@ def labels_of(entries: Sequence[Entry]) -> dict[str, int | str]:
     return labels
 
 
-def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Path, wanted: Wanted) -> Arrays:
-    """Read the pictures of the samples; the label of one without is -1."""
+def arranged(
+    entries: Sequence[Entry], labels: Mapping[str, int | str], path: Path, wanted: Wanted, shards: Sequence[str] = ()
+) -> Arrays:
+    """Read the pictures of the samples; the label of one without is -1. ``shards`` are the names of all shards."""
     # where nothing has a label, the pictures of a sample are told by its other files
     named = Named(labels or {key(entry.name) for entry in entries if not is_picture(entry)})
     pictures, notes = chosen([entry for entry in entries if is_picture(entry)], named)
@@ -216,7 +218,8 @@ def arranged(entries: Sequence[Entry], labels: Mapping[str, int | str], path: Pa
         notes += ("no sample has a label (.cls): all pictures count as one class",)
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
-    return from_rows(rows, read, (), path, notes, keep_unlabelled=wanted.unlabelled)
+    named = {*folders.values(), *map(split_of_file, shards)}
+    return from_rows(rows, read, (), path, notes, keep_unlabelled=wanted.unlabelled, named=named)
 
 
 def folder_of(entry: Entry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ def from_rows(
     notes: tuple[str, ...],
     cifar10: bool = False,
     keep_unlabelled: bool = False,
+    named: Iterable[str | None] = (),
 ) -> Arrays:
     """Splits, classes and labels of the rows of a table: (number of its picture, label, split).
 
     A label of -1 says that there is none. With ``keep_unlabelled`` such rows come last in the training set, and those
-    of the split ``unlabelled`` as well, but none of a test split: nobody should train on those.
+    of the split ``unlabelled`` as well, but none of a test split: nobody should train on those. A note tells where
+    none of the ``named`` splits for tests has rows.
 
     Raises:
         ValueError: for test splits alone, fewer than 2 labelled pictures, and a training split without labels unless
@@ -78,7 +81,8 @@ def from_rows(
     in_test = np.array([which != "train" for _, _, which in kept]) if len(wanted) == 2 and tests else None
     if in_test is not None and in_test.all() and not bare:
         raise ValueError(f"{path}: {NO_LABELS}")
-    if in_test is not None and not in_test.any():
+    lost = in_test is not None and not in_test.any()
+    if lost or (not tests and not {*TEST}.isdisjoint(named)):
         in_test = None
         notes += ("no labelled test pictures are left, so every tenth picture of a class is used to test",)
     given = [label for _, label, _ in kept]

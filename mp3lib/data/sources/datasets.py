@@ -144,7 +144,7 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
         notes += row_note([(row_name(number, images), reason) for number, reason in broken])
         left_out = {number for number, _ in broken}
         rows = [row for row in rows if row[0] not in left_out]
-    arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled)
+    arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled, named=dict(parts))
     made = to_images(arrays, "a data set", type(images).__name__)
     return made, place_in_words(made)
 
