@@ -11,7 +11,10 @@ from torch import nn
 from vit_pytorch import mp3 as reference
 
 from mp3lib import MP3, ViT, load_shipped
+from mp3lib.evaluate import frozen_features, position_accuracy, top1_accuracy
 from mp3lib.export import from_vit_pytorch, save_vit_pytorch, to_vit_pytorch
+from mp3lib.model import preset_of, use_classes, with_image_size
+from mp3lib.train import finetune, pretrain, step_costs
 
 SHAPES = {
     "square": dict(num_classes=5, image_size=16, patch_size=4, dim=16, depth=2, heads=2, mlp_dim=24, dim_head=8),
@@ -211,3 +214,38 @@ def test_it_says_what_to_install(monkeypatch):
     for convert in (to_vit_pytorch, from_vit_pytorch):
         with pytest.raises(ImportError, match="pip install vit-pytorch"):
             convert(vit())
+
+
+PICTURES, LABELS = torch.zeros(8, 3, 16, 16, dtype=torch.uint8), torch.arange(8) % 5
+TAKE_A_MODEL = {
+    "MP3": lambda vit, mp3: MP3(vit, 0.5),
+    "pretrain": lambda vit, mp3: pretrain(mp3, PICTURES, epochs=1, precision="float32", progress=False),
+    "finetune": lambda vit, mp3: finetune(vit, PICTURES, LABELS, epochs=1, precision="float32", progress=False),
+    "position_accuracy": lambda vit, mp3: position_accuracy(mp3, PICTURES),
+    "top1_accuracy": lambda vit, mp3: top1_accuracy(vit, PICTURES, LABELS),
+    "frozen_features": lambda vit, mp3: frozen_features(vit, PICTURES),
+    "with_image_size": lambda vit, mp3: with_image_size(mp3, 16),
+    "use_classes": lambda vit, mp3: use_classes(vit, 5),
+    "preset_of": lambda vit, mp3: preset_of(vit),
+    "step_costs": lambda vit, mp3: step_costs(mp3, 8),
+}
+
+
+@pytest.mark.parametrize("call", TAKE_A_MODEL.values(), ids=TAKE_A_MODEL)
+def test_whatever_takes_our_models_says_how_to_convert_theirs(call):
+    theirs = reference.ViT(**SHAPES["square"])
+    with pytest.raises(ValueError, match=r"of mp3lib, got \w+ of vit_pytorch.mp3: mp3lib.export.from_vit_pytorch conv"):
+        call(theirs, reference.MP3(theirs, 0.5))
+    with pytest.raises(ValueError, match=r"(must be|takes) (a|an) \w+.*, got (Linear|None)"):
+        call(nn.Linear(2, 2), None)
+    ours = Ours(**SHAPES["square"])
+    call(ours, OursToo(ours, 0.5))
+    call(*(torch.compile(model, backend="eager") for model in (ours, OursToo(ours, 0.5))))
+
+
+class Ours(ViT):
+    """A subclass, as a study makes one."""
+
+
+class OursToo(MP3):
+    """Another."""

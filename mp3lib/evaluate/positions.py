@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
 from ..data.tensors import as_images, picked, to_float
-from ..model.checking import check_weights
+from ..model.checking import check_kind, check_weights
 from ..model.modes import eval_mode
 from ..model.mp3 import MP3
 from ..model.randomness import random_state_kept
@@ -47,8 +47,7 @@ def position_accuracy(
         ValueError: for images of another form or size, a ratio, batch size or seed out of range, and weights that are
             not finite.
     """
-    if not hasattr(mp3, "mlp_head"):
-        raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
+    check_kind(mp3, MP3, words="mp3 must be an MP3")
     images = as_images(images, channels=mp3.vit.channels, size=mp3.vit.image_size)
     batch_size, seed, jigsaw = whole("batch_size", batch_size), seed_number(seed), truth("jigsaw", jigsaw)
     if not isinstance(mask_ratios, Iterable) or isinstance(mask_ratios, str):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
 from ..data.tensors import as_images, as_labels, numbered, to_float
-from ..model.checking import check_weights, layer_numbers, with_positions
+from ..model.checking import check_kind, check_weights, layer_numbers, with_positions
 from ..model.modes import eval_mode
 from ..model.randomness import random_state_kept
 from ..model.vit import ViT
@@ -105,8 +105,7 @@ def frozen_features(
 
 
 def check_vit(vit: ViT) -> None:
-    if not hasattr(vit, "linear_head"):
-        raise ValueError(f"vit must be a ViT, got {shown(vit)}; an MP3 has one as its .vit")
+    check_kind(vit, ViT, words="vit must be a ViT", hint="; an MP3 has one as its .vit")
 
 
 def check_output(output: Tensor) -> None:

@@ -1,13 +1,35 @@
-"""What a model refuses: weights that mean nothing, names of classes that do not fit, layers that there are not."""
+"""What a model refuses: models of another kind, weights that mean nothing, and names and layers that do not fit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..arguments import is_finite, not_finite, shown, truth, whole
+from .compiled import uncompiled
+
+
+def check_kind(model: Any, *kinds: type, words: str, hint: str = "") -> None:
+    """``ValueError`` unless this is a model of one of these classes of ours, which may be in ``torch.compile``.
+
+    Other libraries, such as ``vit_pytorch``, have classes of the same names and parts, which lack attributes of ours.
+
+    Args:
+        model: what was given.
+        kinds: ``ViT``, ``MP3``, or both.
+        words: how the error begins, such as ``vit must be a ViT``.
+        hint: how it ends.
+    """
+    if isinstance(found := uncompiled(model), kinds):
+        return
+    if type(found).__name__ in {kind.__name__ for kind in kinds}:  # of another library
+        words, hint = f"{words} of mp3lib", f" of {type(found).__module__}"
+    if any(kind.__module__ == "vit_pytorch.mp3" for kind in type(found).__mro__):
+        hint += ": mp3lib.export.from_vit_pytorch converts it"
+    raise ValueError(f"{words}, got {shown(model)}{hint}")
 
 
 def check_weights(model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Names of weights without what ``torch.compile`` puts into them."""
+"""The model in that of ``torch.compile``, and names of weights without what that puts into them."""
 
 from __future__ import annotations
 

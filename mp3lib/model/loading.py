@@ -9,9 +9,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-from ..arguments import shown
 from ..json_files import read_json
-from .checking import check_weights
+from .checking import check_kind, check_weights
 from .compiled import COMPILED
 from .finding import check_folder, find_weights
 from .mp3 import MP3
@@ -80,8 +79,7 @@ def with_image_size(
         ValueError: if the patch size does not divide ``image_size``, the masking ratio hides none of its patches,
             ``mp3`` is not an MP3, or its weights are not finite.
     """
-    if not hasattr(mp3, "mlp_head"):
-        raise ValueError(f"with_image_size takes an MP3, got {shown(mp3)}")
+    check_kind(mp3, MP3, words="with_image_size takes an MP3")
     check_weights(mp3)
     ratio = mp3.masking_ratio if masking_ratio is None else masking_ratio
     with random_state_kept():  # a new model draws weights, which are replaced
@@ -128,8 +126,7 @@ def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequen
         ValueError: for something else than a number of at least 1 or names, an image size that the patches do not
             divide, or something else than a ViT.
     """
-    if not hasattr(vit, "linear_head"):
-        raise ValueError(f"use_classes takes a ViT, got {shown(vit)}")
+    check_kind(vit, ViT, words="use_classes takes a ViT")
     if isinstance(classes, Sequence) and not isinstance(classes, str):
         names, number = tuple(classes), len(classes)
     else:

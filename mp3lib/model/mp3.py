@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..arguments import is_finite, number, shown, truth
 from .attention import check_size
 from .attention_maps import record_attention
-from .checking import check_weights
+from .checking import check_kind, check_weights
 from .compiled import without_compiled_prefix
 from .context import check_context, check_drawn, sample_context, take
 from .saving import SavedModel
@@ -58,8 +58,7 @@ class MP3(nn.Module, SavedModel):
 
     def __init__(self, vit: ViT, masking_ratio: float, context: Literal["frozen", "updated"] = "frozen"):
         super().__init__()
-        if not isinstance(vit, nn.Module) or not hasattr(vit, "num_patches"):
-            raise ValueError(f"vit must be a ViT, got {shown(vit)}")
+        check_kind(vit, ViT, words="vit must be a ViT")
         n = vit.num_patches
         if n == 1:
             raise ValueError(one_patch(vit))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..arguments import as_pair, shown, whole
+from .checking import check_kind
 from .vit import ViT
 
 LEAST_PATCH = 8  # pixels
@@ -106,8 +107,7 @@ def fitting(shorter: int, longer: int) -> int | None:
 
 def preset_of(vit: ViT) -> str | None:
     """The name of a ViT's shape, whatever its images and patches; None where it has none. ValueError for no ViT."""
-    if not isinstance(vit, ViT):
-        raise ValueError(f"vit must be a ViT, got {shown(vit)}")
+    check_kind(vit, ViT, words="vit must be a ViT")
     body = vit.transformer
     own = (vit.dim, len(body.layers), body.heads, body.mlp_dim, body.dim_head)
     named = {(one.dim, one.depth, one.heads, one.mlp_dim, DIM_HEAD): name for name, one in PRESETS.items()}

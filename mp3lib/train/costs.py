@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from ..arguments import mask_share, number, shown, truth, whole
+from ..model.checking import check_kind
+from ..model.compiled import uncompiled
 from ..model.mp3 import MP3
 from ..model.vit import ViT
 from .optimizers import NEWTON_SCHULZ_STEPS, is_for_muon
@@ -61,8 +63,8 @@ def step_costs(
     Raises:
         ValueError: for something else than an ``MP3`` or a ``ViT``, and for settings out of range.
     """
-    if not isinstance(model, (MP3, ViT)):
-        raise ValueError(f"model must be an MP3 or a ViT, got {shown(model)}")
+    check_kind(model, MP3, ViT, words="model must be an MP3 or a ViT")
+    model = uncompiled(model)
     if optimizer not in ("muon", "adamw"):
         raise ValueError(f'optimizer must be "muon" or "adamw", got {shown(optimizer)}')
     b, checkpoint_activations = whole("batch_size", batch_size), truth("checkpoint_activations", checkpoint_activations)

@@ -18,7 +18,7 @@ from ..data.streaming import Stream
 from ..data.tensors import as_images, as_labels, picked
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
-from ..model.checking import with_positions
+from ..model.checking import check_kind, with_positions
 from ..model.vit import ViT
 from .batches import Batch, source_of
 from .checking import check_call, check_kept
@@ -105,8 +105,7 @@ def finetune(
         ValueError: for images, labels or settings out of range, and where there is one class only; and as ``pretrain``
             does.
     """
-    if not hasattr(vit, "linear_head"):
-        raise ValueError(f"vit must be a ViT, got {shown(vit)}")
+    check_kind(vit, ViT, words="vit must be a ViT")
     about = check_call(vit, out, resume, about, progress, on_epoch)
     log, save_every = check_trackers(log, out), whole("save_every", save_every, 0)
     checkpoint_activations = truth("checkpoint_activations", checkpoint_activations)

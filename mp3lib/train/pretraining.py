@@ -17,6 +17,7 @@ from ..data.cues import changed_by
 from ..data.streaming import Stream
 from ..data.tensors import as_images, picked, to_float
 from ..evaluate.positions import position_accuracy
+from ..model.checking import check_kind
 from ..model.context import sample_context
 from ..model.mp3 import MP3
 from .batches import Batch, source_of
@@ -143,8 +144,7 @@ def pretrain(
         ImportError: if the package of a tracker is not installed.
         OSError: if a checkpoint cannot be written, for example because the disk is full; the one before is kept.
     """
-    if not hasattr(mp3, "mlp_head"):
-        raise ValueError(f"mp3 must be an MP3, got {shown(mp3)}")
+    check_kind(mp3, MP3, words="mp3 must be an MP3")
     about = check_call(mp3, out, resume, about, progress, on_epoch)
     log, save_every = check_trackers(log, out), whole("save_every", save_every, 0)
     checkpoint_activations = truth("checkpoint_activations", checkpoint_activations)
