@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import pickle
 import re
@@ -26,6 +27,8 @@ from mp3lib.data import pack_images
 from mp3lib.data.notes import Note
 from mp3lib.data.pictures.decode import fit_picture
 from mp3lib.data.sets.wanted import Wanted
+from mp3lib.evaluate import frozen_features
+from mp3lib.model import load_mp3, use_classes, with_image_size
 from mp3lib.train import pretrain
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -570,6 +573,57 @@ def test_arrays_pack_stream_and_train_with_their_channels(tmp_path, capsys):
     pretrain(MP3(vit, masking_ratio=0.5, context="updated"), whole.train.images, epochs=1, batch_size=10)
 
 
+def test_a_range_is_kept_with_packs_and_with_weights(tmp_path, capsys):
+    """Without a word, weights that had learned values to 10,000 were given those of values to 20,000."""
+    folder, out = bands(tmp_path / "set", 5), tmp_path / "run"
+    shape = ["--patch-size", "4", "--dim", "16", "--depth", "1", "--heads", "1", "--mlp-dim", "16", "--epochs", "1"]
+    new = ["pretrain", "--data", str(folder), "--size", "8", "--channels", "5", *shape, "--batch-size", "10"]
+    new += ["--eval-every", "0", "--stream", "--workers", "0", "--out", str(out)]
+    assert main([*new, "--value-range", "0", "510"]) == 0
+    for file in ("run.json", "config.json", f"{min(out.glob('checkpoint-*')).name}/config.json"):
+        assert json.loads((out / file).read_text())["value_range"] == [0, 510], file
+    assert "The values from 0 to 510 of the images became 0 to 255" in (out / "README.md").read_text()
+    vit = load_mp3(out).vit
+    assert with_image_size(load_mp3(out), 16).vit.value_range == use_classes(vit, 3).value_range == (0, 510)
+    assert main([*new, "--value-range", "0", "255", "--resume"]) == 1
+    assert "value_range [0.0, 510.0] then, [0.0, 255.0] now" in capsys.readouterr().err
+
+    pack = ["data", "pack", str(folder), "--size", "8", "--channels", "5", "--value-range", "0", "255"]
+    assert main([*pack, "--out", str(tmp_path / "packed")]) == 0 and loaded(tmp_path / "packed").value_range == (0, 255)
+    with pytest.warns(Note, match="value_range, 0 to 9 .*: the values from 0 to 255 became 0 and 255 already"):
+        load_images(tmp_path / "packed", value_range=(0, 9))
+    capsys.readouterr()
+    told = "the values from 0 to 255 became 0 to 255; when the weights were trained, it was those from 0 to 510"
+    seen = []
+    for data, options in ((folder, []), (folder, ["--value-range", "0", "255"]), (tmp_path / "packed", [])):
+        file = tmp_path / f"{len(seen)}.npz"
+        assert main(["embed", "--weights", str(out), "--data", str(data), *options, "--out", str(file)]) == 0
+        seen.append((np.load(file)["pooled"], capsys.readouterr().err.count(told)))
+    assert [notes for _, notes in seen] == [0, 1, 1]
+    assert not np.allclose(seen[0][0], seen[1][0], atol=1e-4)
+    own = frozen_features(vit, loaded(folder, 8, channels=5, value_range=(0, 510)).test.images)
+    assert np.allclose(np.sort(seen[0][0][-len(own) :], axis=0), np.sort(own.numpy(), axis=0), atol=1e-4)
+    assert main(["embed", "--weights", str(out), "--data", "scenes", "--out", str(tmp_path / "no.npz")]) == 1
+    assert "the weights take images of 5 channels: channels is for folders" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_grey_pictures_of_16_bits_take_the_range_of_other_pictures(stream, tmp_path):
+    """Else white is 1023 or 4095, by the largest value in the folder at hand."""
+    for name, top in (("one", 900), ("other", 4000)):
+        (tmp_path / name).mkdir()
+        for i in range(4):
+            Image.fromarray(np.full((4, 4), top if i == 3 else 800, np.uint16)).save(tmp_path / name / f"{i}.png")
+    one = loaded(tmp_path / "one", 4, stream=stream, workers=0)
+    own = loaded(tmp_path / "other", 4, stream=stream, workers=0)
+    assert one.value_range == (0, 1023) and own.value_range == (0, 4095)
+    with pytest.warns(Note, match="from 800 to 4000: those outside value_range, 0 to 1023, became black or white"):
+        like = load_images(tmp_path / "other", 4, stream=stream, workers=0, value_range=one.value_range)
+    assert like.value_range == (0, 1023)
+    pixels = [torch.cat([*images.train.images.split(4)])[0, 0, 0, 0] for images in (one, own, like)]
+    assert pixels[0] == pixels[2] == round(800 * 255 / 1023) and pixels[1] == round(800 * 255 / 4095)
+
+
 def saved(values: object, **options: object) -> bytes:
     np.save(out := io.BytesIO(), values, **options)
     return out.getvalue()
@@ -665,14 +719,16 @@ def test_odd_channels_and_ranges_are_refused(options, words, tmp_path):
         load_images(tmp_path, 8, **options)
 
 
-def test_channels_and_ranges_are_refused_where_there_are_no_arrays(tmp_path):
+def test_channels_are_refused_and_ranges_noted_where_there_is_nothing_to_scale(tmp_path):
     bands(tmp_path / "set", 3, "uint8")
     with pytest.raises(ValueError, match="is a single array: give the folder"):
         load_images(tmp_path / "set/train/auk/0.npy", 8)
     for path in (mnist(tmp_path / "mnist"), "scenes"):
-        for options in ({"channels": 1}, {"value_range": (0, 1)}):
-            with pytest.raises(ValueError, match="channels and value_range are for folders of arrays"):
-                load_images(path, 8, **options)
+        with pytest.raises(ValueError, match="channels is for folders of arrays"):
+            load_images(path, 8, channels=1)
+        with pytest.warns(Note, match="value_range, 0 to 1 .* is not used: there are no values of more than 8 bits"):
+            images = load_images(path, 8, value_range=(0, 1))
+        assert images.value_range is None and torch.equal(images.test.images, loaded(path, 8).test.images)
     pixels = torch.zeros(4, 5, 8, 8, dtype=torch.uint8)
     assert loaded(pixels).train.images.shape[1] == loaded(pixels, channels=5).train.images.shape[1] == 5
     with pytest.raises(ValueError, match="must have 4 channels"):

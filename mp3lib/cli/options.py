@@ -124,7 +124,8 @@ def add_array_options(parser: Parser) -> None:
         type=finite,
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="values of arrays (.npy) of uint16 or floats that become 0 and 255",
+        help="values that become 0 and 255, of arrays (.npy) of uint16 or floats, and of pictures of more than 8 bits "
+        "(default: those of the weights; else those of such pictures say it)",
     )
 
 

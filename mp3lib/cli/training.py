@@ -12,24 +12,47 @@ SCRATCH_LR = 8e-3  # of Muon, for a classifier from random weights; results/READ
 
 
 def images_of(args: argparse.Namespace, vit=None, unlabelled: bool = False):
-    """The images, of ``--size``; without it of the size of given weights, of ``--model``, or else 32."""
+    """The images, of ``--size``; without it of the size of given weights, of ``--model``, or else 32.
+
+    Where no option says it, channels and the range of values are those of the given weights.
+    """
     from ..data import load_images, packed_size
+    from ..data.notes import Note
     from ..model import PRESETS
 
     model = getattr(args, "model", None)
+    own, packed = vit.value_range if vit else None, packed_size(args.data)
     size = size_of(args) or (vit.image_size if vit else None)
-    if size is None and (model or packed_size(args.data) is None):
+    if size is None and (model or packed is None):
         size = PRESETS[model or DEFAULT].image_size
     channels = args.channels or (vit.channels if vit and vit.channels != 3 else None)
-    return load_images(
-        args.data,
-        size,
-        stream=args.stream,
-        workers=args.workers,
-        unlabelled=unlabelled,
-        channels=channels,
-        value_range=args.value_range,
-    )
+    try:
+        images = load_images(
+            args.data,
+            size,
+            stream=args.stream,
+            workers=args.workers,
+            unlabelled=unlabelled,
+            channels=channels,
+            value_range=args.value_range or (own if packed is None else None),
+        )
+    except ValueError as error:
+        if channels == args.channels or "channel" not in str(error):
+            raise
+        raise ValueError(f"the weights take images of {in_channels(channels)}: {error}") from None
+    if own and images.value_range not in (None, own):
+        (low, high), (lowest, highest) = images.value_range, own
+        warnings.warn(
+            f"{images.name}: the values from {low:g} to {high:g} became 0 to 255; when the weights were trained, it "
+            f"was those from {lowest:g} to {highest:g}",
+            Note,
+            stacklevel=2,
+        )
+    return images
+
+
+def in_channels(number: int) -> str:
+    return f"{number} channel{'s' * (number != 1)}"
 
 
 def limited(args: argparse.Namespace, images):
@@ -146,6 +169,8 @@ def training_arguments(args: argparse.Namespace, images, vit, usual_lr: float | 
     )
     about = {"data": images.name, "source": images.source, "fingerprint": images.fingerprint}
     about |= {"license": args.license} if args.license else {}
+    about |= {"value_range": images.value_range} if images.value_range else {}
+    vit.value_range = images.value_range  # is saved with the weights
     options = {name: getattr(args, name) for name in names} | {"flip": not args.no_flip}
     given = {name: getattr(args, name) for name in ("batch_size", "optimizer", "precision")}
     options |= {name: value for name, value in given.items() if value is not None}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arguments import shown
+from ..arguments import as_range, shown
 from .streaming import Stream
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -57,6 +57,7 @@ class Images:
     fingerprint: str  # the same for the same set of images and labels, in whatever order they came
     name: str  # "cifar10", "scenes" or the name of the reader's folder
     notes: tuple[str, ...] = ()  # what is wrong with it, if anything; load_images warns of each
+    value_range: tuple[float, float] | None = None  # the values that became 0 and 255; None: of 8 bits, as they are
 
     def is_whole(self) -> bool:
         """Whether both splits are as they should be, with images of one shape."""
@@ -67,6 +68,7 @@ class Images:
 def texts_of(images: Images) -> dict[str, str]:
     """What is stored in a file beside the tensors of a set."""
     about = {"classes": json.dumps(images.classes), "notes": json.dumps(images.notes)}
+    about |= {"value_range": json.dumps(images.value_range)}
     return about | {"source": images.source, "fingerprint": images.fingerprint, "name": images.name}
 
 
@@ -78,7 +80,20 @@ def images_of(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Images
     """
     train, test = (Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "test"))
     classes, notes = (tuple(map(str, json.loads(about[name]))) for name in ("classes", "notes"))
-    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes)
+    values = json.loads(about.get("value_range", "null"))
+    low_high = None if values is None else as_range("value_range", values, "a pair", lambda low, high: low < high)
+    return Images(train, test, classes, about["source"], about["fingerprint"], about["name"], notes, low_high)
+
+
+def not_used(value_range: tuple[float, float] | None, own: tuple[float, float] | None) -> tuple[str, ...]:
+    """A note where a range of values was given, and other values (``own``), or none, became 0 and 255."""
+    if value_range in (None, own):
+        return ()
+    reason = "there are no values of more than 8 bits to scale"
+    if own is not None:
+        reason = f"the values from {own[0]:g} to {own[1]:g} became 0 and 255 already, when it was packed"
+    given = f"{value_range[0]:g} to {value_range[1]:g} (--value-range, or that of the weights)"
+    return (f"value_range, {given}, is not used: {reason}",)
 
 
 def digest(pixels: np.ndarray, salt: bytes = b"") -> bytes:

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..arguments import shown, truth, whole
 from ..paths import expanded
 from . import scenes
-from .images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images
+from .images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images, not_used
 from .notes import Note
 from .pictures import decode
 from .readers import formats
@@ -84,9 +84,12 @@ def load_images(
     wants them: pictures in folders such as ``unlabeled``, and beside the folders of classes. Their label is -1. Test
     pictures without labels are left out.
 
-    ``channels``, 1 to 16, and ``value_range`` are for arrays: each ``.npy`` is (H, W, c) or (c, H, W) with 3 channels
-    unless ``channels`` says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which
-    ``value_range`` is the pair of values that become 0 and 255. Those outside become 0 and 255 as well.
+    ``channels``, 1 to 16, is for arrays: each ``.npy`` is (H, W, c) or (c, H, W) with 3 channels unless ``channels``
+    says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which ``value_range`` is the pair of
+    values that become 0 and 255. Those outside become 0 and 255 as well. Pictures of more than 8 bits take a
+    ``value_range``, too; without one it follows from the values of all of them. ``images.value_range`` is what was
+    used. A model that was trained on such images wants the same: ``value_range=model.value_range``. Where nothing has
+    more than 8 bits, a note says that it is not used.
 
     Images are uint8 ``(N, c, H, W)``, c = 3 unless it is said otherwise, labels int64 ``(N,)``, numbered in the order
     of ``classes``. What looks like CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in
@@ -146,6 +149,8 @@ def _load(
             _refuse_stream(place, wanted)
             formats.check_channels(place, wanted)
             images, where = _scenes() if place == "scenes" else _cifar10(place == "auto", retry)
+            for note in not_used(wanted.value_range, None):
+                warnings.warn(f"{images.name}: {note}", Note, stacklevel=3)
         else:
             images, where, (height, width) = _at_path(place, wanted, size is not None, channels)
         if images.train.images.shape[2:] != (height, width):  # sets that are 32 x 32 pixels by nature

@@ -86,6 +86,8 @@ def what_it_is(model: Any, shape: dict, pretrained: bool) -> str:
         f". Images of {sides(shape['image_size'])} pixels in {shape['channels']} channels, patches of "
         f"{sides(shape['patch_size'])}, {shape['dim']} features, {shape['depth']} layers of {shape['heads']} heads."
     )
+    if values := getattr(getattr(model, "vit", model), "value_range", None):
+        words += f" The values from {values[0]:g} to {values[1]:g} of the images became 0 to 255."
     if not pretrained:
         words += f" It tells {shape['num_classes']} classes apart"
         words += f": {', '.join(map(plain, shape['classes']))}." if shape.get("classes") else "."
@@ -101,12 +103,15 @@ def sides(size: int | Sequence[int]) -> str:
 def snippet(shape: dict, pretrained: bool, model: Any) -> list[str]:
     """At most ten lines that load the model and use it."""
     size = shape["image_size"] if isinstance(shape["image_size"], int) else tuple(shape["image_size"])
+    more = f", channels={shape['channels']}" if shape["channels"] != 3 else ""
+    if values := getattr(getattr(model, "vit", model), "value_range", None):
+        more += f", value_range={tuple(values)}"
     lines = [
         "from mp3lib.data import load_images, to_float",
         "from mp3lib.model import load_model",
         "",
         'model = load_model("path/to/this/folder")  # or its user/repo on the Hugging Face Hub',
-        f'images = load_images("path/to/pictures", size={size}).test.images[:8]  # uint8 (8, c, H, W)',
+        f'images = load_images("path/to/pictures", size={size}{more}).test.images[:8]  # uint8 (8, c, H, W)',
     ]
     if pretrained:
         return lines + [

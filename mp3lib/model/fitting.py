@@ -18,6 +18,7 @@ from .finding import check_folder
 FLOATING = ("F16", "BF16", "F32", "F64")  # dtypes of weights, as safetensors names them
 # what programs of Hugging Face add to a config.json
 HUB_KEYS = ("_name_or_path", "architectures", "library_name", "model_type", "transformers_version")
+VALUE_RANGE = "value_range"  # the key of config.json for the values that became 0 and 255 in training
 POS_EMB = "pos_emb"  # the key of config.json, and of a run's settings, for weights that are used without them: false
 
 
@@ -26,7 +27,7 @@ def check_known(kind: type[nn.Module], config: dict[str, Any]) -> None:
     arguments = inspect.signature(kind.__init__).parameters
     if any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values()):
         return
-    if unknown := [name for name in config if name not in arguments and name not in (*HUB_KEYS, POS_EMB)]:
+    if unknown := [name for name in config if name not in arguments and name not in (*HUB_KEYS, POS_EMB, VALUE_RANGE)]:
         raise ValueError(f"a {kind.__name__} has no argument {', '.join(unknown)}")
 
 

@@ -87,7 +87,7 @@ def with_image_size(
         new = MP3(vit, ratio, mp3.context if context is None else context).train(mp3.training)
     new.to(mp3.mlp_head[1].weight)  # device and dtype, before weights are loaded, so that none is rounded
     vit.load_state_dict(mp3.vit.state_dict())
-    vit.pos_emb = mp3.vit.pos_emb
+    vit.pos_emb, vit.value_range = mp3.vit.pos_emb, mp3.vit.value_range
     new.mlp_head[0].load_state_dict(mp3.mlp_head[0].state_dict())
     old, resized = mp3.mlp_head[1], new.mlp_head[1]
     with torch.no_grad():
@@ -134,6 +134,6 @@ def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequen
     size = {} if image_size is None else {"image_size": image_size}
     fresh = ViT(**vit.config | {"num_classes": number, "classes": names} | size)
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
-    fresh.pos_emb = vit.pos_emb
+    fresh.pos_emb, fresh.value_range = vit.pos_emb, vit.value_range
     fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
     return fresh.train(vit.training)

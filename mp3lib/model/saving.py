@@ -17,12 +17,21 @@ from safetensors.torch import save_file as write_weights
 from torch import Tensor
 
 from .. import __version__
-from ..arguments import shown, truth
+from ..arguments import as_range, shown, truth
 from ..json_files import read_json
 from ..paths import folder_for_weights, with_usual_mode
 from .card import model_card
 from .finding import find_weights
-from .fitting import HUB_KEYS, POS_EMB, check_known, check_loadable, check_required, check_saved, does_not_fit
+from .fitting import (
+    HUB_KEYS,
+    POS_EMB,
+    VALUE_RANGE,
+    check_known,
+    check_loadable,
+    check_required,
+    check_saved,
+    does_not_fit,
+)
 from .randomness import random_state_kept
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
@@ -38,7 +47,8 @@ class SavedModel(PyTorchModelHubMixin):
     that JSON can hold. ``save_pretrained`` writes it to ``config.json``, so a change of the object after its making is
     saved as well. Loading is strict: every weight has to be there, and no other.
 
-    ``config.json`` also says where weights are used without position embeddings, as ``vit.pos_emb`` does.
+    ``config.json`` also says where weights are used without position embeddings, as ``vit.pos_emb`` does; and which
+    values of the images became 0 and 255 in training, as ``vit.value_range`` does.
     """
 
     @property
@@ -48,8 +58,11 @@ class SavedModel(PyTorchModelHubMixin):
 
     @property
     def saved_config(self) -> dict[str, Any]:
-        """What ``config.json`` holds: ``config``, and ``"pos_emb": false`` for weights that are used without."""
-        return self.config | ({} if getattr(vit_in(self), "pos_emb", True) else {POS_EMB: False})
+        """What ``config.json`` holds: ``config``, the range of values, and whether ``"pos_emb"`` is false."""
+        vit, more = vit_in(self), {}
+        if getattr(vit, VALUE_RANGE, None):
+            more[VALUE_RANGE] = list(range_of({VALUE_RANGE: vit.value_range}))
+        return self.config | more | ({} if getattr(vit, "pos_emb", True) else {POS_EMB: False})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]):
@@ -59,9 +72,10 @@ class SavedModel(PyTorchModelHubMixin):
             ValueError: for a key that is none of the constructor's arguments, and as the constructor.
         """
         check_known(cls, config)
-        own = {name: value for name, value in config.items() if name not in (*HUB_KEYS, POS_EMB)}
+        own = {name: value for name, value in config.items() if name not in (*HUB_KEYS, POS_EMB, VALUE_RANGE)}
         model = cls(**cls.decoded(own))
         vit_in(model).pos_emb = truth(POS_EMB, config.get(POS_EMB, True))
+        vit_in(model).value_range = range_of(config)
         return model
 
     @classmethod
@@ -147,6 +161,7 @@ class SavedModel(PyTorchModelHubMixin):
         check_saved(cls, folder)
         model = super().from_pretrained(str(folder), **options)
         vit_in(model).pos_emb = used_with_positions(folder)
+        vit_in(model).value_range = range_of(read_json(folder / "config.json"))
         return model
 
     @classmethod
@@ -169,6 +184,13 @@ class SavedModel(PyTorchModelHubMixin):
 def vit_in(model: SavedModel) -> SavedModel:
     """The ViT of an MP3; another model is what it is."""
     return getattr(model, "vit", model)
+
+
+def range_of(config: dict[str, Any]) -> tuple[float, float] | None:
+    """The values that became 0 and 255 in training, by ``config.json``; ValueError for something else than a pair."""
+    if (values := config.get(VALUE_RANGE)) is None:
+        return None
+    return as_range(VALUE_RANGE, values, "a pair of finite numbers, low below high", lambda low, high: low < high)
 
 
 def used_with_positions(folder: Path) -> bool:

@@ -99,6 +99,7 @@ class ViT(nn.Module, SavedModel):
         self.dim = dim
         self.classes = None if classes is None else tuple(classes)
         self.pos_emb = True  # whether the weights are used with position embeddings, as ``finetune`` notes and saves it
+        self.value_range: tuple[float, float] | None = None  # values that became 0 and 255 in training; None: 8 bits
         self.grid = (self.image_size[0] // self.patch_size[0], self.image_size[1] // self.patch_size[1])
         self.num_patches = self.grid[0] * self.grid[1]
 

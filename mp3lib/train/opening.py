@@ -24,6 +24,7 @@ from .settings import EVALUATION, RunSettings
 from .training import Training, gather, send_state
 
 START_KEYS = ("start", "weights")  # keys of run.json that name the initial weights; they must match on resume
+COMPARED_IF_THERE = ("value_range",)  # keys that must match on resume where both sides have them
 
 
 @contextmanager
@@ -106,6 +107,8 @@ def open_run(training: Training, about: dict | None, resume: bool) -> tuple[Prog
     stored = run["settings"] | {name: run.get(name) for name in START_KEYS}
     starts = {name: (about or {}).get(name) for name in START_KEYS}
     starts = {name: stored[name] if same_folder(stored[name], now) else now for name, now in starts.items()}
+    both = [name for name in COMPARED_IF_THERE if name in run and name in (about or {})]
+    stored, starts = stored | {name: run[name] for name in both}, starts | {name: about[name] for name in both}
     if different := settings.differences(stored, model=model, **starts):
         raise ValueError(
             f"the run in {folder} was started with other settings: {', '.join(different)}. Use those, or another folder"

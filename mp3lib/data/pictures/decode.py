@@ -233,7 +233,7 @@ def value_range(low: float, high: float) -> tuple[float, float]:
         for top in (1, 255, 1023, 4095, 16383, 65535):
             if high <= top:
                 return 0.0, float(top)
-    return low, high
+    return low, high if high > low else low + max(1.0, abs(low))
 
 
 def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:

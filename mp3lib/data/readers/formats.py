@@ -123,11 +123,11 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Se
 
 
 def check_channels(path: Path, wanted: Wanted) -> None:
-    """Refuse what is meant for arrays where there are none."""
-    if wanted.channels != 3 or wanted.value_range is not None:
+    """Refuse channels, which are for arrays, where there are none."""
+    if wanted.channels != 3:
         raise ValueError(
-            f"channels and value_range are for folders of arrays (.npy), and {path} holds none, or more pictures than "
-            f"arrays: pictures have 3 channels. Got channels={wanted.channels}, value_range={wanted.value_range}"
+            f"channels is for folders of arrays (.npy), and {path} holds none, or more pictures than arrays: pictures "
+            f"have 3 channels. Got channels={wanted.channels}"
         )
 
 

@@ -28,6 +28,7 @@ class Arrays:
     jpeg: bool = False  # some pixels come straight out of a JPEG file, its compression grid in place
     notes: tuple[str, ...] = ()  # what the reader should know
     fingerprint: str = ""  # of a streamed set
+    value_range: tuple[float, float] | None = None  # the values that became 0 and 255; None: 8 bits, as they are
 
 
 class Arrangement(NamedTuple):

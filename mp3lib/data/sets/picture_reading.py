@@ -32,13 +32,15 @@ class Decoded(NamedTuple):
     rows: Rows
     reasons: list[str | None]
     again: Again | None = None
+    value_range: tuple[float, float] | None = None  # of arrays
 
     def arrays(self, to: Arrangement) -> Arrays:
         order = np.concatenate([to.train, to.test])
-        notes, jpeg = self.rows.scaled(order.tolist(), self.again), bool(self.rows.jpeg[order].any())
+        (notes, values), jpeg = self.rows.scaled(order.tolist(), self.again), bool(self.rows.jpeg[order].any())
         images = self.rows.ordered(order)
         train, test = images[: len(to.train)], images[len(to.train) :]
-        return Arrays(train, to.train_labels, test, to.test_labels, to.classes, jpeg, to.notes + notes)
+        labels, values = (to.train_labels, to.test_labels), values or self.value_range
+        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, to.notes + notes, value_range=values)
 
 
 def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
@@ -61,7 +63,13 @@ def decoded(pictures: Sequence[Entry], path: Path, wanted: Wanted) -> Decoded:
 
         each(pictures, numbers, path, scale)
 
-    return Decoded(rows, each(pictures, range(len(pictures)), path, read), again)
+    reasons = each(pictures, range(len(pictures)), path, read)
+    return Decoded(rows, reasons, again, wanted.value_range if are_arrays(pictures) else None)
+
+
+def are_arrays(pictures: Sequence[Entry]) -> bool:
+    """Whether files are arrays of NumPy; they are all of one kind."""
+    return bool(pictures) and npy.is_npy(pictures[0].name)
 
 
 def each(
@@ -90,14 +98,18 @@ class Streamed(NamedTuple):
         deep = [number for number in order if self.headers[number].deep]
         odd = dark_note(sum(self.is_dark(number) for number in order if self.headers[number].wide))
         odd += frames_note([self.headers[number].frames for number in order])
-        black, white, notes = scale_of([*self.deep_ends(deep)]) if deep else (0.0, 255.0, ())
-        values = (black, white) if deep else self.wanted.value_range
+        values, notes, scale = None, (), (0.0, 255.0)
+        if are_arrays(self.pictures):
+            values = scale = self.wanted.value_range
+        elif deep:
+            black, white, notes = scale_of([*self.deep_ends(deep)], self.wanted.value_range)
+            values = scale = black, white
         workers = usual_workers() if self.wanted.workers is None else self.wanted.workers
-        whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, values)
+        whole = Stream(PictureFiles(self.pictures), self.wanted.size, self.wanted.channels, workers, None, scale)
         train, test = whole[torch.from_numpy(to.train)], whole[torch.from_numpy(to.test)]
         jpeg = any(self.headers[number].jpeg for number in order)
         labels, notes = (to.train_labels, to.test_labels), to.notes + notes + odd
-        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, notes, self.fingerprint(to))
+        return Arrays(train, labels[0], test, labels[1], to.classes, jpeg, notes, self.fingerprint(to), values)
 
     def is_dark(self, number: int) -> bool:
         picture = picture_of(content(self.pictures[number]), self.wanted.size)

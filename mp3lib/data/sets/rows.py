@@ -23,7 +23,7 @@ class Rows:
 
     Args:
         number: of rows, at most.
-        wanted: the size, the channels and the file.
+        wanted: the size, the channels, the file, and the range of values where it is given.
     """
 
     def __init__(self, number: int, wanted: Wanted):
@@ -33,6 +33,7 @@ class Rows:
         else:
             reserve(wanted.file, BEGINNING + math.prod(shape))
             self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
+        self.value_range = wanted.value_range  # of pictures of more than 8 bits, where it is given
         self.deep: dict[int, tuple[float, float]] = {}  # the lowest and the highest value of each such picture
         self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
         self.frames, self.cut = np.ones(number, dtype=np.int32), np.zeros(number, dtype=np.float32)
@@ -46,8 +47,11 @@ class Rows:
         else:
             self.images[row] = picture.pixels
 
-    def scaled(self, kept: Sequence[int], again: Again | None) -> tuple[str, ...]:
-        """Fill the rows of pictures of more than 8 bits, all scaled alike; notes say how, and what is odd in the rows.
+    def scaled(self, kept: Sequence[int], again: Again | None) -> tuple[tuple[str, ...], tuple[float, float] | None]:
+        """Fill the rows of pictures of more than 8 bits, all scaled alike.
+
+        Returns notes that say how, and what is odd in the rows; and the values that became 0 and 255, None where there
+        is no such picture.
 
         Args:
             kept: the rows that count.
@@ -57,15 +61,15 @@ class Rows:
         odd = dark_note(int(self.dark[list(kept)].sum())) + frames_note(self.frames[list(kept)].tolist())
         odd += cut_note(self.cut[list(kept)].tolist())
         if not deep:
-            return odd
-        black, white, notes = scale_of([self.deep[row] for row in deep])
+            return odd, None
+        black, white, notes = scale_of([self.deep[row] for row in deep], self.value_range)
 
         def put(row: int, values: np.ndarray) -> None:
             self.images[row] = decode.scaled(values, black, white)
 
         with decode.without_warnings():
             again(deep, put)
-        return notes + odd
+        return notes + odd, (black, white)
 
     def ordered(self, order: Sequence[int]) -> np.ndarray:
         """The rows in this order, in place; other rows are cut off. Fill no more of them afterwards."""
@@ -93,25 +97,33 @@ def ends_of(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def scale_of(ends: Sequence[tuple[float, float]]) -> tuple[float, float, tuple[str, ...]]:
+def scale_of(
+    ends: Sequence[tuple[float, float]], given: tuple[float, float] | None = None
+) -> tuple[float, float, tuple[str, ...]]:
     """Which values of pictures of more than 8 bits become black and white, and a note on that.
 
     Args:
         ends: the lowest and the highest value of each.
+        given: which values they should be; default: as the values of all say.
     """
     if not ends:  # all of them are broken
-        return 0.0, 65535.0, ()
+        return *(given or (0.0, 65535.0)), ()
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    black, white = decode.value_range(low, high)
+    black, white = given or decode.value_range(low, high)
     notes: tuple[str, ...] = ()
-    if (black, white) != (0, 65535):
-        text = f"{len(ends)} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
+    text = f"{len(ends)} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
+    why = f"others of the set hold values up to {high:g}"
+    if given:
+        why = f"value_range goes up to {white:g}"
+        if low < black or high > white:
+            notes = (f"{text}: those outside value_range, {black:g} to {white:g}, became black or white",)
+    elif (black, white) != (0, 65535):
         notes = (f"{text}: {black:g} became black and {white:g} white, in all of them alike",)
     dark = sum(0 < high <= black + (white - black) / 16 for _, high in ends)
     if dark:
         notes += (
-            f"{dark} picture(s) of more than 8 bits are nearly black, because others of the set hold values up to "
-            f"{high:g}: scale them before, if they are of another kind",
+            f"{dark} picture(s) of more than 8 bits are nearly black, because {why}: scale them before, if they are of "
+            "another kind",
         )
     return black, white, notes
 

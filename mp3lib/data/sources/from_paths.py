@@ -15,12 +15,12 @@ from torch import Tensor
 from ...arguments import shown
 from ...paths import expanded, written_beside
 from ..files.entries import readable
-from ..images import Images, texts_of
+from ..images import Images, not_used, texts_of
 from ..notes import Note
 from ..pictures import decode
 from ..readers import formats
 from ..readers.unread import ACCEPTED
-from ..sets.arrays import set_name
+from ..sets.arrays import Arrays, set_name
 from ..sets.rows import Rows
 from ..sets.wanted import Wanted
 from ..streaming import Stream, processes_here
@@ -53,7 +53,7 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
     with cache.one_at_a_time(place) if together and not wanted.stream else nullcontext():
         images = from_cache(file, key) if not wanted.stream else "not asked for"
         if not isinstance(images, Images):
-            arrays = formats.read(path, wanted)
+            arrays = read(path, wanted)
             images = to_images(arrays, shown_path, name_of(arrays, path))
             if isinstance(images.train.images, Tensor) and (together or images.train.images.nbytes < CACHE_LIMIT):
                 to_cache(images, file, key)
@@ -62,9 +62,16 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
     return images, f"from {cache.short(path)}, {place_in_words(images)}"
 
 
+def read(path: Path, wanted: Wanted) -> Arrays:
+    """The images at a path; a note says where the range of values that is given has no use."""
+    arrays = formats.read(path, wanted)
+    arrays.notes += not_used(wanted.value_range, arrays.value_range)
+    return arrays
+
+
 def from_pack(path: Path, wanted: Wanted) -> tuple[Images, str]:
     images = open_pack(path, wanted, READER)
-    for note in images.notes:
+    for note in (*images.notes, *not_used(wanted.value_range, images.value_range)):
         warnings.warn(f"{readable(os.fspath(path))}: {note}", Note, stacklevel=5)
     return images, f"packed in {cache.short(path)} ({in_words(pixels(images))} on disk, read when used)"
 
@@ -118,7 +125,7 @@ def pack_images(
 
 def _into_file(path: Path, wanted: Wanted) -> Images:
     """The images at a path, whose pixels are in ``wanted.file``."""
-    arrays = formats.read(path, wanted)
+    arrays = read(path, wanted)
     if not isinstance(arrays.train_images, np.memmap):  # sets of a fixed size, which are small
         images = to_images(arrays, readable(os.fspath(path)), set_name(path))
         if images.train.images.shape[2:] != wanted.size:

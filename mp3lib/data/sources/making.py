@@ -35,7 +35,7 @@ def to_images(arrays: Arrays, source: str, name: str, search: bool = True) -> Im
     if isinstance(train.images, Stream):
         if arrays.jpeg:
             notes += (_JPEG,)
-        return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes)
+        return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes, arrays.value_range)
     digits = fingerprint(train, test)
     if digits != CIFAR10_FINGERPRINT and search:
         notes += repeated(train, test, arrays.classes)
@@ -43,7 +43,7 @@ def to_images(arrays: Arrays, source: str, name: str, search: bool = True) -> Im
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
         elif name == "cifar10":
             notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
-    return Images(train, test, arrays.classes, source, digits, name, notes)
+    return Images(train, test, arrays.classes, source, digits, name, notes, arrays.value_range)
 
 
 def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -127,10 +127,10 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
             f"{path} holds images of {size[0]} x {size[1]} pixels, wanted are {wanted.size[0]} x {wanted.size[1]}: "
             "choose that size (size=, --size), or pack them again"
         )
-    if wanted.value_range is not None or wanted.channels not in (None, train.images.shape[1]):
+    if wanted.channels not in (None, train.images.shape[1]):
         raise ValueError(
-            f"{path} holds images of {train.images.shape[1]} channel(s), scaled when they were packed: give no "
-            f"value_range and no other channels, got value_range={wanted.value_range}, channels={wanted.channels}"
+            f"{path} holds images of {train.images.shape[1]} channel(s), scaled when they were packed: give no other "
+            f"channels, got {wanted.channels}"
         )
     labelled = train.labels >= 0
     if not wanted.unlabelled and not labelled.any():
