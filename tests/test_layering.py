@@ -7,10 +7,15 @@ import json
 import re
 import types
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 import mp3lib
+from mp3lib.data import Split
+from mp3lib.data.tensors import ImagesLike, LabelsLike
+from mp3lib.evaluate import frozen_features, patch_only_floor, position_accuracy, top1_accuracy
+from mp3lib.train import finetune, pretrain
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "mp3lib"
@@ -275,3 +280,13 @@ def test_reading_of_public_names():
         "mp3lib.plots.cut",
         "mp3lib.widgets.Picture",
     ]
+
+
+def test_the_types_of_images_and_labels_are_those_that_are_taken():
+    """What ``load_images`` gives, a stream too, is what training and evaluation take."""
+    for function in (pretrain, finetune, position_accuracy, top1_accuracy, frozen_features, patch_only_floor):
+        hints = get_type_hints(function)
+        assert {hints[name] for name in hints if name.endswith("images")} <= {ImagesLike, ImagesLike | None}
+        assert {hints[name] for name in hints if name.endswith("labels")} <= {LabelsLike, LabelsLike | None}
+        assert any(name.endswith("images") for name in hints)
+    assert set(get_args(get_type_hints(Split)["images"])) <= set(get_args(ImagesLike))

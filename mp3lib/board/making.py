@@ -26,7 +26,7 @@ def _sent(name: str, mp3: MP3) -> dict:
 
 def patch_board(
     mp3: MP3 | Mapping[str, MP3],
-    images: Tensor,
+    images: Tensor | np.ndarray,
     names: Sequence[str] | None = None,
     *,
     mode: str = "jigsaw",
@@ -76,7 +76,7 @@ def patch_board(
     )  # fmt: skip
 
 
-def accuracies(mp3: MP3, images: Tensor) -> list[float]:
+def accuracies(mp3: MP3, images: Tensor | np.ndarray) -> list[float]:
     """How easy each of several images is: the share of its patches placed right with 75 % hidden, 0 to 1.
 
     images: uint8 (m, 3, H, W), a tensor or a NumPy array. Each share is a mean over 16 random contexts, the same ones

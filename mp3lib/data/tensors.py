@@ -15,6 +15,9 @@ from ..arguments import check_dense, shown
 from .sets.map_style import as_stream, transform_note
 from .streaming import Stream, warn_of
 
+ImagesLike = Tensor | np.ndarray | Stream | Dataset  # what as_images takes
+LabelsLike = Tensor | np.ndarray | Sequence[int]  # what as_labels takes
+
 
 def to_float(images: Tensor) -> Tensor:
     """Convert a uint8 tensor of any shape to float32 in [-1, 1]: ``x / 127.5 - 1``.

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..arguments import as_pair, learning_rate, mask_share, seed_number, shown, truth, whole
-from ..data.tensors import as_images, picked, to_float
+from ..data.tensors import ImagesLike, as_images, picked, to_float
 from ..model.checking import check_kind, check_weights
 from ..model.modes import eval_mode
 from ..model.mp3 import MP3
@@ -21,7 +21,7 @@ from .jigsaw import assign
 
 def position_accuracy(
     mp3: MP3,
-    images: Tensor,
+    images: ImagesLike,
     mask_ratios: Iterable[float] = (0.75,),
     *,
     jigsaw: bool = False,
@@ -91,8 +91,8 @@ class Floor(NamedTuple):
 
 
 def patch_only_floor(
-    train_images: Tensor,
-    test_images: Tensor,
+    train_images: ImagesLike,
+    test_images: ImagesLike,
     patch_size: int | tuple[int, int],
     *,
     hidden_dim: int = 256,

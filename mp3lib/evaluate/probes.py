@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..arguments import check_dense, is_finite, not_finite, number, seed_number, shown, whole
 from ..data.notes import Note
-from ..data.tensors import as_images, as_labels, numbered, to_float
+from ..data.tensors import ImagesLike, LabelsLike, as_images, as_labels, numbered, to_float
 from ..model.checking import check_kind, check_weights, layer_numbers, with_positions
 from ..model.modes import eval_mode
 from ..model.randomness import random_state_kept
@@ -21,7 +21,7 @@ MOST_CLASSES = 1_000_000
 
 
 def top1_accuracy(
-    vit: ViT, images: Tensor, labels: Tensor, *, pos_emb: bool | None = None, batch_size: int = 1000
+    vit: ViT, images: ImagesLike, labels: LabelsLike, *, pos_emb: bool | None = None, batch_size: int = 1000
 ) -> float:
     """Share of uint8 images (N, c, H, W) whose highest logit is their label (N,).
 
@@ -43,7 +43,7 @@ def top1_accuracy(
 
 @torch.no_grad()
 def predictions(
-    vit: ViT, images: Tensor, *, pos_emb: bool | None = None, batch_size: int = 1000
+    vit: ViT, images: ImagesLike, *, pos_emb: bool | None = None, batch_size: int = 1000
 ) -> tuple[Tensor, Tensor]:
     """The classes with the highest logits, in one pass over the images, and the numbers of the images.
 
@@ -67,7 +67,7 @@ def predictions(
 
 @torch.no_grad()
 def frozen_features(
-    vit: ViT, images: Tensor, *, pos_emb: bool | None = None, layer: int = -1, batch_size: int = 1000
+    vit: ViT, images: ImagesLike, *, pos_emb: bool | None = None, layer: int = -1, batch_size: int = 1000
 ) -> Tensor:
     """Pooled features float32 (N, d), on the CPU, of uint8 images (N, c, H, W), in eval mode.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -155,7 +156,7 @@ class MP3(nn.Module, SavedModel):
     def predict(
         self,
         images: Tensor,
-        context: Tensor | None = None,
+        context: Tensor | Sequence[int] | None = None,
         *,
         mask_ratio: float | None = None,
         generator: torch.Generator | None = None,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..arguments import below_one, share, shown, truth, whole
 from ..data.augment import check_area, strong_augment
 from ..data.streaming import Stream
-from ..data.tensors import as_images, as_labels, picked
+from ..data.tensors import ImagesLike, LabelsLike, as_images, as_labels, picked
 from ..evaluate.probes import top1_accuracy
 from ..model.attention import Attention, FeedForward
 from ..model.checking import check_kind, with_positions
@@ -33,8 +33,8 @@ from .watching import check_trackers
 
 def finetune(
     vit: ViT,
-    images: Tensor,
-    labels: Tensor,
+    images: ImagesLike,
+    labels: LabelsLike,
     *,
     pos_emb: bool | None = None,
     epochs: int = 5,
@@ -59,8 +59,8 @@ def finetune(
     checkpoint_activations: bool = False,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
-    eval_images: Tensor | None = None,
-    eval_labels: Tensor | None = None,
+    eval_images: ImagesLike | None = None,
+    eval_labels: LabelsLike | None = None,
     eval_name: str = "test",
     eval_every: int = 1,
     keep: Literal["last", "best"] = "last",

@@ -15,7 +15,7 @@ from ..arguments import as_range, mask_share, number, shown, truth, whole
 from ..data.augment import check_area, random_resized_crop
 from ..data.cues import changed_by
 from ..data.streaming import Stream
-from ..data.tensors import as_images, picked, to_float
+from ..data.tensors import ImagesLike, as_images, picked, to_float
 from ..evaluate.positions import position_accuracy
 from ..model.checking import check_kind
 from ..model.context import sample_context
@@ -33,7 +33,7 @@ from .watching import check_trackers
 
 def pretrain(
     mp3: MP3,
-    images: Tensor,
+    images: ImagesLike,
     *,
     epochs: int = 5,
     batch_size: int = 256,
@@ -54,7 +54,7 @@ def pretrain(
     checkpoint_activations: bool = False,
     precision: Literal["auto", "bf16", "float32"] = "auto",
     seed: int = 0,
-    eval_images: Tensor | None = None,
+    eval_images: ImagesLike | None = None,
     eval_ratios: Iterable[float] = (0.75, 0.5, 0.0),
     eval_every: int = 1,
     keep: Literal["last", "best"] = "last",
