@@ -110,6 +110,7 @@ class LabPage:
     """A notebook in JupyterLab. `said` collects errors of the console, `outside` requests to other machines."""
 
     def __init__(self, browser, server: LabServer, notebook: Path, timeout: float = 120, width: int = 1200):
+        self.notebook = notebook
         target = server.root / "notebooks" / notebook.name
         target.write_bytes(notebook.read_bytes())
         self.page = browser.new_page()

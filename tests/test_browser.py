@@ -25,7 +25,6 @@ from live_figures import LiveNotebook  # noqa: E402
 
 pytestmark = pytest.mark.slow
 on = pytest.mark.parametrize
-BOOK = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -376,45 +375,6 @@ def test_play_moves_the_slider_to_its_end(small):
     live.root.locator(".widget-play button").first.click()
     assert live.becomes(expected_small(live, 12))
     assert live.number("patches placed") == 12 and small.complaints() == []
-
-
-# --- the notebooks as they open ---------------------------------------------------------------------------------------
-
-
-@on("name", [path.name for path in BOOK])
-def test_a_notebook_opens_saved_with_short_lines_and_names_of_hidden_cells(browser, server, name):
-    path = ROOT / "notebooks" / name
-    hidden = [
-        cell.source.splitlines()[0]
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("jupyter", {}).get("source_hidden")
-    ]
-    lab = LabPage(browser, server, path, width=1900)
-    try:
-        assert not lab.is_unsaved()
-        assert lab.page.locator(".jp-mod-dirty").count() == 0
-        assert lab.texts(".jp-InputPlaceholder", len(hidden)) == hidden
-        assert 60 < longest_line(lab) <= 95
-        offsets = "all => all.map(e => e.getBoundingClientRect().left - e.parentElement.getBoundingClientRect().left)"
-        assert max(lab.page.locator(".jp-RenderedMarkdown table").evaluate_all(offsets), default=0) < 20
-    finally:
-        lab.close()
-
-
-def longest_line(lab: LabPage) -> int:
-    """The number of characters in the longest line of prose on the page."""
-    return lab.page.evaluate(
-        """() => Math.max(...[...document.querySelectorAll('.jp-RenderedMarkdown p')].slice(0, 12).map(p => {
-            const range = document.createRange(), lines = {}
-            const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT)
-            while (walk.nextNode()) for (let i = 0; i < walk.currentNode.length; i++) {
-                range.setStart(walk.currentNode, i); range.setEnd(walk.currentNode, i + 1)
-                const y = Math.round(range.getBoundingClientRect().bottom / 8)
-                lines[y] = (lines[y] ?? 0) + 1
-            }
-            return Math.max(0, ...Object.values(lines))
-        }))"""
-    )
 
 
 # --- the tests tested -------------------------------------------------------------------------------------------------
