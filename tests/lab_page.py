@@ -166,6 +166,9 @@ class LabPage:
     def shut_down_kernel(self) -> None:
         self.page.evaluate(f"() => {CURRENT}.sessionContext.shutdown()")
 
+    def has_kernel(self) -> bool:
+        return self.page.evaluate(f"() => Boolean({CURRENT}?.sessionContext?.session?.kernel)")
+
     def is_unsaved(self) -> bool:
         return self.page.evaluate(f"() => {CURRENT}.context.model.dirty")
 

@@ -211,12 +211,23 @@ def notebook_of(path: Path, *sources: str) -> Path:
     return path
 
 
-@pytest.fixture
-def small(browser, server, tmp_path):
-    lab = LabPage(browser, server, notebook_of(tmp_path / "small.ipynb", *SMALL))
-    lab.run_all()
+@pytest.fixture(scope="module")
+def small_page(browser, server, tmp_path_factory):
+    """The small notebook, opened once for all of its tests."""
+    lab = LabPage(browser, server, notebook_of(tmp_path_factory.mktemp("small") / "small.ipynb", *SMALL))
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def small(small_page):
+    """The small notebook, run anew: its figure is a new one, its kernel may be that of the test before."""
+    if not small_page.has_kernel():
+        small_page.open()
+    small_page.said.clear()
+    small_page.outside.clear()
+    small_page.run_all()
+    return small_page
 
 
 def expected_small(live, count: int) -> bytes:
