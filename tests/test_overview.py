@@ -150,3 +150,18 @@ def test_the_page_on_use_says_what_the_recipe_is_worth():
     for name, model in (("best", of["0.75", 5]), ("reference", of["reference", 5])):
         shares = model["position"]["0.75"], model["position"]["0.0"], model["knn"], model["linear"]
         assert f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |" in text
+    without, normed = of["0.75", 20], of["0.75-normed", 20]
+    pairs = {
+        name: f"{100 * a:.1f}{unit} against {100 * b:.1f} %"
+        for name, unit, a, b in (
+            ("placed", "", normed["position"]["0.0"], without["position"]["0.0"]),
+            ("linear", "", normed["linear"], without["linear"]),
+            *((few, " %", normed[few], without[few]) for few in ("top1_1000", "top1_5000")),
+        )
+    }
+    assert f"places fewer patches ({pairs['placed']} with everything seen), and its linear" in text
+    assert (
+        f"probe is as good ({pairs['linear']}). But fine-tuned on 1,000 labels it reaches {pairs['top1_1000']}, "
+        in text
+    )
+    assert f"and on 5,000 labels {pairs['top1_5000']}. With it we have one seed" in text and normed["seeds"] == 1
