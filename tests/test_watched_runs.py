@@ -20,7 +20,7 @@ from mp3lib.json_files import write_json
 from mp3lib.model import load_mp3
 from mp3lib.model.attention import Block
 from mp3lib.train import RunSettings, finetune, pretrain, read_metrics, read_run, steps
-from mp3lib.train.blocks import check_compiler
+from mp3lib.train.blocks import blocks, check_compiler
 from mp3lib.train.checkpoint import checkpoints
 from mp3lib.train.schedules import common_steps, rate_share
 
@@ -303,3 +303,62 @@ def test_compiled_blocks_train_alike_and_leave_nothing_behind(tmp_path):
     assert not any("forward" in vars(block) for block in compiled.modules() if isinstance(block, Block))
     compiled.save_pretrained(tmp_path)
     assert same(MP3.from_pretrained(tmp_path), compiled)
+
+
+@pytest.fixture
+def graphs(monkeypatch) -> list:
+    """One entry for each graph that ``blocks(…, compiled=True)`` makes. They run without a C++ compiler."""
+    made, compiler = [], torch.compile
+
+    def backend(graph: torch.fx.GraphModule, inputs: list):
+        made.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr("mp3lib.train.blocks.torch.compile", lambda function: compiler(function, backend=backend))
+    torch.compiler.reset()
+    yield made
+    torch.compiler.reset()
+
+
+DEEP = {"num_classes": 2, "image_size": 32, "patch_size": 4, "dim": 8, "depth": 12, "heads": 1, "mlp_dim": 8}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error:torch._dynamo hit config")
+def test_stochastic_depth_has_no_graph_for_each_layer(graphs):
+    vit = ViT(**DEEP).train()
+    with finetuning.stochastic_depth(vit, 0.1), blocks(vit, compiled=True, checkpoint_activations=False):
+        for _ in range(3):
+            vit(torch.rand(4, 3, 32, 32)).sum().backward()
+    assert len(graphs) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["updated", "frozen"])
+def test_drawn_mask_ratios_have_no_graph_each(context, graphs):
+    mp3, images = MP3(ViT(**DEEP), 0.5, context).train(), torch.rand(2, 3, 32, 32)
+    draw = torch.Generator().manual_seed(0)
+    with blocks(mp3, compiled=True, checkpoint_activations=False):
+        for ratio in (0.1, 0.2, 0.33, 0.5, 0.6, 0.7, 0.75, 0.3):
+            loss = mp3(images, 0.5, mask_ratio=ratio, generator=draw)
+            loss.backward()
+        assert len(graphs) == 2, "of the first number of patches, and of any other"
+        mp3.eval()
+        for ratio in (0.75, 0.5, 0.0):
+            mp3.predict(images, mask_ratio=ratio, generator=draw)
+    assert len(graphs) <= 4
+
+
+@pytest.mark.slow
+def test_stochastic_depth_is_the_same_in_compiled_blocks(graphs):
+    """Each image keeps all of a part, which then counts for more, or nothing of it; in eval mode it is as it was."""
+    vit, x = ViT(**DEEP | {"depth": 1}), torch.rand(200, 2, 8)
+    block = vit.transformer.layers[0]
+    block[0].to_out[0].weight.data.zero_(), block[1].net[4].weight.data.zero_()
+    block[0].to_out[0].bias.data.fill_(3.0), block[1].net[4].bias.data.zero_()
+    with finetuning.stochastic_depth(vit, 0.25), blocks(vit, compiled=True, checkpoint_activations=False):
+        added = (block.train()(x) - x).detach()
+        torch.testing.assert_close(block.eval()(x) - x, torch.full_like(x, 3.0))
+    stays = added[:, 0, 0] > 1
+    torch.testing.assert_close(added, 4.0 * stays[:, None, None].expand_as(added).float())
+    assert 0.6 < stays.float().mean() < 0.9 and len(graphs) == 2

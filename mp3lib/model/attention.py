@@ -75,13 +75,12 @@ class Attention(nn.Module):
             raise ValueError("give either context or num_context, not both")
         check_tokens(x, self.norm)
         if num_context is not None:
-            words = f"num_context must be from 1 to the number of tokens ({x.shape[1]}), got"
-            if not torch.compiler.is_compiling() and (
-                isinstance(num_context, bool) or not hasattr(num_context, "__index__")
-            ):
-                raise ValueError(f"{words} {shown(num_context)}")
-            if not 0 < num_context <= x.shape[1]:
-                raise ValueError(f"{words} {num_context}")
+            is_number = torch.compiler.is_compiling() or (
+                not isinstance(num_context, bool) and hasattr(num_context, "__index__")
+            )
+            if not is_number or not 0 < num_context <= x.shape[1]:  # only then a text: compiled, each size in it would
+                found = num_context if is_number else shown(num_context)  # have a graph of its own
+                raise ValueError(f"num_context must be from 1 to the number of tokens ({x.shape[1]}), got {found}")
         if context is not None:
             check_tokens(context, self.norm, "context", batch=x.shape[0])
         x = self.norm(x)

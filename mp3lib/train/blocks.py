@@ -18,8 +18,9 @@ def blocks(model: nn.Module, *, compiled: bool, checkpoint_activations: bool) ->
     """Within the ``with``, compile every block of ``model``, or keep its input instead of its activations, or both.
 
     The blocks alone are compiled: what is random in MP3 is outside of them and stays as it is, and all blocks share
-    one compiled function. Without stored activations the backward pass computes each block again: the same gradients,
-    bit for bit, with less memory and more time.
+    one compiled function. It has few graphs, whatever the depth, the mask ratios and the rates of stochastic depth.
+    Without stored activations the backward pass computes each block again: the same gradients, bit for bit, with less
+    memory and more time.
 
     Source of the latter: Chen et al. 2016, *Training Deep Nets with Sublinear Memory Cost*, arXiv 1604.06174.
     """

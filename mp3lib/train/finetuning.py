@@ -208,16 +208,22 @@ def stochastic_depth(model: nn.Module, rate: float) -> Iterator[None]:
     """
     rate = below_one("drop_path", rate)
 
-    def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: float) -> Tensor:
+    def leave_out(module: nn.Module, inputs: tuple, output: Tensor, share: Tensor) -> Tensor:
         from torchvision.ops import stochastic_depth
 
-        return stochastic_depth(output, share, mode="row", training=module.training)
+        if not torch.compiler.is_compiling():
+            return stochastic_depth(output, share.item(), mode="row", training=module.training)
+        if not module.training:
+            return output
+        stays = torch.rand(len(output), 1, 1, device=output.device) >= share
+        return output * stays / (1 - share)
 
     hooks = []
     if rate:
         parts = [m for m in model.modules() if isinstance(m, (Attention, FeedForward))]  # two in each layer
         for i, part in enumerate(parts):
-            share = rate * (i // 2 + 1) / (len(parts) // 2)
+            # a tensor, because torch.compile would make a graph for each number
+            share = torch.tensor(rate * (i // 2 + 1) / (len(parts) // 2), dtype=torch.float64, device="cpu")
             hooks.append(part.register_forward_hook(partial(leave_out, share=share)))
     try:
         yield
