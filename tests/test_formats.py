@@ -19,7 +19,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from set_makers import FINE, GREY, LABELS, bands, cifar100, hundred, idx, mnist, png, samples, shards, write_tar
+from set_makers import (
+    FINE,
+    GREY,
+    LABELS,
+    bands,
+    cifar100,
+    hundred,
+    idx,
+    mnist,
+    noise_pictures,
+    png,
+    samples,
+    shards,
+    write_tar,
+)
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import main
@@ -679,6 +693,28 @@ def test_headers_of_arrays_are_parsed_by_one_thread_at_a_time(stream, tmp_path, 
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     images = loaded(bands(tmp_path / "set", 5, "uint8"), 8, channels=5, stream=stream, workers=0)
     assert (len(images.train), len(images.test)) == (20, 8) and len(most) >= 28 and max(most) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrays_that_cannot_be_pictures_leave_the_pictures_in_use(stream, tmp_path):
+    for name in ("auk", "bat"):
+        for i in range(4):
+            file = noise_pictures(tmp_path / name, 4) / f"{i:03}_feat.npy"
+            np.save(file, np.zeros(128, dtype=np.float32))
+    np.save(tmp_path / "auk/mean.npy", np.zeros(128))
+    images = loaded(tmp_path, 8, stream=stream, workers=0)
+    assert (images.classes, len(images.train), len(images.test)) == (("auk", "bat"), 6, 2)
+    assert "left out 9 array(s): auk/000_feat.npy" in images.notes[0] and "(beside pictures;" in images.notes[0]
+
+
+def test_pictures_beside_more_arrays_that_cannot_be_read_are_named(tmp_path):
+    noise_pictures(tmp_path / "set", 4)
+    for i in range(5):
+        np.save(tmp_path / f"set/{i}.npy", np.zeros((8, 8, 5), dtype=np.uint8))
+    words = "holds 0 readable pictures.*5 channels|Left out 4 picture.s. beside the arrays"
+    with pytest.raises(ValueError, match=words) as told:
+        load_images(tmp_path / "set", 8)
+    assert "Left out 4 picture(s) beside the arrays (.npy), which are more" in str(told.value)
 
 
 @pytest.mark.parametrize("kind", ["uint8", ">u2", "float32"])

@@ -37,6 +37,29 @@ class Stored(NamedTuple):
     order: str  # "F" if the first axis changes fastest, else "C"
 
 
+def described(beginning: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int] | str:
+    """What the header of a file says: shape, whether the first axis changes fastest, type, and where the values begin.
+
+    Or why it cannot be read, without a full stop.
+    """
+    file = io.BytesIO(beginning)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            return f"its format has the version {version[0]}.{version[1]}, not 1.0 or 2.0"
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        with _parser:
+            return *read(file), file.tell()
+    except Exception as error:  # a damaged header raises many kinds
+        return f"its header is damaged: {' '.join(str(error).split())[:120]}"
+
+
+def may_be_picture(beginning: bytes) -> bool:
+    """Whether an array whose file begins so has the axes and the kind of values of a picture, with any channels."""
+    held = described(beginning)
+    return not isinstance(held, str) and len(held[0]) in (2, 3) and held[2].str[1:] in KINDS
+
+
 def header(beginning: bytes, size: int, channels: int, value_range: tuple[float, float] | None) -> Stored | str:
     """What a file holds, or why that cannot be used, without a full stop.
 
@@ -46,19 +69,13 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
         channels: that are wanted.
         value_range: which values become 0 and 255.
     """
-    file = io.BytesIO(beginning)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            return f"its format has the version {version[0]}.{version[1]}, not 1.0 or 2.0"
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        with _parser:
-            shape, first_fastest, kind = read(file)
-    except Exception as error:  # a damaged header raises many kinds
-        return f"its header is damaged: {' '.join(str(error).split())[:120]}"
+    held = described(beginning)
+    if isinstance(held, str):
+        return held
+    shape, first_fastest, kind, begin = held
     if kind.str[1:] not in KINDS:
         return f"it holds {kind}: uint8, uint16, float16, float32 or float64 can be read"
-    said = math.prod(shape) * kind.itemsize + file.tell()
+    said = math.prod(shape) * kind.itemsize + begin
     words = f"it has the shape {tuple(shape)}"
     if not shape or any(isinstance(side, bool) or side < 1 for side in shape):
         return f"{words}, which is not a picture"
@@ -75,7 +92,7 @@ def header(beginning: bytes, size: int, channels: int, value_range: tuple[float,
         return f"{words}; at most {decode.LARGEST / 1e6:.0f} million pixels are read"
     if kind.str[1:] != "u1" and value_range is None:
         return f"values of {kind} need value_range=(low, high) (--value-range): these become 0 and 255"
-    return Stored(tuple(shape), kind, axis[0] if axis else None, file.tell(), "F" if first_fastest else "C")
+    return Stored(tuple(shape), kind, axis[0] if axis else None, begin, "F" if first_fastest else "C")
 
 
 def pixels_of(data: bytes, channels: int, value_range: tuple[float, float] | None) -> tuple[np.ndarray, float] | str:

@@ -18,7 +18,7 @@ from ..files.entries import Entry, instead_of, read_bytes
 from ..files.walk import files_of
 from ..folders.shards import split_of_file
 from ..pictures import decode
-from ..pictures.npy import MAGIC, is_npy
+from ..pictures.npy import HEADER, MAGIC, is_npy, may_be_picture
 from ..sets.arrays import ARCHIVES, Arrays
 from ..sets.wanted import USUAL, Wanted
 from .cifar import BATCHES, CIFAR100, SPRITES, from_batches, from_cifar100, from_sprites, is_cifar100
@@ -78,11 +78,10 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Se
     """Choose the form by what is complete, and read it; ``empty`` are folders without files."""
     pictures = [entry for entry in entries if is_picture(entry)]
     arrays_of_numpy = [entry for entry in entries if is_npy(entry.name)]
-    if len(arrays_of_numpy) > len(pictures):
+    if len(arrays_of_numpy) > len(pictures) and number_of_arrays(arrays_of_numpy, pictures) > len(pictures):
         rest = [entry for entry in entries if not is_npy(entry.name) and not is_picture(entry)]
-        arrays = from_pictures(arrays_of_numpy, rest, path, wanted, empty)
-        arrays.notes += (f"left out {len(pictures)} picture(s) beside the arrays (.npy)",) if pictures else ()
-        return arrays
+        beside = (f"left out {len(pictures)} picture(s) beside the arrays (.npy), which are more",) if pictures else ()
+        return from_pictures(arrays_of_numpy, rest, path, wanted, empty, beside)
     check_channels(path, wanted)
     if len(pictures) < 2:
         check_brought(entries, path)
@@ -120,6 +119,14 @@ def from_entries(entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Se
     if parquets:
         arrays.notes += (f"left out {len(parquets)} parquet file(s), as {parquets[0].name}",)
     return arrays
+
+
+def number_of_arrays(arrays: Sequence[Entry], pictures: Sequence[Entry]) -> int:
+    """How many arrays may be pictures. Where there are pictures as well, features and the like do not count."""
+    if not pictures:
+        return len(arrays)
+    beginnings = (read_bytes(entry.path, HEADER) if entry.path else entry.read()[:HEADER] for entry in arrays)
+    return sum(map(may_be_picture, beginnings))
 
 
 def check_channels(path: Path, wanted: Wanted) -> None:

@@ -57,7 +57,12 @@ def is_picture(entry: Entry) -> bool:
 
 
 def from_pictures(
-    pictures: Sequence[Entry], entries: Sequence[Entry], path: Path, wanted: Wanted, empty: Sequence[str] = ()
+    pictures: Sequence[Entry],
+    entries: Sequence[Entry],
+    path: Path,
+    wanted: Wanted,
+    empty: Sequence[str] = (),
+    told: tuple[str, ...] = (),
 ) -> Arrays:
     """Decode pictures, or only look at them where they are to be streamed, and sort them by their folders.
 
@@ -67,6 +72,7 @@ def from_pictures(
         path: of the set.
         wanted: the size and so on.
         empty: folders without files.
+        told: notes on what lies beside the pictures.
     """
     reading = streamed if wanted.streams(len(pictures), path, all(map(on_disk, pictures))) else decoded
     paths, more = annotated(pictures, entries)
@@ -78,7 +84,7 @@ def from_pictures(
             good.append(number)
         else:
             unreadable.append((entry.name, reason))
-    notes = left_out_note(unreadable) + beside_note(entries)
+    notes = left_out_note(unreadable) + told + beside_note(entries)
     if len(good) < 2:
         raise ValueError(f"{path} holds {len(good)} readable pictures, at least 2 are needed. {found(entries, notes)}")
     names = {number: paths.get(pictures[number].name, pictures[number].name) for number in good}
@@ -101,8 +107,10 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     copies = [(name, "a backup or an unfinished download") for name in others if is_copy(name)]
     others = [name for name in others if not is_archive(name) and not is_copy(name)]
     told = [name for name in others if "/" in name or may_hold_images(name)]
-    odd = [(name, "not a picture in a format that Pillow reads") for name in told]
-    return left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(odd, "other file")
+    arrays = [(name, "beside pictures") for name in told if is_npy(name)]
+    odd = [(name, "not a picture in a format that is read here") for name in told if not is_npy(name)]
+    notes = left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(arrays, "array")
+    return notes + left_out_note(odd, "other file")
 
 
 def without_pictures(good: Sequence[str], entries: Sequence[Entry], empty: Sequence[str]) -> list[str]:
