@@ -15,7 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from set_makers import noise_pictures
 
 from mp3lib import load_images
@@ -153,6 +153,18 @@ def test_a_damaged_pack_is_refused_in_a_sentence(damage, tmp_path):
     file.write_bytes(data[:-9] if damage == "cut" else data.replace(old, new, 1))
     with pytest.raises(ValueError, match="pack the images again"):
         load_images(file)
+
+
+def test_a_file_of_other_tensors_and_a_folder_with_packs_say_what_to_give(tmp_path):
+    save_file({"weights": torch.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="model.safetensors is no pack that python -m mp3lib data pack has made"):
+        load_images(tmp_path / "model.safetensors")
+    noise_pictures(tmp_path / "set", 4)
+    (tmp_path / "packs").mkdir()
+    for i, words in enumerate(("the pack 0.safetensors: give the path of that", "2 packs, as 0.safetensors: give")):
+        pack_images(tmp_path / "set", 8, tmp_path / f"packs/{i}.safetensors")
+        with pytest.raises(ValueError, match=words):
+            load_images(tmp_path / "packs")
 
 
 def test_a_full_disk_is_named_and_what_a_killed_process_left_is_removed(tmp_path, full_disk):

@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 BEGINNING = 4 << 20  # bytes before the tensors of a file whose header is written last
+PACK = "mp3lib pack "  # what a pack of images says of itself, with the number of its form
 KINDS = {np.dtype(np.uint8): "U8", np.dtype(np.int64): "I64", np.dtype(np.float32): "F32"}
 
 
@@ -39,6 +40,29 @@ def header(tensors: Sequence[tuple[str, np.dtype, Sequence[int]]], about: Mappin
     if len(text) + 8 > length:
         raise ValueError(f"the names of the classes and the notes take {len(text):,} bytes; at most {length - 8:,} fit")
     return (length - 8).to_bytes(8, "little") + text.ljust(length - 8)
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file begins as a pack."""
+    try:
+        return path.is_file() and about_of(path).get("form", "").startswith(PACK)
+    except (OSError, ValueError):
+        return False
+
+
+def about_of(path: Path) -> dict[str, str]:
+    """The texts in the header of a file in the form of safetensors; ValueError for another file."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= BEGINNING:
+            raise ValueError(f"{path} is not a file of tensors")
+        try:
+            about = json.loads(file.read(length))["__metadata__"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ValueError(f"{path} is not a file of tensors") from None
+    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+        raise ValueError(f"{path} is not a file of tensors")
+    return about
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

@@ -59,6 +59,11 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
                 f"{path} is a single array: give the folder that holds a file for each picture; or, where it holds "
                 'many, uint8 (N, c, H, W), call load_images(np.load(file, mmap_mode="r"))'
             )
+        if path.is_file() and path.suffix.lower() == ".safetensors":
+            raise ValueError(
+                f"{path} is no pack that python -m mp3lib data pack has made, or a damaged one: other files of tensors "
+                f"are not read. Accepted: {ACCEPTED}"
+            )
         if path.is_file() and is_idx(path.name):
             raise ValueError(f"{path} is one file of a set in MNIST's form (idx): give the folder that holds them all")
         with files_of(path) as files:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ..files.entries import Entry
+from ..files.tensor_files import is_pack
 from ..sets.arrays import ARCHIVES
 
 ACCEPTED = (
@@ -48,8 +49,14 @@ def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
     """What was found instead of pictures, and what is accepted."""
     names = [entry.name for entry in entries]
     archives = [name for name in names if name.lower().endswith(ARCHIVES)]
+    packs = [
+        entry.name for entry in entries if entry.path and entry.name.endswith(".safetensors") and is_pack(entry.path)
+    ]
     told = other_forms(names)
-    if archives:
+    if packs:
+        one = f"It holds the pack {packs[0]}: give the path of that. "
+        told = one if len(packs) == 1 else f"It holds {len(packs)} packs, as {packs[0]}: give the path of one. "
+    elif archives:
         one = f"It holds the archive {archives[0]}: give the path of that. "
         several = f"It holds {len(archives)} archives, as {archives[0]}: unpack each, or give the path of one. "
         told = one if len(archives) == 1 else several

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from dataclasses import replace
@@ -13,12 +12,12 @@ import torch
 from torch import Tensor
 
 from ...paths import expanded
-from ..files.tensor_files import BEGINNING, KINDS, header
+from ..files.tensor_files import BEGINNING, KINDS, PACK, about_of, header, is_pack
 from ..images import Images, Split, images_of
 from ..sets.arrays import NO_LABELS
 from ..sets.wanted import Wanted
 
-FORM = "mp3lib pack 1"  # what a pack says of itself; another number for another form
+FORM = f"{PACK}1"  # another number for another form
 UINT8, INT64, *_ = KINDS
 
 
@@ -59,29 +58,6 @@ def checksum(*labels: Tensor) -> str:
     for some in labels:
         value = zlib.crc32(some.numpy().astype("<i8").tobytes(), value)
     return f"{value:08x}"
-
-
-def is_pack(path: Path) -> bool:
-    """Whether a file begins as a pack."""
-    try:
-        return path.is_file() and about_of(path).get("form", "").startswith("mp3lib pack ")
-    except (OSError, ValueError):
-        return False
-
-
-def about_of(path: Path) -> dict[str, str]:
-    """The texts in the header of a file in the form of safetensors; ValueError for another file."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= BEGINNING:
-            raise ValueError(f"{path} is not a file of tensors")
-        try:
-            about = json.loads(file.read(length))["__metadata__"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ValueError(f"{path} is not a file of tensors") from None
-    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
-        raise ValueError(f"{path} is not a file of tensors")
-    return about
 
 
 def packed_size(path: str | os.PathLike) -> tuple[int, int] | None:
