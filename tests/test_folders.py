@@ -838,12 +838,31 @@ def test_floats_that_are_not_finite_are_left_out_in_memory_and_replaced_in_a_str
         assert min(picture.min() for picture in images.train.images) == round(250 / 1023 * 255)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("odd", "shade"), [(-9999, "white"), (-3.4e38, "white"), (1e5, "black"), (3.4e38, "black")])
+def test_a_value_of_no_data_that_leaves_the_others_no_room_is_said(odd, shade, stream, tmp_path):
+    for i, values in enumerate(temperatures(tmp_path / "set", 12)):
+        values[0, :3] = odd
+        Image.fromarray(values).save(tmp_path / "set" / f"{i}.tif")
+    _, notes = loaded(tmp_path / "set", size=8, stream=stream, workers=0)
+    words = f"12 picture(s) of more than 8 bits are nearly {shade}, because the set holds values"
+    assert [words in note for note in notes[:2]] == [False, True], notes
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_floats_on_a_plain_ground_are_neither_nearly_black_nor_nearly_white(sign, tmp_path):
+    for i, values in enumerate(temperatures(tmp_path / "set", 12)):
+        values[:], values[3:5] = sign, -sign
+        Image.fromarray(values).save(tmp_path / "set" / f"{i}.tif")
+    assert not any("nearly" in note for note in loaded(tmp_path / "set", size=8)[1])
+
+
 def test_fractions_beside_deep_pictures_are_said_to_be_black(tmp_path):
     for folder, values in (("a", np.float32(0.9)), ("b", np.uint16(60_000))):
         (tmp_path / "set" / folder).mkdir(parents=True)
         for i in range(3):
             Image.fromarray(np.full((32, 32), values)).save(tmp_path / "set" / folder / f"{i}.tif")
-    with pytest.warns(Note, match="3 picture.s. of more than 8 bits are nearly black, because others of the set hold"):
+    with pytest.warns(Note, match="3 picture.s. of more than 8 bits are nearly black, because the set holds"):
         load_images(tmp_path / "set")
 
 
@@ -880,7 +899,7 @@ def deep_pictures(folder: Path, number: int, side: int = 32) -> Path:
 def test_deep_pictures_are_not_held_in_memory_until_their_scale_is_known():
     rows = Rows(2, Wanted((4, 4)))
     rows.put(1, Picture(None, np.arange(16, dtype=np.float32).reshape(4, 4)))
-    assert rows.deep == {1: (0, 15)}
+    assert rows.deep == {1: (0, 7.5, 15)}
 
 
 def test_deep_pictures_are_read_alike_from_a_zip_from_parquet_and_as_a_stream(tmp_path):

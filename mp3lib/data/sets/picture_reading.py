@@ -19,7 +19,7 @@ from ..pictures import decode, npy
 from ..pictures.contents import PictureFiles, picture_of, unusual
 from ..streaming import Stream, usual_workers
 from .arrays import Arrangement, Arrays
-from .rows import Again, Rows, dark_note, ends_of, frames_note, scale_of
+from .rows import Again, Ends, Rows, dark_note, ends_of, frames_note, scale_of
 from .wanted import Wanted
 
 BLOCK = 256  # pictures read at a time
@@ -115,7 +115,7 @@ class Streamed(NamedTuple):
         picture = picture_of(content(self.pictures[number]), self.wanted.size)
         return not isinstance(picture, str) and picture.dark
 
-    def deep_ends(self, numbers: Sequence[int]) -> Iterator[tuple[float, float]]:
+    def deep_ends(self, numbers: Sequence[int]) -> Iterator[Ends]:
         """The lowest and the highest value of pictures of more than 8 bits; those that break count as nothing."""
         for number in numbers:
             picture = picture_of(content(self.pictures[number]), self.wanted.size)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,14 @@ from .wanted import Wanted
 
 # reads pictures of more than 8 bits, by their rows, and gives each row and its values (H, W) to the function
 Again = Callable[[Sequence[int], Callable[[int, np.ndarray], None]], None]
+
+
+class Ends(NamedTuple):
+    """The lowest, the middle (median) and the highest value of a picture of more than 8 bits."""
+
+    low: float
+    middle: float
+    high: float
 
 
 class Rows:
@@ -34,7 +43,7 @@ class Rows:
             reserve(wanted.file, BEGINNING + math.prod(shape))
             self.images = np.memmap(wanted.file, np.uint8, "r+", BEGINNING, shape)
         self.value_range = wanted.value_range  # of pictures of more than 8 bits, where it is given
-        self.deep: dict[int, tuple[float, float]] = {}  # the lowest and the highest value of each such picture
+        self.deep: dict[int, Ends] = {}  # of each such picture
         self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
         self.frames, self.cut = np.ones(number, dtype=np.int32), np.zeros(number, dtype=np.float32)
 
@@ -92,38 +101,48 @@ def reserve(file: Path, size: int) -> None:
                     raise
 
 
-def ends_of(values: np.ndarray) -> tuple[float, float]:
-    """The lowest and the highest value."""
-    return float(values.min()), float(values.max())
+def ends_of(values: np.ndarray) -> Ends:
+    """The ends of the values of a picture."""
+    return Ends(float(values.min()), float(np.median(values)), float(values.max()))
 
 
-def scale_of(
-    ends: Sequence[tuple[float, float]], given: tuple[float, float] | None = None
-) -> tuple[float, float, tuple[str, ...]]:
+def scale_of(ends: Sequence[Ends], given: tuple[float, float] | None = None) -> tuple[float, float, tuple[str, ...]]:
     """Which values of pictures of more than 8 bits become black and white, and a note on that.
 
     Args:
-        ends: the lowest and the highest value of each.
+        ends: of the values of each.
         given: which values they should be; default: as the values of all say.
     """
     if not ends:  # all of them are broken
         return *(given or (0.0, 65535.0)), ()
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    low, high = min(one.low for one in ends), max(one.high for one in ends)
     black, white = given or decode.value_range(low, high)
     notes: tuple[str, ...] = ()
     text = f"{len(ends)} picture(s) of more than 8 bits hold values from {low:g} to {high:g}"
-    why = f"others of the set hold values up to {high:g}"
+    why = f"the set holds values up to {high:g}"
     if given:
         why = f"value_range goes up to {white:g}"
         if low < black or high > white:
             notes = (f"{text}: those outside value_range, {black:g} to {white:g}, became black or white",)
     elif (black, white) != (0, 65535):
         notes = (f"{text}: {black:g} became black and {white:g} white, in all of them alike",)
-    dark = sum(0 < high <= black + (white - black) / 16 for _, high in ends)
+    sixteenth = (white - black) / 16
+    # there one odd value, as of no data, leaves the others no room
+    stretched = given is None and (low < 0 or high > 65535)
+    dark = sum(
+        0 < one.high <= black + sixteenth or (stretched and one.low < one.middle <= black + sixteenth) for one in ends
+    )
+    bright = sum(stretched and white - sixteenth <= one.middle < one.high for one in ends)
+    outlier = ", or give value_range (--value-range), if there are values that stand for no data" if stretched else ""
+    if bright:
+        notes += (
+            f"{bright} picture(s) of more than 8 bits are nearly white, because the set holds values down to {low:g}: "
+            f"scale them before{outlier}",
+        )
     if dark:
         notes += (
             f"{dark} picture(s) of more than 8 bits are nearly black, because {why}: scale them before, if they are of "
-            "another kind",
+            f"another kind{outlier}",
         )
     return black, white, notes
 
