@@ -108,7 +108,7 @@ def test_the_labels_are_those_that_a_target_transform_makes():
             "the columns category and target could all be labels",
         ),
         ({"Label": ["x", "y"]}, ("x", "y"), None),
-        ({"labels": [[0, 1], [1]]}, ("images",), "no label column found among ['labels']"),
+        ({"labels": [[0, 1], [1]]}, ("images",), "the column labels holds list<item: int64>, and a label is one"),
         ({"label": [0, 1], "category": ["x", "y"]}, ("0", "1"), "of the column label, not of category"),
         ({"breed": ["x", "y"], "n": [0, 1]}, ("images",), "no label column found"),
     ],

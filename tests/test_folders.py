@@ -703,6 +703,24 @@ def test_labels_in_files_and_archives_beside_pictures_are_not_dropped_in_silence
     assert any("left out 1 archive(s): eel.zip" in note for note in loaded(tmp_path / "set")[1])
 
 
+def test_formats_that_pillow_knows_and_that_are_not_read_are_named(tmp_path):
+    fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
+    for name in ("a/1.dds", "b/2.icns"):
+        (tmp_path / "set" / name).write_bytes(b"x")
+    _, notes = loaded(tmp_path / "set")
+    assert "left out 2 picture(s): a/1.dds, b/2.icns (a format that is not read: convert it to PNG;" in notes[0]
+    with pytest.raises(ValueError, match="holds 0 readable.*Left out 1 picture.s.: 1.dds .a format that is not read"):
+        (tmp_path / "bare").mkdir(), (tmp_path / "set/a/1.dds").rename(tmp_path / "bare/1.dds")
+        load_images(tmp_path / "bare")
+
+
+@pytest.mark.parametrize("kind", ["", "gz"])
+def test_an_empty_tar_is_said_to_hold_no_file(kind, tmp_path):
+    tarfile.open(tmp_path / "set.tar", f"w:{kind}").close()
+    with pytest.raises(ValueError, match="it holds no file: it is empty, or damaged"):
+        load_images(tmp_path / "set.tar")
+
+
 def test_a_picture_that_cannot_be_opened_is_left_out_and_named(tmp_path, monkeypatch):
     fill(tmp_path / "set/a", 4), fill(tmp_path / "set/b", 4)
 
@@ -1270,7 +1288,12 @@ def test_labels_of_any_kind(labels, classes, tmp_path):
         ({"coarse_label": [0, 1]}, ("0", "1"), None),
         ({"class": ["a", "b"], "category": ["x", "y"]}, ("set",), "category and class could all be labels, so none"),
         ({"breed": ["a", "b"]}, ("set",), r"no label column found among \['breed'\]: all pictures count as one class"),
-        ({"label": [[1, 2], [3]]}, ("set",), r"no label column found among \['label'\]"),
+        (
+            {"label": [[1, 2], [3]]},
+            ("set",),
+            "the column label holds list<.*int64>, and a label is one whole number or",
+        ),
+        ({"label": [b"a", b"b"]}, ("set",), "the column label holds binary, and a label is one whole number or text"),
         ({"label": [1.0, 2.0]}, ("1", "2"), None),
         ({"target": [0.25, 1.5]}, ("set",), "the labels are fractions, as 0.25, and no classes"),
         ({"label": [0, 1], "id": [5, 6]}, ("0", "1"), None),
@@ -1459,6 +1482,7 @@ def test_a_parquet_file_for_tests_without_pictures_is_replaced_with_a_word(conte
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1"), 18, 2)
     assert any("no labelled test pictures are left, so every tenth picture of a class" in note for note in notes)
+    assert any("1 file(s) hold no rows, as test.parquet" in note for note in notes) == (not content)
 
 
 def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):

@@ -159,7 +159,9 @@ def test_classes_are_compared_by_name(tmp_path, capsys):
     code, out, _ = evaluated(pictures("two", {"b": 120, "c": 250}))  # fewer classes, with other numbers
     assert code == 0 and json.loads(out.splitlines()[-1])["top1"] == 1.0
     code, _, err = evaluated(pictures("other", {"b": 120, "c": 250, "d": 0}))
-    assert code == 1 and "does not have d among its classes (a, b, c)" in err
+    assert code == 1 and "does not have d among its classes (a, b, c)" in err and "case" not in err
+    code, _, err = evaluated(pictures("capitals", {"A": 0, "b": 120, "C": 250}))
+    assert code == 1 and "(a, b, c)" in err and "they differ from those in upper and lower case alone" in err
 
 
 def test_weights_that_do_not_fit_or_are_cut_off_say_so(tmp_path, capsys):

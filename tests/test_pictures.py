@@ -165,7 +165,7 @@ def test_a_large_photo_is_read_at_a_smaller_scale():
     "data, said",
     [
         (b"", "The file is empty"),
-        (b"hello", "not a picture in a format that Pillow reads, such as PNG, JPEG"),
+        (b"hello", "not a picture in a format that is read here, such as PNG, JPEG"),
         (b"%PDF-1.7 and more", "not a picture in a format"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not a picture in a format"),
         (b"\0" * 5000, "not a picture in a format"),

@@ -45,9 +45,13 @@ def labels_for(vit: ViT, images: Images, weights: str) -> Tensor:
             )
         return images.test.labels
     if unknown := [name for name in images.classes if name not in vit.classes]:
+        case = "; they differ from those in upper and lower case alone: rename them as the classifier names its classes"
+        known = {name.casefold() for name in vit.classes}
         raise ValueError(
             f"{weights} does not have {', '.join(unknown[:10])} among its classes ({', '.join(vit.classes[:10])}), "
             f"so it cannot be evaluated on {images.name}: fine-tune it on these classes first"
+            + case
+            * all(name.casefold() in known for name in unknown)
         )
     return torch.tensor([vit.classes.index(name) for name in images.classes])[images.test.labels]
 

@@ -143,7 +143,9 @@ def members_of(path: Path, archive: tarfile.TarFile, headers: Headers) -> list[t
     headers.bounded = False
     headers.seek(archive.offset)
     if headers.read(512).strip(b"\0") or not found:  # tarfile takes a damaged header for the end
-        raise tarfile.ReadError(f"there is damage after {found[-1].name if found else 'the beginning'}")
+        raise tarfile.ReadError(
+            f"there is damage after {found[-1].name}" if found else "it holds no file: it is empty, or damaged"
+        )
     for _ in range(PADDING // 512):
         if (block := headers.read(512)).strip(b"\0"):
             if block[257:262] == b"ustar":

@@ -76,6 +76,12 @@ def suffixes() -> set[str]:
     return {suffix for suffix, name in Image.registered_extensions().items() if name in known}
 
 
+def unread_suffixes() -> set[str]:
+    """The endings of pictures that Pillow could open, and this library does not."""
+    Image.init()
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN} - suffixes()
+
+
 def looks_like_picture(beginning: bytes) -> bool:
     """Whether a file that begins so (16 bytes or more) may be a picture of one of the formats."""
     return beginning.startswith(MAGIC) or beginning[4:8] == b"ftyp"
@@ -291,7 +297,6 @@ def reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "There is not enough memory to decode the picture."
     if isinstance(error, UnidentifiedImageError):
-        known = "such as PNG, JPEG, WebP, GIF, TIFF or BMP"
-        return f"The file is not a picture in a format that Pillow reads, {known}."
+        return "The file is not a picture in a format that is read here, such as PNG, JPEG, WebP, GIF, TIFF or BMP."
     words = " ".join(str(error).split()) or type(error).__name__
     return f"The picture is broken and cannot be read to its end ({words[:120]})."

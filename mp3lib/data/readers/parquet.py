@@ -70,9 +70,11 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     read = 0  # rows so far
     left_out: list[tuple[str, str]] = []
     described: dict[Path, Columns] = {}
+    without: list[str] = []  # files without rows
     for file in files:
         with opened_parquet(file) as opened:
             described[file] = columns(opened, file)
+            without += [] if opened.metadata.num_rows else [insides[file]]
     some_labels = any(about.label for about in described.values())
     named = {about.names for about in described.values()}
     names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
@@ -109,6 +111,8 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     if rows and all(label is None for _, label, _ in rows):
         notes += ("no row has a label: all pictures count as one class",)
     rows = [(number, -1 if label is None else label, which) for number, label, which in rows]
+    if without:
+        notes += (f"{len(without)} file(s) hold no rows, as {without[0]}",)
     notes += joined_folders([*insides.values()])
     notes += missing_shards([*insides.values()]) + row_note(left_out)
     if len(rows) < 2:

@@ -106,11 +106,14 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
     copies = [(name, "a backup or an unfinished download") for name in others if is_copy(name)]
     others = [name for name in others if not is_archive(name) and not is_copy(name)]
-    told = [name for name in others if "/" in name or may_hold_images(name)]
+    endings = decode.unread_suffixes()
+    unread = {n: None for n in others if PurePosixPath(n).suffix.lower() in endings and not may_hold_images(n)}
+    foreign = [(name, "a format that is not read: convert it to PNG") for name in unread]
+    told = [name for name in others if ("/" in name or may_hold_images(name)) and name not in unread]
     arrays = [(name, "beside pictures") for name in told if is_npy(name)]
     odd = [(name, "not a picture in a format that is read here") for name in told if not is_npy(name)]
     notes = left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(arrays, "array")
-    return notes + left_out_note(odd, "other file")
+    return notes + left_out_note(foreign, "picture") + left_out_note(odd, "other file")
 
 
 def without_pictures(good: Sequence[str], entries: Sequence[Entry], empty: Sequence[str]) -> list[str]:

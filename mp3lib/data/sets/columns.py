@@ -59,6 +59,10 @@ def beside(schema, picture: str) -> Columns:
     more = [field.name for field in schema if field.name in others and holds_bytes(field.type)]
     nested = {field.name for field in schema if field.name in others and str(field.type).startswith(NESTED)}
     label, notes = label_column([name for name in others if name not in nested], others)
+    if label is None and (odd := [name for name in others if name in nested and name.lower() in LABELS]):
+        kind = schema.field(odd[0]).type
+        words = "and a label is one whole number or text: all pictures count as one class"
+        notes = (f"the column {odd[0]} holds {kind}, {words}",)
     typed = [name for name in others if name.lower() != "split" and class_names(schema.metadata, name)[0]]
     if label is None and len(typed) == 1:
         label, notes = typed[0], (f"the labels are those of the column {typed[0]}, whose type names classes",)
