@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -235,6 +236,21 @@ def test_pretraining_gets_the_pictures_without_labels_behind_the_others(name, st
     assert len(told) == (bare > 0) and (not bare or told[0].startswith(f"{bare} picture(s)"))
     left = [note for note in every.notes if "left out" in note and "masks" not in note]
     assert len(left) == any(word in name for word in ("other classes", "test"))  # nobody trains on test pictures
+
+
+def test_notes_of_a_pack_tell_of_pictures_without_labels_only_where_they_are_wanted(tmp_path):
+    for folder in ("train/a", "train/b", "test/a", "test/b", "unlabeled"):
+        noise_pictures(tmp_path / "set" / folder, 6)
+    shutil.copy(tmp_path / "set/test/a/000.png", tmp_path / "set/train/a/copy.png")
+    for i in (0, 1, 2):
+        shutil.copy(tmp_path / f"set/test/a/00{i}.png", tmp_path / f"set/unlabeled/copy{i}.png")
+    pack = pack_images(tmp_path / "set", 8)
+    labelled = "1 of 12 test pictures are in the training set as well"
+    bare = "2 of 12 test pictures are among the picture(s) without labels as well"
+    every, usual = loaded(pack, unlabelled=True), loaded(pack)
+    assert (len(every.train), len(usual.train)) == (22, 13)
+    for words, there in ((labelled, (1, 1)), (bare, (1, 0)), ("there for pretraining", (1, 0)), ("left out 9", (0, 1))):
+        assert tuple(sum(words in note for note in images.notes) for images in (every, usual)) == there, words
 
 
 def test_parquet_without_labels_serves_pretraining(tmp_path):

@@ -9,6 +9,9 @@ class Note(UserWarning):
     """A warning of something about the images or labels; the command line prints it as ``note: …`` and goes on."""
 
 
+BARE = "picture(s) without labels"  # notes with these words tell of pictures that only pretraining has
+
+
 def listed(names: Iterable[str]) -> str:
     """The names in order, at most six of them: "a, b and c"."""
     names = sorted({*names})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..notes import BARE
 from .layout import Layout, Placed, arrange
 from .roles import masks
 from .split_names import for_tests, is_neutral, is_train, is_unlabelled
@@ -51,5 +52,5 @@ def arrange_all(paths: Sequence[str], root: str) -> tuple[Layout, list[int]]:
             notes = again.notes
     except ValueError:  # without them the folders mean something else
         pass
-    note = f"{len(bare):,} picture(s) without labels are there for pretraining, as {paths[bare[0]]}"
+    note = f"{len(bare):,} {BARE} are there for pretraining, as {paths[bare[0]]}"
     return layout._replace(notes=(*notes, note)), bare

@@ -10,7 +10,7 @@ import numpy as np
 from ..folders.class_names import joined, plain
 from ..folders.split_names import TEST
 from ..images import CIFAR10_CLASSES
-from ..notes import listed
+from ..notes import BARE, listed
 from .arrays import NO_LABELS, Arrangement, Arrays, checked, every_tenth, set_name, untrained
 from .picture_reading import Decoded, Streamed
 
@@ -67,7 +67,7 @@ def from_rows(
     if bare:
         chosen = {number for number, _, _ in bare}
         rows = [row for row in rows if row[0] not in chosen]
-        notes += (f"{len(bare):,} picture(s) without labels are there for pretraining",)
+        notes += (f"{len(bare):,} {BARE} are there for pretraining",)
     other = [row for row in rows if row[2] not in wanted]
     unlabelled = [row for row in rows if row[2] in wanted and row[1] == -1]
     kept = [row for row in rows if row[2] in wanted and row[1] != -1]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images, Split, digest, fingerprint, images_of, texts_of
+from ..notes import BARE
 from ..pictures import decode
 from ..sets.arrays import Arrays, set_name
 from ..sets.wanted import Wanted
@@ -53,14 +54,19 @@ def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, 
     for picture, label in zip(np.ascontiguousarray(train.images.numpy()), train.labels.tolist(), strict=True):
         if (known := first.setdefault(digest(picture), label)) != label and -1 not in (known, label):
             conflicts.append((known, label))
-    again = [digest(picture) in first for picture in np.ascontiguousarray(test.images.numpy())]
+    found = [first.get(digest(picture)) for picture in np.ascontiguousarray(test.images.numpy())]
     notes: tuple[str, ...] = ()
-    if any(again) and 100 * sum(again) >= len(test):
-        which = f"all {len(test):,}" if all(again) else f"{sum(again):,} of {len(test):,}"
-        notes += (
-            f"{which} test pictures are in the training set as well, pixel by pixel: results on them say little about "
-            "pictures that were not trained on",
-        )
+    # pictures without labels come last, so that one with a label counts for what is there in both
+    for where, again in (
+        ("in the training set", sum(label is not None and label >= 0 for label in found)),
+        (f"among the {BARE}", found.count(-1)),
+    ):
+        if again and 100 * again >= len(test):
+            which = f"all {len(test):,}" if again == len(test) else f"{again:,} of {len(test):,}"
+            notes += (
+                f"{which} test pictures are {where} as well, pixel by pixel: results on them say little about pictures "
+                "that were not trained on",
+            )
     if conflicts and 100 * len(conflicts) >= len(train):
         one, other = (classes[label] for label in min(conflicts))
         notes += (

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...paths import expanded
 from ..files.tensor_files import BEGINNING, KINDS, PACK, about_of, header, is_pack
 from ..images import Images, Split, images_of
+from ..notes import BARE
 from ..sets.arrays import NO_LABELS
 from ..sets.wanted import Wanted
 
@@ -113,7 +114,9 @@ def open_pack(path: Path, wanted: Wanted, reader: int) -> Images:
         raise ValueError(f"{path}: {NO_LABELS}")
     if not wanted.unlabelled and not labelled.all():  # those without a label are the last ones
         train = Split(train.images[: int(labelled.sum())], train.labels[labelled])
-        images = replace(images, train=train)
+        notes = tuple(note for note in images.notes if BARE not in note)
+        notes += (f"left out {int((~labelled).sum()):,} picture(s) without a label",)
+        images = replace(images, train=train, notes=notes)
     if about.get("reader") != str(reader):
         note = "it was packed by another version of mp3lib, which may have read some pictures otherwise: pack it again"
         images = replace(images, notes=(*images.notes, note))
