@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
 from . import stopping
 from .cli import COMMANDS, parser
@@ -32,7 +33,7 @@ def run(argv: list[str] | None) -> int:
             from .train.run_folder import check_output
 
             check_output(args.out)
-        with main_process_prints(), notes_as_lines():
+        with main_process_prints(), notes_as_lines(), new_folders_named(args):
             figures = COMMANDS[args.command](args)
         if getattr(args, "json", False) and not process_named():
             print(json.dumps(figures))
@@ -94,6 +95,20 @@ def notes_as_lines() -> Iterator[None]:
         warnings.simplefilter("always", Note)
         warnings.showwarning = line
         yield
+
+
+@contextmanager
+def new_folders_named(args: argparse.Namespace) -> Iterator[None]:
+    """Name the folders above a command's outputs that were missing and are there afterwards: a path may be mistyped."""
+    outputs = [path for path in vars(args).values() if isinstance(path, Path)]
+    missing = dict.fromkeys(f for path in outputs for f in reversed(path.parents) if not f.exists())
+    try:
+        yield
+    finally:
+        if (made := [str(folder) for folder in missing if folder.is_dir()]) and not process_named():
+            print(
+                f"note: made the missing folder{'s' * (len(made) > 1)} {', '.join(made)}", file=sys.stderr, flush=True
+            )
 
 
 def interrupted(args: argparse.Namespace) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from PIL import Image
-from set_makers import png
+from set_makers import noise_pictures, png
 
 from mp3lib import MP3, ViT, load_images
 from mp3lib.__main__ import COMMANDS, main, parser
@@ -306,3 +306,52 @@ def test_commands_that_use_weights_use_the_gpu(tmp_path, monkeypatch):
         moved.clear()
         assert main([*command, *use]) == 0
         assert moved == [(model, "cuda") for model in models], command
+
+
+@pytest.fixture
+def pretrained(tmp_path, monkeypatch, own_cache):
+    """A command of a pretraining, finished in ``made/here/run``, on a set whose test pictures have a further class."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("train/a", "train/b", "test/a", "test/b", "test/c")):
+        noise_pictures(tmp_path / "set" / name, 12 - 8 * (number > 1), (8, 8))
+    shape = ["--size", "8", "--patch-size", "4", "--dim", "16", "--depth", "1", "--heads", "1", "--mlp-dim", "16"]
+    command = ["pretrain", "--data", "set", *shape, "--batch-size", "8", "--eval-every", "0", "--precision", "float32"]
+    command += ["--schedule", "constant", "--epochs", "1", "--out", "made/here/run"]
+    assert main(command) == 0
+    return command
+
+
+def test_what_a_command_makes_and_does_not_use_is_told(pretrained, tmp_path, capsys, monkeypatch):
+    capsys.readouterr()
+    assert main([*pretrained[:-1], "new/there/run", "--workers", "2"]) == 0
+    told = capsys.readouterr().err
+    assert f"note: made the missing folders {tmp_path / 'new'}, {tmp_path / 'new/there'}\n" in told
+    assert "note: set: workers=2 (--workers) changes nothing, because the set is not streamed" in told
+    assert main(["probe", "--data", "set", "--weights", "made/here/run"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("they count as wrong") == 1 and "4 of 12 test images are of the class c, which no" in told
+    monkeypatch.setenv("MP3_CACHE", str(tmp_path / "set/train/a/000.png"))
+    assert main(["probe", "--data", "set", "--weights", "made/here/run", "--in-memory"]) == 0
+    assert "the decoded set is not kept in" in capsys.readouterr().err
+
+
+def test_options_that_change_nothing_are_refused(pretrained, capsys):
+    fine = ["finetune", "--data", "set", "--weights", "made/here/run", "--epochs", "1", "--eval-every", "0"]
+    assert main([*fine, "--batch-size", "8", "--precision", "float32", "--out", "tuned"]) == 0
+    capsys.readouterr()
+    for options in (["--mask-ratios", "0.5"], ["--floor-epochs", "3"], ["--limit", "3"], ["--seed", "3"]):
+        assert main(["evaluate", "--data", "set", "--weights", "tuned", *options]) == 1
+        assert f"ValueError: {options[0]}: for pretrained models" in capsys.readouterr().err
+    floor = ["--floor-epochs", "0", "--limit", "3"]
+    assert main(["evaluate", "--data", "set", "--weights", "made/here/run", *floor]) == 1
+    assert "--floor-epochs 0 leaves it out" in capsys.readouterr().err
+
+
+def test_a_resumed_run_names_arguments_once(pretrained, capsys):
+    for options, told in (
+        (["--no-flip"], "flip True then, False now (--no-flip)"),
+        (["--stream", "--workers", "0"], "stream False then, True now (--stream)"),
+        (["--context", "frozen"], "context 'updated' then, 'frozen' now"),
+    ):
+        assert main([*pretrained[:-3], "2", *pretrained[-2:], "--resume", *options]) == 1
+        assert f"with other settings: {told}. Use" in capsys.readouterr().err

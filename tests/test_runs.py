@@ -176,3 +176,14 @@ def test_folders_of_one_name_are_told_apart(runs, tmp_path, capsys):
     shutil.copytree(runs / "one", tmp_path / "other" / "one")
     figures, _ = compared(capsys, runs / "one", tmp_path / "other" / "one", runs / "one")
     assert [one["run"] for one in figures["runs"]] == ["runs/one", "other/one"] and not figures["settings"]
+
+
+def test_a_run_is_listed_once_and_odd_sizes_are_shown(tmp_path, capsys):
+    run = {"settings": {"task": "pretrain", "epochs": 1, "model": {"vit": {"image_size": [[8, 8], [8, 8]]}}}}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps(run))
+    names = [f"{tmp_path}/one", f"{tmp_path}/one/", f"{tmp_path}/two/../one", f"{tmp_path}/two"]
+    assert main(["runs", *names, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [one["run"] for one in shown["runs"]] == ["one", "two"]

@@ -219,7 +219,7 @@ def test_a_log_without_checkpoints_is_not_overwritten(tmp_path):
     before = (tmp_path / "metrics.jsonl").read_text()
     for folder in checkpoints(tmp_path):
         shutil.rmtree(folder)
-    with pytest.raises(ValueError, match="none of its checkpoints: choose another folder"):
+    with pytest.raises(ValueError, match="has finished, and none of its checkpoints is left"):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path, resume=True)
     assert (tmp_path / "metrics.jsonl").read_text() == before
 

@@ -37,7 +37,7 @@ from mp3lib.data.pictures import decode
 from mp3lib.json_files import write_text
 from mp3lib.model import load_model
 from mp3lib.train import pretrain, read_metrics, read_run, steps
-from mp3lib.train.checkpoint import checkpoints
+from mp3lib.train.checkpoint import checkpoints, in_short
 from mp3lib.train.run_folder import check_output
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -295,6 +295,19 @@ def test_weights_of_an_unfinished_run_name_its_newest_checkpoint(tmp_path):
         (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match="has not finished; its newest weights are in .*checkpoint-00000009"):
         load_model(tmp_path)
+
+
+def test_a_finished_run_without_its_config_says_where_there_is_one(tmp_path):
+    pretrain(model(), IMAGES, **QUICK, out=tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(FileNotFoundError, match="holds model.safetensors, but no config.json: copy that of .*00000009"):
+        load_model(tmp_path)
+
+
+def test_a_reader_error_is_told_in_one_sentence():
+    told = in_short(RuntimeError("Weights only load failed. In PyTorch 2.6, we changed the default\nvalue"))
+    assert told == "RuntimeError Weights only load failed"
+    assert in_short(ValueError("x " * 300)).endswith(" …")
 
 
 def test_what_is_no_run_is_kept(tmp_path):

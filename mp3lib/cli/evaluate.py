@@ -8,6 +8,8 @@ from .options import RATIOS, Parser, image_options, weights_options
 from .training import images_of, on_device
 from .values import count, number, path, seed
 
+FLOOR_EPOCHS = 20  # of the patch-only floor, unless an option says otherwise
+
 
 def add(commands) -> Parser:
     test = commands.add_parser(
@@ -24,7 +26,7 @@ def add(commands) -> Parser:
     test.add_argument(
         "--floor-epochs",
         type=count,
-        default=20,
+        default=FLOOR_EPOCHS,
         metavar="N",
         help="passes of the patch-only floor over the training images, or over every second, third, … one where all "
         "have more than 3.2 million patches; 0: no floor",
@@ -41,9 +43,30 @@ def run(args: argparse.Namespace) -> dict:
 
     model = on_device(load_model(args.weights))
     measure, vit = (measure_positions, model.vit) if isinstance(model, MP3) else (measure_top1, model)
+    check_used(args, isinstance(model, MP3))
     images = images_of(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
     figures |= measure(args, images, model) | {"versions": versions()}
     if args.out:
         write_json(args.out, figures)
     return figures
+
+
+def check_used(args: argparse.Namespace, pretrained: bool) -> None:
+    """``ValueError`` for options that would change nothing: of positions for a classifier, of the floor without one."""
+    given = {
+        "--mask-ratios": tuple(args.mask_ratios) != RATIOS,
+        "--floor-epochs": args.floor_epochs != FLOOR_EPOCHS,
+        "--seed": args.seed,
+        "--limit": args.limit,
+    }
+    unused = [name for name, is_given in given.items() if is_given]
+    if unused and not pretrained:
+        raise ValueError(
+            f"{' and '.join(unused)}: for pretrained models; of the classifier {args.weights} the top-1 accuracy on "
+            "all test images is measured, without anything random. Leave that out"
+        )
+    if pretrained and args.limit and not args.floor_epochs:
+        raise ValueError(
+            "--limit is for the training images of the patch-only floor, and --floor-epochs 0 leaves it out"
+        )

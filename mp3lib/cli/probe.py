@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 
 from .options import Parser, feature_options, image_options, weights_options
 from .training import images_of, limited, on_device, with_positions
@@ -23,6 +24,7 @@ def add(commands) -> Parser:
 def run(args: argparse.Namespace) -> dict:
     import torch
 
+    from ..data.notes import Note
     from ..evaluate import frozen_features, knn_top1, linear_top1
     from ..json_files import write_json
     from ..model import ViT, load_vit
@@ -33,16 +35,31 @@ def run(args: argparse.Namespace) -> dict:
     layer_numbers([args.layer], len(vit.transformer.layers), "--layer")
     images, pos_emb = images_of(args, vit), with_positions(args, vit)
     (train, labels), test = limited(args, images), images.test.images
+    note_unknown(images, labels)
     torch.manual_seed(args.seed)
     control = on_device(ViT(**vit.config))
     figures = {"folder": args.weights, "fingerprint": images.fingerprint, "versions": versions()}
     figures |= {"layer": args.layer, "pos_emb": pos_emb}
     for name, model in (("weights", vit), ("random init", control)):
         x, z = (frozen_features(model, part, pos_emb=pos_emb, layer=args.layer) for part in (train, test))
-        knn = knn_top1(x, labels, z, images.test.labels)
-        linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ of \d+ test labels", Note)  # told above, by name
+            knn = knn_top1(x, labels, z, images.test.labels)
+            linear = linear_top1(x, labels, z, images.test.labels, seed=args.seed)
         print(f"{name:>12}: k-NN {knn:.4f}, linear {linear:.4f}")
         figures[name] = {"knn": knn, "linear": linear}
     if args.out:
         write_json(args.out, figures)
     return figures
+
+
+def note_unknown(images, labels) -> None:
+    """A note where some test images are of classes that no training label (N,) names."""
+    from ..data.notes import Note, listed
+
+    known = {*labels.tolist()}
+    unknown = [label for label in images.test.labels.tolist() if label not in known]
+    if 0 < len(unknown) < len(images.test):
+        names = listed(images.classes[label] for label in unknown)
+        text = f"{len(unknown):,} of {len(images.test):,} test images are of the class {names}"
+        warnings.warn(f"{images.name}: {text}, which no training image has: they count as wrong", Note, stacklevel=2)

@@ -89,7 +89,10 @@ def all_of(folders: list[str]) -> list[Path]:
     for folder in map(expanded, folders):
         inside = [] if (folder / "run.json").exists() else sorted(run.parent for run in folder.glob("*/run.json"))
         found += inside or [folder]
-    return list(dict.fromkeys(found))
+    places: dict[Path, Path] = {}
+    for folder in found:
+        places.setdefault(folder.resolve(), folder)
+    return list(places.values())
 
 
 def read(folder: Path) -> Run:
@@ -131,7 +134,7 @@ def facts_of(about: dict) -> dict[str, Any]:
     shape = model.get("vit", model) if isinstance(model, dict) else {}
     shape = dict(shape) if isinstance(shape, dict) else {}
     for name in ("image_size", "patch_size"):
-        if isinstance(shape.get(name), list) and len(set(shape[name])) == 1:
+        if isinstance(shape.get(name), list) and shape[name][1:] and shape[name][1:] == shape[name][:-1]:
             shape[name] = shape[name][0]
     facts = shape | settings | {"fingerprint": settings.get("data")}
     facts.pop("data", None)

@@ -30,6 +30,7 @@ from .sources.datasets import from_object, is_object
 from .sources.from_paths import NAMES, from_pack, from_path
 from .sources.making import from_cache, resized, to_cache, to_images
 from .sources.pack import is_pack
+from .streaming import Stream
 from .tensors import hint
 
 DRAWN = "drawn by mp3lib"  # the source of the embedded set
@@ -159,6 +160,9 @@ def _load(
         if place is name_or_path:
             raise
         raise ValueError(f"MP3_DATA is {place!r}{_slip(place)}: {error}") from None
+    if workers and not isinstance(images.train.images, Stream):
+        text = f"workers={workers} (--workers) changes nothing, because the set is not streamed"
+        warnings.warn(f"{images.name}: {text}", Note, stacklevel=3)
     return _told(images, where)
 
 

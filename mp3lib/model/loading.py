@@ -37,6 +37,10 @@ def load_model(weights: str | Path) -> MP3 | ViT:
     config = folder / "config.json"
     if not config.is_file():
         if begun := sorted(folder.glob("checkpoint-" + "[0-9]" * 8)):
+            if (folder / "model.safetensors").is_file():
+                raise FileNotFoundError(
+                    f"{folder} holds model.safetensors, but no config.json: copy that of {begun[-1]}, which is equal"
+                )
             raise FileNotFoundError(f"the run in {folder} has not finished; its newest weights are in {begun[-1]}")
         raise FileNotFoundError(f"{folder} holds no config.json: it is not the folder of a saved model")
     kind = MP3 if "vit" in read_json(config) else ViT

@@ -199,9 +199,17 @@ def best_readable(
                 raise ValueError(f"it holds no {odd} of this model")
             return line, held
         except Exception as error:  # a damaged file can make the reader raise anything
-            why = f"{type(error).__name__} {str(error)[:120]}".strip()
-            print(f"{file}, of epoch {line['epoch']}, cannot be read ({why}): its weights are lost", flush=True)
+            print(
+                f"{file}, of epoch {line['epoch']}, cannot be read ({in_short(error)}): its weights are lost",
+                flush=True,
+            )
     return None
+
+
+def in_short(error: Exception) -> str:
+    """The kind of an error and its first sentence: PyTorch's go on about settings that do not help here."""
+    words = " ".join(str(error).split()).split(". ")[0]
+    return f"{type(error).__name__} {words if len(words) <= 160 else words[:160] + ' …'}".strip()
 
 
 def load_best(model: nn.Module, folder: Path, lines: list[dict], accelerator: Accelerator, averaged: bool) -> None:

@@ -16,7 +16,8 @@ from ..arguments import shown
 from ..json_files import read_json, write_json
 from ..model.compiled import uncompiled_weights
 from ..paths import expanded
-from .checkpoint import Progress, best_readable, checkpoint_of, checkpoints, remove_unfinished, step_of
+from .best import is_finished
+from .checkpoint import Progress, best_readable, checkpoint_of, checkpoints, in_short, remove_unfinished, step_of
 from .processes import everywhere, is_sharded, on_main
 from .run_folder import environment, machines, read_metrics, read_run, versions, write_metrics
 from .schedules import common_steps
@@ -175,7 +176,7 @@ def newest_state(training: Training, run: dict) -> Progress:
             if not is_sharded(accelerator):  # else each process reads its part, afterwards
                 accelerator.load_state(str(checkpoint))
         except Exception as error:  # a damaged file can make the readers raise anything
-            unreadable.append((checkpoint.name, f"{type(error).__name__} {str(error)[:120]}".strip()))
+            unreadable.append((checkpoint.name, in_short(error)))
             continue
         for name, why in unreadable:
             print(f"{folder / name} cannot be read ({why}); going on from {checkpoint.name}", flush=True)
@@ -197,6 +198,11 @@ def newest_state(training: Training, run: dict) -> Progress:
         raise ValueError(
             f"the run in {folder} had {epochs} epochs, got {settings.epochs}: its checkpoints are of later steps than "
             f"step {same}, up to which both have the same learning rates. Begin another run with these weights"
+        )
+    if is_finished(read_metrics(folder), run["settings"]):
+        raise ValueError(
+            f"the run in {folder} has finished, and none of its checkpoints is left to go on from: use its weights, or "
+            "begin another run with them"
         )
     raise ValueError(f"{folder} holds the log of a run, but none of its checkpoints: choose another folder")
 

@@ -20,6 +20,12 @@ WORDS = {  # settings that are one of a few words
 }
 # how a run is evaluated, where evaluations decide its weights
 EVALUATION = ("eval_digest", "eval_every", "eval_ratios", "eval_name")
+OPTIONS = {  # of the command line, where they are named otherwise
+    "mask_ratios": "--mask-ratio",
+    "num_images": "--limit",
+    "image_size": "--size",
+    "pos_emb": "--no-pos-emb",
+}
 # compared only where both sides have them: run.json of older versions has none
 COMPARED_IF_THERE = ("images_digest", "transform_values", *EVALUATION)
 
@@ -127,7 +133,9 @@ class RunSettings:
         if then.get("task") != self.task:  # every other difference follows from it
             return [f"task {then.get('task')!r} then, {self.task!r} now"]
         left_out = {"epochs", "patience", *(name for name in COMPARED_IF_THERE if name not in then or name not in now)}
-        return different(then, now, left_out)
+        if bool(then.get("streamed")) != bool(now.get("streamed")):  # the fingerprint is then another one, too
+            left_out.add("data")
+        return list(dict.fromkeys(different(then, now, left_out)))
 
 
 def different(then: dict[str, Any], now: dict[str, Any], left_out: Iterable[str] = ()) -> list[str]:
@@ -138,8 +146,21 @@ def different(then: dict[str, Any], now: dict[str, Any], left_out: Iterable[str]
         if isinstance(one, dict) and isinstance(other, dict):
             found += different(one, other)
         elif one != other:
-            found.append(f"{name} {one!r} then, {other!r} now")
+            found.append(in_words(name, one, other))
     return found
+
+
+def in_words(name: str, then: Any, now: Any) -> str:
+    """A difference by the name of the argument, and by that of the option where it is another one."""
+    if name == "unflipped":
+        return f"flip {not then} then, {not now} now (--no-flip)"
+    if name == "streamed":
+        return f"stream {bool(then)} then, {bool(now)} now (--stream)"
+    if name == "data":
+        return f"the fingerprint of the images {then!r} then, {now!r} now (--data)"
+    name = "mask_ratio" if name == "masking_ratio" else name  # of the model, and an option
+    other = OPTIONS.get(name)
+    return f"{name} {then!r} then, {now!r} now" + (f" ({other})" if other else "")
 
 
 NUMBERS = {f.name for f in fields(RunSettings) if f.type in ("int", "float")}

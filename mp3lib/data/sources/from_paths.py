@@ -50,14 +50,16 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
     ).hexdigest()[:12]
     file = cache.folder() / f"images-{place}.safetensors"
     together = processes_here() > 1
+    unsaved = ""
     with cache.one_at_a_time(place) if together and not wanted.stream else nullcontext():
         images = from_cache(file, key) if not wanted.stream else "not asked for"
         if not isinstance(images, Images):
             arrays = read(path, wanted)
             images = to_images(arrays, shown_path, name_of(arrays, path))
             if isinstance(images.train.images, Tensor) and (together or images.train.images.nbytes < CACHE_LIMIT):
-                to_cache(images, file, key)
-    for note in images.notes:
+                unsaved = to_cache(images, file, key)
+    again = (f"the decoded set is {unsaved}: it is decoded again the next time",) if unsaved else ()
+    for note in (*images.notes, *again):
         warnings.warn(f"{shown_path}: {note}", Note, stacklevel=5)
     return images, f"from {cache.short(path)}, {place_in_words(images)}"
 
