@@ -91,7 +91,8 @@ def measure_pack(path: str, size: int, out: str) -> dict:
 def measure_form(path: str, size: int, workers: int, form: str) -> dict:
     """Memory, the seconds until the first batch, and pictures a second of the rest of the first epoch."""
     before, begun = process_memory(), time.perf_counter()
-    images = load_images(path, size, stream=form == "streamed", workers=workers).train.images
+    streamed = {"stream": True, "workers": workers} if form == "streamed" else {}
+    images = load_images(path, size, **streamed).train.images
     loaded = process_memory() - before
     source = source_of(images, None, CROP, True)
     batches = epoch_of(source, 0)

@@ -57,7 +57,7 @@ ROOMS = {
     "sources": {
         "files", "folders", "images", "notes", "pictures", "readers", "sets", "streaming", "tensors",
     },
-    "load": {"images", "notes", "pictures", "readers", "scenes", "sets", "sources", "tensors"},
+    "load": {"images", "notes", "pictures", "readers", "scenes", "sets", "sources", "streaming", "tensors"},
     "augment": {"crops", "tensors"},
     "cues": {"tensors"},
 }  # fmt: skip

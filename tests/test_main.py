@@ -335,16 +335,18 @@ def test_what_a_command_makes_and_does_not_use_is_told(pretrained, tmp_path, cap
     assert "the decoded set is not kept in" in capsys.readouterr().err
 
 
-def test_options_that_change_nothing_are_refused(pretrained, capsys):
+def test_options_that_change_nothing_are_told(pretrained, capsys):
     fine = ["finetune", "--data", "set", "--weights", "made/here/run", "--epochs", "1", "--eval-every", "0"]
     assert main([*fine, "--batch-size", "8", "--precision", "float32", "--out", "tuned"]) == 0
     capsys.readouterr()
     for options in (["--mask-ratios", "0.5"], ["--floor-epochs", "3"], ["--limit", "3"], ["--seed", "3"]):
-        assert main(["evaluate", "--data", "set", "--weights", "tuned", *options]) == 1
-        assert f"ValueError: {options[0]}: for pretrained models" in capsys.readouterr().err
+        assert main(["evaluate", "--data", "set", "--weights", "tuned", *options]) == 0
+        assert f"note: no use of {options[0]}: of a classifier" in capsys.readouterr().err
     floor = ["--floor-epochs", "0", "--limit", "3"]
-    assert main(["evaluate", "--data", "set", "--weights", "made/here/run", *floor]) == 1
-    assert "--floor-epochs 0 leaves it out" in capsys.readouterr().err
+    assert main(["evaluate", "--data", "set", "--weights", "made/here/run", *floor]) == 0
+    assert "note: no use of --limit: it is for the training images of the patch-only floor" in capsys.readouterr().err
+    assert main(["evaluate", "--data", "set", "--weights", "tuned"]) == 0
+    assert "no use of" not in capsys.readouterr().err
 
 
 def test_a_resumed_run_names_arguments_once(pretrained, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 
 from .options import RATIOS, Parser, image_options, weights_options
 from .training import images_of, on_device
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> dict:
 
     model = on_device(load_model(args.weights))
     measure, vit = (measure_positions, model.vit) if isinstance(model, MP3) else (measure_top1, model)
-    check_used(args, isinstance(model, MP3))
+    note_unused(args, isinstance(model, MP3))
     images = images_of(args, vit)
     figures = {"weights": str(args.weights), "images": len(images.test), "fingerprint": images.fingerprint}
     figures |= measure(args, images, model) | {"versions": versions()}
@@ -52,8 +53,10 @@ def run(args: argparse.Namespace) -> dict:
     return figures
 
 
-def check_used(args: argparse.Namespace, pretrained: bool) -> None:
-    """``ValueError`` for options that would change nothing: of positions for a classifier, of the floor without one."""
+def note_unused(args: argparse.Namespace, pretrained: bool) -> None:
+    """A note on options that change nothing: of positions for a classifier, of the floor where there is none."""
+    from ..data.notes import Note
+
     given = {
         "--mask-ratios": tuple(args.mask_ratios) != RATIOS,
         "--floor-epochs": args.floor_epochs != FLOOR_EPOCHS,
@@ -62,11 +65,8 @@ def check_used(args: argparse.Namespace, pretrained: bool) -> None:
     }
     unused = [name for name, is_given in given.items() if is_given]
     if unused and not pretrained:
-        raise ValueError(
-            f"{' and '.join(unused)}: for pretrained models; of the classifier {args.weights} the top-1 accuracy on "
-            "all test images is measured, without anything random. Leave that out"
-        )
-    if pretrained and args.limit and not args.floor_epochs:
-        raise ValueError(
-            "--limit is for the training images of the patch-only floor, and --floor-epochs 0 leaves it out"
-        )
+        why = "of a classifier the top-1 accuracy on all test images is measured, without anything random"
+        warnings.warn(f"no use of {' and '.join(unused)}: {why}", Note, stacklevel=2)
+    elif pretrained and args.limit and not args.floor_epochs:
+        why = "it is for the training images of the patch-only floor, which is left out"
+        warnings.warn(f"no use of --limit: {why}", Note, stacklevel=2)

@@ -37,7 +37,7 @@ def load_model(weights: str | Path) -> MP3 | ViT:
     config = folder / "config.json"
     if not config.is_file():
         if begun := sorted(folder.glob("checkpoint-" + "[0-9]" * 8)):
-            if (folder / "model.safetensors").is_file():
+            if (folder / "model.safetensors").is_file() and not config.exists():
                 raise FileNotFoundError(
                     f"{folder} holds model.safetensors, but no config.json: copy that of {begun[-1]}, which is equal"
                 )
