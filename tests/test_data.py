@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from scripts import running
 from set_makers import write_tar
 
-from mp3lib.data import CIFAR10_CLASSES, fingerprint, load, read_picture, scenes
+from mp3lib.data import CIFAR10_CLASSES, cached, fingerprint, load, read_picture, scenes
 from mp3lib.data.images import Images, Split
 from mp3lib.data.notes import Note
 from mp3lib.data.readers import formats
@@ -146,8 +146,8 @@ def load_quietly(*args, **options) -> Images:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_ends_in_the_same_images_with_the_same_labels(form, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(load, "CIFAR10_FINGERPRINT", TINY)
-    monkeypatch.setattr(making, "CIFAR10_FINGERPRINT", TINY)
+    for module in (load, cached, making):
+        monkeypatch.setattr(module, "CIFAR10_FINGERPRINT", TINY)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         images = load.load_images(FORMS[form](tmp_path))
@@ -515,8 +515,8 @@ def tiny_link(name: str = "a link", get=None, checksum: str | None = None) -> do
 @pytest.fixture
 def chain(monkeypatch):
     """Set the links of the chain; CIFAR-10 is the tiny set here."""
-    monkeypatch.setattr(load, "CIFAR10_FINGERPRINT", TINY)
-    monkeypatch.setattr(making, "CIFAR10_FINGERPRINT", TINY)
+    for module in (load, cached, making):
+        monkeypatch.setattr(module, "CIFAR10_FINGERPRINT", TINY)
 
     def set_links(*links):
         monkeypatch.setattr(download, "chain", lambda: list(links))
@@ -552,8 +552,8 @@ def test_clear_leaves_files_of_others_that_have_our_names(chain):
     (cache.folder() / "cifar10.safetensors").write_bytes(mark({"author": "somebody"}))
     before = sorted(cache.folder().iterdir())
     assert load.load_images("cifar10").fingerprint == TINY, "a file of somebody else is not replaced"
-    assert load.cache_status().count("clear leaves it") == 4
-    said = load.clear_cache()
+    assert cached.cache_status().count("clear leaves it") == 4
+    said = cached.clear_cache()
     assert said.count("removed") == 1 and said.count("left") == 4, said
     assert sorted(cache.folder().iterdir()) == [path for path in before if path.name != "mp3lib-part-link"]
 
@@ -581,11 +581,11 @@ def test_what_a_live_process_holds_is_left_and_what_killed_ones_left_is_swept(ch
         os.utime(folder, (1_000_000, 1_000_000))
     torn = cache.folder() / ".tmpAbC123"  # of safetensors, as older versions left it
     torn.write_bytes(mark({"key": "", "checksum": "", "fingerprint": ""})[:-1] + b"}" + b"half")
-    status = load.cache_status()
+    status = cached.cache_status()
     assert status.count("left over from a killed process") == 4 and status.count("in the making") == 2, status
     load.load_images("cifar10")  # a write that succeeds sweeps
     assert sorted(cache.folder().iterdir()) == sorted([cache.folder() / "cifar10.safetensors", held, elsewhere])
-    said = load.clear_cache()
+    said = cached.clear_cache()
     assert said.count("left") == 2 and said.count("a process that runs is making it") == 2, said
     assert sorted(cache.folder().iterdir()) == sorted([held, elsewhere])
 
@@ -613,7 +613,7 @@ def test_a_write_that_is_killed_leaves_nothing_that_is_taken_for_data(chain):
 
     with running([sys.executable, "-c", WRITE, str(file)], writes, stdout=subprocess.PIPE) as process:
         process.kill()  # in the middle of a file
-    assert "killed process" in load.cache_status()
+    assert "killed process" in cached.cache_status()
     assert isinstance(cache.read(file, "key"), tuple) or cache.read(file) == "empty"
     assert load.load_images("cifar10").fingerprint == TINY
     assert [path.name for path in cache.folder().iterdir()] == ["cifar10.safetensors"]
@@ -692,11 +692,11 @@ def test_a_lock_that_is_held_stays_and_another_is_removed():
     with cache.one_at_a_time("abc"):
         (lock,) = cache.folder().iterdir()
         cache.sweep()
-        assert "left over" not in load.cache_status()
-        assert load.clear_cache() == f"left {cache.short(lock)}: a process that runs is making it" and lock.exists()
+        assert "left over" not in cached.cache_status()
+        assert cached.clear_cache() == f"left {cache.short(lock)}: a process that runs is making it" and lock.exists()
     theirs = lock.with_name("images-theirs.lock")
     theirs.write_bytes(b"mine")
-    load.clear_cache()
+    cached.clear_cache()
     assert not lock.exists() and theirs.read_bytes() == b"mine"
 
 
@@ -737,10 +737,10 @@ def test_the_variable_is_named_whose_value_cannot_be_used(place, tmp_path, monke
     monkeypatch.setenv("MP3_DATA", place)
     with pytest.raises(ValueError, match=f"MP3_DATA is '{place}': "):
         load.load_images("auto")
-    assert f"'{place}', which cannot be used" in load.cache_status()
+    assert f"'{place}', which cannot be used" in cached.cache_status()
     monkeypatch.setenv("MP3_CACHE", place)
     with pytest.raises(ValueError, match=f"MP3_CACHE is '{place}': "):
-        load.cache_status()
+        cached.cache_status()
 
 
 @pytest.mark.parametrize(
@@ -772,7 +772,7 @@ def test_a_cache_that_cannot_be_there_costs_only_the_cache(place, tmp_path, monk
     path = as_folder({f"{i}.png": picture((i, 0, 0)) for i in range(3)}, tmp_path / "x")
     monkeypatch.setenv("MP3_CACHE", place)
     assert len(load.load_images(path).train) == 2
-    assert "no CIFAR-10" in load.cache_status() and load.clear_cache().startswith("nothing in")
+    assert "no CIFAR-10" in cached.cache_status() and cached.clear_cache().startswith("nothing in")
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(chain, tmp_path, monkeypatch, capsys):
@@ -783,14 +783,14 @@ def test_a_cache_that_cannot_be_written_costs_only_the_cache(chain, tmp_path, mo
 
 
 def test_status_tells_and_clear_removes_only_what_is_ours(chain, tmp_path):
-    assert "no CIFAR-10" in load.cache_status() and load.clear_cache().startswith("nothing")
+    assert "no CIFAR-10" in cached.cache_status() and cached.clear_cache().startswith("nothing")
     load.load_images("cifar10")
     load_quietly(FORMS["class folders, zip"](tmp_path))
     (cache.folder() / "model.safetensors").write_bytes(b"mine")
     (cache.folder() / "mp3lib-part-killed").mkdir()
-    text = load.cache_status()
+    text = cached.cache_status()
     assert "cifar10.safetensors" in text and "lossless CIFAR-10" in text and TINY in text and "cifar10.zip" in text
-    assert load.clear_cache().count("removed") == 3
+    assert cached.clear_cache().count("removed") == 3
     assert [path.name for path in cache.folder().iterdir()] == ["model.safetensors"]
 
 
@@ -896,7 +896,7 @@ def test_errors_and_the_status_name_the_absolute_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MP3_CACHE", "mycache")
     with pytest.raises(ValueError, match=re.escape(str(tmp_path / "mydata"))):
         load.load_images("cifar10")
-    status = load.cache_status()
+    status = cached.cache_status()
     assert str(tmp_path / "mydata") in status and str(tmp_path / "mycache") in status
 
 
@@ -951,7 +951,7 @@ def test_the_chain_goes_on_to_the_next_link_until_the_pixels_are_right(chain, ca
     bad = [tiny_link("first", failing("no such host")), tiny_link("second", other_pixels), tiny_link("third", garbage)]
     chain(*bad, tiny_link("fourth"))
     assert load.load_images("cifar10").source == "fourth"
-    load.clear_cache()
+    cached.clear_cache()
     chain(*bad)
     with pytest.raises(load.DataUnavailable) as caught:
         load.load_images("cifar10")
@@ -979,7 +979,7 @@ def test_a_failed_chain_is_remembered_for_an_hour_unless_asked(chain, monkeypatc
         load.load_images("auto")
     with pytest.raises(load.DataUnavailable, match=r"Tried 0 min ago(.|\n)*far away: no such host"):
         load.load_images("cifar10")
-    assert len(asked) == 1 and "failed 0 min ago" in load.cache_status()
+    assert len(asked) == 1 and "failed 0 min ago" in cached.cache_status()
     with pytest.raises(load.DataUnavailable):
         load.fetch_cifar10()
     assert len(asked) == 2

@@ -58,6 +58,7 @@ ROOMS = {
         "files", "folders", "images", "notes", "pictures", "readers", "sets", "streaming", "tensors",
     },
     "load": {"images", "notes", "pictures", "readers", "scenes", "sets", "sources", "streaming", "tensors"},
+    "cached": {"images", "sources"},
     "augment": {"crops", "tensors"},
     "cues": {"tensors"},
 }  # fmt: skip

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mp3lib.data import read_picture
-from mp3lib.data.pictures import decode
+from mp3lib.data.pictures import kinds
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -222,7 +222,7 @@ def test_a_file_that_starts_a_program_is_not_opened(tmp_path):
     data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
     with pytest.raises(ValueError, match="not a picture in a format"):
         read_picture(data)
-    assert "EPS" not in decode.formats() and not {"EPS", "PDF", "WMF"} & {*decode.FORMATS}
+    assert "EPS" not in kinds.formats() and not {"EPS", "PDF", "WMF"} & {*kinds.FORMATS}
 
 
 def test_deep_pictures_of_few_bits_are_not_black():

@@ -41,7 +41,7 @@ import torch
 import torch._dynamo  # which the optimizers ask for: once, for all processes to come
 
 from mp3lib.__main__ import main as main_of_mp3lib
-from mp3lib.data import clear_cache, load
+from mp3lib.data import cached, clear_cache, load
 from mp3lib.data.sources import cache, download
 from mp3lib.json_files import read_json, write_json
 from mp3lib.model import load_model
@@ -147,7 +147,7 @@ def kill_downloads(kills: int, seed: int) -> dict:
             found[{"empty": "absent"}.get(state, state if state in found else "damaged")] += 1
             names = {path.name for path in home.glob("*")} - {"cifar10.safetensors"}
             left += len(names)
-            status = load.cache_status()
+            status = cached.cache_status()
             unknown += sum(f"{name}  left over from a killed process" not in status for name in names)
             clear_cache()
             kept += len(list(home.glob("*")))

@@ -1,4 +1,5 @@
-"""Images. Begin with ``load``: ``load_images`` finds a set and returns what ``images`` describes.
+"""Images. Begin with ``load``: ``load_images`` finds a set and returns what ``images`` describes. ``cached``
+says what is kept, and removes it.
 
 Beside it: ``tensors`` of the right dtype, ``augment`` for batches and ``crops`` of single pictures, ``cues`` that could
 give positions away, ``streaming`` of sets larger than memory, and ``notes`` on what is odd. The sub-packages, from
@@ -15,8 +16,9 @@ the last step of loading to the first; each uses only those below it:
 
 from . import cues
 from .augment import random_resized_crop, strong_augment
+from .cached import cache_status, clear_cache
 from .images import CIFAR10_CLASSES, CIFAR10_FINGERPRINT, Images, Split, fingerprint
-from .load import DataUnavailable, cache_status, clear_cache, fetch_cifar10, load_images
+from .load import DataUnavailable, fetch_cifar10, load_images
 from .notes import Note
 from .pictures.decode import read_picture
 from .sources.from_paths import pack_images

@@ -1,4 +1,5 @@
 """One picture: from the bytes of its file to pixels.
 
-``decode`` reads pictures that Pillow knows, ``npy`` arrays. ``contents`` takes either, or a picture that is an object.
+``kinds`` says which formats are read, ``decode`` reads pictures of these formats, ``npy`` arrays. ``contents`` takes
+either, or a picture that is an object.
 """

@@ -17,22 +17,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...arguments import as_pair, shown
 from ..crops import Crop
+from . import kinds
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
 LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
 LONGEST = 250_000  # pixels of a side: Pillow takes memory and time for each row, however short it is
 ONE_AT_A_TIME = 16_000_000  # pixels: larger pictures are decoded one after another, whatever the number of threads
 
-# The formats that are opened. The list is closed, because a file's ending says nothing about its content, and some of
-# Pillow's other formats start programs (PostScript starts Ghostscript).
-FORMATS = (
-    "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF",
-    "WEBP",
-)  # fmt: skip
-MAGIC = (  # how files of these formats begin; TGA has no such mark
-    b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6", b"\0\0\1\0",
-    b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
-)  # fmt: skip
 WIDE = re.compile(r"(RGB[AX]?|LA|CMYK);16[BLN]")  # Pillow's names of colours of 16 bits a channel; not BMP's BGR;16
 MANY_FRAMES = 1000  # more of one picture are not counted
 _alone = threading.Lock()
@@ -64,29 +55,6 @@ class NotFinite(ValueError):
         super().__init__("The picture holds values that are not finite: replace them.")
 
 
-def formats() -> list[str]:
-    """The formats of ``FORMATS`` that Pillow can open here; HEIF only where pillow-heif has registered it."""
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
-
-
-def suffixes() -> set[str]:
-    """The endings of the files of these formats."""
-    known = set(formats())
-    return {suffix for suffix, name in Image.registered_extensions().items() if name in known}
-
-
-def unread_suffixes() -> set[str]:
-    """The endings of pictures that Pillow could open, and this library does not."""
-    Image.init()
-    return {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN} - suffixes()
-
-
-def looks_like_picture(beginning: bytes) -> bool:
-    """Whether a file that begins so (16 bytes or more) may be a picture of one of the formats."""
-    return beginning.startswith(MAGIC) or beginning[4:8] == b"ftyp"
-
-
 class Header(NamedTuple):
     """What is known of a picture before it is decoded."""
 
@@ -103,7 +71,7 @@ def header(data: bytes | str, size: tuple[int, int]) -> Header:
         data: the content of a file, or its path.
         size: in pixels.
     """
-    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=formats()) as picture:
+    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=kinds.formats()) as picture:
         check_pixels(picture, size, 4)
         in_place = picture.size == size[::-1] and picture.format in ("JPEG", "MPO")
         return Header(is_deep(picture), in_place, is_wide(picture), frames_of(picture))
@@ -158,7 +126,7 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
         Exception: of many kinds, from Pillow, for what is not a picture or is damaged.
     """
     height, width = size
-    with Image.open(io.BytesIO(data), formats=formats()) as picture:
+    with Image.open(io.BytesIO(data), formats=kinds.formats()) as picture:
         form = picture.format
         check_pixels(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
         with nullcontext() if picture.width * picture.height <= ONE_AT_A_TIME else _alone:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from ..files.entries import Entry, instead_of, read_bytes
 from ..files.walk import files_of
 from ..folders.shards import split_of_file
-from ..pictures import decode
+from ..pictures import kinds
 from ..pictures.npy import HEADER, MAGIC, is_npy, may_be_picture
 from ..sets.arrays import ARCHIVES, Arrays
 from ..sets.wanted import USUAL, Wanted
@@ -52,7 +52,7 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         if path.is_file() and is_parquet(path):
             check_channels(path, wanted)
             return from_parquet([path], path, wanted)
-        if path.is_file() and decode.looks_like_picture(read_bytes(path, 16)):
+        if path.is_file() and kinds.looks_like_picture(read_bytes(path, 16)):
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
         if path.is_file() and read_bytes(path, 6) == MAGIC:
             raise ValueError(

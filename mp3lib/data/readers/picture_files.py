@@ -14,7 +14,7 @@ from ..folders.annotations import annotated
 from ..folders.split_names import is_test
 from ..folders.unlabelled import arrange_all
 from ..notes import listed
-from ..pictures import decode
+from ..pictures import decode, kinds
 from ..pictures.contents import on_disk
 from ..pictures.npy import is_npy
 from ..sets.arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name, untrained
@@ -44,12 +44,12 @@ def is_picture(entry: Entry) -> bool:
     if is_copy(entry.name):
         return False
     suffix = PurePosixPath(entry.name).suffix.lower()
-    if suffix in decode.suffixes():
+    if suffix in kinds.suffixes():
         return True
     if suffix in NO_PICTURES or suffix in (".npy", ".parquet", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz"):
         return False
     try:
-        return decode.looks_like_picture(entry.begin())
+        return kinds.looks_like_picture(entry.begin())
     except OSError:
         if entry.path is None:
             raise  # the archive is damaged
@@ -106,7 +106,7 @@ def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
     copies = [(name, "a backup or an unfinished download") for name in others if is_copy(name)]
     others = [name for name in others if not is_archive(name) and not is_copy(name)]
-    endings = decode.unread_suffixes()
+    endings = kinds.unread_suffixes()
     unread = {n: None for n in others if PurePosixPath(n).suffix.lower() in endings and not may_hold_images(n)}
     foreign = [(name, "a format that is not read: convert it to PNG") for name in unread]
     told = [name for name in others if ("/" in name or may_hold_images(name)) and name not in unread]

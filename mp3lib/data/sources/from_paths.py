@@ -17,7 +17,7 @@ from ...paths import expanded, written_beside
 from ..files.entries import readable
 from ..images import Images, not_used, texts_of
 from ..notes import Note
-from ..pictures import decode
+from ..pictures import decode, kinds
 from ..readers import formats
 from ..readers.unread import ACCEPTED
 from ..sets.arrays import Arrays, set_name
@@ -44,7 +44,7 @@ def from_path(path: Path, wanted: Wanted) -> tuple[Images, str]:
     except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a folder that is closed
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{shown(shown_path)} cannot be opened ({reason}). Accepted: {ACCEPTED}") from None
-    key = cache.state(path, wanted._replace(stream=None, workers=None), READER, decode.formats(), PIL.__version__)
+    key = cache.state(path, wanted._replace(stream=None, workers=None), READER, kinds.formats(), PIL.__version__)
     place = hashlib.sha256(
         os.fsencode(path) + repr((wanted.size, wanted.unlabelled, wanted.channels, wanted.value_range)).encode()
     ).hexdigest()[:12]
