@@ -8,11 +8,12 @@ import sys
 
 import onnxruntime
 import pytest
+import timm
 import torch
 
 from mp3lib import MP3, ViT, record_attention
 from mp3lib.__main__ import main
-from mp3lib.export import save_onnx, save_torch_export, to_torch_export
+from mp3lib.export import save_onnx, save_timm, save_torch_export, save_vit_pytorch, to_timm, to_torch_export
 from mp3lib.model import use_classes
 
 SHAPE = dict(num_classes=3, image_size=(8, 12), patch_size=4, dim=16, depth=1, heads=2, mlp_dim=24, dim_head=8)
@@ -200,3 +201,24 @@ def test_the_command_line_exports(tmp_path, capsys):
     ):
         code, _, told = exported(*arguments)
         assert code == 1 and words in told and told.count("\n") == 1
+
+
+def test_every_export_says_how_other_values_are_prepared(tmp_path):
+    model = vit()
+    model.value_range = (0.0, 4095.0)
+    save_onnx(model, tmp_path / "vit.onnx")
+    save_torch_export(model, tmp_path / "vit.pt2")
+    save_vit_pytorch(vit(), tmp_path / "usual.pt")
+    save_timm(model, tmp_path / "timm")
+    held = {"mp3lib.json": ""}
+    torch.export.load(tmp_path / "vit.pt2", extra_files=held)
+    for about in (session(tmp_path / "vit.onnx").get_modelmeta().custom_metadata_map, json.loads(held["mp3lib.json"])):
+        assert json.loads(about["value_range"]) == [0, 4095]
+        assert "LOW = 0 to HIGH = 4095" in about["images"] and "255" not in about["images"]
+    assert torch.load(tmp_path / "usual.pt")["value_range"] is None
+    save_vit_pytorch(model, tmp_path / "usual.pt")
+    assert torch.load(tmp_path / "usual.pt")["value_range"] == (0, 4095)
+    assert json.loads((tmp_path / "timm" / "config.json").read_text())["value_range"] == [0, 4095]
+    theirs = timm.create_model(f"local-dir:{tmp_path / 'timm'}", pretrained=True)
+    for loaded in (theirs, to_timm(model)):
+        assert "HIGH = 4095" in loaded.pretrained_cfg["description"]

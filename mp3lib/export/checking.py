@@ -60,6 +60,17 @@ def sample_images(vit: ViT, batch: int = 2) -> Tensor:
     return torch.rand(batch, vit.channels, *vit.image_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
+def prepared(vit: ViT) -> str:
+    """How values of images become the inputs of the model, in words; see ``ViT.value_range``."""
+    if vit.value_range is None:
+        return "values from 0 to 255 as v / 127.5 - 1"
+    low, high = vit.value_range
+    return (
+        f"values from LOW = {low:g} to HIGH = {high:g} as 2 * (v - LOW) / (HIGH - LOW) - 1, "
+        "values outside as LOW or HIGH"
+    )
+
+
 def check_same(expected: Sequence[Tensor], given: Sequence[Tensor]) -> float:
     """The largest difference between outputs of the same names.
 

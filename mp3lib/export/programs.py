@@ -17,7 +17,7 @@ from ..model import MP3, ViT, record_attention, sample_context
 from ..model.checking import with_positions
 from ..model.randomness import random_state_kept
 from ..paths import check_target, written_beside
-from .checking import as_float32, check_same, needed, sample_images, vit_of
+from .checking import as_float32, check_same, needed, prepared, sample_images, vit_of
 
 if TYPE_CHECKING:
     import torch.export
@@ -137,6 +137,8 @@ def save_torch_export(
 ) -> float:
     """Write an exported program: ``torch.export.load(FILE).module()(images)`` runs it without this library.
 
+    Its file ``mp3lib.json`` holds what the metadata of ``save_onnx`` do.
+
     Args:
         model, pos_emb, num_context, attention: as in ``to_torch_export``.
         file: its name ends in ``.pt2``; one that this function wrote is replaced.
@@ -174,7 +176,8 @@ def save_onnx(
 ) -> float:
     """Write an ONNX file, with inputs and outputs named as in ``to_torch_export`` and a batch of any size.
 
-    Its metadata tell how images are prepared and the names of the classes.
+    Its metadata tell how images are prepared, which of their values became 0 and 255 in training (``value_range``, if
+    they had other values than 0 to 255), and the names of the classes.
 
     Args:
         model, pos_emb, num_context, attention: as in ``to_torch_export``.
@@ -230,11 +233,13 @@ def about(program: Program) -> dict[str, str]:
     """What one has to know to use the file without this library."""
     vit, height, width = program.vit, *program.vit.image_size
     facts = {
-        "images": f"float32 (batch, {vit.channels}, {height}, {width}), values from 0 to 255 as v / 127.5 - 1",
+        "images": f"float32 (batch, {vit.channels}, {height}, {width}), {prepared(vit)}",
         "inputs": ", ".join(program.inputs),
         "outputs": ", ".join(program.outputs),
         "config": json.dumps(program.model.config),
     }
+    if vit.value_range:
+        facts["value_range"] = json.dumps(vit.value_range)
     if isinstance(program.model, MP3):
         facts["context"] = f"int64 (batch, {program.num_context}), the patches that may be seen, row by row from 0"
     elif vit.classes:

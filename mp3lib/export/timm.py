@@ -73,7 +73,8 @@ def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | Non
     """Our ViT with the weights of a ViT of timm, which are copied: the way back from ``to_timm``, after training there.
 
     Of a model without position embeddings (``pos_embed="none"``) the result has ``vit.pos_emb`` False.
-    timm's drop path is no property of a ViT here and is left behind.
+    timm's drop path is no property of a ViT here and is left behind. A ``value_range`` is none of timm: set
+    ``vit.value_range`` again, by that in ``config.json``.
 
     Args:
         model: a ``timm.models.VisionTransformer``.
@@ -137,9 +138,11 @@ def from_timm(model: timm.models.VisionTransformer, classes: Sequence[str] | Non
 def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> float:
     """Write a folder that timm loads: ``timm.create_model("local-dir:FOLDER", pretrained=True)``.
 
-    It holds ``model.safetensors`` with timm's names and ``config.json``, also with the preparation of the images. For a
-    model without a LayerNorm on pixels, whose heads together are as wide as a token, timm alone loads it. For others
-    ``import mp3lib.export.timm_vit`` comes first. Weights in half precision are written in float32.
+    It holds ``model.safetensors`` with timm's names and ``config.json``, also with the preparation of the images. If
+    these had other values than 0 to 255 in training, ``value_range`` in ``config.json`` says which, and so does the
+    ``description`` in its ``pretrained_cfg``; timm itself divides by 255.
+    For a model without a LayerNorm on pixels, whose heads together are as wide as a token, timm alone loads it. For
+    others ``import mp3lib.export.timm_vit`` comes first. Weights in half precision are written in float32.
     The folder is loaded once and compared before it gets its name.
     A model that is loaded from it learns its position embeddings in training, unless
     ``model.pos_embed.requires_grad_(False)`` is called; ``from_timm`` takes back fixed ones only.
@@ -181,6 +184,8 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> floa
     }
     if vit.classes:
         config["label_names"] = list(vit.classes)
+    if vit.value_range:
+        config["value_range"] = list(vit.value_range)
     beside = folder.with_name(f".{os.getpid()}.{folder.name}")
     try:
         with room_for(folder):

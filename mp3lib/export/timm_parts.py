@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..model import ViT, posemb_sincos_2d
+from .checking import prepared
 
 EPS = 1e-5  # of every LayerNorm here
 IN_A_BLOCK = {
@@ -129,7 +130,11 @@ def data_config(vit: ViT) -> dict[str, Any]:
         "first_conv": "patch_embed.proj",
         "classifier": "head",
     }
-    return config | ({"label_names": list(vit.classes)} if vit.classes else {})
+    if vit.classes:
+        config["label_names"] = list(vit.classes)
+    if vit.value_range:
+        config["description"] = f"Inputs: {prepared(vit)}."
+    return config
 
 
 def why_not(model: nn.Module) -> str | None:

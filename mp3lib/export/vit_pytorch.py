@@ -66,6 +66,8 @@ def from_vit_pytorch(
 ) -> MP3 | ViT:
     """Our model with the weights of a model of ``vit_pytorch.mp3``, which are copied.
 
+    That model does not know the values of its images: set ``vit.value_range`` if they were others than 0 to 255.
+
     Args:
         model: a ``vit_pytorch.mp3.ViT`` or ``vit_pytorch.mp3.MP3``.
         image_size: height and width in pixels that it was made for, an int or a pair, since the model does not know it;
@@ -99,7 +101,8 @@ def save_vit_pytorch(model: MP3 | ViT, file: str | Path) -> float:
         vit = vit_pytorch.mp3.ViT(**saved["vit"])
         vit.load_state_dict(saved["state_dict"])  # of an MP3: MP3(vit, saved["masking_ratio"]).load_state_dict(…)
 
-    ``saved["classes"]`` holds the names of the classes, or None. The file is read again and compared with ``model``
+    ``saved["classes"]`` holds the names of the classes, or None; ``saved["value_range"]`` the values of the images that
+    became 0 and 255 in training, or None if they had 8 bits. The file is read again and compared with ``model``
     before it gets its name.
 
     Args:
@@ -117,6 +120,7 @@ def save_vit_pytorch(model: MP3 | ViT, file: str | Path) -> float:
     file = check_target(file, ".pt", ours=is_ours)
     theirs, vit = to_vit_pytorch(model), vit_of(model)
     saved = {"vit": arguments_of(vit), "state_dict": theirs.state_dict(), "classes": vit.config.get("classes")}
+    saved["value_range"] = vit.value_range
     if isinstance(model, MP3):
         saved["masking_ratio"] = model.masking_ratio
     with written_beside(file) as beside:
