@@ -230,6 +230,27 @@ def test_masks_that_are_named_after_a_picture_beside_them_are_left_out(around, e
         assert "left out 12 picture(s) that look like masks of the others, as" in notes[0], notes
 
 
+@pytest.mark.parametrize(
+    ("picture", "mask"),
+    [
+        ("{}_sat", "{}_mask"),
+        ("image_{}", "mask_{}"),
+        ("{} Image", "GT-{}"),
+        ("{}", "mask_{}"),
+        ("rgb.{}", "{}.label_2"),
+    ],
+)
+def test_a_picture_may_be_named_as_one_beside_its_mask(picture, mask, tmp_path):
+    for name in ("field", "town"):
+        folder = fill(tmp_path / "set" / name, 6)
+        for number, file in enumerate(sorted(folder.iterdir())):
+            Image.new("L", (8, 8)).save(folder / f"{mask.format(number)}.png")
+            file.rename(folder / f"{picture.format(number)}.png")
+    result, notes = loaded(tmp_path / "set", size=8)
+    assert result == (("field", "town"), 10, 2)
+    assert "left out 12 picture(s) that look like masks of the others, as" in notes[0], notes
+
+
 def test_a_picture_with_a_mask_in_its_name_alone_is_a_picture(tmp_path):
     folder = fill(tmp_path / "set/mask", 6)
     for file in sorted(folder.iterdir()):

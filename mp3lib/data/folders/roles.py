@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..notes import listed
 from .class_names import plain
@@ -23,9 +23,15 @@ from .split_names import (
     subject,
 )
 
-MASK = re.compile(  # the name of a file without its ending, and of the picture whose mask it is
-    rf"(?P<of>.+?)[ _.-]+({'|'.join(sorted(TARGETS))}|seg)([ _.-]*\d+)?", re.IGNORECASE
-)
+
+def word_at_an_end(words: Iterable[str], number: str = "") -> re.Pattern[str]:
+    """A pattern for names of files that have one of these words before or behind the rest."""
+    word = f"({'|'.join(sorted(words))})"
+    return re.compile(rf"(?P<before>.+?)[ _.-]+{word}{number}|{word}[ _.-]+(?P<behind>.+)", re.IGNORECASE)
+
+
+MASK = word_at_an_end(TARGETS | {"seg"}, r"([ _.-]*\d+)?")
+PICTURE = word_at_an_end("im image img photo pic picture rgb sat".split())  # 1_sat.jpg, whose mask is 1_mask.png
 JOINED = re.compile(
     r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
 )
@@ -54,19 +60,25 @@ def target_folders(folders: Sequence[Sequence[str]]) -> set[tuple[str, ...]]:
 
 def masks(paths: Sequence[str]) -> set[int]:
     """Which pictures are masks and the like, by number: those in ``target_folders``, and those that are named after a
-    picture in the same folder (``benign/0_mask.png`` beside ``benign/0.png``).
+    picture in the same folder (``benign/0_mask.png`` beside ``benign/0.png`` or ``benign/0_image.png``).
     """
     folders = [tuple(path.split("/")[:-1]) for path in paths]
     targets = target_folders(folders)
-    stems = {path.rpartition(".")[0] for path in paths}
+    stems = [path.rpartition("/")[2].rpartition(".")[0] for path in paths]
+    named = {*zip(folders, stems, strict=True)}
+    named |= {(parts, rest(PICTURE, stem)) for parts, stem in named}
 
-    def is_mask(path: str, parts: tuple[str, ...]) -> bool:
-        folder, _, file = path.rpartition("/")
-        named = MASK.fullmatch(file.rpartition(".")[0])
-        beside = named is not None and "/".join(filter(None, (folder, named["of"]))) in stems
-        return beside or any(parts[:depth] in targets for depth in range(len(parts) + 1))
+    def is_mask(parts: tuple[str, ...], stem: str) -> bool:
+        of = rest(MASK, stem)
+        return of and (parts, of) in named or any(parts[:depth] in targets for depth in range(len(parts) + 1))
 
-    return {number for number, (path, parts) in enumerate(zip(paths, folders, strict=True)) if is_mask(path, parts)}
+    return {number for number, each in enumerate(zip(folders, stems, strict=True)) if is_mask(*each)}
+
+
+def rest(pattern: re.Pattern[str], stem: str) -> str:
+    """The name of a file without the word that the pattern finds at an end of it; "" if there is none."""
+    found = pattern.fullmatch(stem)
+    return (found["before"] or found["behind"]) if found else ""
 
 
 def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
