@@ -266,12 +266,29 @@ def test_a_folder_that_holds_the_classes_again_is_not_taken_for_a_class(tmp_path
         load_images(tmp_path / "set")
 
 
-def test_folders_without_files_are_said(tmp_path):
+@pytest.mark.parametrize("archive", [None, "zip", "tar"])
+def test_folders_without_files_are_said(archive, tmp_path):
     for folder in ("train/cat", "train/dog", "test/cat"):
         fill(tmp_path / "set" / folder, 2)
     for name in ("train/cow", "test/dog"):
         (tmp_path / "set" / name).mkdir()
-    assert loaded(tmp_path / "set")[1] == [f"{tmp_path / 'set'}: 2 folder(s) are empty, as test/dog"]
+    path = tmp_path / "set"
+    if archive:
+        path = Path(shutil.make_archive(str(path), archive, path))
+    assert loaded(path)[1] == [f"{path}: 2 folder(s) are empty, as test/dog"]
+
+
+@pytest.mark.parametrize("archive", [None, "zip", "tar"])
+def test_an_empty_test_folder_is_said(archive, tmp_path):
+    for folder in ("train/cat", "train/dog"):
+        fill(tmp_path / "set" / folder, 10)
+    (tmp_path / "set/test").mkdir()
+    path = tmp_path / "set"
+    if archive:
+        path = Path(shutil.make_archive(str(path), archive, path))
+    result, notes = loaded(path)
+    assert result == (("cat", "dog"), 18, 2)
+    assert f"{path}: no readable picture lies in test, so every tenth picture of a class is used to test" in notes
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -41,9 +41,10 @@ class Files(NamedTuple):
     empty: Sequence[str] = ()  # folders without anything in them, likewise
 
 
-def files_and_notes(entries: Sequence[Entry], left_out: Counter[str]) -> Files:
-    """The files, with a sentence for each kind of what was left out."""
-    return Files([*entries], [f"left out {count} {what}" for what, count in left_out.items()], left_out)
+def files_and_notes(entries: Sequence[Entry], left_out: Counter[str], empty: Sequence[str] = ()) -> Files:
+    """The files, with a sentence on empty folders and one for each kind of what was left out."""
+    notes = [f"{len(empty)} folder(s) are empty, as {empty[0]}"] if empty else []
+    return Files([*entries], notes + [f"left out {count} {what}" for what, count in left_out.items()], left_out, empty)
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:
@@ -105,6 +106,14 @@ def plain_name(name: str, left_out: Counter[str]) -> str | None:
         left_out["member(s) whose names lead out of the archive"] += 1
         return None
     return readable("/".join(parts))
+
+
+def empty_folders(folders: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Those folders of an archive that hold neither a file nor another folder, by the names of the members."""
+    unseen: Counter[str] = Counter()
+    named, held = ({plain_name(name, unseen) for name in names} - {None} for names in (folders, files))
+    around = {above.as_posix() for name in named | held for above in PurePosixPath(name).parents}
+    return sorted(name for name in named - around - {""} if not any(map(hidden, name.split("/"))))
 
 
 def last_of_each(entries: list[Entry], left_out: Counter[str]) -> list[Entry]:

@@ -18,6 +18,7 @@ from .entries import (
     Files,
     check_ratio,
     count_hidden,
+    empty_folders,
     files_and_notes,
     hidden,
     last_of_each,
@@ -128,7 +129,10 @@ def files_in(path: Path, archive: tarfile.TarFile, headers: Headers, plain: bool
                 inside=(path, target.offset_data) if plain else None,
             )
         )
-    return files_and_notes(last_of_each(entries, left_out), left_out)
+    empty = empty_folders(
+        (each.name for each in found if each.isdir()), (each.name for each in found if not each.isdir())
+    )
+    return files_and_notes(last_of_each(entries, left_out), left_out, empty)
 
 
 def members_of(path: Path, archive: tarfile.TarFile, headers: Headers) -> list[tarfile.TarInfo]:

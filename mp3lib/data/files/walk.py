@@ -60,9 +60,8 @@ def files_of_folder(path: Path) -> Files:
     """The files in a folder and in those below it."""
     walk = Walk(path)
     walk.enter(os.fspath(path), "", folders_around(path))
-    notes = [f"{len(walk.empty)} folder(s) are empty, as {walk.empty[0]}"] if walk.empty else []
-    files = files_and_notes(walk.entries, walk.left_out)
-    return files._replace(notes=walk.notes + notes + files.notes, empty=walk.empty)
+    files = files_and_notes(walk.entries, walk.left_out, walk.empty)
+    return files._replace(notes=walk.notes + files.notes)
 
 
 class Walk:

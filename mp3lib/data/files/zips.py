@@ -17,6 +17,7 @@ from .entries import (
     Files,
     check_ratio,
     count_hidden,
+    empty_folders,
     files_and_notes,
     hidden,
     last_of_each,
@@ -54,7 +55,10 @@ def files_in(path: Path, archive: zipfile.ZipFile) -> Files:
                     lambda info=info: content(path, archive, info, 16),
                 )
             )
-    files = files_and_notes(last_of_each(entries, left_out), left_out)
+    empty = empty_folders(
+        (info.filename for info in archive.infolist() if info.is_dir()), (info.filename for info in members)
+    )
+    files = files_and_notes(last_of_each(entries, left_out), left_out, empty)
     garbled = [entry.name for entry, info in zip(entries, shown, strict=True) if is_garbled(info)]
     if garbled:
         files.notes.append(
