@@ -330,6 +330,7 @@ def add_hidden(plan: Plan) -> None:
     for labels in (1000, 5000):
         options = FEW[labels] | SAME_NUMBERS
         plan.labelled("hidden-labels", f"scratch-{labels}", 0, None, True, labels, vit=PLAIN, **options)
+        plan.labelled("hidden-labels", f"scratch-normed-{labels}", 0, None, True, labels, **options)
         for (name, epochs, seed), start in before.items():
             plan.labelled("hidden-labels", f"{name}-{epochs}-{labels}", seed, start, True, labels, **options)
 

@@ -122,6 +122,12 @@ def ratios(results: str | Path) -> str:
     return markdown(results, ["trained at", *HEAD], lines)
 
 
+NOT_PRETRAINED = {  # networks of the study "hidden-labels" that begin with random weights
+    "scratch": "nothing: not pretrained",
+    "scratch-normed": "nothing: not pretrained, LayerNorm on the pixels of a patch",
+}
+
+
 def hidden_variants(results: str | Path) -> list[tuple[str, int]]:
     """(name, epochs) of the finished variants of the study "hidden", short trainings first."""
     found = {tuple(variant.rsplit("-", 1)) for variant in variants(results, "hidden")}
@@ -130,7 +136,7 @@ def hidden_variants(results: str | Path) -> list[tuple[str, int]]:
 
 
 def hidden_top1(results: str | Path, before: str) -> dict[str, Row]:
-    """Top-1 after fine-tuning a network of the study "hidden", or after training one ("scratch") on labels alone."""
+    """Top-1 after fine-tuning a network of the study "hidden", or one of ``NOT_PRETRAINED``, on labels."""
     return {f"top1_{labels}": top1(results, f"hidden-labels/{before}-{labels}-pos") for labels in (1000, 5000)}
 
 
@@ -146,8 +152,10 @@ def hidden_figures(results: str | Path, name: str, epochs: int) -> dict[str, Row
 
 def hidden(results: str | Path) -> str:
     """What is hidden in training, what the network then places, and what its features know."""
-    scratch = hidden_top1(results, "scratch").values()
-    lines = [["nothing: not pretrained", "0", *[NOTHING] * 8, *scratch]] if any(row.n for row in scratch) else []
+    lines = []
+    for start, words in NOT_PRETRAINED.items():
+        scratch = hidden_top1(results, start).values()
+        lines += [[words, "0", *[NOTHING] * 8, *scratch]] if any(row.n for row in scratch) else []
     for name, epochs in hidden_variants(results):
         figures = hidden_figures(results, name, epochs)
         shown = [figures[f"position at {ratio}"] for ratio in RATIOS]
@@ -192,8 +200,10 @@ def hidden_models(results: str | Path) -> dict[str, list[dict]]:
         position = {ratio: measured[ratio]["accuracy"] for ratio in RATIOS}
         told = {"position": position, "whole": measured["0.0"]["whole"]}
         shipped.append({"name": file.stem, **told, "knn": probes["knn"], "linear": probes["linear"]})
-    scratch = {name: mean(figure) for name, figure in hidden_top1(results, "scratch").items()}
-    return {"models": models, "shipped": shipped, "scratch": scratch}
+    starts = {
+        start: {name: mean(figure) for name, figure in hidden_top1(results, start).items()} for start in NOT_PRETRAINED
+    }
+    return {"models": models, "shipped": shipped} | starts
 
 
 def lengths(results: str | Path) -> str:
