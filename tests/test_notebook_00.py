@@ -202,7 +202,7 @@ def test_figures_are_drawn_for_any_grid(any_grid):
         assert above[1] == f"{hidden} of {n} hidden" and above[3].sum() == hidden
         assert below[1] == f"{n - below[2].sum()} of {n} right"
     shuffled = nb["shuffle"](nb["pictures"][0], nb["order"])
-    figure = nb["draw_chances"](shuffled, nb["ask"](shuffled), nb["order"])
+    figure = nb["draw_probabilities"](shuffled, nb["ask"](shuffled), nb["order"])
     small_maps = figure.axes[1].images[0].get_array()
     assert small_maps.shape == (nb["rows"] ** 2, nb["cols"] ** 2) and len(png(figure)) > 1000
 
@@ -210,7 +210,7 @@ def test_figures_are_drawn_for_any_grid(any_grid):
 def test_the_ring_marks_the_true_position(any_grid):
     """For perfect predictions, every ring lies on the only dark cell of its heat map."""
     nb = any_grid
-    figure = nb["draw_chances"](nb["pictures"][0], torch.eye(nb["n"])[nb["order"]], nb["order"])
+    figure = nb["draw_probabilities"](nb["pictures"][0], torch.eye(nb["n"])[nb["order"]], nb["order"])
     dark = torch.from_numpy(figure.axes[1].images[0].get_array().data).nonzero()  # (n, 2): row, column
     rings = torch.as_tensor(figure.axes[1].collections[0].get_offsets().data)  # x, y
     assert sorted(dark.tolist()) == sorted(rings.flip(1).long().tolist())

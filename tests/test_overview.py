@@ -9,8 +9,10 @@ from PIL import Image, ImageChops
 from scripts import ROOT, load_script
 
 from mp3lib import MP3, ViT
+from mp3lib.evaluate import paired_interval
 from mp3lib.plots import reassemble
 from mp3lib.plots.theme import contrast
+from studies.tables import top1
 
 tool = load_script("tools/overview.py")
 
@@ -145,11 +147,13 @@ def test_the_readme_says_what_was_measured():
 
 def test_the_page_on_use_says_what_the_recipe_is_worth():
     text = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
-    models = json.loads((ROOT / "results" / "shown" / "what_is_hidden.json").read_text())["models"]
-    of = {(model["variant"], model["epochs"]): model for model in models}
+    stored = json.loads((ROOT / "results" / "shown" / "what_is_hidden.json").read_text())
+    of = {(model["variant"], model["epochs"]): model for model in stored["models"]}
     for name, model in (("best", of["0.75", 5]), ("reference", of["reference", 5])):
         shares = model["position"]["0.75"], model["position"]["0.0"], model["knn"], model["linear"]
         assert f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |" in text
+
+    of |= {(name, 20): stored[name] for name in ("scratch", "scratch-normed")}
 
     def pair(recipe: str, measure: str, unit: str = "") -> str:
         """What the network with a LayerNorm on pixels reaches against the one without, after 20 epochs."""
@@ -157,10 +161,21 @@ def test_the_page_on_use_says_what_the_recipe_is_worth():
         found = [100 * (m["position"]["0.0"] if measure == "placed" else m[measure]) for m in two]
         return f"{found[0]:.1f}{unit} against {found[1]:.1f} %"
 
-    few = {recipe: [pair(recipe, f"top1_{n}", " %") for n in (1000, 5000)] for recipe in ("0.75", "drawn")}
+    few = {name: [pair(name, f"top1_{n}", " %") for n in (1000, 5000)] for name in ("0.75", "drawn", "scratch")}
     told = " ".join(text.split())
     assert f"places fewer patches ({pair('0.75', 'placed')} with everything seen), and its linear" in told
     assert f"probe is as good ({pair('0.75', 'linear')}). But fine-tuned on 1,000 labels it reaches " in told
     assert "it reaches {}, and on 5,000 labels {}. With ratios".format(*few["0.75"]) in told
-    assert "between .1 and .75 it is {}, and {}. With it we have one seed each".format(*few["drawn"]) in told
-    assert {of[f"{recipe}-normed", 20]["seeds"] for recipe in few} == {1}
+    assert (
+        "between .1 and .75 it is {}, and {}. From scratch it is {}, and {}: ".format(*few["drawn"], *few["scratch"])
+        in told
+    )
+    with_norm, without = (
+        [100 * top1(ROOT / "results", f"hidden-labels/{name}-20-1000-pos").by_seed[seed] for seed in (0, 1, 2)]
+        for name in ("0.75-normed", "0.75")
+    )
+    found = paired_interval(with_norm, without)
+    assert (
+        f"{found.difference:+.1f} points ({found.low:+.1f} to {found.high:+.1f} over three seeds), does not count"
+        in told
+    )

@@ -154,7 +154,7 @@ def test_the_rollout_leaves_out_the_querys_own_share_and_has_its_own_colour_rang
     shown = np.ma.filled(heats[-1].get_array().astype(float), np.nan)
     assert np.array_equal(shown, [[0.1, 0.05, np.nan], [np.nan] * 3], equal_nan=True)
     assert heats[-1].get_clim() == (0, 0.1) and heats[0].get_clim() == (0, 1 / 3)
-    assert "rollout, to 0.10" in [text.get_text() for text in fig.axes[0].texts]
+    assert "rollout (darkest: 0.10)" in [text.get_text() for text in fig.axes[0].texts]
 
 
 def test_one_context_holds_for_every_image():

@@ -232,7 +232,7 @@ def attention_by_layer(
     # column 0 holds the image and below it the rollout, column i the heads of layer i
     sheet_rows = max(heads, 1 if rollout is None else 2)
     titles = [[f"layer {i + 1}, head {j + 1}" if j < heads else "" for i in range(depth)] for j in range(sheet_rows)]
-    left = ["the picture", "" if rollout is None else f"rollout, to {end:.2f}"] + [""] * sheet_rows
+    left = ["the picture", "" if rollout is None else f"rollout (darkest: {end:.2f})"] + [""] * sheet_rows
     texts = [text for j in range(sheet_rows) for text in (left[j], *titles[j])]
     top = float(vmax or weights.max() or 1)
     label = "attention" if weights.max() <= top else f"attention; the largest is {weights.max():.2f}"
