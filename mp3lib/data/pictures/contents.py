@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..crops import Crop
 from ..files.entries import LARGEST_FILE, Entry, instead_of, readable
-from . import decode, npy
+from . import corrections, decode, npy
 
 
 def pixels_of_content(
@@ -40,8 +40,16 @@ def pixels_of_content(
     if pixels is None:
         pixels = decode.scaled(picture.deep, *(value_range or (0.0, 65535.0)))
     if pixels.shape != (channels, *size):
-        return f"it has {pixels.shape[0]} channels instead of {channels}"
+        return f"it has {pixels.shape[0]} channels instead of {channels}{axes_hint(content, channels)}"
     return np.ascontiguousarray(pixels)
+
+
+def axes_hint(content: Any, channels: int) -> str:
+    """What to do with an array that has the channels in its last axis; empty for anything else."""
+    shape = getattr(content, "shape", ())
+    if len(shape) != 3 or shape[2] != channels:
+        return ""
+    return f", and the shape {tuple(shape)} looks like (H, W, c): the axes must be (c, H, W), as permute(2, 0, 1) gives"
 
 
 def picture_of(
@@ -81,6 +89,8 @@ def unusual(data: bytes) -> str:
 def pixels_in(content: Any, size: tuple[int, int], crop: Crop | None) -> decode.Picture | str:
     """The same for what is decoded already: a Pillow image, or uint8 pixels (c, h, w)."""
     if isinstance(content, Image.Image):
+        if reason := fault_of(content):
+            return reason
         if decode.is_deep(content):
             return f"it is an image of mode {content.mode}, of more than 8 bits: convert it to 8 bits"
         return decode.fitted(content, None, size, crop)
@@ -93,6 +103,13 @@ def pixels_in(content: Any, size: tuple[int, int], crop: Crop | None) -> decode.
         return decode.Picture(content, None)
     bands = [np.asarray(decode.fit_picture(Image.fromarray(band), size, crop)) for band in content]
     return decode.Picture(np.stack(bands), None)
+
+
+def fault_of(picture: Image.Image) -> str:
+    """Why the values of a Pillow image would come out wrong; it may be loaded already. Empty where they do not."""
+    if corrections.disordered(picture):
+        return "Pillow does not follow the order of the bytes in this TIFF: give the bytes of the file"
+    return corrections.fault(picture).rstrip(".")
 
 
 def on_disk(entry: Entry) -> bool:

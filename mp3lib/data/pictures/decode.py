@@ -17,14 +17,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...arguments import as_pair, shown
 from ..crops import Crop
-from . import kinds
+from . import corrections, kinds
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
 LARGEST_DEEP = LARGEST // 4  # of pictures with more than 8 bits a channel, which take four bytes and more a pixel
 LONGEST = 250_000  # pixels of a side: Pillow takes memory and time for each row, however short it is
 ONE_AT_A_TIME = 16_000_000  # pixels: larger pictures are decoded one after another, whatever the number of threads
 
-WIDE = re.compile(r"(RGB[AX]?|LA|CMYK);16[BLN]")  # Pillow's names of colours of 16 bits a channel; not BMP's BGR;16
+WIDE = re.compile(r"[RGBACMYKXa];16[BLN]")  # in Pillow's names of colours of 16 bits a channel; not in BMP's BGR;16
 MANY_FRAMES = 1000  # more of one picture are not counted
 _alone = threading.Lock()
 
@@ -38,6 +38,7 @@ class Picture(NamedTuple):
     dark: bool = False  # whether they are nearly black because of 16 bits a channel only the upper 8 are taken
     frames: int = 1  # pages or frames of the file, of which this is the first
     cut: float = 0.0  # the share of an array's values that lie outside the range that was given
+    bands: int = 0  # of the file, if it has more than are read
 
 
 class TooLarge(ValueError):
@@ -55,6 +56,10 @@ class NotFinite(ValueError):
         super().__init__("The picture holds values that are not finite: replace them.")
 
 
+class NotRead(ValueError):
+    """A picture whose values Pillow would take for others."""
+
+
 class Header(NamedTuple):
     """What is known of a picture before it is decoded."""
 
@@ -62,6 +67,7 @@ class Header(NamedTuple):
     jpeg: bool  # whether it is a JPEG of the size that is wanted, whose compression grid stays in place
     wide: bool = False  # whether it has colours of 16 bits a channel
     frames: int = 1  # pages or frames
+    bands: int = 0  # if there are more than are read
 
 
 def header(data: bytes | str, size: tuple[int, int]) -> Header:
@@ -72,9 +78,10 @@ def header(data: bytes | str, size: tuple[int, int]) -> Header:
         size: in pixels.
     """
     with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=kinds.formats()) as picture:
-        check_pixels(picture, size, 4)
+        check(picture, size, 4)
         in_place = picture.size == size[::-1] and picture.format in ("JPEG", "MPO")
-        return Header(is_deep(picture), in_place, is_wide(picture), frames_of(picture))
+        seen = Header(is_deep(picture), in_place, is_wide(picture), bands=corrections.more_bands(picture))
+        return seen._replace(frames=frames_of(picture))
 
 
 def frames_of(picture: Image.Image) -> int:
@@ -97,20 +104,28 @@ def frames_of(picture: Image.Image) -> int:
 
 
 def is_deep(picture: Image.Image) -> bool:
+    """Whether a picture has values of more than 8 bits, none of which is transparent."""
+    return has_deep_values(picture) and "transparency" not in picture.info
+
+
+def has_deep_values(picture: Image.Image) -> bool:
     return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def is_wide(picture: Image.Image) -> bool:
-    """Whether a picture that is not loaded yet has colours of 16 bits a channel, of which Pillow takes the upper 8."""
-    return any(WIDE.search(str(tile.args)) for tile in getattr(picture, "tile", ()))
+    """Whether of a picture that is not loaded yet only the upper 8 of 16 bits a channel are taken."""
+    clear = has_deep_values(picture) and "transparency" in picture.info
+    return clear or any(WIDE.search(str(tile.args)) for tile in getattr(picture, "tile", ()))
 
 
-def check_pixels(picture: Image.Image, size: tuple[int, int], times: float) -> None:
-    """Let a big JPEG decode at a smaller scale, still so many ``times`` the ``size``; refuse too many pixels."""
+def check(picture: Image.Image, size: tuple[int, int], times: float) -> None:
+    """Let a big JPEG decode at a smaller scale, still so many ``times`` the ``size``; refuse what will not be read."""
     picture.draft("RGB", (math.ceil(times * size[1]), math.ceil(times * size[0])))
     largest = LARGEST_DEEP if is_deep(picture) else LARGEST
     if picture.width * picture.height > largest or max(picture.size) > LONGEST:
         raise TooLarge(picture.width, picture.height, largest)
+    if fault := corrections.fault(picture):
+        raise NotRead(fault)
 
 
 def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture:
@@ -123,12 +138,14 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
     Raises:
         TooLarge: before it is decoded, for a picture of more than ``LARGEST`` pixels, or ``LARGEST_DEEP``.
         NotFinite: for a picture of floats with values that are not finite.
+        NotRead: for one whose values would come out wrong; see ``corrections``.
         Exception: of many kinds, from Pillow, for what is not a picture or is damaged.
     """
     height, width = size
     with Image.open(io.BytesIO(data), formats=kinds.formats()) as picture:
         form = picture.format
-        check_pixels(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
+        check(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
+        corrections.put_in_order(picture)
         with nullcontext() if picture.width * picture.height <= ONE_AT_A_TIME else _alone:
             result = fitted(picture, form, size, crop)
         return result if crop else result._replace(frames=frames_of(picture))
@@ -146,25 +163,29 @@ def draft_times(picture: tuple[int, int], size: tuple[int, int], crop: Crop) -> 
 def fitted(picture: Image.Image, form: str | None, size: tuple[int, int], crop: Crop | None) -> Picture:
     """The pixels of an opened picture, as ``decode`` says; ``form`` is the format of its file."""
     height, width = size
-    deep, wide = is_deep(picture), is_wide(picture)
-    picture = ImageOps.exif_transpose(picture)
+    deep, wide, bands = is_deep(picture), is_wide(picture), corrections.more_bands(picture)
+    corrections.scale_transparency(picture)
+    see_through = picture.has_transparency_data and not corrections.has_unused_alpha(picture)
+    stored, picture = picture, ImageOps.exif_transpose(picture)
     in_place = crop is None and picture.size == (width, height)
     if deep:
-        values = np.asarray(picture).astype(np.float32)
+        values = corrections.true_values(stored, np.asarray(picture)).astype(np.float32)
         if not np.isfinite(values).all():
             raise NotFinite()
         if not in_place:
             low, high = values.min(), values.max()
             values = np.asarray(fit_picture(Image.fromarray(values), size, crop)).clip(low, high)
-        return Picture(None, values)
-    see_through = picture.has_transparency_data
+        return Picture(None, values, bands=bands)
+    if has_deep_values(picture):
+        picture = corrections.with_alpha(picture)
     picture = picture.convert("RGBA" if see_through else "RGB")
     if not in_place:
         picture = fit_picture(picture, size, crop)
     dark = wide and 0 < np.asarray(picture)[..., :3].max() < 16  # as of 12 bits a channel
     if see_through:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return Picture(np.asarray(picture).transpose(2, 0, 1), None, in_place and form in ("JPEG", "MPO"), dark)
+    jpeg = in_place and form in ("JPEG", "MPO")
+    return Picture(np.asarray(picture).transpose(2, 0, 1), None, jpeg, dark, bands=bands)
 
 
 def try_decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Picture | Exception:
@@ -258,7 +279,7 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
 
 def reason(error: Exception) -> str:
     """In one sentence, why a picture could not be read."""
-    if isinstance(error, (TooLarge, NotFinite)):
+    if isinstance(error, (TooLarge, NotFinite, NotRead)):
         return str(error)
     if isinstance(error, Image.DecompressionBombError):
         return f"The picture has more than {2 * LARGEST / 1e6:.0f} million pixels."

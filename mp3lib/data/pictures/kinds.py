@@ -14,6 +14,10 @@ MAGIC = (  # how files of these formats begin; TGA has no such mark
     b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6", b"\0\0\1\0",
     b"\x0a\x05\x01", b"\x01\xda", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
 )  # fmt: skip
+RAW = (  # endings of the raw photographs of cameras; many begin as TIFF, and hold a small preview that Pillow opens
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc", ".mef",
+    ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+)  # fmt: skip
 
 
 def formats() -> list[str]:
@@ -29,9 +33,10 @@ def suffixes() -> set[str]:
 
 
 def unread_suffixes() -> set[str]:
-    """The endings of pictures that Pillow could open, and this library does not."""
+    """The endings of pictures that are not read here: those that Pillow could open, and raw photographs."""
     Image.init()
-    return {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN} - suffixes()
+    known = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    return (known | {*RAW}) - suffixes()
 
 
 def looks_like_picture(beginning: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 ``train-images-idx3-ubyte.gz``, ``train-labels-idx1-ubyte.gz``, and the same for ``t10k``
 (http://yann.lecun.com/exdb/mnist). Grey pixels become RGB, as those of other pictures do. EMNIST stores its pictures
-with rows and columns exchanged (https://www.tensorflow.org/datasets/catalog/emnist); they are turned upright.
+with rows and columns exchanged (https://www.tensorflow.org/datasets/catalog/emnist). They are turned upright where the
+names of its files say that they are its.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ NAME = re.compile(r"(?P<about>.*?)[-_.]?(?P<what>images|labels)[-_.]idx[13][-_.]
 SPLITS = (*TRAIN, *TEST, "t10k")
 UBYTE = 8  # the third byte of a header: values are bytes
 UPRIGHT = "EMNIST stores its pictures with rows and columns exchanged: they were turned upright"
+AS_STORED = "a folder is named emnist, and its files are not: their pictures were not turned upright, as EMNIST's are"
 LARGEST = 1 << 30  # bytes of a file, packed or not: those of the largest set of this kind (EMNIST) have 550 million
 
 
@@ -52,6 +54,11 @@ class Part:
         """ "train", "test", another word for a test set, or None."""
         named = next((word for word in reversed(self.words()) if word in SPLITS), None)
         return "train" if named in TRAIN else "test" if named == "t10k" else named
+
+    @property
+    def lying(self) -> bool:
+        """Whether rows and columns are exchanged: in EMNIST, which the names of its files begin with."""
+        return PurePosixPath(self.about).name.lower().startswith("emnist")
 
     @property
     def of(self) -> str:
@@ -105,8 +112,10 @@ def from_idx(entries: Sequence[Entry], path: Path, wanted: Wanted) -> Arrays:
     pictures, rows = Rows(number, wanted), []
     for part, shape, known in zip(parts, shapes, labels, strict=True):
         images = values_of(part.files["images"], shape, path)
-        if "emnist" in part.words():
+        if part.lying:
             images, notes = images.swapaxes(1, 2), (*notes, UPRIGHT)
+        elif "emnist" in part.words():
+            notes += (AS_STORED,)
         fill(pictures, len(rows), images, wanted)
         if known is None:
             notes += (f"there is no file with the labels of {part.files['images'].name}",)

@@ -78,7 +78,6 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     some_labels = any(about.label for about in described.values())
     named = {about.names for about in described.values()}
     names = named.pop() if len(named) == 1 else ()  # else each file's labels are named by its own
-    cifar10 = all(about.picture == "img" for about in described.values())
     with decode.without_warnings(), threads() as pool:
         for file, about in described.items():
             inside = insides[file]
@@ -118,7 +117,7 @@ def from_parquet(files: Sequence[Path], path: Path, wanted: Wanted) -> Arrays:
     if len(rows) < 2:
         raise ValueError(f"{path} holds {len(rows)} readable pictures, at least 2 are needed. {'. '.join(notes)}")
     read_rows = Decoded(pictures, [], again)
-    return from_rows(rows, read_rows, names, path, notes, cifar10, wanted.unlabelled, splits.values())
+    return from_rows(rows, read_rows, names, path, notes, wanted.unlabelled, splits.values())
 
 
 def cells_of(file: Path, about: Columns, some_labels: bool) -> Iterator[tuple[list, list]]:

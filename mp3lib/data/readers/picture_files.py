@@ -41,9 +41,9 @@ def is_copy(name: str) -> bool:
 
 def is_picture(entry: Entry) -> bool:
     """Whether a file should be a picture: by its ending, or where that says nothing, by how it begins."""
-    if is_copy(entry.name):
-        return False
     suffix = PurePosixPath(entry.name).suffix.lower()
+    if is_copy(entry.name) or suffix in kinds.RAW:
+        return False
     if suffix in kinds.suffixes():
         return True
     if suffix in NO_PICTURES or suffix in (".npy", ".parquet", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz"):

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..folders.class_names import joined, plain
 from ..folders.split_names import TEST
-from ..images import CIFAR10_CLASSES
 from ..notes import BARE, listed
 from .arrays import NO_LABELS, Arrangement, Arrays, checked, every_tenth, set_name, untrained
 from .picture_reading import Decoded, Streamed
@@ -21,7 +20,6 @@ def from_rows(
     names: tuple[str, ...],
     path: Path,
     notes: tuple[str, ...],
-    cifar10: bool = False,
     keep_unlabelled: bool = False,
     named: Iterable[str | None] = (),
 ) -> Arrays:
@@ -89,7 +87,7 @@ def from_rows(
     if all(isinstance(label, str) for label in given):
         given, more = joined(given, [False] * len(given) if in_test is None else in_test.tolist())
         notes += more
-    labels, classes = numbered(given, names, set_name(path), path, cifar10)
+    labels, classes = numbered(given, names, set_name(path), path)
     if in_test is None:
         in_test = every_tenth(labels, len(classes))
     notes += untrained(labels, in_test, classes)
@@ -100,9 +98,7 @@ def from_rows(
     return checked(read.arrays(Arrangement(*parts, classes, notes)), path)
 
 
-def numbered(
-    labels: list, names: tuple[str, ...], root: str, path: Path, cifar10: bool
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def numbered(labels: list, names: tuple[str, ...], root: str, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels as numbers from 0, and the names of the classes."""
     if all(label == "" for label in labels):  # no column of labels
         return np.zeros(len(labels), dtype=np.int64), (root,)
@@ -113,7 +109,6 @@ def numbered(
         return np.asarray(labels, dtype=np.int64), names
     known = sorted(set(labels)) if whole else sorted({str(label) for label in labels})
     number = {label: i for i, label in enumerate(known)}
-    classes = tuple(map(str, known))
-    if cifar10 and whole and known == list(range(10)):  # its parquet files call the pictures img
-        classes = CIFAR10_CLASSES
-    return np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64), classes
+    return np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64), tuple(
+        map(str, known)
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from torch.utils.data import Subset
 
 from ...arguments import shown
 from ..streaming import Stream, usual_workers
@@ -29,16 +33,30 @@ class Pictures:
         if isinstance(element, Mapping):  # as Hugging Face stores a picture
             path = element.get("path")
             return Path(path).read_bytes() if element.get("bytes") is None and path else element.get("bytes")
+        if isinstance(element, (str, os.PathLike)):
+            return f"it is {shown(element)}, a text or a path: the data set must open the file, as PIL.Image.open does"
         return element
 
 
 def check_map_style(dataset: Any, name: str) -> None:
-    """Raise ``ValueError`` for a data set without a length, as Hugging Face's with ``streaming=True``."""
+    """Raise ``ValueError`` for a data set without a length, as Hugging Face's with ``streaming=True``; see ``check_indices``."""
     if not (hasattr(type(dataset), "__len__") and hasattr(type(dataset), "__getitem__")):
         raise ValueError(
             f"{name} must be a map-style data set, with a length and elements by number, got {shown(dataset)}: with "
             "Hugging Face's load_dataset leave out streaming=True"
         )
+    check_indices(dataset, name)
+
+
+def check_indices(dataset: Any, name: str) -> None:
+    """Raise ``ValueError`` for a part of a data set that is chosen by anything but whole numbers, as by a mask."""
+    if not isinstance(dataset, Subset):
+        return
+    kind = np.asarray(dataset.indices).dtype
+    if len(dataset.indices) and kind.kind not in "iu":
+        way = ": numpy.flatnonzero(mask) gives the numbers of a mask" if kind.kind == "b" else ""
+        raise ValueError(f"{name}: the indices of a Subset must be whole numbers, got {kind}{way}")
+    check_indices(dataset.dataset, name)
 
 
 def contents_of(dataset: Any, name: str) -> Pictures:

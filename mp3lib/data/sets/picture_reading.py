@@ -19,7 +19,7 @@ from ..pictures import decode, npy
 from ..pictures.contents import PictureFiles, picture_of, unusual
 from ..streaming import Stream, usual_workers
 from .arrays import Arrangement, Arrays
-from .rows import Again, Ends, Rows, dark_note, ends_of, frames_note, scale_of
+from .rows import Again, Ends, Rows, bands_note, dark_note, ends_of, frames_note, scale_of
 from .wanted import Wanted
 
 BLOCK = 256  # pictures read at a time
@@ -98,6 +98,7 @@ class Streamed(NamedTuple):
         deep = [number for number in order if self.headers[number].deep]
         odd = dark_note(sum(self.is_dark(number) for number in order if self.headers[number].wide))
         odd += frames_note([self.headers[number].frames for number in order])
+        odd += bands_note([self.headers[number].bands for number in order])
         values, notes, scale = None, (), (0.0, 255.0)
         if are_arrays(self.pictures):
             values = scale = self.wanted.value_range

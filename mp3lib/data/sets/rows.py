@@ -46,11 +46,12 @@ class Rows:
         self.deep: dict[int, Ends] = {}  # of each such picture
         self.jpeg, self.dark = np.zeros((2, number), dtype=bool)
         self.frames, self.cut = np.ones(number, dtype=np.int32), np.zeros(number, dtype=np.float32)
+        self.bands = np.zeros(number, dtype=np.int32)
 
     def put(self, row: int, picture: decode.Picture) -> None:
         """Fill a row; not with a picture of more than 8 bits, whose scale follows from all of them."""
         self.jpeg[row], self.dark[row] = picture.jpeg, picture.dark
-        self.frames[row], self.cut[row] = picture.frames, picture.cut
+        self.frames[row], self.cut[row], self.bands[row] = picture.frames, picture.cut, picture.bands
         if picture.pixels is None:
             self.deep[row] = ends_of(picture.deep)
         else:
@@ -68,7 +69,7 @@ class Rows:
         """
         deep = [row for row in sorted(kept) if row in self.deep]
         odd = dark_note(int(self.dark[list(kept)].sum())) + frames_note(self.frames[list(kept)].tolist())
-        odd += cut_note(self.cut[list(kept)].tolist())
+        odd += bands_note(self.bands[list(kept)].tolist()) + cut_note(self.cut[list(kept)].tolist())
         if not deep:
             return odd, None
         black, white, notes = scale_of([self.deep[row] for row in deep], self.value_range)
@@ -151,8 +152,9 @@ def dark_note(number: int) -> tuple[str, ...]:
     """A note on so many pictures that are nearly black, because only the upper bits of their colours are read."""
     if not number:
         return ()
-    text = f"{number} picture(s) in colour of 16 bits a channel are nearly black: the upper 8 bits are read"
-    return (f"{text}, and theirs hold almost nothing, as of values of 10 or 12 bits. Scale them before",)
+    text = f"{number} picture(s) of 16 bits a channel, in colour or with transparency, are nearly black"
+    why = "the upper 8 bits are read, and theirs hold almost nothing, as of values of 10 or 12 bits"
+    return (f"{text}: {why}. Scale them before",)
 
 
 def frames_note(frames: Sequence[int]) -> tuple[str, ...]:
@@ -163,6 +165,16 @@ def frames_note(frames: Sequence[int]) -> tuple[str, ...]:
     most = f"{max(several)}" if max(several) < decode.MANY_FRAMES else f"{decode.MANY_FRAMES} or more"
     up_to = most if len({*several}) == 1 else f"up to {most}"
     return (f"{len(several)} picture(s) have several pages or frames: the first of {up_to} is taken",)
+
+
+def bands_note(bands: Sequence[int]) -> tuple[str, ...]:
+    """A note on pictures with more bands than are read; 0 stands for a picture of which all are."""
+    more = [number for number in bands if number]
+    if not more:
+        return ()
+    up_to = "" if len({*more}) == 1 else "up to "
+    text = f"{len(more)} picture(s) have {up_to}{max(more)} bands: only the first ones, of grey or colour, are taken"
+    return (f"{text}. Arrays (.npy) may have others",)
 
 
 def cut_note(cut: Sequence[float]) -> tuple[str, ...]:

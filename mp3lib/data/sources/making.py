@@ -38,13 +38,16 @@ def to_images(arrays: Arrays, source: str, name: str, search: bool = True) -> Im
             notes += (_JPEG,)
         return Images(train, test, arrays.classes, source, arrays.fingerprint, name, notes, arrays.value_range)
     digits = fingerprint(train, test)
+    classes = arrays.classes
+    if digits == CIFAR10_FINGERPRINT and classes == tuple("0123456789"):  # its parquet files may name no classes
+        classes, name = CIFAR10_CLASSES, "cifar10"
     if digits != CIFAR10_FINGERPRINT and search:
         notes += repeated(train, test, arrays.classes)
         if arrays.jpeg or jpeg_grid(arrays.train_images) > 1.04:
             notes += (("this is not the lossless CIFAR-10: " if name == "cifar10" else "") + _JPEG,)
         elif name == "cifar10":
             notes += ("this is not the whole lossless CIFAR-10: results on it cannot be compared with others",)
-    return Images(train, test, arrays.classes, source, digits, name, notes, arrays.value_range)
+    return Images(train, test, classes, source, digits, name, notes, arrays.value_range)
 
 
 def repeated(train: Split, test: Split, classes: tuple[str, ...]) -> tuple[str, ...]:
