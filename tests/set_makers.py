@@ -1,4 +1,4 @@
-"""Small sets in every form: folders of pictures and arrays, MNIST, Tiny ImageNet, CIFAR-100, shards of WebDataset."""
+"""Small sets: pictures and arrays, MNIST, Tiny ImageNet, CIFAR-100, shards of WebDataset. And the bytes of a TIFF."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import pickle
 import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,41 @@ def bands(folder: Path, channels: int = 5, kind: str = "uint16", first: bool = F
                     values = np.ascontiguousarray(values.transpose(2, 0, 1))
                 np.save(folder / split / name / f"{i}.npy", values)
     return folder
+
+
+# --- TIFF -------------------------------------------------------------------------------------------------------------
+
+
+def tiff(
+    values: np.ndarray, meaning: int, planes: int = 1, extra: tuple = (), order: str = "<", packed: bool = False, **tags
+) -> bytes:
+    """A TIFF of the values (H, W) or (H, W, c), in one strip, or in one for each band.
+
+    Args:
+        meaning: 0 is grey of which 0 is white, 1 is grey, 2 is RGB, 5 is CMYK, 8 is Lab.
+        planes: 2 puts the bands one after the other.
+        extra: of each further band 0 (it is anything) or 2 (it is alpha).
+        order: of the bytes.
+        packed: whether it is compressed.
+        tags: further ones of one whole number, named as ``t254``.
+    """
+    kind = values.dtype.newbyteorder(order)
+    bands = values.reshape(*values.shape[:2], -1).astype(kind)
+    number = bands.shape[2]
+    parts = [bands] if planes == 1 else [*np.moveaxis(bands, 2, 0)]
+    strips = [zlib.compress(part.tobytes()) if packed else part.tobytes() for part in parts]
+    starts = [8 + sum(map(len, strips[:i])) for i in range(len(strips))]
+    held = {256: [bands.shape[1]], 257: [bands.shape[0]], 258: [8 * kind.itemsize] * number, 259: [8 if packed else 1]}
+    held |= {262: [meaning], 273: starts, 277: [number], 278: [bands.shape[0]], 279: [*map(len, strips)]}
+    held |= {284: [planes], 339: ["uif".index(kind.kind) + 1] * number} | ({338: [*extra]} if extra else {})
+    held |= {int(name[1:]): [value] for name, value in tags.items()}
+    data = b"".join(strips)
+    begin = 8 + len(data)
+    behind = begin + 2 + 12 * len(held) + 4  # what does not fit into four bytes lies there
+    entries, more = struct.pack(order + "H", len(held)), b""
+    for tag, numbers in sorted(held.items()):
+        packed_numbers = struct.pack(f"{order}{len(numbers)}I", *numbers)
+        place = packed_numbers if len(numbers) == 1 else struct.pack(order + "I", behind + len(more))
+        more += packed_numbers if len(numbers) > 1 else b""
+        entries += struct.pack(order + "HHI", tag, 4, len(numbers)) + place
+    return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", begin) + data + entries + bytes(4) + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -242,6 +243,46 @@ def test_the_fault_of_a_data_set_is_named_with_the_element():
 
     with pytest.raises(ValueError, match="element 0 of the Faulty cannot be read .KeyError: 'image'"):
         load_images(Faulty(), 8, workers=0)
+
+
+class Elements(Pairs):
+    """The pictures as something else."""
+
+    def __init__(self, form):
+        self.form = form
+
+    def __getitem__(self, index):
+        return self.form(index), self.targets[index]
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (lambda i: f"pictures/{i}.png", "it is 'pictures/0.png', a text or a path: the data set must open the file"),
+        (lambda i: Path(f"{i}.png"), "a text or a path: the data set must open the file, as PIL.Image.open does"),
+        (lambda i: PIXELS[i].transpose(1, 2, 0), r"shape .8, 8, 3. looks like .H, W, c.: the axes must be .c, H, W."),
+        (
+            lambda i: torch.from_numpy(PIXELS[i]).permute(1, 2, 0),
+            "the axes must be .c, H, W., as permute.2, 0, 1. gives",
+        ),
+        (lambda i: PIXELS[i][:2], "it has 2 channels instead of 3$"),
+    ],
+    ids=["text", "path", "array", "tensor", "two channels"],
+)
+def test_elements_that_are_no_pictures_are_refused_with_what_to_give(form, words):
+    with pytest.raises(ValueError, match=f"no picture is among the first .* of the Elements: .*{words}"):
+        load_images(Elements(form), 8, workers=0)
+
+
+def test_a_part_of_a_data_set_is_chosen_by_numbers():
+    mask = np.arange(20) % 2 == 0
+    whole = load_images(torch.utils.data.Subset(Pairs(), np.flatnonzero(mask)), 8)
+    assert np.array_equal(whole.train.images.numpy(), PIXELS[mask][:9])
+    for odd, words in ((mask, "got bool: numpy.flatnonzero"), (mask.tolist(), "got bool"), ([0.0, 1.0], "got float64")):
+        part = torch.utils.data.Subset(Pairs(), odd)
+        for given in (part, torch.utils.data.Subset(part, [0, 1, 2]), {"train": part}):
+            with pytest.raises(ValueError, match=f"the indices of a Subset must be whole numbers, {words}"):
+                load_images(given, 8, workers=0)
 
 
 def test_a_dict_of_tensors_is_refused_with_what_to_give():

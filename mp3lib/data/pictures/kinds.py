@@ -33,10 +33,9 @@ def suffixes() -> set[str]:
 
 
 def unread_suffixes() -> set[str]:
-    """The endings of pictures that are not read here: those that Pillow could open, and raw photographs."""
+    """The endings of pictures that Pillow could open, and this library does not."""
     Image.init()
-    known = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
-    return (known | {*RAW}) - suffixes()
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN} - suffixes()
 
 
 def looks_like_picture(beginning: bytes) -> bool:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ..files.entries import Entry
 from ..files.tensor_files import is_pack
+from ..pictures.kinds import RAW
 from ..sets.arrays import ARCHIVES
 
 ACCEPTED = (
@@ -28,7 +29,8 @@ FORMS = {  # what the name of a file says about its content
     r".*\.(rar|7z|zst|lz4|tar\.z)": "archives of another kind",
     r".*\.(mp4|avi|mov|mkv|webm)": "films",
     r".*\.(dcm|nii|nii\.gz)": "medical images",
-    r".*\.(svg|eps|psd|cr2|nef|dng|arw)": "drawings or raw photographs",
+    r".*\.(svg|eps|psd)": "drawings",
+    f".*({'|'.join(map(re.escape, RAW))})": "raw photographs",
 }
 LABELS = re.compile(r".*\.(csv|tsv|jsonl?|xml|cls|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE)
 

@@ -109,6 +109,5 @@ def numbered(labels: list, names: tuple[str, ...], root: str, path: Path) -> tup
         return np.asarray(labels, dtype=np.int64), names
     known = sorted(set(labels)) if whole else sorted({str(label) for label in labels})
     number = {label: i for i, label in enumerate(known)}
-    return np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64), tuple(
-        map(str, known)
-    )
+    numbers = np.array([number[label if whole else str(label)] for label in labels], dtype=np.int64)
+    return numbers, tuple(map(str, known))

@@ -39,7 +39,7 @@ class Pictures:
 
 
 def check_map_style(dataset: Any, name: str) -> None:
-    """Raise ``ValueError`` for a data set without a length, as Hugging Face's with ``streaming=True``; see ``check_indices``."""
+    """Raise ``ValueError`` for a data set without a length, as with ``streaming=True``; see also ``check_indices``."""
     if not (hasattr(type(dataset), "__len__") and hasattr(type(dataset), "__getitem__")):
         raise ValueError(
             f"{name} must be a map-style data set, with a length and elements by number, got {shown(dataset)}: with "
