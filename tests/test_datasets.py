@@ -258,7 +258,7 @@ class Elements(Pairs):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        (lambda i: f"pictures/{i}.png", "it is 'pictures/0.png', a text or a path: the data set must open the file"),
+        (lambda i: f"pictures/{i}.png", "it is 'pictures/19.png', a text or a path: the data set must open the file"),
         (lambda i: Path(f"{i}.png"), "a text or a path: the data set must open the file, as PIL.Image.open does"),
         (lambda i: PIXELS[i].transpose(1, 2, 0), r"shape .8, 8, 3. looks like .H, W, c.: the axes must be .c, H, W."),
         (

@@ -152,9 +152,8 @@ def dark_note(number: int) -> tuple[str, ...]:
     """A note on so many pictures that are nearly black, because only the upper bits of their colours are read."""
     if not number:
         return ()
-    text = f"{number} picture(s) of 16 bits a channel, in colour or with transparency, are nearly black"
-    why = "the upper 8 bits are read, and theirs hold almost nothing, as of values of 10 or 12 bits"
-    return (f"{text}: {why}. Scale them before",)
+    text = f"{number} picture(s) in colour of 16 bits a channel are nearly black: the upper 8 bits are read"
+    return (f"{text}, and theirs hold almost nothing, as of values of 10 or 12 bits. Scale them before",)
 
 
 def frames_note(frames: Sequence[int]) -> tuple[str, ...]:
