@@ -13,7 +13,7 @@ from mp3lib import MP3, ViT
 from .markdown import markdown
 from .plan import SIZES
 from .runs import Row, finished, row, variants
-from .shipped_tables import PUBLISHED
+from .shipped_tables import PUBLISHED, evaluations, flagship_epochs
 
 HEAD = ("position accuracy (%) at 0", "at .25", "at .5", "at .75")
 RATIOS = ("0.0", "0.25", "0.5", "0.75")
@@ -85,9 +85,24 @@ def sizes(results: str | Path) -> str:
         f"{fit.epochs(millions, PUBLISHED['0.25']):,.0f} epochs with {millions:.2f} million"
         for millions in sorted({millions for _, millions, _, _ in found})
     )
-    return table + (
+    told = table + (
         f"\n\nFit at ratio .25: log-odds = {fit.constant:.2f} + {fit.by_size:.2f} ln(million parameters) + "
         f"{fit.by_epochs:.2f} ln(epochs). Each point was also predicted from the others: the largest error was "
-        f"{100 * fit.error:.1f} points. If the fit held far beyond {largest} epochs, which nobody has tested, the "
+        f"{100 * fit.error:.1f} points. If the fit held far beyond {largest} epochs, the "
         f"published {PUBLISHED['0.25']:.0%} would take {needed} parameters."
+    )
+    return told + beside_flagship(results, fit)
+
+
+def beside_flagship(results: str | Path, fit: Fit) -> str:
+    """What the fit says of the flagship, which it has not seen, beside what was measured; "" where it is not there."""
+    flagship = {name: (figures["positions"], run) for name, figures, run in evaluations(results, "positions")}
+    if "flagship-8x8" not in flagship:
+        return ""
+    positions, run = flagship["flagship-8x8"]
+    epochs, millions = flagship_epochs(results), million_parameters(run["settings"]["model"]["vit"])
+    return (
+        f" For the flagship ({millions:.2f} million parameters, {epochs} epochs of other recipes, some on smaller "
+        f"pictures) the fit says {fit.accuracy(millions, epochs):.0%}. Its accuracy on test images is "
+        f"{positions['0.25']['accuracy']:.0%}."
     )

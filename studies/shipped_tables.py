@@ -171,9 +171,13 @@ def published(results: str | Path) -> str:
         [ratio, "" if theirs is None else f"{theirs:.0%}", f"{found['flagship-8x8'][ratio]['accuracy']:.1%}"]
         for ratio, theirs in PUBLISHED.items()
     ]
-    epochs = sum(run["settings"]["epochs"] for _, run in stages(results, "flagship-8x8"))
     table = grid([["hidden from attention", "published, CIFAR-100", "`flagship-8x8`, CIFAR-10"], *lines])
-    return f"{table}\n\nThe flagship saw {epochs} epochs, those on smaller pictures among them."
+    return f"{table}\n\nThe flagship saw {flagship_epochs(results)} epochs, those on smaller pictures among them."
+
+
+def flagship_epochs(results: str | Path) -> int:
+    """Of all its stages together."""
+    return sum(run["settings"]["epochs"] for _, run in stages(results, "flagship-8x8"))
 
 
 def by_cue(results: str | Path) -> str:

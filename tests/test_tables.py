@@ -201,7 +201,15 @@ def test_size_and_length_are_fitted_with_an_error(tmp_path):
     assert fit.accuracy(2, fit.epochs(2, 0.73)) == pytest.approx(0.73)
     points[4, 2] += 0.05
     assert 0.03 < fitted(points).error < 0.1
+    assert "flagship" not in sizes(tmp_path).rpartition("|")[2]
+    write_json(tmp_path / "evaluations/flagship-8x8.json", {"positions": {"0.25": {"accuracy": 0.43}}})
+    for stage, epochs, more in (("first", 90, {}), ("flagship-8x8", 10, {"start": "runs/first"})):
+        about = {"settings": {"model": {"vit": vit}, "epochs": epochs}} | more
+        write_json(tmp_path / "runs" / stage / "run.json", about)
+    guess = fit.accuracy(million_parameters(vit), 100)
+    expected = f"100 epochs of other recipes, some on smaller pictures) the fit says {guess:.0%}."
     table = sizes(tmp_path)
+    assert expected in table and "Its accuracy on test images is 43%." in table
     assert table.count("| dim 64, 1 head |") == 3 and "log-odds = -3.00 + 0.40 ln(million parameters)" in table
     shutil.rmtree(tmp_path / "runs/size/large-8")
     assert "Fit" in sizes(tmp_path)
