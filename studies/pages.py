@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
     "The shipped flagship beside a published curve": (
         "The published curve is that of a ViT-S, twenty times as large, after 362 epochs at ratio .75 (arshadshk, "
         "Position-Prediction-Pretraining, read off a plot). Its images are others, and its evaluation is at best "
-        "indicative.",
+        "indicative. [Size and length](#size-and-length) estimates what it would take.",
         shipped_tables.published,
     ),
     "What the shipped flagship uses": (

@@ -81,15 +81,15 @@ def sizes(results: str | Path) -> str:
         return table
     fit = fitted(np.array([(millions, epochs, accuracies[1].mean) for _, millions, epochs, accuracies in found]))
     largest = max(epochs for _, _, epochs, _ in found)
+    epochs_of = {millions: fit.epochs(millions, PUBLISHED["0.25"]) for _, millions, _, _ in found}
     needed = ", ".join(
-        f"{fit.epochs(millions, PUBLISHED['0.25']):,.0f} epochs with {millions:.2f} million"
-        for millions in sorted({millions for _, millions, _, _ in found})
+        f"{float(f'{epochs:.2g}'):,.0f} epochs with {millions:.2f} million" for millions, epochs in epochs_of.items()
     )
     told = table + (
         f"\n\nFit at ratio .25: log-odds = {fit.constant:.2f} + {fit.by_size:.2f} ln(million parameters) + "
         f"{fit.by_epochs:.2f} ln(epochs). Each point was also predicted from the others: the largest error was "
         f"{100 * fit.error:.1f} points. If the fit held far beyond {largest} epochs, the "
-        f"published {PUBLISHED['0.25']:.0%} would take {needed} parameters."
+        f"published {PUBLISHED['0.25']:.0%} would take about {needed} parameters."
     )
     return told + beside_flagship(results, fit)
 
