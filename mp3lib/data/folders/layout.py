@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from ..notes import listed
 from .class_names import joined, plain
+from .doubts import doubts
 from .roles import (
     are_classes,
+    below_pictures,
     check_nested,
     check_parts,
     check_split_names,
@@ -16,7 +18,6 @@ from .roles import (
     deeper,
     holders,
     inner,
-    masks,
     same_folders,
     several,
     splits_on_top,
@@ -32,6 +33,7 @@ from .split_names import (
     looks_like_split,
     split_word,
 )
+from .targets import masks
 
 
 class Placed(NamedTuple):
@@ -114,7 +116,9 @@ def with_test(
         if len(parts) > level and parts[level] in train | test:
             inside[i] = parts[level] in test, parts[:level] + parts[level + 1 :]
     for in_test in (False, True):  # train/train/<class>, train/images/<class>
-        while common := common_folder([parts for t, parts in inside.values() if t == in_test], in_test):
+        trained = {plain(parts[0]) for t, parts in inside.values() if in_test and parts and not t}
+        known = trained if len(trained) > 1 else set()  # test/photo may be a class of train/photo, train/sketch
+        while common := common_folder([parts for t, parts in inside.values() if t == in_test], in_test, known):
             inside = {
                 i: (t, parts[1:] if t == in_test and parts[0] == common else parts) for i, (t, parts) in inside.items()
             }
@@ -141,14 +145,15 @@ def with_test(
             places[i] = Placed(in_test, parts[0] if parts else root)
     notes = [beside(paths, [i for i in range(len(paths)) if i not in inside])]
     notes += [f"the folders {listed(names)} were joined to one split" for names in (train, test) if len(names) > 1]
-    notes += [deeper([parts for _, parts in inside.values()]), named_like_splits(labelled)]
+    around = [parts for _, parts in inside.values()]
+    notes += [deeper(around) or below_pictures(around), named_like_splits(labelled)]
     for in_test, left in bare.items():
         if left:
             which = "test" if in_test else "training"
             notes.append(f"left out {len(left)} {which} picture(s) without a class folder, as {paths[left[0]]}")
             if in_test and foreign and tested:
                 notes.append(f"the test folders {listed(tested)} have no class of the training set")
-    return finished(places, True, notes)
+    return finished(paths, places, True, notes)
 
 
 def with_labels(classes: set[str]) -> set[str]:
@@ -192,10 +197,10 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
         for parts in folders
     ]
     loose = [i for i, place in enumerate(places) if place is None]
-    notes = [beside(paths, loose), repeated]
+    notes = [beside(paths, loose), repeated or below_pictures(folders)]
     if not repeated:
         notes.append(named_like_splits(kept))
-    return finished(places, False, notes)
+    return finished(paths, places, False, notes)
 
 
 def named_like_splits(classes: set[str]) -> str:
@@ -213,12 +218,14 @@ def beside(paths: Sequence[str], left_out: Sequence[int]) -> str:
     return f"left out {len(left_out)} picture(s) beside the folders in use, as {paths[left_out[0]]}"
 
 
-def finished(places: list[Placed | None], has_split: bool, notes: list[str]) -> Layout:
+def finished(paths: Sequence[str], places: list[Placed | None], has_split: bool, notes: list[str]) -> Layout:
     """The layout with one spelling for each class; a split that has no test pictures is none."""
     used = [place for place in places if place]
     labels, more = joined([place.label for place in used], [place.test for place in used])
     renamed = iter(labels)
     places = [place._replace(label=next(renamed)) if place else None for place in places]
+    in_use = [(path, (place.test, place.label)) for path, place in zip(paths, places, strict=True) if place]
+    notes += doubts([path for path, _ in in_use], [label for _, label in in_use])
     train, test = ({place.label for place in places if place and place.test == t} for t in (False, True))
     if train and test - train:
         notes.append(f"no training picture has the class {listed(test - train)} of the test pictures")

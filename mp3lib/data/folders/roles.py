@@ -1,4 +1,4 @@
-"""What the folders of a set are, by their names and by what lies in them: splits, classes, masks, sets side by side.
+"""What the folders of a set are, by their names and by what lies in them: splits, classes, sets side by side.
 
 Folders are lists of names, from the top down, one list for each picture.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..notes import listed
 from .class_names import plain
 from .split_names import (
-    TARGETS,
     is_neutral,
     is_part,
-    is_target,
     is_test,
     is_train,
     is_unlabelled,
@@ -23,62 +21,9 @@ from .split_names import (
     subject,
 )
 
-
-def word_at_an_end(words: Iterable[str], number: str = "") -> re.Pattern[str]:
-    """A pattern for names of files that have one of these words before or behind the rest."""
-    word = f"({'|'.join(sorted(words))})"
-    return re.compile(rf"(?P<before>.+?)[ _.-]+{word}{number}|{word}[ _.-]+(?P<behind>.+)", re.IGNORECASE)
-
-
-MASK = word_at_an_end(TARGETS | {"seg"}, r"([ _.-]*\d+)?")
-PICTURE = word_at_an_end("im image img photo pic picture rgb sat".split())  # 1_sat.jpg, whose mask is 1_mask.png
 JOINED = re.compile(
     r"(?P<train>train.*|.*train|(images|labels|img|data)tr)|test.*|val.*|.*(test|val|valid|(images|data)t[es])"
 )
-
-
-def target_folders(folders: Sequence[Sequence[str]]) -> set[tuple[str, ...]]:
-    """The folders of masks and the like: those beside a folder of images (``images``, ``masks``), and those that hold
-    folders of the same names as other folders do (``CUB/images/auk``, ``segmentations/auk``).
-    """
-    below: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for parts in {tuple(parts) for parts in folders}:
-        for depth in range(len(parts)):
-            below[parts[:depth]].add(parts[depth])
-    beside_images = {
-        (*place, name)
-        for place, names in below.items()
-        if any(is_neutral(name) for name in names) and all(is_neutral(name) or is_target(name) for name in names)
-        for name in names
-        if is_target(name)
-    }
-    on_top = {name for name in below[()] if is_target(name)}
-    elsewhere = {name for place, names in below.items() if place and place[0] not in on_top for name in names}
-    alike = {(name,) for name in on_top if len(below[name,]) > 1 and below[name,] <= elsewhere}
-    return beside_images | alike
-
-
-def masks(paths: Sequence[str]) -> set[int]:
-    """Which pictures are masks and the like, by number: those in ``target_folders``, and those that are named after a
-    picture in the same folder (``benign/0_mask.png`` beside ``benign/0.png`` or ``benign/0_image.png``).
-    """
-    folders = [tuple(path.split("/")[:-1]) for path in paths]
-    targets = target_folders(folders)
-    stems = [path.rpartition("/")[2].rpartition(".")[0] for path in paths]
-    named = {*zip(folders, stems, strict=True)}
-    named |= {(parts, rest(PICTURE, stem)) for parts, stem in named}
-
-    def is_mask(parts: tuple[str, ...], stem: str) -> bool:
-        of = rest(MASK, stem)
-        return of and (parts, of) in named or any(parts[:depth] in targets for depth in range(len(parts) + 1))
-
-    return {number for number, each in enumerate(zip(folders, stems, strict=True)) if is_mask(*each)}
-
-
-def rest(pattern: re.Pattern[str], stem: str) -> str:
-    """The name of a file without the word that the pattern finds at an end of it; "" if there is none."""
-    found = pattern.fullmatch(stem)
-    return (found["before"] or found["behind"]) if found else ""
 
 
 def splits_on_top(folders: Sequence[Sequence[str]]) -> bool:
@@ -152,14 +97,14 @@ def several(found: dict[tuple[str, ...], set[str]], others: set[str]) -> str:
     )
 
 
-def common_folder(folders: Sequence[Sequence[str]], in_test: bool) -> str | None:
-    """The folder that all of these lie in, if it names the split again or is neutral."""
+def common_folder(folders: Sequence[Sequence[str]], in_test: bool, known: set[str]) -> str | None:
+    """The folder that all of these lie in, if it names the split again, or is neutral and none of the known classes."""
     first = {parts[0] if parts else "" for parts in folders}
     if len(first) != 1:
         return None
     (name,) = first
     named_again = (is_test if in_test else is_train)(name)
-    return name if named_again or is_neutral(name) else None
+    return name if named_again or (is_neutral(name) and plain(name) not in known) else None
 
 
 def check_parts(classes: set[str], where: str) -> None:
@@ -236,3 +181,15 @@ def deeper(folders: Sequence[Sequence[str]]) -> str:
         one = "/".join(min(below_classes))
         return f"the first folder is taken for the class: the folders below, as {one}, play no part"
     return ""
+
+
+def below_pictures(folders: Sequence[Sequence[str]]) -> str:
+    """A note on folders below a class that lie beside pictures of that class, ``cat/0.png`` and ``cat/thumbnails``."""
+    bare = {parts[0] for parts in folders if len(parts) == 1}
+    below = sorted({"/".join(parts[:2]) for parts in folders if len(parts) > 1 and parts[0] in bare})
+    if not below:
+        return ""
+    return (
+        f"the first folder is taken for the class: pictures in {listed(below)} count as those beside them: move what "
+        "is none, such as smaller copies, elsewhere"
+    )

@@ -13,12 +13,18 @@ TEST = (  # the first one that is there becomes the test set
 LABELLED = frozenset("labeled labelled annotated supervised".split())  # for training, where no other split is named
 NEUTRAL = frozenset(  # words beside those that leave a name a split's: "seg_train", "train_images", "Test Set"
     "set sets data dataset image images img imgs pic pics picture pictures photo photos split splits folder seg new "
-    "files samples jpg jpeg png raw processed resized cropped the".split()
+    "files samples jpg jpeg png raw processed resized cropped original originals dir the".split()
 )
 UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels extra".split())
+IMAGES = frozenset("image images img imgs jpg jpeg original originals rgb".split())  # words beside which masks lie
 TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
-    "mask masks annotation annotations label labels trimap trimaps segmentation segmentations groundtruth gt".split()
+    "mask masks annotation annotations ann anns anno annos label labels trimap trimaps segmentation segmentations "
+    "segmim groundtruth groundtruths truth truths gt gts".split()
 )
+DERIVED = frozenset(  # words for folders of pictures that were made of others, if the files are named alike
+    "segmented overlay overlays contour contours outline outlines edge edges manual".split()
+)
+WORN = frozenset("no non not with without".split())  # words beside "mask" in names of classes
 PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)([ _-]*\d+|[ _-]+[a-z])|tr|te|va|ts")
 VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
 YEAR = re.compile(r".*(?<!\d)(19|20)\d\d")
@@ -86,7 +92,21 @@ def is_neutral(name: str) -> bool:
 def is_target(name: str) -> bool:
     """Whether a folder name says that its pictures belong to other ones: ``masks``, ``SegmentationClass``."""
     found = words(name)
-    return bool(TARGETS & {*found}) and {*found} <= TARGETS | NEUTRAL | {"class", "object", *TRAIN, *TEST}
+    return bool(TARGETS & {*found}) and {*found} <= TARGETS | NEUTRAL | {"class", "object", "ground", *TRAIN, *TEST}
+
+
+def names_target(name: str) -> bool:
+    """Whether a folder name has a word for targets in it, whatever the others are: ``lung masks``, ``1st_manual``.
+
+    ``with_mask`` and ``no_mask`` are classes.
+    """
+    found = {*words(name)}
+    return not found.isdisjoint(TARGETS | DERIVED) and found.isdisjoint(WORN)
+
+
+def names_images(name: str) -> bool:
+    """Whether a folder name has a word for images in it: ``images``, ``img_dir``, ``rainy_image``."""
+    return not IMAGES.isdisjoint(words(name))
 
 
 def looks_like_split(name: str) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..notes import BARE
 from .layout import Layout, Placed, arrange
-from .roles import masks
 from .split_names import for_tests, is_neutral, is_train, is_unlabelled
+from .targets import masks
 
 
 def without_label(paths: Sequence[str], places: Sequence[Placed | None]) -> list[int]:

@@ -1,0 +1,108 @@
+"""Notes on pictures that are used, and may be no pictures of their own, or in no classes: by the names of the files."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+
+from ..notes import listed
+from .split_names import TARGETS, names_images, names_target, words
+from .targets import MOST, stem_of
+
+FEWEST = 3  # pictures that are needed before a habit shows
+PER_PICTURE = 4  # files that one picture may have: itself, and masks by several people
+
+
+def doubts(paths: Sequence[str], labels: Sequence[tuple[bool, str]]) -> list[str]:
+    """Notes on the pictures in use.
+
+    Args:
+        paths: of the pictures.
+        labels: of each: in the test set or not, and its class.
+    """
+    names: dict[tuple[bool, str], set[str]] = defaultdict(set)
+    for path, label in zip(paths, labels, strict=True):
+        names[label].add(path.rpartition("/")[2])
+    return [named_like_masks(names), samples(names), two_endings(paths) or two_names(paths)]
+
+
+def named_like_masks(names: Mapping[tuple[bool, str], Set[str]]) -> str:
+    """A note on a class that is named like masks, beside images or with files of the same names as another class.
+
+    names: of the files of each class in each split.
+    """
+    classes = {label for _, label in names}
+    if any(TARGETS & {*words(label)} and not names_target(label) for label in classes):  # mask and no_mask
+        return ""
+    stems = {of: {stem_of(name) for name in files} for of, files in names.items()}
+    alike = {
+        label: {
+            other
+            for (split, other), theirs in stems.items()
+            if split == test
+            and not names_target(other)
+            and (names_images(other) or (own == theirs and TARGETS & {*words(label)}))
+        }
+        for (test, label), own in stems.items()
+        if names_target(label)
+    }
+    found = {label for label, others in alike.items() if others}
+    if not found:
+        return ""
+    others = set().union(*alike.values())
+    return (
+        f"the folder(s) {listed(found)} count as classes beside {listed(others)}, though they may hold masks of them: "
+        "move what is not a class elsewhere"
+    )
+
+
+def samples(names: Mapping[tuple[bool, str], Set[str]]) -> str:
+    """A note where each folder holds the same few file names, as ``0_json/img.png``, ``1_json/img.png``."""
+    classes = {label for _, label in names}
+    first = next(iter(names.values()), set())
+    few = len(first) < len(classes) and all(files == first for files in names.values())
+    if not few or len(classes) < FEWEST or any(re.search(r"\d", stem_of(name)) for name in first):
+        return ""
+    return (
+        f"each of the {len(classes)} classes holds the same file name(s) ({listed(first)}): where a folder is one "
+        "picture and no class, put the pictures into one folder"
+    )
+
+
+def two_endings(paths: Sequence[str]) -> str:
+    """A note where (nearly) every name is there with two endings, as ``0.jpg`` and ``0.png``."""
+    endings: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        stem, dot, ending = path.rpartition(".")
+        endings[stem].add(ending.lower() if dot else "")
+    twice = [stem for stem, found in endings.items() if len(found) > 1]
+    if len(twice) < max(FEWEST, MOST * len(endings)):
+        return ""
+    one = min(twice)
+    files = " and ".join(f"{one.rpartition('/')[2]}.{ending}" for ending in sorted(endings[one])[:2])
+    return again(len(twice), files)
+
+
+def two_names(paths: Sequence[str]) -> str:
+    """A note where (nearly) every picture is there again with the same word behind its name, ``0.png``, ``0_L.png``."""
+    stems = {path.rpartition("/")[0] + "/" + stem_of(path) for path in paths}
+    behind: dict[str, set[str]] = defaultdict(set)  # the names without a word behind them, by the word
+    for stem in stems:
+        found = re.fullmatch(r"(.*[^ _.-])([ _.-]+[^/ _.-]*[^\W\d_][^/ _.-]*)", stem)
+        if found:
+            behind[found[2]].add(found[1])
+    frequent = {word: of for word, of in behind.items() if len(of) >= max(FEWEST, len(stems) / PER_PICTURE)}
+    for word, of in sorted(frequent.items()):
+        for other, bare in ("", stems), *sorted(frequent.items()):
+            if other != word and len(of & bare) >= MOST * len(of):
+                one = min(of & bare)
+                return again(len(of & bare), f"{one}{other} and {one}{word}".replace(f"{one.rpartition('/')[0]}/", ""))
+    return ""
+
+
+def again(number: int, files: str) -> str:
+    return (
+        f"{number} picture(s) are there in two files, as {files}, and each file counts as a picture: move what is "
+        "none, such as masks, elsewhere"
+    )
