@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import stat
 import zipfile
 import zlib
 from collections import Counter
@@ -45,6 +46,8 @@ def files_in(path: Path, archive: zipfile.ZipFile) -> Files:
     for info in members:
         if any(hidden(part) for part in PurePosixPath(info.filename).parts):
             count_hidden(PurePosixPath(info.filename).name, left_out)
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            left_out["symbolic link(s), which lead nowhere in a zip: unpack it"] += 1
         elif name := plain_name(info.filename, left_out):
             shown.append(info)
             entries.append(

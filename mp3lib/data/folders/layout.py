@@ -116,8 +116,8 @@ def with_test(
         if len(parts) > level and parts[level] in train | test:
             inside[i] = parts[level] in test, parts[:level] + parts[level + 1 :]
     for in_test in (False, True):  # train/train/<class>, train/images/<class>
-        trained = {plain(parts[0]) for t, parts in inside.values() if in_test and parts and not t}
-        known = trained if len(trained) > 1 else set()  # test/photo may be a class of train/photo, train/sketch
+        trained = {parts[0] for t, parts in inside.values() if in_test and parts and not t}
+        known = {*map(plain, trained)} if len(trained) > 1 else set()  # test/photo beside train/photo, train/sketch
         while common := common_folder([parts for t, parts in inside.values() if t == in_test], in_test, known):
             inside = {
                 i: (t, parts[1:] if t == in_test and parts[0] == common else parts) for i, (t, parts) in inside.items()

@@ -127,8 +127,12 @@ def check_nested(folders: Sequence[Sequence[str]], classes: set[str], where: str
 
     Of a folder that is named like a split one of them is enough.
     """
+    below: dict[str, set[str]] = defaultdict(set)
+    for parts in folders:
+        if len(parts) > 1:
+            below[parts[0]].add(parts[1])
     for name in sorted(classes):
-        inside = {parts[1] for parts in folders if len(parts) > 1 and parts[0] == name}
+        inside = below[name]
         if (len(inside) > 1 and inside < classes) or ((is_train(name) or is_test(name)) and inside & classes):
             raise ValueError(
                 f"the folder {name} {where}holds folders named like those beside it ({listed(inside)}), so it may be "

@@ -28,6 +28,13 @@ NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no
     ".safetensors".split()
 )
 
+HARMLESS = NO_PICTURES | frozenset(  # and more endings of texts and programs, and names without an ending
+    "readme license licence copying notice authors citation changelog version makefile dockerfile manifest checksums "
+    "md5sum md5sums sha1sums sha256sums sha512sums .parquet "
+    ".rst .tex .rtf .doc .docx .odt .xls .xlsx .ods .sh .bat .ps1 .r .m .js .css .c .cpp .h .java .url .lnk .webloc "
+    ".md5 .sha1 .sha256 .sha512 .sig .asc .torrent .nfo .names .lock".split()
+)
+
 COPIES = (  # endings that programs add to the names of backups and of files that are not there as a whole yet
     "~", ".bak", ".backup", ".old", ".orig", ".swp", ".swo", ".tmp", ".temp", ".part", ".partial", ".crdownload",
     ".download", ".opdownload", ".filepart", ".!ut", ".aria2",
@@ -96,24 +103,33 @@ def from_pictures(
     arrays = read.arrays(sorted_in)
     arrays.notes = notes + more + arrays.notes
     if len(arrays.classes) == 1:
-        arrays.notes += labels_beside(entries)
+        arrays.notes += labels_beside(entries, [picture.name for picture in pictures])
     return arrays
 
 
 def beside_note(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Notes on files that are not pictures, and should perhaps be."""
     others = [e.name for e in entries if not is_picture(e) and not harmless(e.name)]
+    pointers = [name for name in others if name.lower().endswith(".dvc")]
+    missing = [(name, "a pointer of DVC: dvc pull brings the files") for name in not_pulled(pointers, entries)]
     packed = [(name, "an archive: unpack it, or give its path") for name in others if is_archive(name)]
     copies = [(name, "a backup or an unfinished download") for name in others if is_copy(name)]
-    others = [name for name in others if not is_archive(name) and not is_copy(name)]
+    others = [name for name in others if not is_archive(name) and not is_copy(name) and name not in pointers]
     endings = kinds.unread_suffixes()
     unread = {n: None for n in others if PurePosixPath(n).suffix.lower() in endings and not may_hold_images(n)}
     foreign = [(name, "a format that is not read: convert it to PNG") for name in unread]
-    told = [name for name in others if ("/" in name or may_hold_images(name)) and name not in unread]
+    told = [name for name in others if name not in unread]
     arrays = [(name, "beside pictures") for name in told if is_npy(name)]
     odd = [(name, "not a picture in a format that is read here") for name in told if not is_npy(name)]
-    notes = left_out_note(packed, "archive") + left_out_note(copies, "file") + left_out_note(arrays, "array")
+    files = left_out_note(copies, "file") + left_out_note(missing, "file")
+    notes = left_out_note(packed, "archive") + files + left_out_note(arrays, "array")
     return notes + left_out_note(foreign, "picture") + left_out_note(odd, "other file")
+
+
+def not_pulled(pointers: Sequence[str], entries: Sequence[Entry]) -> list[str]:
+    """The pointers of DVC, ``cow.dvc``, beside which the file or folder is missing that they stand for."""
+    there = {"/".join(parts[:end]) for e in entries if (parts := e.name.split("/")) for end in range(len(parts) + 1)}
+    return [name for name in pointers if name[: -len(".dvc")] not in there]
 
 
 def without_pictures(good: Sequence[str], entries: Sequence[Entry], empty: Sequence[str]) -> list[str]:
@@ -170,7 +186,8 @@ def may_hold_images(name: str) -> bool:
 
 
 def harmless(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in (*NO_PICTURES, ".parquet")
+    file = PurePosixPath(name.lower())
+    return (file.suffix or file.name) in HARMLESS
 
 
 def left_out_note(left_out: Sequence[tuple[str, str]], what: str = "unreadable picture") -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import PurePosixPath
 
 from ..files.entries import Entry
@@ -32,7 +32,12 @@ FORMS = {  # what the name of a file says about its content
     r".*\.(svg|eps|psd)": "drawings",
     f".*({'|'.join(map(re.escape, RAW))})": "raw photographs",
 }
-LABELS = re.compile(r".*\.(csv|tsv|jsonl?|xml|cls|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE)
+LABELS = re.compile(
+    r".*\.(csv|tsv|jsonl?|xml|cls|labels?|xlsx?|parquet|mat)|.*(label|annotation|class).*\.txt", re.IGNORECASE
+)
+MOST_TEXTS = 5  # that are searched for names of pictures
+LARGEST_TEXT = 50_000_000  # bytes
+LINES = 100  # of a text that are searched
 
 
 def other_forms(names: Sequence[str]) -> str:
@@ -71,12 +76,24 @@ def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
     return told + "".join(f"{note[0].upper()}{note[1:]}. " for note in notes) + f"Accepted: {ACCEPTED}"
 
 
-def labels_beside(entries: Sequence[Entry]) -> tuple[str, ...]:
+def labels_beside(entries: Sequence[Entry], pictures: Sequence[str]) -> tuple[str, ...]:
     """A note on a file that may hold the labels of pictures that lie in no folders of classes."""
     files = [entry.name for entry in entries if LABELS.fullmatch(entry.name)]
+    if not files:
+        texts = [entry for entry in entries if entry.name.lower().endswith(".txt") and entry.size <= LARGEST_TEXT]
+        names = {PurePosixPath(name).name for name in pictures}
+        largest = sorted(texts, key=lambda entry: (-entry.size, entry.name))[:MOST_TEXTS]
+        files = sorted(entry.name for entry in largest if tells_of(names, entry.read()))
     if not files:
         return ()
     return (
         f"all pictures count as one class: labels in files, as {files[0]}, are not read; put the pictures into a "
         "folder for each class",
     )
+
+
+def tells_of(names: Set[str], text: bytes) -> bool:
+    """Whether one of the first lines begins with the name of a picture and goes on: ``000001.jpg 2880``."""
+    lines = (line.decode("utf-8", "replace").strip() for line in text[: LINES * 1000].splitlines()[:LINES])
+    cells = (re.split(separator, line, maxsplit=1) for line in lines for separator in (r"\s+", r"\s*[\t,;]\s*"))
+    return any(len(found) > 1 and PurePosixPath(found[0]).name in names for found in cells)
