@@ -32,6 +32,7 @@ from mp3lib.data import pack_images, read_picture
 from mp3lib.data.files import tars, walk
 from mp3lib.data.folders.layout import arrange
 from mp3lib.data.folders.split_names import split_word
+from mp3lib.data.folders.targets import masks
 from mp3lib.data.notes import Note
 from mp3lib.data.pictures.decode import Picture
 from mp3lib.data.readers.cifar import whole_numbers
@@ -257,6 +258,127 @@ def test_a_picture_with_a_mask_in_its_name_alone_is_a_picture(tmp_path):
         file.rename(folder / f"{file.stem}_mask.png")
     fill(tmp_path / "set/bare", 6)
     assert loaded(tmp_path / "set", size=8) == ((("bare", "mask"), 10, 2), [])
+
+
+MASKS = {  # folders that hold files of the same names: of images, and of masks
+    "below pictures": (["cat", "dog"], ["cat/masks", "dog/masks"]),
+    "below pictures of no class": (["."], ["masks", "overlays"]),
+    "more words": (["a/images", "b/images"], ["a/masks_machine", "b/masks_machine"]),
+    "a word before": (["Train/A/images", "Train/B/images"], ["Train/A/lung masks"]),
+    "of several kinds": (["N/images"], ["N/lung masks", "N/infection masks"]),
+    "segmented": (["a/images", "b/images"], ["a/Segmented", "b/Segmented"]),
+    "mmsegmentation": (["img_dir/train", "img_dir/val"], ["ann_dir/train", "ann_dir/val"]),
+    "REFUGE": (["train/Images", "val/Images"], ["train/gts", "val/gts"]),
+    "CVC-ClinicDB": (["Original"], ["Ground Truth"]),
+    "Flowers-102": (["jpg"], ["segmim"]),
+    "DRIVE": (["training/images", "test/images"], ["training/1st_manual", "training/mask"]),
+    "overlays": (["images"], ["masks", "overlays"]),
+    "a word that is not known": (["images"], ["masks", "wubbel"]),
+    "edges": (["Imgs"], ["GT", "Edge"]),
+    "STARE": (["stare-images"], ["labels-ah", "labels-vk"]),
+    "original": (["original"], ["mask"]),
+    "rain": (["rainy_image"], ["ground_truth"]),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_beside_images_are_known_by_the_names_of_their_files(name):
+    images, left = MASKS[name]
+    paths = [f"{folder}/{i:03}.png".removeprefix("./") for folder in sorted(images + left) for i in range(4)]
+    layout = arrange(paths, "set")
+    out = [path for path, place in zip(paths, layout.places, strict=True) if place is None]
+    assert {path.rpartition("/")[0] for path in out} == {*left}
+    assert f"left out {len(out)} picture(s) that look like masks of the others, as {out[0]}" in layout.notes
+
+
+@pytest.mark.parametrize(
+    ("image", "masks"),
+    [
+        ("{}_training", {"1st_manual": "{}_manual1", "mask": "{}_training_mask"}),
+        ("im{}", {"labels-ah": "im{}.ah"}),
+        ("image_{}", {"segmim": "segmim_{}"}),
+        ("ISIC_{}", {"lesion masks": "ISIC_{}_segmentation"}),
+    ],
+)
+def test_masks_in_folders_may_have_other_words_in_their_names(image, masks):
+    names = {"images": image, **masks}
+    paths = [f"{folder}/{name.format(number)}.png" for folder, name in names.items() for number in range(20, 30)]
+    places = arrange(paths, "set").places
+    assert [place is not None for place in places] == [path.startswith("images/") for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("folders", "noted"),
+    [
+        (["mask", "no_mask"], False),
+        (["images", "mask", "no_mask"], False),
+        (["with_mask", "without_mask", "mask_weared_incorrect"], False),
+        (["cat", "dog"], False),
+        (["label_1", "label_2"], False),
+        (["edge", "centre"], False),
+        (["face", "mask"], True),
+        (["cat", "cat_mask", "dog"], True),
+        (["A", "B", "label"], True),
+    ],
+)
+@pytest.mark.parametrize("around", ["", "train/"])
+def test_classes_whose_files_have_the_same_names_stay_classes(folders, noted, around):
+    layout = arrange([f"{around}{folder}/{i:03}.png" for folder in folders for i in range(4)], "set")
+    assert [place and place.label for place in layout.places] == [name for name in folders for _ in range(4)]
+    assert any("and may hold masks of them" in note for note in layout.notes) == noted, layout.notes
+
+
+@pytest.mark.parametrize("name", ["unlabeled", "resized", "test"])
+def test_splits_and_copies_beside_masks_are_no_masks(name):
+    paths = [f"{folder}/{i}.png" for folder in ("images", name, "lung masks") for i in range(4)]
+    assert masks(paths) == {8, 9, 10, 11}
+
+
+def test_folders_with_words_for_masks_whose_files_have_other_names_are_said():
+    paths = [f"images/{i}.png" for i in range(5)] + [f"masks_machine/x{i}.png" for i in range(5)]
+    layout = arrange(paths, "set")
+    assert None not in layout.places and "masks_machine counts as a class beside images" in layout.notes[0]
+
+
+def test_each_picture_in_a_folder_with_its_mask_is_said():
+    names = ("img.png", "label.png", "label_viz.png")
+    layout = arrange([f"{i}_json/{name}" for i in range(4) for name in names], "set")
+    assert [place is not None for place in layout.places] == [True, False, False] * 4
+    assert "each of the 4 classes holds the same file name(s) (img.png)" in layout.notes[0]
+    assert "left out 8 picture(s) that look like masks of the others, as 0_json/label.png" in layout.notes
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["{}.jpg", "{}.png"], "10 picture(s) are there in two files, as 0.jpg and 0.png"),
+        (["Image_{}L.jpg", "Image_{}L_1stHO.png", "Image_{}L_2ndHO.png"], "as Image_0L and Image_0L_1stHO"),
+        (["0001TP_{}.png", "0001TP_{}_L.png"], "as 0001TP_0 and 0001TP_0_L"),
+        (["{}_colors.png", "{}_depth.png"], "as 0_depth and 0_colors"),
+        (["image_{}.png", "{}.png"], None),
+        (["{}_a.png"], None),
+    ],
+)
+def test_pictures_that_are_there_in_two_files_are_said(names, words):
+    layout = arrange([f"{folder}/{name.format(i)}" for folder in "ab" for name in names for i in range(5)], "set")
+    assert None not in layout.places
+    assert any(words in note for note in layout.notes) if words else not layout.notes, layout.notes
+
+
+@pytest.mark.parametrize("around", ["", "train/"])
+def test_one_folder_below_the_pictures_of_a_class_is_said(around):
+    paths = [f"{around}{folder}/{i}.png" for folder in ("cat", "dog") for i in range(4)]
+    assert arrange(paths, "set").notes == () if not around else True
+    layout = arrange([*paths, *(f"{around}cat/thumbnails/t{i}.png" for i in range(4))], "set")
+    assert any("pictures in cat/thumbnails count as those beside them" in note for note in layout.notes)
+    assert None not in layout.places
+
+
+@pytest.mark.parametrize("names", [("photo", "sketch"), ("raw", "cooked"), ("new", "used")])
+def test_a_class_with_a_neutral_name_alone_in_the_test_set_is_a_class(names):
+    paths = [f"train/{name}/{i}.png" for name in names for i in range(4)] + [f"test/{names[0]}/{i}.png" for i in "abc"]
+    layout = arrange(paths, "set")
+    assert layout.has_split and [place.label for place in layout.places[8:]] == [names[0]] * 3 and not layout.notes
 
 
 def test_a_folder_that_holds_the_classes_again_is_not_taken_for_a_class(tmp_path):
@@ -739,6 +861,76 @@ def test_labels_in_files_and_archives_beside_pictures_are_not_dropped_in_silence
     fill(tmp_path / "set/cat", 3), fill(tmp_path / "set/dog", 3)
     packed(tmp_path / "set/eel.zip")
     assert any("left out 1 archive(s): eel.zip" in note for note in loaded(tmp_path / "set")[1])
+
+
+CELEBA = "4\nSmiling Young\n000.png  1 -1\n001.png  1  1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("list_attr_celeba.txt", CELEBA, True),
+        ("identity_CelebA.txt", "000.png 2880", True),
+        ("val.txt", "photos/000.png;3", True),
+        ("000.label", "3", True),
+        ("names.txt", "000.png\n001.png", False),
+        ("about.txt", "These are pictures.", False),
+    ],
+)
+def test_labels_in_a_text_of_any_name_are_said(name, content, told, tmp_path):
+    fill(tmp_path / "set/photos", 4)
+    (tmp_path / "set" / name).write_text(content)
+    words = f"labels in files, as {name}, are not read"
+    assert any(words in note for note in loaded(tmp_path / "set")[1]) == told
+
+
+@pytest.mark.parametrize(
+    ("row", "classes"),
+    [
+        ("{}\t{box}\t35\t90\tcat", None),
+        ("{}\t{kind}\t35\t90", ("cat", "dog")),
+        ("{}\t{bit}", ("0", "1")),
+        ("{}\t{box}", None),
+        ("{}\tn0{box}\t35\t90", ("n031", "n032", "n033", "n034")),
+    ],
+)
+def test_a_text_of_boxes_tells_no_classes(row, classes, tmp_path):
+    folder = fill(tmp_path / "set", 4)
+    lines = [row.format(f"00{i}.png", box=31 + i, kind=("cat", "dog")[i % 2], bit=i % 2) for i in range(4)]
+    (folder / "my_annotations.txt").write_text("\n".join(["filename\txmin\tymin", *lines]))
+    result, notes = loaded(folder)
+    assert result[0] == (classes or ("set",))
+    assert any("my_annotations.txt tells no classes" in note for note in notes) == (classes is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("0.jxl", "left out 1 other file(s): 0.jxl (not a picture in a format"),
+        ("cow.dvc", "left out 1 file(s): cow.dvc (a pointer of DVC: dvc pull brings the files"),
+        ("0000.label", "left out 1 other file(s): 0000.label"),
+        *((name, None) for name in ("cat.dvc", "README", "LICENSE", "load.sh", "classes.names", "notes.md")),
+    ],
+)
+def test_files_at_the_top_that_may_be_pictures_are_said(name, words, tmp_path):
+    for folder in ("cat", "dog"):
+        fill(tmp_path / "set" / folder, 3)
+    (tmp_path / "set" / name).write_bytes(b"nothing that is known")
+    _, notes = loaded(tmp_path / "set")
+    assert any(words in note for note in notes) if words else not notes, notes
+
+
+def test_links_in_a_zip_are_said(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for i in range(8):
+            archive.writestr(f"{('cat', 'dog')[i % 2]}/{i}.png", png())
+        for name in ("cow", "cat/8.png"):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, 0o120777 << 16
+            archive.writestr(info, "../elsewhere")
+    result, notes = loaded(tmp_path / "set.zip")
+    assert result == (("cat", "dog"), 6, 2)
+    assert any("left out 2 symbolic link(s), which lead nowhere in a zip: unpack it" in note for note in notes)
 
 
 def test_formats_that_pillow_knows_and_that_are_not_read_are_named(tmp_path):

@@ -51,9 +51,10 @@ def named_like_masks(names: Mapping[tuple[bool, str], Set[str]]) -> str:
     if not found:
         return ""
     others = set().union(*alike.values())
+    counted = "counts as a class" if len(found) == 1 else "count as classes"
     return (
-        f"the folder(s) {listed(found)} count as classes beside {listed(others)}, though they may hold masks of them: "
-        "move what is not a class elsewhere"
+        f"the folder(s) {listed(found)} {counted} beside {listed(others)}, and may hold masks of them: move what is "
+        "not a class elsewhere"
     )
 
 

@@ -15,8 +15,10 @@ from .split_names import (
     TRAIN,
     is_neutral,
     is_target,
+    is_unlabelled,
     names_images,
     names_target,
+    split_word,
     words,
 )
 
@@ -33,7 +35,7 @@ class Siblings(NamedTuple):
 
     images: frozenset[str]
     targets: frozenset[str]
-    others: frozenset[str]
+    others: frozenset[str]  # neither of these, nor splits or copies of the images
 
 
 def word_at_an_end(words: Iterable[str], number: str = "") -> re.Pattern[str]:
@@ -107,7 +109,8 @@ def siblings(names: set[str], bare: bool) -> Siblings:
     worded = {name for name in names if names_images(name)}
     if not images and len(worded) == 1:
         images = worded - targets
-    return Siblings(frozenset(images), frozenset(targets), frozenset(names - targets - images))
+    parts = {name for name in names if split_word(name) or is_unlabelled(name) or is_neutral(name)}
+    return Siblings(frozenset(images), frozenset(targets), frozenset(names - targets - images - parts))
 
 
 def by_file_names(paths: Sequence[str], mixed: Mapping[Place, Siblings]) -> set[Place]:
