@@ -78,11 +78,11 @@ def from_scratch(results: str | Path, name: str) -> str:
     lines = []
     for stage, run in stages(results, name):
         arms = [ended(results, arm.format(stage.removeprefix("classifier"))) for arm in ARMS.values()]
-        if stage.startswith("classifier") and arms[0] and any(arms[1:]):
+        if stage.startswith("classifier") and arms[0]:
             found.append(arms)
             told = f"`{stage}`, {run['settings']['epochs']} epochs"
             lines.append([told, *(f"{arm['test_top1']:.1%}" if arm else "" for arm in arms)])
-    if not lines:
+    if not any(any(arms[1:]) for arms in found):
         return ""
     used = [column for column in range(len(ARMS)) if any(arms[column] for arms in found)]
     head = ["top-1 on test images after", *ARMS]

@@ -10,8 +10,8 @@ positions. The classifier starts from the flagship as it was after 40 epochs on 
 the labels, on images of 24 and 32 pixels. For comparison, the same fine-tuning from random weights, and the first two
 stages of both without position embeddings.
 
-The stored runs puzzler-4x4, puzzler-scenes, flagship-8x8-second, classifier-6x6, classifier-6x6-nopos and
-classifier-8x8 began with weights that had been shipped, so rounded to half precision.
+The stored runs puzzler-4x4, puzzler-scenes, flagship-8x8-second, classifier-6x6, classifier-6x6-nopos,
+classifier-8x8-second and classifier-8x8 began with weights that had been shipped, so rounded to half precision.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ MORE = f"pretrain {COMMON} --size 32 --batch-size 128 --query-fraction 0.25"
 HALF = f"{MORE} --mask-ratio 0.5 --lr 2e-3 --eval-every 5"
 LAST = f"{MORE} --crop-area 1 1 --eval-every 6"
 CLASSES = f"finetune {COMMON} --augment 0.2 --label-smoothing 0.1"
+LONGER = f"finetune {COMMON} --augment 0.4 --label-smoothing 0.1 --size 32 --lr 3e-3 --eval-every 6"
 NOPOS = f"{CLASSES} --no-pos-emb"
 ON_24 = "--size 24 --epochs 8 --eval-every 4"
 ON_32 = "--size 32 --lr 3e-3 --eval-every 3"
@@ -59,10 +60,12 @@ STAGES = {
     "flagship-8x8": f"{LAST} --mask-ratio 0.25 0.75 --lr 1e-3 --epochs 14 --start {RUNS}/flagship-8x8-third",
     "classifier-6x6": f"{CLASSES} --weights {RUNS}/flagship-8x8-first {ON_24} --lr 4e-3",
     "classifier-8x8-first": f"{CLASSES} --weights {RUNS}/classifier-6x6 {ON_32} --epochs 3",
-    "classifier-8x8": f"{CLASSES} --weights {RUNS}/classifier-8x8-first {ON_32} --epochs 6",
+    "classifier-8x8-second": f"{CLASSES} --weights {RUNS}/classifier-8x8-first {ON_32} --epochs 6",
+    "classifier-8x8": f"{LONGER} --weights {RUNS}/classifier-8x8-second --epochs 30",
     "scratch-6x6": f"{CLASSES} --weights none {SHAPE} {ON_24} --lr 8e-3",
     "scratch-8x8-first": f"{CLASSES} --weights {RUNS}/scratch-6x6 {ON_32} --epochs 3",
-    "scratch-8x8": f"{CLASSES} --weights {RUNS}/scratch-8x8-first {ON_32} --epochs 6",
+    "scratch-8x8-second": f"{CLASSES} --weights {RUNS}/scratch-8x8-first {ON_32} --epochs 6",
+    "scratch-8x8": f"{LONGER} --weights {RUNS}/scratch-8x8-second --epochs 30",
     "classifier-6x6-nopos": f"{NOPOS} --weights {RUNS}/flagship-8x8-first {ON_24} --lr 4e-3",
     "classifier-8x8-first-nopos": f"{NOPOS} --weights {RUNS}/classifier-6x6-nopos {ON_32} --epochs 3",
     "scratch-6x6-nopos": f"{NOPOS} --weights none {SHAPE} {ON_24} --lr 8e-3",

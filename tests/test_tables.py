@@ -506,7 +506,10 @@ def test_a_classifier_stands_beside_its_twins(tmp_path):
     trained("scratch-small", 0.4, lr=8e-3)
     for unfinished in ({"top1": None}, {"top1": 0.55, "epochs": 2}):
         trained("scratch-large", **unfinished)
-        assert lines() == ["| `classifier-small`, 3 epochs | 50.0% | 40.0% |"]
+        assert lines() == [
+            "| `classifier-small`, 3 epochs | 50.0% | 40.0% |",
+            "| `classifier-large`, 3 epochs | 60.0% |  |",
+        ]
     trained("scratch-large", 0.61)
     assert lines()[1] == "| `classifier-large`, 3 epochs | 60.0% | 61.0% |"
     told = from_scratch(tmp_path, "classifier-large")
