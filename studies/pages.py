@@ -44,7 +44,9 @@ SECTIONS: dict[str, tuple[str, Callable[[str | Path], str]]] = {
         "stages classifier`). Its learning rates were chosen on images kept apart, for a smaller model. "
         "`classifier-8x8-second` was added when the stage before had been tested, and fell short of 88 %. The last "
         "stage is longer and distorts the images more, the change that was worth most [with few "
-        "labels](#regularisation). Its length and strength were not tuned.",
+        "labels](#regularisation). Its length and strength were not tuned. The best published accuracy that we know of "
+        "for a ViT of about this size is 90.6 %: 0.82 million weights, from scratch, 200 epochs, relative position "
+        "embeddings (s-chh, 2D-Positional-Encoding-Vision-Transformer). This one has 1.2 million.",
         shipped_tables.classifiers,
     ),
     "Equal cost": (
