@@ -177,5 +177,5 @@ def test_all_labels_are_those_of_the_images_that_the_runs_had():
     [size] = set(runs)
     others = 50_000 - int(size.replace(",", ""))
     assert f"*All labels*: those of {size} training images." in PROSE
-    assert f"with the other {others:,} training images." in PROSE
+    assert f"with {others:,} other training images." in PROSE
     assert f"Measured on {others:,} training images kept apart" in page

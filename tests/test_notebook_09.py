@@ -158,8 +158,8 @@ def test_the_numbers_of_cues_brought_along_are_the_measured_ones():
     [unpadded], [padded] = (
         told["accuracies"][name] for name in ("neither padded nor zoomed", "padding: tested with the cue")
     )
-    cost = f"without padding reaches {unpadded:.1f} %: **padding costs {unpadded - padded:.1f} points.**"
-    assert cost in PROSE
+    assert f"Its control is *neither padded nor zoomed*, {unpadded:.1f} %: **padding costs" in PROSE
+    assert f"**padding costs {unpadded - padded:.1f} points.**" in PROSE
 
 
 def test_alarms_that_need_no_context_are_silent_for_border_matching():
