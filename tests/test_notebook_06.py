@@ -127,7 +127,7 @@ def fragments() -> list[str]:
             *map(percent, ("length/5-epochs-pos", "labels/mp3-5000-pos", "length/20-epochs-pos"))
         ),
         f"After {sum(epochs[:3])} epochs it reached {before:.1f} %, and the same fine-tuning from random weights "
-        f"{from_scratch:.1f} % (one seed each). After {epochs[3]} more epochs, it reaches {100 * classifier:.1f} %.",
+        f"{from_scratch:.1f} % (one seed each). After {epochs[3]} more, it reaches {100 * classifier:.1f} %.",
         f"it is ahead by {in_points('1a', f'all {same}'):.1f} points with all labels and by "
         f"{in_points('1a', f'500 {same}'):.1f} with 500 labels",
         f"with all labels it is behind by {-in_points('1a', total):.1f} points",
