@@ -44,7 +44,8 @@ def the_runs(results: str | Path) -> str:
     usual, _ = data.most_common(1)[0]
     same = [name for name in SETTINGS if len({run.about["settings"].get(name) for run in every}) == 1]
     told_apart = {name: features(runs[0].about) for name, runs in found.items()}
-    alike = {Counter(each.get(name) for each in told_apart.values()).most_common(1)[0][0] for name in FEATURES}
+    most = [Counter(each.get(name) for each in told_apart.values()).most_common(1)[0][0] for name in FEATURES]
+    alike = [text for text in most if text]
     lines = [["run", "seeds", "settings", "machine"]]
     for name, runs in found.items():
         texts = settings_of(runs, [setting for setting in SETTINGS if setting not in same])
@@ -54,8 +55,9 @@ def the_runs(results: str | Path) -> str:
         told = ", ".join([*texts, *(other for other in images if other != usual)])
         lines.append([f"`{name}`", ", ".join(str(run.seed) for run in runs), told, ", ".join(used)])
     legend = "; ".join(f"{letter}: {text}" for text, letter in letters.items())
-    of_all = ", ".join([*settings_of(every, same), f"{usual} unless others are named"])
-    return grid(lines) + f"\n\nAll: {of_all}. {legend}."
+    of_all = ", ".join(settings_of(every, same))
+    others = ", ".join([*alike, usual])
+    return grid(lines) + f"\n\nAll: {of_all}. Unless others are named: {others}. {legend}."
 
 
 def features(about: dict) -> dict[str, str]:
@@ -66,8 +68,7 @@ def features(about: dict) -> dict[str, str]:
     known = settings | model | model.get("vit", {}) | about | {"start": start and f"`{start.rsplit('/', 1)[0]}`"}
     if isinstance(sides := known.get("patch_size"), list) and len({*sides}) == 1:  # older runs give both sides
         known["patch_size"] = sides[0]
-    if known.get("patch_norm"):  # the rule, which runs from before there was a choice do not name
-        del known["patch_norm"]
+    known.setdefault("patch_norm", True)  # runs from before there was a choice do not name it
     return {
         name: f"{text} {known[name]:.3g}" if isinstance(known[name], float) else f"{text} {known[name]}"
         for name, text in FEATURES.items()

@@ -55,6 +55,10 @@ def test_products_are_counted_exactly_and_memory_within_a_tenth(name):
     costs, (flops, kept) = step_costs(make(), BATCH, **options), computed(make(), options)
     assert costs.flops == flops
     assert costs.activation_bytes == pytest.approx(kept, rel=0.1)
+    compiled = make()
+    inside = compiled.vit if isinstance(compiled, MP3) else compiled
+    inside.transformer = torch.compile(inside.transformer)
+    assert step_costs(compiled, BATCH, **options) == costs
     assert costs.parameters == sum(p.numel() for p in make().parameters())
     assert costs.image_bytes == BATCH * 3 * 16 * 32 and costs.gradient_bytes == 4 * costs.parameters
 

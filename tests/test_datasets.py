@@ -320,7 +320,10 @@ def test_names_of_classes_are_one_line_and_the_same_in_both_splits():
     assert load_images(named([0, 2] * 10, ["a\nb", "b", "c"]), 8).classes == ("a\\nb", "b", "c")
     assert load_images(named([0, 1] * 10, None), 8).classes == ("0", "1")
     both = {"train": named([0, 1] * 10, ["a", "b"]), "test": named([0, 1] * 10, ["b", "a"])}
-    for bad, words in ((both, "name their classes otherwise"), (named(5), "must be a list, one for each")):
+    for bad, words in (
+        (both, "number their classes differently"),
+        (named(5), "must be a list, one for each"),
+    ):
         with pytest.raises(ValueError, match=words):
             load_images(bad, 8)
 

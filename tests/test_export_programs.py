@@ -186,6 +186,18 @@ def test_the_command_line_exports(tmp_path, capsys):
 
     code, out, _ = exported("mp3", "timm", "timm")
     assert code == 0 and "the ViT alone" in out and (tmp_path / "timm" / "config.json").exists()
+    needs = {}
+    for norm in (False, True):
+        use_classes(vit(patch_norm=norm), ["a", "b"]).save_pretrained(tmp_path / f"{norm}")
+        code, out, told = exported(f"{norm}", "timm", f"timm-{norm}", *["--vit"] * norm)
+        assert code == 0 and ("no use of --vit" in told) == norm
+        needs[norm] = "to load it, import mp3lib.export.timm_vit before" in out
+        made = f"timm.create_model('local-dir:{tmp_path}/timm-{norm}', pretrained=True)"
+        script = f"import timm{', mp3lib.export.timm_vit' * needs[norm]}; {made}"
+        assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+    assert needs[True]
+    _, _, told = exported("mp3", "torch-export", "m.pt2", "--no-pos-emb")
+    assert "no use of --no-pos-emb: a model of MP3 adds no position embeddings" in told
     code, out, _ = exported("vit", "torch-export", "v.pt2")
     assert code == 0 and json.loads(out.splitlines()[-1])["difference"] < 1e-5
     with torch.no_grad():

@@ -175,6 +175,8 @@ SAME_FOLDERS = {
     "domains": ("Art/clock", "Art/bed", "Product/clock", "Product/bed"),
     "images between": ("amazon/images/bike", "amazon/images/mug", "dslr/images/bike", "dslr/images/mug"),
     "a class is missing": ("uno/a", "uno/b", "uno/c", "due/a", "due/b"),
+    "one folder more": ("siteA/batch1/cat", "siteA/batch1/dog", "siteB/batch1/cat", "siteB/batch1/dog"),
+    "a name again": ("dslr/dslr_v1/bike", "dslr/dslr_v1/mug", "webcam/webcam_v1/bike", "webcam/webcam_v1/mug"),
 }
 
 
@@ -186,6 +188,72 @@ def test_first_folders_that_hold_the_same_folders_are_not_taken_for_classes(name
     first = sorted({folder.split("/")[0] for folder in SAME_FOLDERS[name]})
     with pytest.raises(ValueError, match=rf"{first[0]}.* {first[-1]} hold the same folders \(.*name splits train and"):
         load_images(tmp_path / "set")
+
+
+def test_folders_below_a_lone_one_are_named_too(tmp_path):
+    for folder in ("benign/SOB/adenosis", "benign/SOB/fibroma", "malignant/SOB/ductal", "malignant/SOB/lobular"):
+        fill(tmp_path / "set" / folder, 2)
+    fill(tmp_path / "set" / "other", 2)
+    result, notes = loaded(tmp_path / "set")
+    assert result[0] == ("benign", "malignant", "other")
+    assert any("the folders below, as benign/SOB/adenosis, play no part" in note for note in notes)
+
+
+FOR_TESTS = {
+    "test.txt": "a/0.png 0",
+    "meta/test.txt": "a/0",
+    "train_test_split.txt": "1 0",
+    "val_list.txt": "a/0.png",
+    "splits.json": "{}",
+    "split.csv": "path,label",
+    "metadata.csv": "file,split,label",
+    "list_eval_partition.csv": "image_id,partition",
+}
+
+
+@pytest.mark.parametrize("name", FOR_TESTS)
+def test_a_text_that_may_say_which_pictures_are_for_tests_is_named(name, tmp_path):
+    for part in ("a", "b"):
+        fill(tmp_path / "set" / part, 4)
+        for split in ("train", "test"):
+            fill(tmp_path / "split" / split / part, 4)
+    for folder in ("set", "split"):
+        (tmp_path / folder / name).parent.mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text(FOR_TESTS[name])
+        (tmp_path / folder / "classes.csv").write_text("number,name\n0,a")
+    told = f"files, as {name}, may say which pictures are for tests, and are not read"
+    assert sum(told in note for note in loaded(tmp_path / "set")[1]) == 1
+    assert not any("which pictures are for tests" in note for note in loaded(tmp_path / "split")[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "noted"),
+    [
+        (("train_{}.png", "test_{}.png"), True),
+        (("{}-Train.png", "{}-Val.png"), True),
+        (("train_0{}_aligned.png", "test_{}_aligned.png"), True),
+        (("train_{}.png", "freight train {}.png"), False),
+        (("test_{}.png", "crash_test_{}.png"), False),
+        (("{}.png", "test_{}.png"), False),
+    ],
+)
+def test_names_of_files_that_say_the_split_are_noted(names, noted, tmp_path):
+    for part in ("a", "b"):
+        (tmp_path / part).mkdir()
+        for number in range(8):
+            (tmp_path / part / names[number % 2].format(number)).write_bytes(png())
+    result, notes = loaded(tmp_path)
+    assert result[0] == ("a", "b")
+    assert any("are named like pictures for tests, but only folders decide" in note for note in notes) == noted
+
+
+def test_each_reason_why_files_are_left_out_is_told_with_one_of_them(tmp_path):
+    fill(tmp_path / "a", 8)
+    for name, data in {"x.png": b"", "y.png": png()[:60], "z.png": b""}.items():
+        (tmp_path / "a" / name).write_bytes(data)
+    _, notes = loaded(tmp_path)
+    [note] = [note for note in notes if "left out 3 unreadable" in note]
+    assert "a/x.png: " in note and "a/y.png: The picture is broken" in note and "a/z.png: " not in note
 
 
 NO_CLASSES = {

@@ -222,6 +222,11 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
     assert main(["pretrain", *data, "--start", str(tmp_path / "mp3"), *both]) == 0
     assert load_mp3(tmp_path / "drawn").masking_ratio == 0.375
     assert read_run(tmp_path / "drawn")["settings"]["mask_ratios"] == [0.25, 0.5]
+    from_checkpoint = ["--start", str(checkpoints(tmp_path / "drawn")[0])]
+    for name, ratio in (("on", []), ("fixed", ["--mask-ratio", "0.5"]), ("checkpoint", [])):  # unless told otherwise
+        begin = from_checkpoint if name == "checkpoint" else ["--start", str(tmp_path / "drawn")]
+        assert main(["pretrain", *data, *begin, "--epochs", "1", "--out", str(tmp_path / name), *ratio]) == 0
+        assert read_run(tmp_path / name)["settings"].get("mask_ratios") == (None if ratio else [0.25, 0.5])
     assert main(["pretrain", *data, *both, "0.75"]) == 1
     assert "one ratio, or the lowest and the highest, got [0.25, 0.5, 0.75]" in capsys.readouterr().err
 
@@ -233,6 +238,12 @@ def test_weights_bring_their_size_their_head_and_their_positions(tmp_path, capsy
     assert main(["finetune", *data, *more, "--out", str(tmp_path / "more")]) == 0
     assert "its head is kept" in capsys.readouterr().out
     assert torch.allclose(load_model(tmp_path / "more").linear_head[1].weight, first.linear_head[1].weight, atol=1e-6)
+    other = load_model(tmp_path / "fine")
+    other.classes = tuple(f"of another set {i}" for i in range(other.num_classes))
+    other.save_pretrained(tmp_path / "other")
+    less = ["--weights", str(tmp_path / "other"), "--epochs", "1", "--out", str(tmp_path / "less")]
+    assert main(["finetune", *data, *less]) == 0
+    assert "tells other classes apart (of another set 0" in capsys.readouterr().out
     for folder in (tmp_path / "fine", checkpoints(tmp_path / "fine")[0]):
         assert main(["evaluate", "--data", str(tmp_path / "mine"), "--weights", str(folder), "--json"]) == 0
         figures = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -345,6 +356,8 @@ def test_options_that_change_nothing_are_told(pretrained, capsys):
     floor = ["--floor-epochs", "0", "--limit", "3"]
     assert main(["evaluate", "--data", "set", "--weights", "made/here/run", *floor]) == 0
     assert "note: no use of --limit: it is for the training images of the patch-only floor" in capsys.readouterr().err
+    assert main(["evaluate", "--data", "set", "--weights", "made/here/run", *floor[:2], "--no-pos-emb"]) == 0
+    assert "note: no use of --no-pos-emb: a model of MP3 adds no position" in capsys.readouterr().err
     assert main(["evaluate", "--data", "set", "--weights", "tuned"]) == 0
     assert "no use of" not in capsys.readouterr().err
 

@@ -149,9 +149,17 @@ def test_the_page_on_use_says_what_the_recipe_is_worth():
     text = (ROOT / "docs" / "USE.md").read_text(encoding="utf-8")
     stored = json.loads((ROOT / "results" / "shown" / "what_is_hidden.json").read_text())
     of = {(model["variant"], model["epochs"]): model for model in stored["models"]}
-    for name, model in (("best", of["0.75", 5]), ("reference", of["reference", 5])):
-        shares = model["position"]["0.75"], model["position"]["0.0"], model["knn"], model["linear"]
+    names = {"0.75": "best", "0.75-normed": "best, with `--patch-norm`", "reference": "reference"}
+    for variant, name in names.items():
+        model = of[variant, 5]
+        features = [model[measure] for measure in ("knn", "linear", "top1_1000", "top1_5000")]
+        shares = [model["position"]["0.75"], model["position"]["0.0"], *features]
         assert f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |" in text
+
+    best, reference = of["0.75", 5], of["reference", 5]
+    measures = ("knn", "linear", "top1_1000", "top1_5000")
+    better = {measure for measure in measures if best[measure] - reference[measure] > 0.001}
+    assert better == {"knn", "linear"}, "say so"
 
     of |= {(name, 20): stored[name] for name in ("scratch", "scratch-normed")}
 

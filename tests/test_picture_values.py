@@ -118,6 +118,9 @@ def test_a_tiff_whose_values_would_be_wrong_is_left_out_with_the_reason(words, t
     ("data", "number"),
     [
         (tiff(BYTES[..., :4], 2, extra=(0,)), 4),
+        (tiff(BYTES[..., :4], 2), 4),  # no tag says alpha
+        (tiff(BYTES[..., :4], 2, packed=True), 4),
+        (tiff(NOISE[..., :4], 2), 4),
         (tiff(BYTES[..., :5], 2, extra=(0, 0)), 5),
         (tiff(BYTES, 2, extra=(2, 0, 0)), 6),
         (tiff(NOISE[..., :4], 2, extra=(0,)), 4),
@@ -125,7 +128,7 @@ def test_a_tiff_whose_values_would_be_wrong_is_left_out_with_the_reason(words, t
         (tiff(NOISE, 1, 2, (0,) * 5, packed=True), 6),
         (tiff(BYTES, 2, 2, (0,) * 3, packed=True), 6),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_further_bands_of_a_tiff_are_said(data, number, tmp_path):
     folder = folder_of(tmp_path / "set", data)
@@ -135,7 +138,14 @@ def test_further_bands_of_a_tiff_are_said(data, number, tmp_path):
     assert all(sum(words in note for note in images.notes) == 1 for images in sets)
     pixels = [torch.cat([*images.train.images.split(4)]) for images in sets]
     assert torch.equal(pixels[0], pixels[1]) and torch.equal(pixels[0], pixels[2])
-    assert not any("bands" in note for note in loaded(folder_of(tmp_path / "4", tiff(BYTES[..., :4], 2)), 16).notes)
+    with_alpha = folder_of(tmp_path / "4", tiff(BYTES[..., :4], 2, extra=(2,)))
+    assert not any("bands" in note for note in loaded(with_alpha, 16).notes)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_fourth_band_that_no_tag_calls_alpha_hides_nothing(packed):
+    pixels = read_picture(tiff(BYTES[..., :4], 2, packed=packed), 16).numpy()
+    assert np.array_equal(pixels, BYTES[..., :3].transpose(2, 0, 1))
 
 
 def test_values_of_a_tiff_are_the_same_streamed_packed_and_in_memory(tmp_path):

@@ -60,10 +60,15 @@ def test_the_patch_follows_the_size(size, patch):
 
 
 def test_a_size_without_a_patch_is_refused_with_others_that_have_one():
-    with pytest.raises(ValueError, match="127 x 127 pixels have no patch size.*such as 126 or 128"):
+    with pytest.raises(ValueError, match="127 x 127 pixels have no patch size.*such as 126 x 126 or 128 x 128$"):
         patch_size_for(127)
-    with pytest.raises(ValueError, match="8 x 224 pixels have no patch size"):
+    with pytest.raises(ValueError, match="8 x 224 pixels have no patch size.* or another size$"):
         patch_size_for((8, 224))
+    for size, others in (((32, 113), "32 x 112"), ((113, 32), "112 x 32")):
+        with pytest.raises(ValueError, match=f"or another size, such as .*{others}"):
+            patch_size_for(size)
+        height, width = map(int, others.split(" x "))
+        assert patch_size_for((height, width))
     with pytest.raises(ValueError, match="1 x 1 pixels have no patch size"):
         patch_size_for(1)
     with pytest.raises(ValueError, match="no model named 'vit-x'; there are: vit-ti16, vit-s16, vit-b16, student"):

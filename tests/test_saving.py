@@ -224,6 +224,14 @@ def test_keys_of_the_hub_do_no_harm(tmp_path):
     assert load_model(tmp_path).config == model.config
 
 
+def test_new_classes_leave_the_modes_of_the_parts_alone():
+    body = vit().train()
+    body.transformer.eval()
+    before = [part.training for part in body.modules()]
+    fresh = use_classes(body, 5)
+    assert [part.training for part in body.modules()] == before == [part.training for part in fresh.modules()]
+
+
 def test_a_new_head_keeps_the_mode_of_the_model():
     for training in (True, False):
         fresh = use_classes(vit().train(training), 5)

@@ -335,7 +335,10 @@ def test_every_run_is_told_with_its_settings_and_machines(tmp_path):
     lines = the_runs(tmp_path).splitlines()
     assert lines[2] == "| `a/x-9` | 0 | 15 epochs, float32, d, pixels `g` | A, B |"
     assert lines[3] == "| `a/x-10` | 0, 1 | 5 epochs, bf16 (seed 0) or float32 (seed 1) | A |"
-    assert lines[5].startswith("All: 45,000 training images, batches of 250, learning rate 0.001, d, pixels `f` unless")
+    assert lines[5].startswith(
+        "All: 45,000 training images, batches of 250, learning rate 0.001. Unless others are named: patch norm "
+        "True, d, pixels `f`. A: 2"
+    )
     assert lines[5].endswith(
         ". A: 2 cores (a CPU), PyTorch 2.0.1, Python 3.11.1; B: 2 cores (a CPU), PyTorch 2.1.0, Python 3.11.1."
     )
@@ -350,13 +353,23 @@ def test_runs_are_told_apart_by_shape_augmentation_and_start(tmp_path):
         put(tmp_path, name, {}, **settings)
     run = tmp_path / "runs" / "a" / "z" / "seed-0" / "run.json"
     write_json(run, json.loads(run.read_text()) | {"start": "a/x/seed-0", "change": "slow", "mean_mask_ratio": 7 / 12})
-    texts = [line.split(" | ")[2] for line in the_runs(tmp_path).splitlines()[2:5]]
-    assert texts == [
+    *lines, _, about = the_runs(tmp_path).splitlines()
+    assert "Unless others are named: patch norm True, depth 6, crops [0.6, 1.0], d, pixels `f`." in about
+    assert [line.split(" | ")[2] for line in lines[2:]] == [
         "patch norm False",
         "",
         "from `a/x`, crops [1.0, 1.0], unflipped True, change slow, mean mask ratio 0.583, mask ratio drawn between "
         "[0.2, 0.8]",
     ]
+
+
+def test_what_most_runs_have_is_said_and_what_the_others_have_too(tmp_path):
+    """Also where most runs depart from a default, which old runs do not name."""
+    for name, vit in {"a/x": {"patch_norm": False}, "a/y": {"patch_norm": False}, "a/z": {}}.items():
+        put(tmp_path, name, {}, model={"vit": vit})
+    *lines, _, about = the_runs(tmp_path).splitlines()
+    assert "Unless others are named: patch norm False, d" in about
+    assert [line.split(" | ")[2] for line in lines[2:]] == ["", "", "patch norm True"]
 
 
 def test_a_recipe_in_short():

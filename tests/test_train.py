@@ -381,6 +381,17 @@ def test_a_model_is_trained_again_in_the_precision_asked_for(tmp_path, monkeypat
         pretrain(mp3, IMAGES, **short | {"precision": "bf16"}, out=tmp_path / "bf16-1")
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_an_autocast_of_the_caller_changes_nothing(optimizer):
+    weights = []
+    for switched_on in (False, True):
+        mp3 = model()
+        with torch.autocast("cpu", torch.bfloat16, enabled=switched_on):
+            pretrain(mp3, IMAGES, **QUICK | {"precision": "float32", "optimizer": optimizer})
+        weights.append(mp3.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
 def test_every_part_of_the_model_is_left_in_its_mode():
     mp3 = model().eval()
     mp3.vit.transformer.train()
@@ -422,6 +433,12 @@ def test_a_readers_own_accelerator_is_untouched_and_changes_nothing():
 
     assert trained("bf16", "float32") == trained("none", "float32")
     assert trained("no", "bf16") == trained("none", "bf16") != trained("none", "float32")
+
+
+def test_scaled_gradients_are_refused(monkeypatch):
+    monkeypatch.setattr(processes.Accelerator, "mixed_precision", "fp16")
+    with pytest.raises(ValueError, match="mixed_precision=fp16 is asked for .*: use no or bf16"):
+        pretrain(model(), IMAGES, **QUICK)
 
 
 def test_the_callers_random_state_is_as_before():

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 
 from .options import RATIOS, Parser, image_options, weights_options
-from .training import images_of, on_device
+from .training import NO_POSITIONS, images_of, note_no_use, on_device
 from .values import count, number, path, seed
 
 FLOOR_EPOCHS = 20  # of the patch-only floor, unless an option says otherwise
@@ -54,9 +53,8 @@ def run(args: argparse.Namespace) -> dict:
 
 
 def note_unused(args: argparse.Namespace, pretrained: bool) -> None:
-    """A note on options that change nothing: of positions for a classifier, of the floor where there is none."""
-    from ..data.notes import Note
-
+    """A note on options that change nothing: of positions for a classifier, of the floor where there is none,
+    of position embeddings for a model of MP3."""
     given = {
         "--mask-ratios": tuple(args.mask_ratios) != RATIOS,
         "--floor-epochs": args.floor_epochs != FLOOR_EPOCHS,
@@ -66,7 +64,8 @@ def note_unused(args: argparse.Namespace, pretrained: bool) -> None:
     unused = [name for name, is_given in given.items() if is_given]
     if unused and not pretrained:
         why = "of a classifier the top-1 accuracy on all test images is measured, without anything random"
-        warnings.warn(f"no use of {' and '.join(unused)}: {why}", Note, stacklevel=2)
-    elif pretrained and args.limit and not args.floor_epochs:
-        why = "it is for the training images of the patch-only floor, which is left out"
-        warnings.warn(f"no use of --limit: {why}", Note, stacklevel=2)
+        note_no_use(" and ".join(unused), why)
+    if pretrained and args.no_pos_emb:
+        note_no_use("--no-pos-emb", NO_POSITIONS)
+    if pretrained and args.limit and not args.floor_epochs:
+        note_no_use("--limit", "it is for the training images of the patch-only floor, which is left out")

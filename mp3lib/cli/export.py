@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .options import Parser, figures_options, weights_options
-from .training import with_positions
+from .training import NO_POSITIONS, note_no_use, with_positions
 from .values import path, whole
 
 KINDS = ("vit_pytorch", "timm", "onnx", "torch-export")
@@ -40,6 +40,7 @@ def add(commands) -> Parser:
 
 def run(args: argparse.Namespace) -> dict:
     from .. import export
+    from ..export.timm import is_stock
     from ..model import MP3, load_model
 
     program = args.to in ("onnx", "torch-export")
@@ -47,10 +48,15 @@ def run(args: argparse.Namespace) -> dict:
         what = "--context" if args.context else "--attention"
         raise ValueError(f"{what} is for onnx and torch-export; {args.to} has the whole model")
     model = load_model(args.weights)
-    if isinstance(model, MP3) and (args.vit or args.to == "timm"):
+    pretrained = isinstance(model, MP3)
+    if pretrained and (args.vit or args.to == "timm"):
         model = model.vit
         print("the ViT alone; its classification head is not trained")
     pos_emb = with_positions(args, model)
+    if args.no_pos_emb and isinstance(model, MP3):
+        note_no_use("--no-pos-emb", NO_POSITIONS)
+    if args.vit and not pretrained:
+        note_no_use("--vit", "these weights are a ViT alone")
     if args.to == "vit_pytorch":
         if not pos_emb and not isinstance(model, MP3):
             raise ValueError(
@@ -60,6 +66,8 @@ def run(args: argparse.Namespace) -> dict:
         difference = export.save_vit_pytorch(model, args.out)
     elif args.to == "timm":
         difference = export.save_timm(model, args.out, pos_emb=pos_emb)
+        if not is_stock(model):
+            print("timm has no such ViT of its own: to load it, import mp3lib.export.timm_vit before")
     else:
         save = export.save_onnx if args.to == "onnx" else export.save_torch_export
         options = {"pos_emb": pos_emb, "num_context": args.context, "attention": args.attention}

@@ -50,6 +50,7 @@ def add(commands) -> Parser:
 def run(args: argparse.Namespace) -> dict:
     import torch
 
+    from ..data.notes import listed
     from ..model import MP3, load_model, use_classes
     from ..train import finetune
 
@@ -65,7 +66,10 @@ def run(args: argparse.Namespace) -> dict:
         vit = use_classes(body, images.classes, tuple(images.train.images.shape[2:]))
         if body is start and body.classes in (None, images.classes) and body.num_classes == len(images.classes):
             vit.linear_head.load_state_dict(body.linear_head.state_dict())
-            print(f"{args.weights} already tells these classes apart: its head is kept")
+            known = "already tells these classes apart" if body.classes else "has as many classes, without names"
+            print(f"{args.weights} {known}: its head is kept")
+        elif body is start and body.classes:
+            print(f"{args.weights} tells other classes apart ({listed(body.classes)}): it gets a new head")
     scratch_with_muon = body is None and args.optimizer != "adamw"
     options = training_arguments(args, images, vit, SCRATCH_LR if scratch_with_muon else None)
     options["about"] |= {"weights": Path(args.weights).as_posix(), "classes": list(images.classes)}

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> dict:
     for name, value in RECIPES[args.recipe].items():
         if getattr(args, name) is None and not (args.start and name in ("patch_norm", "mask_ratio", "context")):
             setattr(args, name, value)
-    ratios = args.mask_ratio or []
+    ratios = args.mask_ratio or drawn_between(args.start)
     if len(ratios) > 2:
         raise ValueError(f"--mask-ratio takes one ratio, or the lowest and the highest, got {ratios}")
     ratio = sum(ratios) / len(ratios) if ratios else None  # of two, the mean becomes the model's own ratio
@@ -68,3 +68,15 @@ def run(args: argparse.Namespace) -> dict:
     lines = pretrain(mp3, images.train.images[: args.limit], query_fraction=args.query_fraction, **options)
     print(f"{args.out}: epoch {lines[-1]['epoch']}, loss {lines[-1]['loss']:.4f}")
     return lines[-1]
+
+
+def drawn_between(start: str | None) -> list[float]:
+    """The lowest and the highest mask ratio that weights were trained with, if it was drawn for each batch; else []."""
+    from ..model import find_weights
+    from ..train import read_run
+
+    if not start:
+        return []
+    folder = find_weights(start)
+    run = folder.parent if folder.name.startswith("checkpoint-") else folder
+    return read_run(run)["settings"].get("mask_ratios", []) if (run / "run.json").exists() else []

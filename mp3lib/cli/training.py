@@ -8,6 +8,7 @@ import warnings
 from .options import SHAPE, option
 
 DEFAULT = "student"  # the shape of a new model
+NO_POSITIONS = "a model of MP3 adds no position embeddings"
 SCRATCH_LR = 8e-3  # of Muon, for a classifier from random weights; results/README.md, "Learning rates"
 
 
@@ -113,6 +114,13 @@ def device() -> str:
 def with_positions(args: argparse.Namespace, model) -> bool:
     """Whether position embeddings are added: yes, unless an option says no, or what is saved with the weights."""
     return getattr(model, "vit", model).pos_emb and not args.no_pos_emb
+
+
+def note_no_use(option: str, why: str) -> None:
+    """A note on an option that changes nothing."""
+    from ..data.notes import Note
+
+    warnings.warn(f"no use of {option}: {why}", Note, stacklevel=2)
 
 
 def model_line(vit, shape: str | None, lr: float | None) -> str:

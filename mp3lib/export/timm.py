@@ -165,7 +165,7 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> floa
     pos_emb = with_positions(vit, pos_emb)
     folder = check_folder(folder)
     arguments, weights = arguments_of(vit, pos_emb), their_weights(not_halved(vit), pos_emb)
-    stock = not vit.patch_norm and arguments["dim_head"] * arguments["num_heads"] == vit.dim
+    stock = is_stock(vit)
     if stock:
         del arguments["dim_head"], arguments["patch_norm"]
         arguments |= {"pre_norm": False, "embed_norm_layer": "layernorm"}
@@ -203,6 +203,11 @@ def save_timm(vit: ViT, folder: str | Path, pos_emb: bool | None = None) -> floa
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return difference
+
+
+def is_stock(vit: ViT) -> bool:
+    """Whether timm has such a ViT of its own: without a LayerNorm on pixels, and with heads that make up its dim."""
+    return not vit.patch_norm and vit.transformer.heads * vit.transformer.dim_head == vit.dim
 
 
 def imported() -> ModuleType:

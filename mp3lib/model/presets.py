@@ -90,11 +90,14 @@ def patch_size_for(image_size: int | Sequence[int]) -> int:
     shorter, longer = sorted((height, width))
     if side := fitting(shorter, longer):
         return side
-    others = [size for size in range(max(1, longer - 8), longer + 9) if fitting(size, size)]
-    others = sorted(sorted(others, key=lambda size: abs(size - longer))[:2])
+    others = []
+    for other in sorted(range(max(1, longer - 8), longer + 9), key=lambda other: abs(other - longer)):
+        pair = [other if side == longer else side for side in (height, width)]
+        others += [pair] if fitting(*sorted(pair)) else []
+    sizes = " or ".join(f"{rows} x {columns}" for rows, columns in sorted(others[:2]))
     raise ValueError(
         f"images of {height} x {width} pixels have no patch size that divides them into at most {MOST_POSITIONS} "
-        f"positions along each side: choose a patch size, or another size, such as {' or '.join(map(str, others))}"
+        "positions along each side: choose a patch size, or another size" + (f", such as {sizes}" if sizes else "")
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from ..arguments import mask_share, number, shown, truth, whole
 from ..model.checking import check_kind
-from ..model.compiled import uncompiled
+from ..model.compiled import uncompiled, uncompiled_weights
 from ..model.mp3 import MP3
 from ..model.vit import ViT
 from .optimizers import NEWTON_SCHULZ_STEPS, is_for_muon
@@ -91,7 +91,8 @@ def step_costs(
         + (depth * block if checkpoint_activations else 0)
     )
 
-    matrices = [p.shape for name, p in model.named_parameters() if is_for_muon(name, p)]
+    weights = uncompiled_weights(dict(model.named_parameters()))
+    matrices = [p.shape for name, p in weights.items() if is_for_muon(name, p)]
     by_muon = sum(rows * columns for rows, columns in matrices) if optimizer == "muon" else 0
     parameters = sum(p.numel() for p in model.parameters())
     state = 2 * parameters + by_muon + 2 * (parameters - by_muon)  # Muon keeps one number a weight, AdamW two

@@ -16,7 +16,7 @@ from .settings import RunSettings
 
 
 def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Accelerator:
-    """An Accelerator for one training. Its precision plays no role: ``StepLoss`` sets that of every step itself.
+    """An Accelerator for one training. Its precision, no or bf16, plays no role: ``StepLoss`` sets that of every step.
 
     Args:
         log: the trackers to which it sends the log.
@@ -25,7 +25,7 @@ def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Acce
     Raises:
         ValueError: where the environment asks for DeepSpeed, or gradient accumulation, which would not be in
             ``run.json``, holds values that Accelerate does not take, or names more processes than Accelerate lets train
-            together.
+            together; and where it asks for fp16.
     """
     # find_unused_parameters: MP3 does not use the ViT's classification head
     check_environment()
@@ -45,6 +45,11 @@ def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Acce
             f"the environment asks for {accelerator.gradient_accumulation_steps} gradient accumulation steps "
             "(ACCELERATE_GRADIENT_ACCUMULATION_STEPS), which would not be in run.json: unset it, and use accumulate= "
             "(--accumulate)"
+        )
+    if accelerator.mixed_precision == "fp16":
+        raise ValueError(
+            "mixed_precision=fp16 is asked for (in Accelerate's configuration, or by an Accelerator of your own), "
+            "which scales gradients for one optimizer, and a training may have two: use no or bf16"
         )
     if accelerator.num_processes != processes_asked():
         raise ValueError(

@@ -61,12 +61,13 @@ def train_step(training: Training, step: int, batches: Iterator[tuple[Part, Batc
     """Change the weights once; the loss, on this process."""
     settings, accelerator = training.settings, training.accelerator
     set_rates(training.optimizers, settings, step)
-    value = backward(training, step, batches)
-    if settings.clip_grad:
-        accelerator.clip_grad_norm_(training.step_loss.parameters(), settings.clip_grad)
-    for optimizer in training.optimizers:
-        optimizer.step()
-        optimizer.zero_grad()
+    with torch.autocast(accelerator.device.type, enabled=False):  # whatever a caller has switched on
+        value = backward(training, step, batches)
+        if settings.clip_grad:
+            accelerator.clip_grad_norm_(training.step_loss.parameters(), settings.clip_grad)
+        for optimizer in training.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
     if training.average is not None:
         training.average.update_parameters(training.model)
     return value

@@ -87,7 +87,7 @@ class StepLoss(nn.Module):
             with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 return self.model(*args, **kwargs).float()
 
-        with torch.autocast(device.type, enabled=False):  # whatever a caller has switched on
+        with torch.autocast(device.type, enabled=False):  # whatever a caller's Accelerator switches on around this
             return self.loss(model, batch, part, device)
 
 

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 
 from ..notes import listed
-from .split_names import TARGETS, names_images, names_target, words
+from .split_names import TARGETS, TEST, TRAIN, names_images, names_target, words
 from .targets import MOST, stem_of
 
 FEWEST = 3  # pictures that are needed before a habit shows
+SPLITS = frozenset(TRAIN + TEST)
 PER_PICTURE = 4  # files that one picture may have: itself, and masks by several people
 
 
@@ -24,7 +25,27 @@ def doubts(paths: Sequence[str], labels: Sequence[tuple[bool, str]]) -> list[str
     names: dict[tuple[bool, str], set[str]] = defaultdict(set)
     for path, label in zip(paths, labels, strict=True):
         names[label].add(path.rpartition("/")[2])
-    return [named_like_masks(names), samples(names), two_endings(paths) or two_names(paths)]
+    return [
+        files_named_like_splits(paths, [test for test, _ in labels]),
+        named_like_masks(names),
+        samples(names),
+        two_endings(paths) or two_names(paths),
+    ]
+
+
+def files_named_like_splits(paths: Sequence[str], in_test: Sequence[bool]) -> str:
+    """A note where the names of (nearly) all files say a split, ``train_0.png`` and ``test_0.png``, and nothing else
+    does: pictures for tests may then be trained on.
+    """
+    said = [{"test" if word in TEST else "train" for word in {*words(stem_of(path))} & SPLITS} for path in paths]
+    tests = [path for path, kinds, test in zip(paths, said, in_test, strict=True) if kinds == {"test"} and not test]
+    known = sum(len(kinds) == 1 for kinds in said)
+    if not tests or {"train"} not in said or known < MOST * len(paths):
+        return ""
+    return (
+        f"{len(tests)} file(s), as {tests[0]}, are named like pictures for tests, but only folders decide: move them "
+        "into a folder test, with a folder for each class"
+    )
 
 
 def named_like_masks(names: Mapping[tuple[bool, str], Set[str]]) -> str:

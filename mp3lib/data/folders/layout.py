@@ -174,11 +174,9 @@ def by_class(paths: Sequence[str], folders: list[list[str]], root: str) -> Layou
             f"path of one of them{f' ({repeated})' if repeated else ''}"
         )
     check_nested(folders, classes, "")
+    below = inner(folders)
     for name in sorted(filter(looks_like_split, classes)):
-        inside, around = (
-            {parts[end - 1] for parts in folders for end in inner(parts) if (parts[0] == name) == here}
-            for here in (True, False)
-        )
+        inside, around = ({parts[-1] for parts in below if (parts[0] == name) == here} for here in (True, False))
         if shared := inside & around:  # train/cat, train/dog, gallery/cat
             raise ValueError(
                 f"the folder {name} is named like a split, and holds {listed(shared)} as others beside it do: name "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import takewhile
 
 from ..notes import listed
 from .class_names import plain
@@ -151,9 +152,23 @@ def check_split_names(classes: set[str], others: set[str], where: str) -> None:
             )
 
 
-def inner(parts: Sequence[str]) -> list[int]:
-    """The end of the path to the first folder below the topmost that is not neutral, ``a/images/b``; [] if none is."""
-    return [end for end in range(2, len(parts) + 1) if not is_neutral(parts[end - 1])][:1]
+def inner(folders: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """The paths to the first folders below the topmost that are neither neutral nor hold all that lies below the
+    topmost one: ``a/images/b``, and ``site/batch/cat`` beside ``site/batch/dog``.
+    """
+    below: dict[str, list[Sequence[str]]] = defaultdict(list)
+    for parts in folders:
+        if parts:
+            below[parts[0]].append(parts[1:])
+    found = []
+    for name, paths in below.items():
+        pairs = zip(min(paths), max(paths), strict=False)
+        lone = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))  # folders that all of them share
+        start = lone if min(map(len, paths)) > lone else 0
+        for parts in paths:
+            ends = [end for end in range(start + 1, len(parts) + 1) if not is_neutral(parts[end - 1])]
+            found += [(name, *parts[:end]) for end in ends[:1]]
+    return found
 
 
 def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
@@ -163,9 +178,9 @@ def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
     or all but a few of those that the fullest one holds. Many first folders that hold a few folders each are classes.
     """
     below: dict[str, set[str]] = defaultdict(set)
-    for parts in folders:
-        if parts:
-            below[parts[0]].update(parts[end - 1] for end in inner(parts))
+    below |= {parts[0]: set() for parts in folders if parts}
+    for first, *_, last in inner(folders):
+        below[first].add(last)
     most = max(below.values(), key=len, default=set())
     alike = all(inside <= most and 2 * len(inside) > len(most) for inside in below.values())
     return dict(below) if len(below) > 1 and len(most) >= max(2, len(below)) and alike else {}
@@ -173,7 +188,7 @@ def same_folders(folders: Sequence[Sequence[str]]) -> dict[str, set[str]]:
 
 def deeper(folders: Sequence[Sequence[str]]) -> str:
     """A note on folders below the classes that could be the classes themselves."""
-    below_classes = {tuple(parts[:end]) for parts in folders for end in inner(parts)}
+    below_classes = {*inner(folders)}
     pairs = {(parts[0], parts[-1]) for parts in below_classes}
     below = [name for name, number in Counter(name for _, name in pairs).items() if number > 1]
     if len(below) > 1:

@@ -52,7 +52,7 @@ def mixes_planes(picture: Image.Image) -> bool:
     """Whether Pillow takes a TIFF whose bands lie one after the other for another one."""
     tags, mode = tags_of(picture), picture.mode
     bits = tags.get(BITS, (1,))[0]
-    if more_bands(picture) and not packed(picture):
+    if tags.get(SAMPLES, 1) > len(picture.getbands()) and not packed(picture):
         return True
     if mode == "RGB":
         return False
@@ -103,7 +103,7 @@ def true_values(picture: Image.Image, values: np.ndarray) -> np.ndarray:
 def more_bands(picture: Image.Image) -> int:
     """How many bands a TIFF has, if it has more than are read; else 0."""
     number = tags_of(picture).get(SAMPLES, 1)
-    return number if number > len(picture.getbands()) else 0
+    return number if number > len(picture.getbands()) - guesses_alpha(picture) else 0
 
 
 # --- transparency -----------------------------------------------------------------------------------------------------
@@ -130,11 +130,20 @@ def with_alpha(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.stack([values >> 8, alpha], axis=-1).astype(np.uint8))
 
 
+def guesses_alpha(picture: Image.Image) -> bool:
+    """Whether Pillow takes the last band of a TIFF for alpha, and no tag says so: it may be near infrared."""
+    tags = tags_of(picture)
+    return bool(tags) and "A" in picture.getbands() and EXTRA not in tags
+
+
 def has_unused_alpha(picture: Image.Image) -> bool:
-    """Whether a picture's fourth byte says nothing: a TGA's header says so, or it is 0 everywhere.
+    """Whether a picture's last band is no alpha: no tag of a TIFF says so, a TGA's header says no, or it is 0
+    everywhere.
 
     To be called before the picture is loaded; this may load it.
     """
+    if guesses_alpha(picture):
+        return True
     if picture.format not in ALPHA_FORMATS or "A" not in picture.getbands():
         return False
     if picture.format == "TGA" and picture.tile:

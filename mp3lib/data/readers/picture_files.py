@@ -21,8 +21,9 @@ from ..sets.arrays import ARCHIVES, Arrangement, Arrays, every_tenth, set_name, 
 from ..sets.picture_reading import decoded, streamed
 from ..sets.wanted import Wanted
 from .idx import is_idx
-from .unread import found, labels_beside, other_forms
+from .unread import found, labels_beside, other_forms, splits_beside
 
+MOST_REASONS = 3  # that a note tells
 NO_PICTURES = frozenset(  # endings of files that lie beside pictures and are no loss
     ".txt .cls .csv .tsv .json .jsonl .xml .yaml .yml .md .html .py .ipynb .ini .db .log .pdf .toml .cfg .mat .bib "
     ".safetensors".split()
@@ -104,6 +105,8 @@ def from_pictures(
     arrays.notes = notes + more + arrays.notes
     if len(arrays.classes) == 1:
         arrays.notes += labels_beside(entries, [picture.name for picture in pictures])
+    if not any(is_test(folder) for name in names.values() for folder in name.split("/")[:-1]):
+        arrays.notes += splits_beside(entries)
     return arrays
 
 
@@ -198,8 +201,14 @@ def left_out_note(left_out: Sequence[tuple[str, str]], what: str = "unreadable p
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     files = [PurePosixPath(name) for name in names]
     kinds = Counter((f.suffix or "no ending", f.parent.as_posix()) for f in files)
+    reasons: dict[str, str] = {}  # with the first file of each
+    for name, reason in left_out:
+        reasons.setdefault(reason, name)
+    why = [f"{name}: {reason}" if len(reasons) > 1 else reason for reason, name in reasons.items()]
+    if len(why) > MOST_REASONS:
+        why[MOST_REASONS:] = [f"{len(why) - MOST_REASONS} other reasons"]
     counts = "; ".join(
         f"{n} with {suffix} in {folder}" if suffix.startswith(".") else f"{n} without an ending in {folder}"
         for (suffix, folder), n in kinds.most_common(5)
     )
-    return (f"left out {len(left_out)} {what}(s): {shown} ({left_out[0][1]}; {counts})",)
+    return (f"left out {len(left_out)} {what}(s): {shown} ({'; '.join([*why, counts])})",)

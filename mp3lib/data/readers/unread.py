@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ..files.entries import Entry
 from ..files.tensor_files import is_pack
+from ..folders.split_names import TEST, words
 from ..pictures.kinds import RAW
 from ..sets.arrays import ARCHIVES
 
@@ -38,6 +39,9 @@ LABELS = re.compile(
 MOST_TEXTS = 5  # that are searched for names of pictures
 LARGEST_TEXT = 50_000_000  # bytes
 LINES = 100  # of a text that are searched
+TABLES = (".csv", ".tsv")
+TEXTS = (".txt", ".lst", ".json", ".jsonl", *TABLES)
+SPLITS = frozenset(TEST) | {"split", "splits", "partition", "partitions"}
 
 
 def other_forms(names: Sequence[str]) -> str:
@@ -90,6 +94,29 @@ def labels_beside(entries: Sequence[Entry], pictures: Sequence[str]) -> tuple[st
         f"all pictures count as one class: labels in files, as {files[0]}, are not read; put the pictures into a "
         "folder for each class",
     )
+
+
+def splits_beside(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """A note on files that may say which pictures are for tests, where no folder says it: ``test.txt``,
+    ``train_test_split.txt``, and tables with a column ``split``.
+    """
+    texts = [entry for entry in entries if entry.name.lower().endswith(TEXTS) and entry.size <= LARGEST_TEXT]
+    named = [entry.name for entry in texts if SPLITS & {*words(PurePosixPath(entry.name).stem)}]
+    if not named:
+        tables = [entry for entry in texts if entry.name.lower().endswith(TABLES)][:MOST_TEXTS]
+        named = [entry.name for entry in tables if SPLITS & {*columns_of(entry.read())}]
+    if not named:
+        return ()
+    return (
+        f"files, as {min(named)}, may say which pictures are for tests, and are not read: put these pictures into a "
+        "folder test, with a folder for each class",
+    )
+
+
+def columns_of(text: bytes) -> list[str]:
+    """The cells of the first line of a table, in lower case."""
+    line = (text[: LINES * 1000].splitlines() or [b""])[0].decode("utf-8-sig", "replace")
+    return [cell.strip(" \"'").lower() for cell in re.split(r"[\t,;|]", line)]
 
 
 def tells_of(names: Set[str], text: bytes) -> bool:

@@ -166,10 +166,14 @@ def rows_of(parts: Sequence[tuple[str | None, Any]]) -> tuple[list[Row], tuple[s
     """
     rows: list[Row] = []
     known = [labels_of(part) for _, part in parts]
-    named = {labels.names for labels in known if labels.names}
-    if len(named) > 1:
-        raise ValueError(f"the data sets of a dict name their classes otherwise: {shown([*named])}")
-    names = named.pop() if named else ()
+    named = {split: labels.names for (split, _), labels in zip(parts, known, strict=True) if labels.names}
+    if len({*named.values()}) > 1:
+        told = "; ".join(f"{split}: {shown([*names])}" for split, names in named.items())
+        raise ValueError(
+            f"the data sets of a dict number their classes differently ({told}): give all of them the same classes, in "
+            "the same order, or the path of the folder that holds their folders"
+        )
+    names = next(iter(named.values()), ())
     bare = all(labels.given is None for labels in known)
     for (split, part), (labels, *_) in zip(parts, known, strict=True):
         if labels is None:
