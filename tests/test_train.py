@@ -704,7 +704,7 @@ def test_processes_that_accelerate_would_let_train_alone_are_refused(tmp_path, m
     """On CPUs it does so unless ACCELERATE_USE_CPU is set."""
     for variable, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(variable, value)
-    alone = SimpleNamespace(gradient_accumulation_steps=1, num_processes=1, device="cpu")
+    alone = SimpleNamespace(gradient_accumulation_steps=1, mixed_precision="no", num_processes=1, device="cpu")
     monkeypatch.setattr(processes, "Accelerator", lambda **options: alone)
     with pytest.raises(ValueError, match="WORLD_SIZE=2, but Accelerate trains with 1 process.*ACCELERATE_USE_CPU=true"):
         pretrain(model(), IMAGES, **QUICK, out=tmp_path / "run")

@@ -140,6 +140,7 @@ def use_classes(vit: ViT, classes: int | Sequence[str], image_size: int | Sequen
     fresh.to_patch_embedding, fresh.transformer = vit.to_patch_embedding, vit.transformer
     fresh.pos_emb, fresh.value_range = vit.pos_emb, vit.value_range
     fresh.linear_head.to(vit.linear_head[1].weight)  # device and dtype
-    fresh.linear_head.train(vit.linear_head.training)
+    for part in ("to_latent", "linear_head"):
+        getattr(fresh, part).train(getattr(vit, part).training)
     fresh.training = vit.training  # the parts that both share keep their modes
     return fresh

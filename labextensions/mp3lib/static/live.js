@@ -118,7 +118,8 @@
   }
 
   // Outputs that a kernel makes while no page is open are lost, and the cell is stored without a number.
-  async function tellUnfinished({ content, sessionContext }, kernels) {
+  // `earlier`: the kernels that ran before the notebook was opened. One that has just started is busy for a moment, too.
+  async function tellUnfinished({ content, sessionContext }, kernels, earlier) {
     const cells = content.widgets.filter(({ model }) => model.type === "code" && model.sharedModel.getSource().trim())
     const open = cells.find(({ model }) => model.executionCount === null)
     const someRan = cells.some(({ model }) => model.executionCount !== null)
@@ -129,7 +130,7 @@
     await kernels.refreshRunning()
     const before = [...kernels.running()].find(({ id }) => id === kernel?.id)
     const runsHere = () => cells.some(({ promptNode }) => promptNode?.textContent.includes("*"))
-    const isBusy = before?.execution_state === "busy" && kernel.status !== "idle"
+    const isBusy = (await earlier).has(kernel?.id) && before?.execution_state === "busy" && kernel.status !== "idle"
     if (runsHere() || !(isBusy || (open && someRan))) return
     const cell = open ?? content.widgets[0], note = noteOf(isBusy ? BUSY : UNFINISHED)
     cell.node.prepend(note)
@@ -146,6 +147,7 @@
 
   function follow(panel, kernels) {
     const alive = new Set()
+    const earlier = kernels.refreshRunning().then(() => new Set([...kernels.running()].map(({ id }) => id)))
     const registry = panel.content.rendermime, create = registry.createRenderer.bind(registry)
     registry.createRenderer = (type, options) => {
       const renderer = create(type, options)
@@ -168,7 +170,7 @@
       panel.toggleClass("mp3-reading", uses)
       if (!uses) return
       ignoreVersions(panel.context, model)
-      tellUnfinished(panel, kernels)
+      tellUnfinished(panel, kernels, earlier)
     })
   }
 
