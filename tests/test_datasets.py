@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from functools import partial
 from pathlib import Path
@@ -154,6 +155,60 @@ def test_a_part_of_a_dict_whose_name_says_no_split_is_not_trained_on(name, strea
         images = loaded(given, 8, stream=stream, workers=0, unlabelled=unlabelled)
         assert (len(images.train), len(images.test)) == (20, 4)
         assert images.notes[0] == "left out 9 picture(s) of other splits than test and train"
+
+
+DEEP = np.random.default_rng(1).integers(0, 1000, (20, 8, 8), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("form", ["Pillow", "bytes"])
+def test_grey_of_more_than_8_bits_has_the_values_of_the_range(form, stream, tmp_path):
+    """The same as in a folder; without a range such pictures are refused, because each may be of another one."""
+    (tmp_path / "grey").mkdir()
+    for number, values in enumerate(DEEP):
+        Image.fromarray(values).save(tmp_path / "grey" / f"{number:02}.png")
+    expected = load_images(tmp_path, 8, value_range=(0, 1000))
+
+    class Grey(Pairs):
+        targets, classes = [0] * 20, ["grey"]
+
+        def __getitem__(self, index):
+            path = tmp_path / "grey" / f"{index:02}.png"
+            return path.read_bytes() if form == "bytes" else Image.open(path)
+
+    images = loaded(Grey(), 8, value_range=(0, 1000), stream=stream, workers=0)
+    both = [torch.cat([*one.train.images.split(5), *one.test.images.split(5)]) for one in (images, expected)]
+    assert images.value_range == expected.value_range == (0, 1000) and images.notes == ()
+    assert sorted(map(torch.Tensor.tolist, both[0])) == sorted(map(torch.Tensor.tolist, both[1]))
+    with pytest.raises(ValueError, match="no picture is among the first 20 .* more than 8 bits: .*value_range="):
+        load_images(Grey(), 8, stream=stream)
+    with pytest.warns(Note, match="value_range, 0 to 9 .* is not used"):
+        assert load_images(Pairs(), 8, stream=stream, value_range=(0, 9)).value_range is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_odd_in_the_files_of_a_data_set_is_told(stream):
+    def written(form: str, **options) -> bytes:
+        file = io.BytesIO()
+        PICTURES[0].save(file, form, **options)
+        return file.getvalue()
+
+    class Files(Pairs):
+        def __getitem__(self, index):
+            return written("GIF", save_all=True, append_images=PICTURES[1:3]) if index == 3 else written("JPEG")
+
+    notes = loaded(Files(), 8, stream=stream, workers=0).notes
+    assert "of the first 20: 1 picture(s) have several pages or frames: the first of 3 is taken" in notes
+    assert any("went through JPEG at this size" in note for note in notes)
+
+
+@pytest.mark.parametrize("given", ["cat" * 10, {i: 0 for i in range(20)}, {*range(20)}])
+def test_labels_without_an_order_are_refused(given):
+    class Odd(Pairs):
+        targets = given
+
+    with pytest.raises(ValueError, match="must be a list, one for each picture"):
+        load_images(Odd(), 8)
 
 
 def test_pictures_that_are_missing_at_the_beginning_of_a_stream_are_replaced():

@@ -121,8 +121,8 @@ def _load(
     if is_object(name_or_path):
         if isinstance(name_or_path, (Tensor, np.ndarray)):
             _refuse_stream("a tensor or an array", wanted)
-        if value_range is not None:
-            raise ValueError(f"value_range is for folders of arrays (.npy), got {shown(name_or_path)}: scale it before")
+            if value_range is not None:
+                raise ValueError(f"value_range is for pictures, got {shown(name_or_path)}, which holds uint8")
         if channels is None:
             wanted = wanted._replace(channels=None)
         images, where = from_object(name_or_path, wanted, size is not None)

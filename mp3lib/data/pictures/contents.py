@@ -25,6 +25,22 @@ def pixels_of_content(
     crop: Crop | None = None,
 ) -> np.ndarray | str:
     """Pixels uint8 (c, h, w) of an element of a data set of pictures, or why there are none."""
+    picture = picture_in(contents, index, size, channels, value_range, crop)
+    if isinstance(picture, str):
+        return picture
+    pixels = decode.scaled(picture.deep, *value_range) if picture.pixels is None else picture.pixels
+    return np.ascontiguousarray(pixels)
+
+
+def picture_in(
+    contents: Any,
+    index: int,
+    size: tuple[int, int],
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
+    crop: Crop | None = None,
+) -> decode.Picture | str:
+    """The decoded picture of an element of a data set, or why there is none."""
     try:
         content = contents[index]
     except OSError as error:
@@ -36,12 +52,12 @@ def pixels_of_content(
     picture = picture_of(content, size, crop, channels, value_range)
     if isinstance(picture, str):
         return picture
-    pixels = picture.pixels
-    if pixels is None:
-        pixels = decode.scaled(picture.deep, *(value_range or (0.0, 65535.0)))
-    if pixels.shape != (channels, *size):
-        return f"it has {pixels.shape[0]} channels instead of {channels}{axes_hint(content, channels)}"
-    return np.ascontiguousarray(pixels)
+    if picture.pixels is None and value_range is None:
+        return "its values have more than 8 bits: load_images(…, value_range=(low, high)) says which become 0 and 255"
+    number = 3 if picture.pixels is None else len(picture.pixels)
+    if number != channels:
+        return f"it has {number} channels instead of {channels}{axes_hint(content, channels)}"
+    return picture
 
 
 def axes_hint(content: Any, channels: int) -> str:
@@ -91,9 +107,10 @@ def pixels_in(content: Any, size: tuple[int, int], crop: Crop | None) -> decode.
     if isinstance(content, Image.Image):
         if reason := fault_of(content):
             return reason
-        if decode.is_deep(content):
-            return f"it is an image of mode {content.mode}, of more than 8 bits: convert it to 8 bits"
-        return decode.fitted(content, None, size, crop)
+        try:
+            return decode.fitted(content, content.format, size, crop)
+        except decode.NotFinite as error:
+            return decode.reason(error).rstrip(".")
     if isinstance(content, torch.Tensor):
         content = content.numpy()
     if not isinstance(content, np.ndarray) or content.dtype != np.uint8 or content.ndim != 3 or not content.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,15 +17,16 @@ from ... import stopping
 from ...arguments import shown
 from ..files.entries import printable
 from ..folders.shards import splits_of
-from ..images import Images
-from ..pictures.contents import pixels_of_content
+from ..images import Images, not_used
+from ..pictures import decode
+from ..pictures.contents import picture_in
 from ..readers.parquet import row_note
 from ..sets.arrays import Arrangement, Arrays
 from ..sets.columns import beside, plain_label
 from ..sets.labelled_rows import from_rows
 from ..sets.map_style import as_stream, check_map_style, picture_column, transform_note
 from ..sets.picture_reading import Decoded
-from ..sets.rows import Rows
+from ..sets.rows import Rows, bands_note, dark_note, frames_note
 from ..sets.wanted import Wanted
 from ..streaming import TRIES, Asked, Stream
 from ..tensors import as_images, is_data_set
@@ -34,6 +35,7 @@ from .making import resized, to_images
 
 Row = tuple[int, Any, str | None]  # the number of a picture, its label, its split
 BLOCK = 64  # pictures that are taken into memory at a time
+LOOKED = 64  # pictures at the beginning of a set that are searched for what is odd
 
 
 class Given(NamedTuple):
@@ -96,7 +98,7 @@ def labels_of(dataset: Any) -> Labels:
     if given is None:
         return Labels(None, notes=notes)
     given = given.tolist() if hasattr(given, "tolist") else given
-    if not isinstance(given, Iterable):
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping, Set)):
         raise ValueError(f"the labels of a data set must be a list, one for each picture, got {shown(given)}")
     given = list(given)
     if len(given) != len(dataset):
@@ -135,7 +137,9 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
     for _, part in parts:
         check_map_style(part, "a data set")
     rows, names, notes = rows_of(parts)
-    pictures = stream_of([part for _, part in parts], wanted)
+    pictures, seen = stream_of([part for _, part in parts], wanted)
+    notes += odd_notes(seen)
+    deep = any(picture.deep is not None for picture in seen)
     if wanted.streams(len(rows), Path(type(images).__name__), possible=True):
         read = Given(pictures)
     else:
@@ -145,6 +149,9 @@ def from_object(images: Any, wanted: Wanted, size_given: bool) -> tuple[Images, 
         left_out = {number for number, _ in broken}
         rows = [row for row in rows if row[0] not in left_out]
     arrays = from_rows(rows, read, names, Path("images"), notes, keep_unlabelled=wanted.unlabelled, named=dict(parts))
+    arrays.jpeg = any(picture.jpeg for picture in seen)
+    arrays.value_range = wanted.value_range if deep else None
+    arrays.notes += not_used(wanted.value_range, arrays.value_range)
     made = to_images(arrays, "a data set", type(images).__name__)
     return made, place_in_words(made)
 
@@ -185,28 +192,43 @@ def rows_of(parts: Sequence[tuple[str | None, Any]]) -> tuple[list[Row], tuple[s
     return rows, names, notes
 
 
-def stream_of(datasets: Sequence[Any], wanted: Wanted) -> Stream:
-    """Data sets, one after the other, as a ``Stream``; the first elements of each are looked at.
+def stream_of(datasets: Sequence[Any], wanted: Wanted) -> tuple[Stream, list[decode.Picture]]:
+    """Data sets, one after the other, as a ``Stream``; and the pictures among the first elements of each.
 
     Raises:
         ValueError: where there are none, or where none is a picture.
     """
     streams = [as_stream(dataset, wanted.size, wanted.channels, "a data set") for dataset in datasets]
+    values = wanted.value_range
+    streams = [
+        one if isinstance(of, Stream) else replace(one, value_range=values)
+        for of, one in zip(datasets, streams, strict=True)
+    ]
+    seen: list[decode.Picture] = []
     for dataset, stream in zip(datasets, streams, strict=True):
-        first = stream.chosen[:TRIES].tolist()
-        for number in first:
-            pixels = pixels_of_content(stream.contents, number, stream.size, stream.channels, stream.value_range)
-            if not isinstance(pixels, str):
+        first, found = stream.chosen[:TRIES].tolist(), []
+        for tried, number in enumerate(first):
+            if found and tried >= LOOKED:
                 break
-        else:
+            picture = picture_in(stream.contents, number, stream.size, stream.channels, stream.value_range)
+            found += [picture] if isinstance(picture, decode.Picture) else []
+        if not found:
             name = type(dataset).__name__
-            raise ValueError(f"no picture is among the first {len(first)} element(s) of the {name}: {pixels}")
+            raise ValueError(f"no picture is among the first {len(first)} element(s) of the {name}: {picture}")
+        seen += found
     stream = streams[0]
     if len(streams) > 1:  # of a set that is a Stream already, the pixels are the pictures
         both = zip(datasets, streams, strict=True)
         parts = [dataset if isinstance(dataset, Stream) else one.contents for dataset, one in both]
-        stream = replace(stream, contents=ConcatDataset(parts), chosen=None, value_range=None)
-    return stream if wanted.workers is None else replace(stream, workers=wanted.workers)
+        stream = replace(stream, contents=ConcatDataset(parts), chosen=None, value_range=values)
+    return (stream if wanted.workers is None else replace(stream, workers=wanted.workers)), seen
+
+
+def odd_notes(seen: Sequence[decode.Picture]) -> tuple[str, ...]:
+    """Notes on what is odd in the first pictures of a set."""
+    notes = frames_note([picture.frames for picture in seen]) + bands_note([picture.bands for picture in seen])
+    notes += dark_note(sum(picture.dark for picture in seen))
+    return tuple(f"of the first {len(seen)}: {note}" for note in notes)
 
 
 def from_tensor(images: Tensor, wanted: Wanted, size_given: bool) -> Images:
