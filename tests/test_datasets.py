@@ -202,6 +202,13 @@ def test_what_is_odd_in_the_files_of_a_data_set_is_told(stream):
     assert any("went through JPEG at this size" in note for note in notes)
 
 
+def test_masks_before_the_pictures_are_not_taken_for_them():
+    features = datasets.Features({"mask": datasets.Image(), "photo": datasets.Image()})
+    masks = [Image.new("RGB", (8, 8))] * 20
+    images = load_images(datasets.Dataset.from_dict({"mask": masks, "photo": PICTURES}, features=features), 8)
+    assert images.train.images.float().mean() > 100
+
+
 @pytest.mark.parametrize("given", ["cat" * 10, {i: 0 for i in range(20)}, {*range(20)}])
 def test_labels_without_an_order_are_refused(given):
     class Odd(Pairs):

@@ -941,6 +941,10 @@ CELEBA = "4\nSmiling Young\n000.png  1 -1\n001.png  1  1\n"
         ("identity_CelebA.txt", "000.png 2880", True),
         ("val.txt", "photos/000.png;3", True),
         ("000.label", "3", True),
+        ("by_stem.txt", "000 cat\n001 dog", True),
+        ("label_first.txt", "cat photos/000.png\ndog photos/001.png", True),
+        ("quoted.txt", '"000.png","cat"', True),
+        ("numbers.txt", "0 cat\n1 dog", False),
         ("names.txt", "000.png\n001.png", False),
         ("about.txt", "These are pictures.", False),
     ],
@@ -950,6 +954,76 @@ def test_labels_in_a_text_of_any_name_are_said(name, content, told, tmp_path):
     (tmp_path / "set" / name).write_text(content)
     words = f"labels in files, as {name}, are not read"
     assert any(words in note for note in loaded(tmp_path / "set")[1]) == told
+
+
+def test_a_text_for_each_picture_is_said_to_hold_labels(tmp_path):
+    """As YOLO has them: a line a box, the number of its class first."""
+    fill(tmp_path / "set/images", 4)
+    (tmp_path / "set/boxes").mkdir()
+    for number in range(3):
+        (tmp_path / f"set/boxes/{number:03}.txt").write_text("0 0.5 0.5 0.1 0.2")
+    assert any("labels in files, as boxes/000.txt, are not read" in note for note in loaded(tmp_path / "set")[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "noted"),
+    [
+        (("cat.{}.png", "dog.{}.png"), True),
+        (("Abyssinian cat {}.png", "beagle{}.png"), True),
+        (("train_{}.png", "val_{}.png"), False),
+        (("img_{}.png", "img_1{}.png"), False),
+        (("{}.png", "cat_{}.png"), False),
+    ],
+)
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_names_of_files_that_may_be_classes_are_noted(names, noted, split, tmp_path):
+    for number in range(8):
+        file = tmp_path / "set" / f"{split}{names[number % 2].format(number)}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png())
+    _, notes = loaded(tmp_path / "set")
+    assert any("with numbers: where these are classes" in note for note in notes) == noted
+
+
+@pytest.mark.parametrize("targets", ["maps", "Target", "gt_map"])
+def test_maps_and_targets_beside_images_are_no_classes(targets, tmp_path):
+    for folder in ("images", targets):
+        fill(tmp_path / "set" / folder, 3)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("images",), 2, 1) and any("look like masks of the others" in note for note in notes)
+
+
+@pytest.mark.parametrize(("train", "test"), [("DUTS-TR", "DUTS-TE"), ("tr_images", "te_images"), ("tr", "va")])
+def test_short_words_for_splits_are_not_taken_for_classes(train, test, tmp_path):
+    for folder in (train, test):
+        fill(tmp_path / "set" / folder, 3)
+    with pytest.raises(ValueError, match="look like the splits or parts of a set.*: name them train and test"):
+        load_images(tmp_path / "set")
+
+
+def test_pictures_for_tests_alone_are_said(tmp_path):
+    for part in ("a", "b"):
+        fill(tmp_path / "set/test" / part, 3)
+        fill(tmp_path / "other/photos" / part, 3)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("a", "b"), 4, 2)
+    assert any("all pictures are from test, which is for tests by its name" in note for note in notes)
+    assert not any("for tests" in note for note in loaded(tmp_path / "other")[1])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.wav", "a.unknown", "a"])
+def test_a_file_that_is_no_set_is_refused_for_what_it_is(name, tmp_path):
+    (tmp_path / name).write_text("image,label\n" * 100)
+    with pytest.raises(ValueError, match=f"/{name} is neither a folder nor an archive. Accepted: "):
+        load_images(tmp_path / name)
+
+
+def test_arrays_and_films_given_by_path_are_refused_for_what_they_are(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 8, 8), np.uint8))
+    (tmp_path / "b.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(1000))
+    for name, kind in (("a.npz", "NumPy arrays"), ("b.mp4", "films")):
+        with pytest.raises(ValueError, match=f"cannot be read. It holds {kind}, as {name}, which are not read: write"):
+            load_images(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -1789,6 +1863,17 @@ def test_test_classes_of_parquet_without_training_pictures_are_named(tmp_path):
     result, notes = loaded(tmp_path / "set")
     assert result == (("0", "1", "a", "b"), 8, 4)
     assert "no training picture has the class a and b of the test pictures" in notes[0]
+
+
+def test_rows_for_tests_alone_are_said_and_archives_of_parquet_refused(tmp_path):
+    table(tmp_path / "set/test-00000-of-00001.parquet", image=cells(12), label=[0, 1] * 6)
+    result, notes = loaded(tmp_path / "set")
+    assert result == (("0", "1"), 10, 2)
+    assert any("all pictures are from test, which is for tests by its name" in note for note in notes)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "set/test-00000-of-00001.parquet", "set/train.parquet")
+    with pytest.raises(ValueError, match="parquet files, as set/train.parquet, which are not read inside an archive"):
+        load_images(tmp_path / "set.zip")
 
 
 def test_classes_of_one_row_each_that_are_in_the_test_set_only_are_named(tmp_path):

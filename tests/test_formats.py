@@ -769,5 +769,5 @@ def test_channels_are_refused_and_ranges_noted_where_there_is_nothing_to_scale(t
     assert loaded(pixels).train.images.shape[1] == loaded(pixels, channels=5).train.images.shape[1] == 5
     with pytest.raises(ValueError, match="must have 4 channels"):
         load_images(pixels, channels=4)
-    with pytest.raises(ValueError, match="value_range is for folders of arrays"):
+    with pytest.raises(ValueError, match="value_range is for pictures, got .*which holds uint8"):
         load_images(pixels, value_range=(0, 1))

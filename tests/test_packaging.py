@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 IMPORTED_AS = {"PIL": "pillow", "IPython": "ipython"}
-OPTIONAL = {"datasets", "pyarrow", "timm", "vit-pytorch"}  # used where it is there, never asked for
+OPTIONAL = {"datasets", "pillow-heif", "pyarrow", "timm", "vit-pytorch"}  # used where it is there, never asked for
 VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
 DOCUMENTS = [path for path in sorted(ROOT.glob("*.md")) if path.name != "CHANGELOG.md"]  # it tells of old names, too
 DOCUMENTS.append(ROOT / "benchmarks" / "README.md")

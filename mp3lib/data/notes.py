@@ -12,6 +12,12 @@ class Note(UserWarning):
 BARE = "picture(s) without labels"  # notes with these words tell of pictures that only pretraining has
 
 
+def tests_alone(name: str) -> str:
+    """A note where all pictures lie in a folder, file or split that is named like one for tests."""
+    used = "every tenth is used to test, the others to train"
+    return f"all pictures are from {name}, which is for tests by its name: {used}"
+
+
 def listed(names: Iterable[str]) -> str:
     """The names in order, at most six of them: "a, b and c"."""
     names = sorted({*names})

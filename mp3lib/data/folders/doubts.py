@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 
 from ..notes import listed
@@ -27,6 +27,7 @@ def doubts(paths: Sequence[str], labels: Sequence[tuple[bool, str]]) -> list[str
         names[label].add(path.rpartition("/")[2])
     return [
         files_named_like_splits(paths, [test for test, _ in labels]),
+        files_named_like_classes(paths) if len({label for _, label in labels}) == 1 else "",
         named_like_masks(names),
         samples(names),
         two_endings(paths) or two_names(paths),
@@ -45,6 +46,21 @@ def files_named_like_splits(paths: Sequence[str], in_test: Sequence[bool]) -> st
     return (
         f"{len(tests)} file(s), as {tests[0]}, are named like pictures for tests, but only folders decide: move them "
         "into a folder test, with a folder for each class"
+    )
+
+
+def files_named_like_classes(paths: Sequence[str]) -> str:
+    """A note where (nearly) all files of a single class are a word and a number, and a few words have many files:
+    ``cat.0.jpg`` and ``dog.0.jpg``.
+    """
+    found = [re.fullmatch(r"(.*[^\W\d_])[ _.-]*\d+", stem_of(path)) for path in paths]
+    counted = Counter(match[1].lower() for match in found if match)
+    names = [name for name, number in counted.items() if number >= FEWEST and not SPLITS & {*words(name)}]
+    if len(names) < 2 or sum(counted[name] for name in names) < MOST * len(paths):
+        return ""
+    return (
+        f"the files are named {listed(names)}, with numbers: where these are classes, put the pictures into a folder "
+        "for each"
     )
 
 

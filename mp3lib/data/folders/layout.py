@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..notes import listed
+from ..notes import listed, tests_alone
 from .class_names import joined, plain
 from .doubts import doubts
 from .roles import (
@@ -78,7 +78,10 @@ def arrange(paths: Sequence[str], root: str) -> Layout:
         return by_split(paths, folders, 0, root)
     found = holders(folders)
     if not found:
-        return by_class(paths, folders, root)
+        shared = paths[0].split("/")[: -1 - len(folders[0])]
+        alone = tuple(tests_alone(name) for name in shared if is_test(name))
+        layout = by_class(paths, folders, root)
+        return layout._replace(notes=(*alone[:1], *layout.notes))
     if are_classes(folders, found):
         return by_split(paths, folders, 1, root)
     inside = [any(tuple(parts[: len(place)]) == place for place in found) for parts in folders]

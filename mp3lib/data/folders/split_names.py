@@ -19,13 +19,15 @@ UNLABELLED = frozenset("unlabeled unlabelled unsup unsupervised nolabel nolabels
 IMAGES = frozenset("image images img imgs jpg jpeg original originals rgb".split())  # words beside which masks lie
 TARGETS = frozenset(  # words for pictures that say what is in other ones; ground truth and gt, too
     "mask masks annotation annotations ann anns anno annos label labels trimap trimaps segmentation segmentations "
-    "segmim groundtruth groundtruths truth truths gt gts".split()
+    "segmim groundtruth groundtruths truth truths gt gts map maps target targets".split()
 )
 DERIVED = frozenset(  # words for folders of pictures that were made of others, if the files are named alike
     "segmented overlay overlays contour contours outline outlines edge edges manual".split()
 )
 WORN = frozenset("no non not with without".split())  # words beside "mask" in names of classes
-PART = re.compile(r"(.*[ _-])?(fold|split|part|batch|chunk|shard|set|subset)([ _-]*\d+|[ _-]+[a-z])|tr|te|va|ts")
+PART = re.compile(
+    r"(.*[ _-])?((fold|split|part|batch|chunk|shard|set|subset)([ _-]*\d+|[ _-]+[a-z])|(tr|te|va|ts)([ _-].*)?)"
+)
 VERSION = re.compile(r"v(er|ersion)?[ _.-]*\d+([._]\d+)*|(19|20)\d\d")
 YEAR = re.compile(r".*(?<!\d)(19|20)\d\d")
 

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...arguments import as_pair, shown
 from ..crops import Crop
+from ..files.entries import read_bytes
 from . import corrections, kinds
 
 LARGEST = 89_478_485  # pixels of a picture, at most: the number from which Pillow warns
@@ -77,11 +79,24 @@ def header(data: bytes | str, size: tuple[int, int]) -> Header:
         data: the content of a file, or its path.
         size: in pixels.
     """
-    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=kinds.formats()) as picture:
+    with opened(data) as picture:
         check(picture, size, 4)
         in_place = picture.size == size[::-1] and picture.format in ("JPEG", "MPO")
         seen = Header(is_deep(picture), in_place, is_wide(picture), bands=corrections.more_bands(picture))
         return seen._replace(frames=frames_of(picture))
+
+
+def opened(data: bytes | str) -> Image.Image:
+    """The picture in the content of a file, or at a path, of which only the header is read; for a ``with``."""
+    try:
+        return Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=kinds.formats())
+    except UnidentifiedImageError:
+        if (
+            kinds.is_heif(data[:16] if isinstance(data, bytes) else read_bytes(Path(data), 16))
+            and not kinds.with_heif()
+        ):
+            raise NotRead("The picture is HEIF, as iPhones take them: with pillow-heif it can be read.") from None
+        raise
 
 
 def frames_of(picture: Image.Image) -> int:
@@ -142,7 +157,7 @@ def decode(data: bytes, size: tuple[int, int], crop: Crop | None = None) -> Pict
         Exception: of many kinds, from Pillow, for what is not a picture or is damaged.
     """
     height, width = size
-    with Image.open(io.BytesIO(data), formats=kinds.formats()) as picture:
+    with opened(data) as picture:
         form = picture.format
         check(picture, size, 4 if crop is None else draft_times(picture.size, size, crop))
         corrections.put_in_order(picture)
@@ -249,7 +264,7 @@ def read_picture(data: bytes, size: int | tuple[int, int] = 32) -> torch.Tensor:
     """The picture in a file's bytes, upright, cropped about the centre and resized: uint8 (3, H, W).
 
     It takes AVIF, BMP, GIF, ICO, JPEG, JPEG 2000, PCX, PNG, PPM, SGI, TGA, TIFF and WebP, of any mode and depth, and
-    HEIF where pillow-heif is registered.
+    HEIF where pillow-heif is installed.
 
     Args:
         data: the content of the file.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import cache
+
 from PIL import Image
 
 # The formats that are opened. The list is closed, because a file's ending says nothing about its content, and some of
@@ -20,9 +23,25 @@ RAW = (  # endings of the raw photographs of cameras; many begin as TIFF, and ho
 )  # fmt: skip
 
 
-def formats() -> list[str]:
-    """The formats of ``FORMATS`` that Pillow can open here; HEIF only where pillow-heif has registered it."""
+@cache
+def with_heif() -> bool:
+    """Whether Pillow opens HEIF, the pictures of iPhones: where pillow-heif is installed, it does from now on."""
+    with contextlib.suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     Image.init()
+    return "HEIF" in Image.OPEN
+
+
+def is_heif(beginning: bytes) -> bool:
+    """Whether a file that begins so (16 bytes or more) is HEIF, whose brand stands at byte 8."""
+    return beginning[4:8] == b"ftyp" and beginning[8:12] in (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def formats() -> list[str]:
+    """The formats of ``FORMATS`` that Pillow can open here; HEIF only with pillow-heif."""
+    with_heif()
     return [name for name in FORMATS if name in Image.OPEN]
 
 

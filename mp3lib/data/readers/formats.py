@@ -52,6 +52,8 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         if path.is_file() and is_parquet(path):
             check_channels(path, wanted)
             return from_parquet([path], path, wanted)
+        if path.is_file() and not path.name.lower().endswith(ARCHIVES) and (told := other_forms([path.name])):
+            raise ValueError(f"{path} cannot be read. {told}Accepted: {ACCEPTED}")
         if path.is_file() and kinds.looks_like_picture(read_bytes(path, 16)):
             raise ValueError(f"{path} is a single picture: give the folder that holds it. Accepted: {ACCEPTED}")
         if path.is_file() and read_bytes(path, 6) == MAGIC:
@@ -72,9 +74,10 @@ def read(path: Path, wanted: Wanted = USUAL) -> Arrays:
         reason = f" ({error})" if str(error) else ""
         raise ValueError(f"there is not enough memory to read {path}{reason}") from None
     except DAMAGE as error:
-        told = other_forms([path.name]) if path.is_file() else ""
+        if path.is_file() and not path.name.lower().endswith(ARCHIVES):
+            raise ValueError(f"{path} is neither a folder nor an archive. Accepted: {ACCEPTED}") from None
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} cannot be read to its end ({reason}). {told}Accepted: {ACCEPTED}") from None
+        raise ValueError(f"{path} cannot be read to its end ({reason}). Accepted: {ACCEPTED}") from None
     arrays.notes += tuple(files.notes)
     return arrays
 

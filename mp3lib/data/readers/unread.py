@@ -73,6 +73,9 @@ def found(entries: Sequence[Entry], notes: Sequence[str]) -> str:
         told = one if len(archives) == 1 else several
         if any(name.lower().endswith(".tar") for name in archives):
             told += "No .cls was found, nor other files beside the pictures, so it holds no shards of WebDataset. "
+    tables = [entry.name for entry in entries if entry.name.lower().endswith(".parquet") and not entry.path]
+    if tables and not told:
+        told = f"It holds parquet files, as {tables[0]}, which are not read inside an archive: unpack it. "
     if not told and not notes:
         kinds = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
         counts = ", ".join(f"{n} with {kind}" for kind, n in kinds.most_common(4))
@@ -86,8 +89,11 @@ def labels_beside(entries: Sequence[Entry], pictures: Sequence[str]) -> tuple[st
     if not files:
         texts = [entry for entry in entries if entry.name.lower().endswith(".txt") and entry.size <= LARGEST_TEXT]
         names = {PurePosixPath(name).name for name in pictures}
+        stems = {PurePosixPath(name).stem for name in pictures}
+        files = sorted(entry.name for entry in texts if PurePosixPath(entry.name).stem in stems)
+        files = files if 2 * len(files) >= len(pictures) else []  # one for each picture, as YOLO has them
         largest = sorted(texts, key=lambda entry: (-entry.size, entry.name))[:MOST_TEXTS]
-        files = sorted(entry.name for entry in largest if tells_of(names, entry.read()))
+        files = files or sorted(entry.name for entry in largest if tells_of(names, stems, entry.read()))
     if not files:
         return ()
     return (
@@ -119,8 +125,13 @@ def columns_of(text: bytes) -> list[str]:
     return [cell.strip(" \"'").lower() for cell in re.split(r"[\t,;|]", line)]
 
 
-def tells_of(names: Set[str], text: bytes) -> bool:
-    """Whether one of the first lines begins with the name of a picture and goes on: ``000001.jpg 2880``."""
-    lines = (line.decode("utf-8", "replace").strip() for line in text[: LINES * 1000].splitlines()[:LINES])
-    cells = (re.split(separator, line, maxsplit=1) for line in lines for separator in (r"\s+", r"\s*[\t,;]\s*"))
-    return any(len(found) > 1 and PurePosixPath(found[0]).name in names for found in cells)
+def tells_of(names: Set[str], stems: Set[str], text: bytes) -> bool:
+    """Whether one of the first lines has the name of a picture and more, ``000001.jpg 2880`` or ``cat 000001.jpg``;
+    or half of them begin with a name without its ending.
+    """
+    lines = [line.decode("utf-8-sig", "replace").strip() for line in text[: LINES * 1000].splitlines()[:LINES]]
+    cells = [[cell.strip(" \"'") for cell in re.split(r"[\s,;|]+", line)] for line in lines if line]
+    rows = [found for found in cells if len(found) > 1]
+    if any(PurePosixPath(cell).name in names for found in rows for cell in (found[0], found[-1])):
+        return True
+    return len(rows) > 1 and 2 * sum(PurePosixPath(found[0]).name in stems for found in rows) >= len(cells)

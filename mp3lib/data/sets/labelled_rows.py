@@ -9,7 +9,7 @@ import numpy as np
 
 from ..folders.class_names import joined, plain
 from ..folders.split_names import TEST
-from ..notes import BARE, listed
+from ..notes import BARE, listed, tests_alone
 from .arrays import NO_LABELS, Arrangement, Arrays, checked, every_tenth, set_name, untrained
 from .picture_reading import Decoded, Streamed
 
@@ -58,6 +58,8 @@ def from_rows(
         raise ValueError(
             f"{path} holds the splits {listed(tests)}, but none for training: give the path of one of them"
         )
+    if tests and splits == {tests[0]}:
+        notes += (tests_alone(tests[0]),)
     wanted = {"train", tests[0]} if "train" in splits and tests else splits - {"unlabelled"}
     trained_on = "train" if "train" in splits else None  # beside it, another name may be for tests
     bare = [row for row in rows if row[2] == "unlabelled" or (row[1] == -1 and row[2] == trained_on)]

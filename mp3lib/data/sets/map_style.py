@@ -11,6 +11,7 @@ import numpy as np
 from torch.utils.data import Subset
 
 from ...arguments import shown
+from ..folders.split_names import names_target
 from ..streaming import Stream, usual_workers
 from .columns import PICTURES
 
@@ -87,6 +88,7 @@ def picture_column(dataset: Any, name: str) -> str:
     from datasets import Image
 
     columns = [column for column, kind in dataset.features.items() if isinstance(kind, Image)]
+    columns.sort(key=names_target)  # masks of the others come last
     column = next((column for column in PICTURES if column in columns), columns[0] if columns else None)
     if column is None:
         raise ValueError(f"{name} must have a column of pictures (datasets.Image), got {[*dataset.features]}")

@@ -28,7 +28,7 @@ from . import cache
 from .making import from_cache, name_of, resized, to_cache, to_images
 from .pack import finish, is_pack, open_pack, pixel_file
 
-READER = 12  # the version of the reader: sets that an older one decoded are decoded again
+READER = 13  # the version of the reader: sets that an older one decoded are decoded again
 NAMES = ("auto", "cifar10", "scenes")  # of images; anything else is a path
 CACHE_LIMIT = 1 << 30  # bytes; larger sets of the reader's own are kept only for several processes, which share them
 
