@@ -381,6 +381,23 @@ def test_a_model_is_trained_again_in_the_precision_asked_for(tmp_path, monkeypat
         pretrain(mp3, IMAGES, **short | {"precision": "bf16"}, out=tmp_path / "bf16-1")
 
 
+def test_a_run_with_other_frozen_weights_is_not_resumed(tmp_path):
+    def frozen(number: int) -> MP3:
+        mp3 = model()
+        for part in mp3.vit.transformer.layers[:number]:
+            part.requires_grad_(False)
+        return mp3
+
+    pretrain(frozen(1), IMAGES, **QUICK, out=tmp_path / "run")
+    shutil.rmtree(checkpoints(tmp_path / "run")[0])
+    for number in (0, 2):
+        with pytest.raises(ValueError, match=r"frozen weights then, \d+ now, or others"):
+            pretrain(frozen(number), IMAGES, **QUICK, out=tmp_path / "run", resume=True)
+    assert len(pretrain(frozen(1), IMAGES, **QUICK, out=tmp_path / "run", resume=True)) == 3
+    pretrain(frozen(0), IMAGES, **QUICK, out=tmp_path / "free")
+    assert "frozen" not in read_run(tmp_path / "free")["settings"]
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_an_autocast_of_the_caller_changes_nothing(optimizer):
     weights = []

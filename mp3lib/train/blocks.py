@@ -24,6 +24,8 @@ def blocks(model: nn.Module, *, compiled: bool, checkpoint_activations: bool) ->
 
     Source of the latter: Chen et al. 2016, *Training Deep Nets with Sublinear Memory Cost*, arXiv 1604.06174.
     """
+    if compiled:
+        torch.compiler.reset()  # models that were trained before count towards the limit of graphs of one function
     changed = [m for m in model.modules() if isinstance(m, Block)] if compiled or checkpoint_activations else []
     for block in changed:
         forward = torch.compile(block.forward) if compiled else block.forward

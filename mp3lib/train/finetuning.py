@@ -27,7 +27,7 @@ from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
 from .randomness import Part, own_draws, random_state_restored
-from .settings import RunSettings, switched_on
+from .settings import RunSettings, frozen_names, switched_on
 from .watching import check_trackers
 
 
@@ -150,7 +150,12 @@ def finetune(
             "data": about.get("fingerprint"),
         }
         | switched_on(
-            augment=augment, erase=erase, drop_path=drop_path, unflipped=not flip, streamed=isinstance(images, Stream)
+            augment=augment,
+            erase=erase,
+            drop_path=drop_path,
+            unflipped=not flip,
+            frozen=frozen_names(vit),
+            streamed=isinstance(images, Stream),
         )
         | training_digest(out, about, images, labels)
         | evaluation_settings(

@@ -27,7 +27,7 @@ from .hardware import resolve_precision
 from .loop import fit
 from .optimizers import highest_rate
 from .randomness import Part, own_draws, random_state_restored
-from .settings import RunSettings, switched_on
+from .settings import RunSettings, frozen_names, switched_on
 from .watching import check_trackers
 
 
@@ -196,6 +196,7 @@ def pretrain(
         | switched_on(
             unflipped=not flip,
             mask_ratios=mask_ratios,
+            frozen=frozen_names(mp3),
             streamed=isinstance(images, Stream),
             transform_values=values_of(transform),
         )

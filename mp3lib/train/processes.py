@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.utils import DistributedType, broadcast_object_list, gather_object, parse_flag_from_env
 from torch import Tensor
 
 from .hardware import check_environment, environment_named, processes_asked
 from .settings import RunSettings
+
+LONGEST_WAIT = timedelta(hours=12)  # of the other processes for the main one, which evaluates and writes
 
 
 def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Accelerator:
@@ -36,7 +39,10 @@ def new_accelerator(log: Sequence[str] = (), folder: Path | None = None) -> Acce
         )
     with environment_named():
         accelerator = Accelerator(
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(find_unused_parameters=True),
+                InitProcessGroupKwargs(timeout=LONGEST_WAIT),
+            ],
             log_with=list(log) or None,
             project_dir=folder / "log" if log and folder is not None else None,
         )

@@ -8,8 +8,11 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal
 
+from torch.nn import Module
+
 from .. import arguments
 from ..arguments import shown, whole
+from ..model.compiled import uncompiled_weights
 
 WORDS = {  # settings that are one of a few words
     "task": ("pretrain", "finetune"),
@@ -102,8 +105,9 @@ class RunSettings:
             )
         if self.warmup is not None:
             longest = self.epochs * (0.8 if self.schedule == "wsd" else 1)
-            words = f"be at least 0 and below {longest:g} epochs, None for the usual one"
-            warmup = arguments.number("warmup", self.warmup, words, lambda w: 0 <= w < longest)
+            steps = self.steps_per_epoch  # of which the warm-up takes a whole number
+            words = f"be at least 0 and below {longest:g} epochs, by a step at least, None for the usual one"
+            warmup = arguments.number("warmup", self.warmup, words, lambda w: 0 <= round(w * steps) < longest * steps)
             object.__setattr__(self, "warmup", warmup)
 
     @property
@@ -156,6 +160,8 @@ def in_words(name: str, then: Any, now: Any) -> str:
         return f"flip {not then} then, {not now} now (--no-flip)"
     if name == "streamed":
         return f"stream {bool(then)} then, {bool(now)} now (--stream)"
+    if name == "frozen":
+        return f"{len(then or ())} frozen weights then, {len(now or ())} now, or others (requires_grad)"
     if name == "data":
         return f"the fingerprint of the images {then!r} then, {now!r} now (--data)"
     name = "mask_ratio" if name == "masking_ratio" else name  # of the model, and an option
@@ -165,6 +171,12 @@ def in_words(name: str, then: Any, now: Any) -> str:
 
 NUMBERS = {f.name for f in fields(RunSettings) if f.type in ("int", "float")}
 USUAL = {f.name: f.default for f in fields(RunSettings) if f.default is not MISSING}
+
+
+def frozen_names(model: Module) -> list[str]:
+    """The names of the weights that are not trained, because ``requires_grad`` is False."""
+    weights = uncompiled_weights(dict(model.named_parameters()))
+    return [name for name, weight in weights.items() if not weight.requires_grad]
 
 
 def switched_on(**options: Any) -> dict[str, Any]:
