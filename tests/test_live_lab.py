@@ -98,12 +98,12 @@ def test_the_board_in_jupyterlab(lab):
         page.keyboard.press(key)
     hidden(lab, 11)
     assert page.locator(".jp-Cell").count() == cells
-    page.get_by_role("slider", name="Mask ratio in percent").focus()
+    page.get_by_role("slider", name="Mask ratio").focus()
     for key in ("ArrowUp", "b"):
         page.keyboard.press(key)
     settle(lab)
     assert page.locator(".jp-Cell").count() == cells
-    assert page.get_by_role("slider", name="Mask ratio in percent").input_value() == "70", "one more than 11 of 16"
+    assert page.get_by_role("slider", name="Mask ratio").input_value() == "12", "one more than 11 of 16"
 
     # the page and the kernel give the same answer
     network, answers = (page.get_by_role("combobox", name=name) for name in ("Network", "Who answers"))

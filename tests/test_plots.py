@@ -486,6 +486,18 @@ def test_heat_maps_share_one_colour_range():
     assert plots.heat_maps(np.full((2, 2), np.nan)).png()
 
 
+def test_axes_of_shares_say_per_cent():
+    shares = {"a": 0.2, "b": 0.8}
+    for fig, axis, words in (
+        (plots.bars(shares, fmt="{:.1%}", xlim=(0, 1)), "xaxis", "60%"),
+        (plots.bars(shares, xlim=(0, 1)), "xaxis", "0.6"),
+        (plots.curves({"a": ([1, 2], [0.2, 0.8])}, ylim=(0, 1), percent=True), "yaxis", "60%"),
+        (plots.curves({"a": ([1, 2], [0.2, 0.8])}, ylim=(0, 1)), "yaxis", "0.6"),
+    ):
+        fig.canvas.draw()
+        assert words in [tick.get_text() for tick in getattr(fig.axes[0], axis).get_ticklabels()]
+
+
 def test_bars_show_means_and_names_of_curves_do_not_overlap():
     fig = plots.bars({"a": [1, 2], "b": torch.tensor(4.0)}, levels={"chance": 3}, highlight="a")
     assert [bar.get_width() for bar in fig.axes[0].patches] == [1.5, 4]

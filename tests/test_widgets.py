@@ -252,6 +252,9 @@ def test_a_file_is_read_once_and_an_unusable_file_gives_a_plain_message():
     assert bytes(live_figure.picture.value) == png(draw_length(5, 7), small=False)  # the last picture stays
     gain.value = 8
     assert len(reads) == 2 and "The file is" in live_figure.message.value
+    assert bytes(live_figure.picture.value) == png(
+        draw_length(5, 8), small=False
+    )  # of the last file that could be read
     choose(file, b"123")
     assert live_figure.last_error is None and live_figure.message.value == ""
     assert bytes(live_figure.picture.value) == png(draw_length(3, 8), small=False)

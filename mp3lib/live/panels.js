@@ -111,16 +111,18 @@ function look(app) {
 
 function hide(app) {
   const { state } = app, output = element("output"), words = element("p", {});
-  const slider = element("input", { type: "range", min: 0, max: 95, step: 1, "aria-label": "Mask ratio in percent",
-    input: () => app.show({ ratio: slider.value / 100 }) });
+  const slider = element("input", { type: "range", min: 0, step: 1, "aria-label": "Mask ratio",
+    input: () => app.show({ ratio: slider.value / app.network.n }) }); // a step is a patch
   return {
     controls: element("div", {}, element("label", { class: "live-slider" }, "Mask ratio ", slider, output), words),
     stop() {},
     update() {
-      const hidden = state.seen.filter((seen) => !seen).length, told = `${hidden} of ${app.network.n} patches are hidden`;
-      slider.value = Math.round(100 * state.ratio);
+      const { n } = app.network, hidden = state.seen.filter((seen) => !seen).length;
+      const told = `${hidden} of ${n} patches are hidden`;
+      slider.max = n - 1;
+      slider.value = hidden;
       slider.setAttribute("aria-valuetext", `${percent(state.ratio)}, ${told}`);
-      output.textContent = percent(state.ratio);
+      output.textContent = `${percent(state.ratio)}, ${hidden} of ${n}`;
       words.textContent = `${told}: no patch attends to them. Each still predicts its own position. Click a patch to hide or show it.`;
     },
     results() {

@@ -16,6 +16,7 @@ from .theme import BLUE, DPI, INK, MUTED, PAPER, WIDTH, figure, inches_of, lines
 
 # the dashes of horizontal and vertical lines, in order: dashed, dotted, dash and dot
 DASHES = [(0, (5, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2))]
+PERCENT = "{x:.0%}"  # of the ticks of an axis of shares
 
 
 @styled
@@ -115,7 +116,7 @@ def whole_ticks(xs: Sequence[ArrayLike], inches: float) -> Locator:
 def curves(
     series: Mapping[str, tuple], xlabel: str = "", ylabel: str = "", title: str | None = None,
     levels: Mapping[str, float] | None = None, logy: bool = False, ylim=None, width: float = WIDTH, height: float = 3.8,
-    colors: Mapping[str, str] | None = None,
+    colors: Mapping[str, str] | None = None, percent: bool = False,
 ) -> Figure:  # fmt: skip
     """Line plots. Each name stands to the right of its line; a line that ends in the left half is named above its end.
 
@@ -125,6 +126,7 @@ def curves(
     logy: logarithmic y axis; ylim: (low, high).
     width, height: inches.
     colors: name -> colour, for series and levels. By default series use the palette in order, and levels are grey.
+    percent: y is a share from 0 to 1, and its axis says per cent.
     Raises ValueError if x and y differ in length, or are empty.
     """
     for name, (x, y) in series.items():
@@ -155,6 +157,8 @@ def curves(
     ax.margins(x=0.02)
     ax.set(xlabel=wrap(xlabel, width - room - 1, 9), ylabel=wrap(ylabel, height - 1, 9))
     ax.set(yscale="log" if logy else "linear", ylim=ylim)
+    if percent:
+        ax.yaxis.set_major_formatter(PERCENT)
     # Place the names at the right, in fractions of the axes. `highs` are the heights of their lines of text. First push
     # the names up, until each is above the one below it, then push those that are above the top down again.
     to_axes, line_high = ax.transData + ax.transAxes.inverted(), 0.17 / max(height - 0.9, 0.5)
@@ -183,7 +187,7 @@ def bars(
     label: of the value axis, with its unit.
     levels: name -> value of a vertical line, such as chance: the first is dashed, the second dotted.
     highlight: a name or names of blue bars; the others are grey. By default all bars are blue.
-    fmt: format of the written values; xlim: (low, high); width: inches.
+    fmt: format of the written values; with % the axis says per cent, too; xlim: (low, high); width: inches.
     Raises ValueError if there is no bar, or a bar without a number.
     """
     check_filled("values", list(values))
@@ -212,4 +216,6 @@ def bars(
     ax.margins(x=0.12, y=0.03)
     ax.invert_yaxis()
     ax.set(xlabel=wrap(label, 0.6 * width, 9), xlim=xlim)
+    if "%}" in fmt:
+        ax.xaxis.set_major_formatter(PERCENT)
     return fig

@@ -103,32 +103,31 @@ def selection_slider(label: str, options: Iterable | Mapping, value=..., *, ever
 
 
 class Upload(ipywidgets.FileUpload):
-    """A button that uploads a file. `draw` receives `start` first, then the result of `read`. See `file_upload`."""
+    """A button that uploads a file. `draw` receives `start` first, then the result of `read`. See `file_upload`.
+
+    `.refused` is what `read` raised for the last file, or None.
+    """
 
     def __init__(self, label: str, read: Callable[[bytes], object], start):
         super().__init__(description=label, layout={"width": "auto"}, tooltip=f"{label}: choose a file")
-        self._read, self._start, self._file, self._outcome = read, start, None, None
+        self._read, self._start, self._file, self._last, self.refused = read, start, (), start, None
 
     def result(self):
-        """The value that `draw` receives. `read` is called once for each file, and its exception is raised again."""
-        if not self.value:
-            return self._start
+        """The value that `draw` receives, of the last file that could be read. `read` is called once for each file."""
         if self._file is not self.value:
+            self._file, self.refused = self.value, None
             try:
-                self._outcome = self._read(bytes(self.value[0]["content"]))
+                self._last = self._read(bytes(self.value[0]["content"])) if self.value else self._start
             except Exception as error:
-                self._outcome = error
-            self._file = self.value
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
+                self.refused = error
+        return self._last
 
 
 def file_upload(label: str, read: Callable[[bytes], object] = bytes, start=None) -> Upload:
     """A control for a file from the reader's computer. The file is sent to the kernel and nowhere else.
 
     read: converts the bytes of the file to the value that `draw` receives. It is called once for each file. If it
-    raises a ValueError, the reader sees its message, and the last picture stays.
+    raises a ValueError, the reader sees its message, and the last file that could be read stays.
     start: the value that `draw` receives before a file is chosen.
     By default, a Jupyter server does not transmit files over 10 MiB to the kernel. The limit is
     `websocket_max_message_size` in its `tornado_settings`.

@@ -67,13 +67,7 @@ class LiveFigure(ipywidgets.VBox):
         """Draw the figure for the current values. An error is kept in `.last_error` and shown below the controls."""
         self.draw_count += 1
         try:
-            try:
-                values = self.values()
-            except ValueError as error:  # the uploaded file cannot be used; this is no error of `draw`
-                self.last_error = error
-                self.say("This file cannot be used. The picture has not changed.<br>" + html.escape(str(error)))
-                return
-            figure = self.draw(**values)
+            figure = self.draw(**self.values())
             if not isinstance(figure, Figure):
                 raise TypeError(f"draw returned {type(figure).__name__}; expected a matplotlib Figure")
             self.picture.layout.width = f"{shown_width(figure)}px"
@@ -87,6 +81,12 @@ class LiveFigure(ipywidgets.VBox):
                 "The picture could not be drawn for these values. It has not changed.<br>"
                 f"<code>{text}</code> in <code>{html.escape(frame.name)}</code>, line {frame.lineno}"
             )
+            return
+        unread = [one.refused for one in self.controls.values() if isinstance(one, Upload) and one.refused is not None]
+        if unread:  # the picture is that of the last file that could be read
+            self.last_error = error = unread[0]
+            words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            self.say("This file cannot be used. The picture shows the one before.<br>" + html.escape(words))
 
     def say(self, text: str) -> None:
         """Show a message (HTML) below the controls."""
