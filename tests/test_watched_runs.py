@@ -205,6 +205,9 @@ def test_rates_of_the_schedules():
     assert wsd[24:] == sorted(wsd[24:], reverse=True) and 0 < wsd[-1] < 0.1
     assert rates(schedule="constant", warmup=0.0) == [1.0] * 30
     assert rates(warmup=2.0)[:6] == pytest.approx([(step + 1) / 7 for step in range(6)])
+    for warmup in (-0.1, 9.9, float("inf")):  # 9.9 of 10 epochs would be all of the 30 steps
+        with pytest.raises(ValueError, match="warmup must be at least 0 and below 10 epochs, by a step at least"):
+            rates(warmup=warmup)
     long = RunSettings(**SETTINGS | {"schedule": "wsd", "epochs": 20})
     assert common_steps(long, 10) == 24 and common_steps(RunSettings(**SETTINGS), 20) == 0
 

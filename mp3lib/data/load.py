@@ -86,11 +86,11 @@ def load_images(
     pictures without labels are left out.
 
     ``channels``, 1 to 16, is for arrays: each ``.npy`` is (H, W, c) or (c, H, W) with 3 channels unless ``channels``
-    says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which ``value_range`` is the pair of
-    values that become 0 and 255. Those outside become 0 and 255 as well. Pictures of more than 8 bits take a
-    ``value_range``, too; without one it follows from the values of all of them. ``images.value_range`` is what was
-    used. A model that was trained on such images wants the same: ``value_range=model.value_range``. Where nothing has
-    more than 8 bits, a note says that it is not used.
+    says otherwise, or (H, W) with one. Values are uint8; or uint16 and floats, for which ``value_range`` is the pair
+    of values that become 0 and 255. Those outside become 0 and 255 as well. Pictures of more than 8 bits take a
+    ``value_range``, too; without one it follows from the values of all of them, or they are left out of a data set.
+    ``images.value_range`` is what was used. A model that was trained on such images wants the same:
+    ``value_range=model.value_range``. Where nothing has more than 8 bits, a note says that it is not used.
 
     Images are uint8 ``(N, c, H, W)``, c = 3 unless it is said otherwise, labels int64 ``(N,)``, numbered in the order
     of ``classes``. What looks like CIFAR-10 but has other pixels, and pictures with the compression grid of JPEG in

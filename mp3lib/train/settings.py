@@ -107,7 +107,9 @@ class RunSettings:
             longest = self.epochs * (0.8 if self.schedule == "wsd" else 1)
             steps = self.steps_per_epoch  # of which the warm-up takes a whole number
             words = f"be at least 0 and below {longest:g} epochs, by a step at least, None for the usual one"
-            warmup = arguments.number("warmup", self.warmup, words, lambda w: 0 <= round(w * steps) < longest * steps)
+            warmup = arguments.number(
+                "warmup", self.warmup, words, lambda w: 0 <= w and round(w * steps) < longest * steps
+            )
             object.__setattr__(self, "warmup", warmup)
 
     @property
