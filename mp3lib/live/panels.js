@@ -122,7 +122,7 @@ function hide(app) {
       slider.max = n - 1;
       slider.value = hidden;
       slider.setAttribute("aria-valuetext", `${percent(state.ratio)}, ${told}`);
-      output.textContent = `${percent(state.ratio)}, ${hidden} of ${n}`;
+      output.textContent = `${hidden} of ${n}`;
       words.textContent = `${told}: no patch attends to them. Each still predicts its own position. Click a patch to hide or show it.`;
     },
     results() {
